@@ -1,0 +1,158 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "millrace",
+    products: [
+        .executable(name: "millrace", targets: ["millrace"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),  // the command line
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),  // header names and statuses
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),  // structured log lines
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),  // counters, gauges, recorders
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),  // sockets
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),  // HTTP types on NIO channels
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),  // latency histograms
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),  // HTTP routes
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),  // config.toml
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),  // start and stop
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),  // bearer tokens
+    ],
+    targets: [
+        // C
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "CChecksum"),
+        .target(
+            name: "CSimdjson",
+            cxxSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson")]
+        ),
+
+        // Shared by the stages
+        .target(
+            name: "MillraceEvent",
+            dependencies: ["CChecksum", "CSimdjson", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceTelemetry",
+            dependencies: [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceConfiguration",
+            dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: swiftSettings
+        ),
+
+        // Stages
+        .target(
+            name: "MillraceIntake",
+            dependencies: [
+                "MillraceEvent", "MillraceTelemetry", "CZlib", "CZstd",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceSpool",
+            dependencies: [
+                "MillraceEvent", "MillraceTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillracePostgres",
+            dependencies: [
+                "CLibPQ",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceWriter",
+            dependencies: [
+                "MillraceEvent", "MillracePostgres", "MillraceTelemetry", "CSimdjson",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceAPI",
+            dependencies: [
+                "MillraceEvent", "MillraceTelemetry",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // The whole
+        .target(
+            name: "MillraceDaemon",
+            dependencies: [
+                "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceCommands",
+            dependencies: [
+                "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceSpool",
+                "MillraceTelemetry", "MillraceWriter",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "millrace",
+            dependencies: [
+                "MillraceCommands",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

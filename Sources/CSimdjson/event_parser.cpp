@@ -1,0 +1,2 @@
+#include "event_parser.h"
+#include <simdjson.h>

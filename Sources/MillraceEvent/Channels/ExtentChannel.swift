@@ -1,0 +1,181 @@
+import Synchronization
+
+/// The channel from the spool to the writers: where to read, never the bytes.
+///
+/// Live extents come from the spool's thread and are never refused, since the spool is their bound: neighbours merge up
+/// to `Extent.bytesMax`, so `spool.bytes` of backlog take about that many MiB of extents times 48 bytes. Extents of
+/// a backlog (found at start, or lost by the database) come from one scanner, which waits for room.
+///
+/// A writer asks for a batch when it is free: a lone event goes at once, and while all writers are busy a big batch
+/// gathers by itself. No timer decides.
+package final class ExtentChannel: Sendable {
+    private struct State {
+        var live = Queue()
+        var backlog = Queue()
+        var takers: [(id: UInt64, continuation: CheckedContinuation<Batch?, Never>)] = []
+        var nextTaker: UInt64 = 0
+        var scanner: CheckedContinuation<Void, Never>?
+        var isOpen = false
+        var isFinished = false
+    }
+
+    private struct Queue {
+        var extents: [Extent] = []
+        var head = 0
+        var count = 0
+
+        var isEmpty: Bool { head == extents.count }
+        var first: Extent? { head < extents.count ? extents[head] : nil }
+
+        mutating func append(_ extent: Extent, rowsMax: Int) {
+            count += extent.count
+            if head < extents.count, let last = extents.last, last.adjoins(extent),
+                last.length + extent.length <= Extent.bytesMax, last.count + extent.count <= rowsMax
+            {
+                extents[extents.count - 1].length += extent.length
+                extents[extents.count - 1].count += extent.count
+            } else {
+                extents.append(extent)
+            }
+        }
+
+        mutating func popFirst() -> Extent {
+            let extent = extents[head]
+            head += 1
+            count -= extent.count
+            if head > 1024, head * 2 > extents.count {
+                extents.removeSubrange(..<head)
+                head = 0
+            }
+            return extent
+        }
+    }
+
+    /// Extents the scanner may have waiting before it is held back.
+    private static let backlogExtentsMax = 256
+
+    private let rowsMax: Int
+    private let bytesMax: Int
+    private let state = Mutex(State())
+
+    /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own.
+    package init(rowsMax: Int, bytesMax: Int) {
+        self.rowsMax = rowsMax
+        self.bytesMax = bytesMax
+    }
+
+    /// Lines that wait for a writer now.
+    package var waitingCount: Int { state.withLock { $0.live.count + $0.backlog.count } }
+
+    /// Lets writers take batches (the ledger has been read), or holds them back (PostgreSQL is down).
+    package func setOpen(_ isOpen: Bool) {
+        handOut { $0.isOpen = isOpen }
+    }
+
+    /// A live extent, durable just now. Called in order of sequence, by the spool only. Never blocks.
+    package func publish(_ extent: Extent) {
+        handOut { $0.live.append(extent, rowsMax: rowsMax) }
+    }
+
+    /// An extent of the backlog; waits while the writers are far behind. One scanner at a time.
+    package func publishBacklog(_ extent: Extent) async {
+        handOut { $0.backlog.append(extent, rowsMax: rowsMax) }
+        await withCheckedContinuation { continuation in
+            let isRoom = state.withLock { state in
+                if state.isFinished || state.backlog.extents.count - state.backlog.head < Self.backlogExtentsMax {
+                    return true
+                }
+                state.scanner = continuation
+                return false
+            }
+            if isRoom { continuation.resume() }
+        }
+    }
+
+    /// Waits for a batch. Nil when the channel is finished or the task is cancelled; what is left stays in the spool.
+    package func nextBatch() async -> Batch? {
+        let id = state.withLock { state in
+            state.nextTaker += 1
+            return state.nextTaker
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                handOut { state in
+                    if Task.isCancelled || state.isFinished {
+                        state.takers.append((id, continuation))
+                        return [id]
+                    }
+                    state.takers.append((id, continuation))
+                    return []
+                }
+            }
+        } onCancel: {
+            handOut { _ in [id] }
+        }
+    }
+
+    /// Ends the channel: every waiting writer gets nil.
+    package func finish() {
+        handOut { $0.isFinished = true }
+    }
+
+    private func handOut(_ change: (inout State) -> Void) {
+        handOut { state -> [UInt64] in
+            change(&state)
+            return []
+        }
+    }
+
+    /// Applies `change`, which names takers to send away, and gives batches to those who wait.
+    private func handOut(_ change: (inout State) -> [UInt64]) {
+        let (deliveries, scanner) = state.withLock {
+            state -> ([(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?) in
+            var deliveries: [(CheckedContinuation<Batch?, Never>, Batch?)] = []
+            for id in change(&state) {
+                guard let index = state.takers.firstIndex(where: { $0.id == id }) else { continue }
+                deliveries.append((state.takers.remove(at: index).continuation, nil))
+            }
+            if state.isFinished {
+                deliveries += state.takers.map { ($0.continuation, nil) }
+                state.takers = []
+            }
+            while state.isOpen, !state.takers.isEmpty, let batch = Self.gather(&state, rowsMax, bytesMax) {
+                deliveries.append((state.takers.removeFirst().continuation, batch))
+            }
+            var scanner: CheckedContinuation<Void, Never>?
+            if state.isFinished || state.backlog.extents.count - state.backlog.head < Self.backlogExtentsMax / 2 {
+                scanner = state.scanner
+                state.scanner = nil
+            }
+            return (deliveries, scanner)
+        }
+        for (continuation, batch) in deliveries { continuation.resume(returning: batch) }
+        scanner?.resume()
+    }
+
+    private static func gather(_ state: inout State, _ rowsMax: Int, _ bytesMax: Int) -> Batch? {
+        let takesBacklog =
+            switch (state.backlog.first, state.live.first) {
+            case (nil, nil): Bool?.none
+            case (nil, _?): false
+            case (_?, nil): true
+            case (let backlog?, let live?): backlog.firstSequence < live.firstSequence
+            }
+        guard let takesBacklog else { return nil }
+        return takesBacklog ? gather(&state.backlog, rowsMax, bytesMax) : gather(&state.live, rowsMax, bytesMax)
+    }
+
+    private static func gather(_ queue: inout Queue, _ rowsMax: Int, _ bytesMax: Int) -> Batch {
+        var extents = [queue.popFirst()]
+        var rows = extents[0].count
+        var bytes = extents[0].length
+        while let next = queue.first, next.firstSequence == extents[extents.count - 1].sequences.upperBound,
+            rows + next.count <= rowsMax, bytes + next.length <= bytesMax
+        {
+            rows += next.count
+            bytes += next.length
+            extents.append(queue.popFirst())
+        }
+        return Batch(extents: extents)
+    }
+}

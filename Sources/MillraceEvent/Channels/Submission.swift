@@ -1,0 +1,58 @@
+/// Records on their way into the spool, with how their sender is to be answered.
+package struct Submission: Sendable {
+    /// What the sender waits for.
+    package enum Acknowledgement: String, Sendable {
+        /// Durable in the spool.
+        case spooled
+        /// Committed in PostgreSQL.
+        case committed
+    }
+
+    /// How a submission ended. Called exactly once, on a thread of the stage that settles it: hop before doing work.
+    package enum Outcome: Sendable, Equatable {
+        /// Every line is durable in the spool, under these sequences.
+        case durable(Range<UInt64>)
+        /// Every line is settled in PostgreSQL: committed, already there (`duplicates`), or in `dead_letters` (`dead`).
+        case committed(Range<UInt64>, duplicates: Int, dead: Int)
+        /// Nothing of the submission is durable; the sender may try again.
+        case failed(SpoolRefusal)
+    }
+
+    /// In order, each non-empty; the spool gives them consecutive sequences.
+    package var records: [Record]
+    package var acknowledgement: Acknowledgement
+    package var reply: @Sendable (Outcome) -> Void
+
+    package init(
+        records: [Record], acknowledgement: Acknowledgement = .spooled, reply: @escaping @Sendable (Outcome) -> Void
+    ) {
+        self.records = records
+        self.acknowledgement = acknowledgement
+        self.reply = reply
+    }
+
+    /// Bytes that count against the record channel's bound.
+    package var byteCount: Int { records.reduce(0) { $0 + $1.bytes.count + RecordHeader.byteCount } }
+
+    /// Number of lines.
+    package var count: Int { records.reduce(0) { $0 + $1.count } }
+}
+
+/// Why the spool takes nothing now. Raw value = wire code = metric tag.
+package enum SpoolRefusal: String, Sendable, CaseIterable {
+    /// The disk, or the spool's own limit, is full. Heals by itself.
+    case spoolFull = "spool_full"
+    /// A write or sync failed; this group is not durable.
+    case spoolFailed = "spool_failed"
+    /// The daemon is stopping.
+    case draining = "draining"
+
+    /// For a client: what happened and what to do.
+    package var message: String {
+        switch self {
+        case .spoolFull: "the spool is full; nothing was kept, send it again after the time in Retry-After"
+        case .spoolFailed: "the spool could not write to its disk; nothing was kept, send it again"
+        case .draining: "the daemon is stopping; nothing was kept, send it again after the time in Retry-After"
+        }
+    }
+}

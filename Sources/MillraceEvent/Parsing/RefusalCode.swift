@@ -1,0 +1,43 @@
+/// Why a line (an item of a body) is refused. Raw value = wire code = metric tag = `dead_letters.code`.
+package enum RefusalCode: String, Sendable, CaseIterable {
+    case invalidJSON = "invalid_json"
+    case invalidUTF8 = "invalid_utf8"
+    case notAnObject = "not_an_object"
+    case nestingTooDeep = "nesting_too_deep"
+    case duplicateField = "duplicate_field"
+    case unknownField = "unknown_field"
+    case missingField = "missing_field"
+    case invalidEventType = "invalid_event_type"
+    case invalidID = "invalid_id"
+    case invalidUserID = "invalid_user_id"
+    case invalidPayload = "invalid_payload"
+    case payloadTooLarge = "payload_too_large"
+    case invalidCreatedAt = "invalid_created_at"
+    case createdAtOutOfRange = "created_at_out_of_range"
+    case unsupportedText = "unsupported_text"
+    case numberOutOfRange = "number_out_of_range"
+    case lineTooLong = "line_too_long"
+    case invalidConversationID = "invalid_conversation_id"
+    case invalidQuestion = "invalid_question"
+    case invalidResponse = "invalid_response"
+    case invalidTimestamp = "invalid_timestamp"
+    case invalidSource = "invalid_source"
+    case invalidMetadata = "invalid_metadata"
+
+    /// From the number that the C parser returns; nil for `MR_ACCEPTED` and for numbers it never returns.
+    package init?(parserCode: Int32) {
+        guard parserCode > 0, Int(parserCode) <= Self.allCases.count else { return nil }
+        self = Self.allCases[Int(parserCode) - 1]
+    }
+}
+
+/// A refused line: the code, and a sentence that says what was wrong and what is wanted.
+package struct Refusal: Error, Sendable, Equatable {
+    package var code: RefusalCode
+    package var message: String
+
+    package init(_ code: RefusalCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}

@@ -1,0 +1,73 @@
+/// A set of sequence numbers as sorted, disjoint, non-adjacent ranges. Small as long as what is in it is nearly whole.
+package struct SequenceSet: Sendable, Equatable {
+    package private(set) var ranges: [Range<UInt64>] = []
+
+    package init() {}
+
+    package init(_ ranges: some Sequence<Range<UInt64>>) {
+        for range in ranges { insert(range) }
+    }
+
+    package var isEmpty: Bool { ranges.isEmpty }
+
+    /// Number of sequences in the set.
+    package var count: UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
+
+    /// Index of the first range whose end is at or after `sequence`.
+    private func firstIndex(endingAtOrAfter sequence: UInt64) -> Int {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    package mutating func insert(_ range: Range<UInt64>) {
+        guard !range.isEmpty else { return }
+        let start = firstIndex(endingAtOrAfter: range.lowerBound)
+        var merged = range
+        var end = start
+        while end < ranges.count, ranges[end].lowerBound <= range.upperBound {
+            merged = min(merged.lowerBound, ranges[end].lowerBound)..<max(merged.upperBound, ranges[end].upperBound)
+            end += 1
+        }
+        ranges.replaceSubrange(start..<end, with: CollectionOfOne(merged))
+    }
+
+    package mutating func remove(_ range: Range<UInt64>) {
+        guard !range.isEmpty else { return }
+        self = SequenceSet(
+            sorted: ranges.flatMap { existing -> [Range<UInt64>] in
+                guard existing.overlaps(range) else { return [existing] }
+                return [
+                    existing.lowerBound..<max(existing.lowerBound, range.lowerBound),
+                    min(existing.upperBound, range.upperBound)..<existing.upperBound,
+                ].filter { !$0.isEmpty }
+            })
+    }
+
+    private init(sorted: [Range<UInt64>]) {
+        ranges = sorted
+    }
+
+    package func contains(_ range: Range<UInt64>) -> Bool {
+        guard !range.isEmpty else { return true }
+        let index = firstIndex(endingAtOrAfter: range.upperBound)
+        return index < ranges.count && ranges[index].lowerBound <= range.lowerBound
+    }
+
+    /// The parts of `range` that are not in the set, in order.
+    package func gaps(in range: Range<UInt64>) -> [Range<UInt64>] {
+        var gaps: [Range<UInt64>] = []
+        var next = range.lowerBound
+        for existing in ranges[firstIndex(endingAtOrAfter: range.lowerBound)...] {
+            guard existing.lowerBound < range.upperBound else { break }
+            if existing.lowerBound > next { gaps.append(next..<existing.lowerBound) }
+            next = max(next, existing.upperBound)
+        }
+        if next < range.upperBound { gaps.append(next..<range.upperBound) }
+        return gaps
+    }
+}
