@@ -1,0 +1,37 @@
+/// What the writers may ask of the spool: its identity, and the bytes behind extents. Safe to call from many threads.
+package protocol SpoolReader: Sendable {
+    /// Written into every segment when the spool was made; names it in the ledger.
+    var spoolID: UniqueID { get }
+
+    /// From the oldest sequence whose segment is still there up to the next one to be given out.
+    var retainedSequences: Range<UInt64> { get }
+
+    /// Reads one extent and passes its records on in order, blocking on the disk. Every sequence of the extent comes
+    /// exactly once: in a record or as damaged. Rethrows what `body` throws.
+    func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws
+
+    /// Finds the records of `ranges` (ascending, on record borders where the disk is intact), publishes them as
+    /// extents to the backlog of `channel`, at the pace of its readers, and returns what is not there to be read.
+    /// Stops early when the task is cancelled.
+    func scan(_ ranges: [Range<UInt64>], into channel: ExtentChannel) async -> [LostSequences]
+}
+
+/// One record of an extent, as found on disk.
+package enum SpoolItem {
+    /// Verified against both checksums. The payload is valid during the call only, and has 64 readable bytes behind it.
+    case record(RecordHeader, payload: UnsafeRawBufferPointer)
+    /// Fails its checksum; its bytes are set aside and reported.
+    case damaged(LostSequences)
+}
+
+/// Sequences that were acknowledged but can't be read back.
+package struct LostSequences: Sendable, Equatable {
+    package var sequences: Range<UInt64>
+    /// For the operator: which file, which offset, what was found, and where the bytes are kept.
+    package var reason: String
+
+    package init(sequences: Range<UInt64>, reason: String) {
+        self.sequences = sequences
+        self.reason = reason
+    }
+}
