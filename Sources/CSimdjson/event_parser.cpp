@@ -429,7 +429,7 @@ mr_parser *mr_parser_create(void) {
   std::unique_ptr<mr_parser> parser(new (std::nothrow) mr_parser);
   if (!parser) return nullptr;
   // Depth is the walker's business; stage 1 needs none.
-  auto implementation = simdjson::get_active_implementation();
+  auto &implementation = simdjson::get_active_implementation();
   bool is_made = !implementation->create_dom_parser_implementation(0, 1, parser->stage1);
   return is_made && parser->grow(mr_parser::capacity_min) ? parser.release() : nullptr;
 }
