@@ -152,6 +152,18 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+
+        // Tests
+        .testTarget(
+            name: "MillraceEventTests",
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceWriterTests",
+            dependencies: ["MillraceEvent", "MillraceWriter"],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
