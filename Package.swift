@@ -166,7 +166,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "MillraceWriterTests", dependencies: ["MillraceWriter", "MillraceEvent"], swiftSettings: swiftSettings),
+            name: "MillraceEventTests",
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceWriterTests",
+            dependencies: ["MillraceEvent", "MillraceWriter"],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
