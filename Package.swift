@@ -175,6 +175,17 @@ let package = Package(
             dependencies: ["MillraceEvent", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceIntakeTests",
+            dependencies: [
+                "MillraceEvent", "MillraceIntake", "CZlib", "CZstd",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

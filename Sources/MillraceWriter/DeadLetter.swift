@@ -24,12 +24,12 @@ struct DeadLetter {
 }
 
 extension DeadLetter {
-    /// One letter for all lines of a stretch that can't be read back. Their kind went with their bytes; they count as
-    /// events.
-    init(_ lost: LostSequences, receivedAt: Timestamp) {
+    /// One letter for all lines of a stretch that can't be read back. Where their kind went with their bytes, they count
+    /// as events.
+    init(_ lost: LostSequences, kind: RecordKind) {
         self.init(
-            sequence: lost.sequences.lowerBound, kind: .event, tenant: 0, code: Self.spoolDamageCode,
-            message: lost.reason, line: nil, receivedAt: receivedAt, lines: lost.sequences.count
+            sequence: lost.sequences.lowerBound, kind: kind, tenant: 0, code: Self.spoolDamageCode,
+            message: lost.reason, line: nil, receivedAt: .now, lines: lost.sequences.count
         )
     }
 }

@@ -18,7 +18,7 @@ struct LineValidator {
         parser = LineParser.ofThisThread
         current = mr_limits(
             received_us: 0, oldest_us: 0, newest_us: 0, payload_bytes_max: limits.payloadBytesMax,
-            depth_max: UInt32(limits.depthMax))
+            depth_max: UInt32(limits.depthMax), kind_wanted: 0)
     }
 
     /// Sets the time against which `created_at` is judged.

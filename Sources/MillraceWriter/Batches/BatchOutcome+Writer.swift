@@ -2,7 +2,7 @@ import MillraceEvent
 
 extension BatchOutcome {
     /// Fills in the counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
-    mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch, leaves: [BatchEncoder.Leaf]) {
+    mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch, leaves: [EncodedLeaf]) {
         duplicateSequences.sort()
         for letter in letters {
             switch letter.kind {
@@ -13,7 +13,7 @@ extension BatchOutcome {
         }
         deadSequences = letters.flatMap { $0.sequence..<$0.sequence + UInt64($0.lines) }.sorted()
         for leaf in leaves where leaf.key.table == .conversations {
-            conversations.duplicates += leaf.sequences.count { duplicateSequences.containsSorted($0) }
+            conversations.duplicates += leaf.sequences(of: 0..<leaf.count).count { duplicateSequences.containsSorted($0) }
         }
         events.duplicates = duplicateSequences.count - conversations.duplicates
         events.committed = encoded.eventLines - events.dead - events.duplicates

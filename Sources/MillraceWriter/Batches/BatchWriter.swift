@@ -41,7 +41,7 @@ final class BatchWriter {
     }
 
     /// Of the batch last read: which leaves it has rows for.
-    var leaves: [BatchEncoder.Leaf] { reader.encoder.leaves }
+    var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
     /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it).
     func write(
@@ -140,7 +140,7 @@ final class BatchWriter {
         return LedgerRows.ranges(rows)
     }
 
-    private func copy(_ leaf: BatchEncoder.Leaf, on connection: PostgresConnection) throws {
+    private func copy(_ leaf: EncodedLeaf, on connection: PostgresConnection) throws {
         let table = partitions.table(for: leaf.key)
         let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in

@@ -24,22 +24,26 @@ struct BatchReader {
     /// Blocks on the disk. Throws what the spool's reader throws.
     func read(_ batch: Batch, batchID: Int64) throws -> EncodedBatch {
         var encoded = EncodedBatch(batch: batch, batchID: batchID)
-        encoder.reset(batchID: batchID, spool: spool.spoolID)
+        encoder.reset(batchID: batchID, spoolID: spool.spoolID)
+        var rejectionsSeen = 0
         for extent in batch.extents {
             try spool.read(extent) { item in
                 switch item {
                 case .record(let header, let payload):
-                    try add(header, payload, to: &encoded)
+                    try add(header, payload, to: &encoded, &rejectionsSeen)
                 case .damaged(let lost):
                     encoded.eventLines += lost.sequences.count
-                    encoded.letters.append(DeadLetter(lost, receivedAt: .now))
+                    encoded.letters.append(DeadLetter(lost, kind: .event))
                 }
             }
         }
         return encoded
     }
 
-    private func add(_ header: RecordHeader, _ payload: UnsafeRawBufferPointer, to encoded: inout EncodedBatch) throws {
+    private func add(
+        _ header: RecordHeader, _ payload: UnsafeRawBufferPointer, to encoded: inout EncodedBatch,
+        _ rejectionsSeen: inout Int
+    ) throws {
         switch header.kind {
         case .event: encoded.eventLines += header.count
         case .conversation: encoded.conversationLines += header.count
@@ -47,7 +51,16 @@ struct BatchReader {
             encoded.letters += RefusedLine.letters(in: payload, header: header)
             return
         }
-        for rejected in try encoder.add(payload, header: header) {
+        do {
+            try encoder.add(header, payload: payload)
+        } catch .recordMismatch {
+            let reason = "the record at sequence \(header.firstSequence) does not hold the lines that its header counts"
+            encoded.letters.append(
+                DeadLetter(LostSequences(sequences: header.sequences, reason: reason), kind: header.kind))
+            return
+        }
+        let rejections = encoder.rejections
+        for rejected in rejections[rejectionsSeen...] {
             encoded.letters.append(
                 DeadLetter(
                     sequence: rejected.sequence, kind: header.kind, tenant: header.tenant,
@@ -57,6 +70,7 @@ struct BatchReader {
                 )
             )
         }
+        rejectionsSeen = rejections.count
     }
 
     /// The lines of `sequences` (ascending) as text, with their headers; for dead letters. Blocks on the disk.

@@ -23,7 +23,7 @@ struct StagedCopy {
     }
 
     /// Copies all rows of `leaf`. Throws what is no fault of a row.
-    mutating func copy(_ leaf: BatchEncoder.Leaf) throws {
+    mutating func copy(_ leaf: EncodedLeaf) throws {
         try connection.execute(
             """
             CREATE TEMPORARY TABLE IF NOT EXISTS \(leaf.key.stage)
@@ -39,7 +39,7 @@ struct StagedCopy {
             } catch let error as PostgresError where error.category == .poison || error.category == .duplicate {
                 try connection.execute("ROLLBACK TO SAVEPOINT millrace_stage; RELEASE SAVEPOINT millrace_stage")
                 if range.count == 1 {
-                    let sequence = leaf.sequence(range.lowerBound)
+                    let sequence = leaf.sequences(of: range)[0]
                     refused.append(
                         RefusedRow(sequence: sequence, sqlState: error.sqlState?.rawValue ?? "", message: error.message)
                     )
@@ -51,11 +51,11 @@ struct StagedCopy {
         }
     }
 
-    private mutating func copy(_ leaf: BatchEncoder.Leaf, _ range: Range<Int>) throws {
+    private mutating func copy(_ leaf: EncodedLeaf, _ range: Range<Int>) throws {
         try connection.execute("SAVEPOINT millrace_stage")
         _ = try connection.copyIn("COPY \(leaf.key.stage) (sequence, \(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
-            try leaf.withStagingRows(range) { (rows) throws(PostgresError) in try copy.write(rows) }
+            try copy.write(leaf.stagingRows(range))
         }
         let inserted = try connection.execute(leaf.key.needsEventID ? identifiedInsert(leaf) : insert(leaf))
         var isNew = Set<UInt64>(minimumCapacity: inserted.rowCount)
@@ -63,11 +63,11 @@ struct StagedCopy {
             if let sequence = inserted.int(row, 0) { isNew.insert(UInt64(sequence)) }
         }
         try connection.execute("DELETE FROM \(leaf.key.stage); RELEASE SAVEPOINT millrace_stage")
-        duplicates += range.map(leaf.sequence).filter { !isNew.contains($0) }
+        duplicates += leaf.sequences(of: range).filter { !isNew.contains($0) }
     }
 
     /// Rows whose identity is (created_at, id).
-    private func insert(_ leaf: BatchEncoder.Leaf) -> String {
+    private func insert(_ leaf: EncodedLeaf) -> String {
         """
         WITH firsts AS MATERIALIZED (
             SELECT DISTINCT ON (created_at, id) *
@@ -87,7 +87,7 @@ struct StagedCopy {
 
     /// Rows that came with an id but without any time: `event_ids` decides who was first. They were received in one
     /// month or another, so they go through the parent.
-    private func identifiedInsert(_ leaf: BatchEncoder.Leaf) -> String {
+    private func identifiedInsert(_ leaf: EncodedLeaf) -> String {
         """
         WITH firsts AS MATERIALIZED (
             SELECT DISTINCT ON (id) *

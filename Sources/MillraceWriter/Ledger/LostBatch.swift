@@ -9,7 +9,7 @@ enum LostBatch {
     ) throws(PostgresError) -> LogPosition {
         let first = lost.sequences.lowerBound
         let batchID = BatchID.make(spool: spool, firstSequence: first, at: .now)
-        let letter = DeadLetter(lost, receivedAt: .now)
+        let letter = DeadLetter(lost, kind: .event)
         try connection.transaction { () throws(PostgresError) in
             try DeadLetterCopy.write([letter], batchID: batchID, spool: spool, on: connection)
             try connection.execute(
