@@ -4,7 +4,6 @@ import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceSpool
-import MillraceTelemetry
 import MillraceWriter
 import NIOPosix
 import ServiceLifecycle
@@ -38,58 +37,67 @@ package struct Daemon {
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
         guard isEmbedded else { return try await serve(databaseURL: configuration.database.url) }
-        let cluster = try EmbeddedDatabase(configuration: configuration, logger: logger)
-        let url = try cluster.start()
+        let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            try await serve(databaseURL: url)
+            try await serve(databaseURL: try await database.start())
         } catch {
-            cluster.stop()
+            await database.stop()
             throw error
         }
-        cluster.stop()
+        await database.stop()
     }
 
     private func serve(databaseURL: String) async throws {
-        let settings = StageSettings(configuration, databaseURL: databaseURL)
-        let telemetry = DaemonMetrics()
+        let settings = try StageSettings(configuration, databaseURL: databaseURL)
+        let metrics = DaemonMetrics()
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
         let board = CommitBoard()
         let spool = try SpoolService(
-            settings.spool, channel: channel, extents: extents, board: board, metrics: telemetry.spool, logger: logger)
+            settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
         await raiseSequences(of: spool, databaseURL: databaseURL)
         let writers = WriterStage(
             configuration: settings.writer, partitionOptions: settings.partitions,
             liveStart: spool.store.retainedSequences.upperBound, spool: spool.store, extents: extents, board: board,
-            metrics: telemetry.writer, logger: logger
+            metrics: metrics.writer, logger: logger
         ) { ranges in
             for range in ranges { spool.settle(range) }
         }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
-        let readiness = Readiness(intakes: 2)
-        let routes = try RouteSettings(configuration, channel: channel, telemetry: telemetry, extents: extents)
+        let countdown = ListenerCountdown(intakes: 2)
+        let routes = try await RouteTable(
+            configuration, channel: channel, metrics: metrics, extents: extents, logger: logger)
         let tcp = TCPIntakeService(
-            configuration: settings.tcp, channel: channel, metrics: telemetry.intake, group: group, logger: logger
+            configuration: settings.tcp, channel: channel, metrics: metrics.intake, group: group, logger: logger
         ) { addresses in
-            readiness.listening(addresses.map { "tcp \($0)" })
+            countdown.listening(addresses.map { "tcp \($0)" })
         }
         let http = HTTPIntakeService(
-            configuration: settings.http, channel: channel, metrics: telemetry.intake, group: group, logger: logger,
-            routes: routes.handle
+            configuration: settings.http, channel: channel, metrics: metrics.intake, group: group, logger: logger,
+            routes: { await routes.handle($0) }
         ) { addresses in
-            readiness.listening(addresses.map { "http \($0)" })
+            countdown.listening(addresses.map { "http \($0)" })
         }
         let manager = ServiceManagerService(
             manager: ServiceManager(environment: environment),
-            untilReady: { "listening on \(await readiness.addresses().joined(separator: ", "))" },
-            reload: { await apply(reload, to: routes) },
+            untilReady: { "listening on \(await countdown.addresses().joined(separator: ", "))" },
+            reload: {
+                do {
+                    try await routes.reload(reload())
+                    logger.notice("reloaded", metadata: ["hint": "jwt keys are in force; other keys want a restart"])
+                } catch {
+                    logger.error("not reloaded", metadata: ["error": "\(error)"])
+                }
+            },
             logger: logger
         )
         var services = ServiceGroupConfiguration(
             services: [writers, spool, tcp, http, manager], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        services.maximumGracefulShutdownDuration = configuration.shutdown.limit
+        // Each stage bounds its own stop; this is for a stage that fails to.
+        services.maximumGracefulShutdownDuration =
+            configuration.intake.drainLimit + configuration.database.drainLimit + .seconds(10)
         do {
             try await ServiceGroup(configuration: services).run()
         } catch {
@@ -103,11 +111,8 @@ package struct Daemon {
     /// When the ledger knows later sequences than the spool (its newest segment was lost), the spool must not give them
     /// out again. A database that is away now can't say; the writers then see the overlap.
     private func raiseSequences(of spool: SpoolService, databaseURL: String) async {
-        let id = spool.store.spoolID
-        let timeout = configuration.database.connectTimeout
-        let last = await Task.onThread(named: "ledger-head") {
-            LedgerHead.lastSequence(of: id, databaseURL: databaseURL, timeout: timeout)
-        }
+        let last = await LedgerHead().lastSequence(
+            of: spool.store.spoolID, databaseURL: databaseURL, timeout: configuration.database.connectTimeout)
         if let last { await spool.raiseNextSequence(to: last + 1) }
     }
 }

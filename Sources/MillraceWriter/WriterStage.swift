@@ -1,6 +1,6 @@
 package import Logging
 package import MillraceEvent
-import MillracePostgres
+package import MillracePostgres
 import ServiceLifecycle
 import Synchronization
 

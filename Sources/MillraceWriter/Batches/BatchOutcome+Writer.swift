@@ -1,4 +1,5 @@
 import MillraceEvent
+import MillracePostgres
 
 extension BatchOutcome {
     /// Fills in the counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.

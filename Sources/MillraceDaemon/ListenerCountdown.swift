@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Counts down to "every listener is bound", and collects what they are bound to.
-final class Readiness: Sendable {
+final class ListenerCountdown: Sendable {
     private struct State {
         var missing: Int
         var addresses: [String] = []
