@@ -135,12 +135,10 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceSpool",
-                "MillraceTelemetry", "MillraceWriter",
+                "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres",
+                "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings
         ),
