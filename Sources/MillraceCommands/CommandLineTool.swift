@@ -1,5 +1,5 @@
-internal import Glibc
 internal import ArgumentParser
+internal import Glibc
 
 /// Runs the command line.
 package enum CommandLineTool {
@@ -22,19 +22,20 @@ package enum CommandLineTool {
         }
     }
 
+    /// Every error of the stages says what, where and the next step in its description, and keeps secrets out of it.
     private static func report(_ error: any Error) -> Int32 {
-        let code = MillraceCommand.exitCode(for: error)
-        if code == .success {
+        if let code = error as? ExitCode { return code.isSuccess ? 0 : 1 }
+        switch MillraceCommand.exitCode(for: error) {
+        case .success:
             Console.out(MillraceCommand.fullMessage(for: error))
             return 0
-        }
-        if let error = error as? CommandError {
+        case .validationFailure:
+            Console.error(MillraceCommand.fullMessage(for: error))
+            // ArgumentParser's own status for wrong use is 64 (EX_USAGE).
+            return 2
+        default:
             Console.error("millrace: \(error)")
             return 1
         }
-        let message = MillraceCommand.fullMessage(for: error)
-        if !message.isEmpty { Console.error(message) }
-        // ArgumentParser's own status for wrong use is 64 (EX_USAGE).
-        return code == .validationFailure ? 2 : 1
     }
 }

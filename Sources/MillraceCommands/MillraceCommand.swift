@@ -11,6 +11,9 @@ struct MillraceCommand: ParsableCommand {
             Example:
               millrace serve --embedded
             """,
-        subcommands: [SendCommand.self]
+        subcommands: [
+            MigrateCommand.self, SendCommand.self, StatusCommand.self, VerifyCommand.self, PartitionsCommand.self,
+            DeadLettersCommand.self,
+        ]
     )
 }

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import MillraceEvent
+internal import MillracePostgres
 
 /// Where the configuration comes from; the same for every command.
 struct ConfigurationOptions: ParsableArguments {
@@ -14,8 +16,12 @@ struct ConfigurationOptions: ParsableArguments {
         help: "The daemon's data directory: the spool, and the database of serve --embedded.", completion: .directory)
     var dataDirectory: String?
 
-    /// The first of `tcp.listen`.
-    func tcpEndpoint() throws -> Endpoint {
-        .tcp(host: "127.0.0.1", port: 7171)
+    /// The configuration in force.
+    func context() throws -> CommandContext {
+        CommandContext(
+            databaseURL: nil, dataDirectory: dataDirectory ?? "/var/lib/millrace",
+            spoolDirectory: (dataDirectory ?? "/var/lib/millrace") + "/spool", tcpListen: ["127.0.0.1:7171"],
+            httpListen: ["127.0.0.1:8080"], eventLimits: EventLimits(), partitionOptions: PartitionOptions(),
+            monthsAhead: 3)
     }
 }

@@ -53,7 +53,7 @@ struct SendCommand: ParsableCommand {
     }
 
     func run() throws {
-        let endpoint = try to ?? options.tcpEndpoint()
+        let endpoint = try to ?? options.context().tcpEndpoint()
         let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw CommandError(
