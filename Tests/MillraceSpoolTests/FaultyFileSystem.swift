@@ -35,6 +35,7 @@ final class FaultyFileSystem: FileSystem {
         var isCrashed = false
         var capacityBytes = Int.max
         var nextWriteError: Int32?
+        var badBlocks: (file: File, bytes: Range<Int>)?
         var fault: (Call, Int) -> Fault? = { _, _ in nil }
     }
 
@@ -50,6 +51,11 @@ final class FaultyFileSystem: FileSystem {
     /// The machine stops at the n-th call from now: that call and all later ones fail and change nothing durable.
     func crash(afterCalls count: Int) {
         with { $0.crashAt = $0.calls + count }
+    }
+
+    /// Reads that touch `bytes` of a file fail with EIO.
+    func failReads(of path: String, in bytes: Range<Int>) {
+        with { state in state.badBlocks = state.names[path].map { ($0, bytes) } }
     }
 
     var isCrashed: Bool { with { $0.isCrashed } }
@@ -243,6 +249,9 @@ extension FaultyFileSystem {
     {
         try perform(.read) { (state, _) throws(FileSystemError) in
             guard let file = state.open[file.descriptor] else { throw FileSystemError(.read, errno: EBADF) }
+            if let bad = state.badBlocks, bad.file === file, bad.bytes.overlaps(offset..<offset + bytes.count) {
+                throw FileSystemError(.read, errno: EIO)
+            }
             let part = file.current.dropFirst(offset).prefix(bytes.count)
             bytes.copyBytes(from: part)
             return part.count
