@@ -150,6 +150,17 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+
+        // Tests
+        .testTarget(
+            name: "MillraceSpoolTests",
+            dependencies: [
+                "MillraceEvent", "MillraceSpool",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
