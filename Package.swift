@@ -135,8 +135,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres",
-                "MillraceSpool", "MillraceTelemetry",
+                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillracePostgres", "MillraceSpool",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -159,6 +159,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceEventTests",
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceWriterTests",
+            dependencies: ["MillraceEvent", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
     ],
