@@ -12,7 +12,8 @@ struct MillraceCommand: ParsableCommand {
               millrace serve --embedded
             """,
         subcommands: [
-            MigrateCommand.self, SendCommand.self, StatusCommand.self, VerifyCommand.self, PartitionsCommand.self,
+            CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self, VerifyCommand.self,
+            PartitionsCommand.self,
             DeadLettersCommand.self,
         ]
     )

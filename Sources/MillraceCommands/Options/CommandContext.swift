@@ -1,36 +1,53 @@
 internal import FoundationEssentials
+internal import MillraceConfiguration
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceSpool
 
-/// What a command needs of the configuration in force.
+/// What commands do with the configuration in force.
 struct CommandContext {
-    var databaseURL: String?
-    var dataDirectory: String
-    var spoolDirectory: String
-    var tcpListen: [String]
-    var httpListen: [String]
-    var eventLimits: EventLimits
-    var partitionOptions: PartitionOptions
-    var monthsAhead: Int
+    private let configuration: DaemonConfiguration
+    /// Someone set `database.url`.
+    private let isDatabaseConfigured: Bool
+
+    init(_ loaded: LoadedConfiguration) {
+        configuration = loaded.configuration
+        isDatabaseConfigured = loaded.origin(of: "database.url") != .builtIn
+    }
+
+    var spoolDirectory: String { configuration.spoolDirectory }
+
+    var eventLimits: EventLimits {
+        EventLimits(
+            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
+            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture)
+    }
+
+    var partitionOptions: PartitionOptions {
+        PartitionOptions(
+            payloadIndex: PayloadIndexPolicy(rawValue: configuration.partitions.payloadIndex.rawValue) ?? .live,
+            ginPendingListKiB: configuration.partitions.ginPendingListBytes / 1024,
+            lockTimeout: configuration.database.lockTimeout)
+    }
+
+    var monthsAhead: Int { configuration.partitions.ahead }
+
+    /// Connections that a daemon takes: its writers, the ledger's session, and one for maintenance.
+    var connectionsNeeded: Int { configuration.database.writers + 2 }
 
     /// A session with the database in use. Blocks up to `timeout`.
     func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {
         try PostgresConnection(
-            connectionString: try connectionString(), applicationName: "millrace command", connectTimeout: timeout,
+            connectionString: connectionString(), applicationName: "millrace command", connectTimeout: timeout,
             interrupt: PostgresInterrupt())
     }
 
-    /// `database.url`, else the database of `serve --embedded` under the data directory, where it runs.
-    func connectionString() throws(CommandError) -> String {
-        if let databaseURL { return databaseURL }
-        let cluster = EmbeddedCluster(directory: dataDirectory)
-        guard FileManager.default.fileExists(atPath: cluster.socketDirectory + "/.s.PGSQL.5432") else {
-            throw CommandError(
-                "there is no database: database.url is not set, and no embedded one runs in \(dataDirectory)",
-                hint: "Set DATABASE_URL, or give the --data-directory of a running `millrace serve --embedded`")
-        }
-        return cluster.connectionString
+    /// `database.url` where someone set it, else the database of `serve --embedded` under the data directory where it
+    /// runs, else the default of `database.url`.
+    func connectionString() -> String {
+        let cluster = EmbeddedCluster(directory: configuration.data.directory)
+        let isEmbedded = FileManager.default.fileExists(atPath: cluster.socketDirectory + "/.s.PGSQL.5432")
+        return isEmbedded && !isDatabaseConfigured ? cluster.connectionString : configuration.database.url.value
     }
 
     /// nil when there is no spool on this host. Reads every header of the spool; blocks on the disk.
@@ -41,12 +58,12 @@ struct CommandContext {
 
     /// The first of `tcp.listen`, as a client reaches it.
     func tcpEndpoint() throws(CommandError) -> Endpoint {
-        try Self.endpoint(tcpListen, "tcp.listen", "--to")
+        try Self.endpoint(configuration.tcp.listen, "tcp.listen", "--to")
     }
 
     /// The first of `http.listen`, as a client reaches it.
     func httpEndpoint() throws(CommandError) -> Endpoint {
-        try Self.endpoint(httpListen, "http.listen", "--set http.listen=…")
+        try Self.endpoint(configuration.http.listen, "http.listen", "--set http.listen=…")
     }
 
     private static func endpoint(_ listen: [String], _ key: String, _ option: String) throws(CommandError) -> Endpoint {

@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import MillraceEvent
-internal import MillracePostgres
+internal import FoundationEssentials
+internal import MillraceConfiguration
 
 /// Where the configuration comes from; the same for every command.
 struct ConfigurationOptions: ParsableArguments {
@@ -10,18 +10,30 @@ struct ConfigurationOptions: ParsableArguments {
     var config: String?
 
     @Option(name: .customLong("set"), help: ArgumentHelp("Override one value.", valueName: "section.key=value"))
-    var overrides: [String] = []
+    var assignments: [String] = []
 
     @Option(
         help: "The daemon's data directory: the spool, and the database of serve --embedded.", completion: .directory)
     var dataDirectory: String?
 
-    /// The configuration in force.
+    func validate() throws {
+        if let wrong = assignments.first(where: { ConfigurationOverride(assignment: $0) == nil }) {
+            throw ValidationError("--set \(wrong): write section.key=value.")
+        }
+    }
+
+    /// The configuration in force, and where each value came from. Throws `ConfigurationErrors`.
+    func load() throws -> LoadedConfiguration {
+        var overrides = assignments.compactMap { ConfigurationOverride(assignment: $0) }
+        if let dataDirectory {
+            overrides.append(
+                ConfigurationOverride(key: "data.directory", value: dataDirectory, flag: "--data-directory"))
+        }
+        return try ConfigurationLoader.load(
+            file: config, environment: ProcessInfo.processInfo.environment, overrides: overrides)
+    }
+
     func context() throws -> CommandContext {
-        CommandContext(
-            databaseURL: nil, dataDirectory: dataDirectory ?? "/var/lib/millrace",
-            spoolDirectory: (dataDirectory ?? "/var/lib/millrace") + "/spool", tcpListen: ["127.0.0.1:7171"],
-            httpListen: ["127.0.0.1:8080"], eventLimits: EventLimits(), partitionOptions: PartitionOptions(),
-            monthsAhead: 3)
+        CommandContext(try load())
     }
 }

@@ -67,7 +67,7 @@ struct LedgerAudit {
     }
 
     /// Batches whose sequences another batch of the same spool has too.
-    func overlaps() throws(PostgresError) -> VerifyReport.Check {
+    func overlaps() throws(PostgresError) -> CheckResult {
         let result = try connection.query(
             """
             SELECT spool_id::text, first_seq, last_seq, next_seq, count(*) OVER ()
@@ -81,7 +81,7 @@ struct LedgerAudit {
             LIMIT \(Self.examplesMax)
             """, timeout: timeout)
         let examples = result.texts.map { "\($0[0]) \($0[1])…\($0[2]) and \($0[3])…" }
-        return VerifyReport.Check(
+        return CheckResult(
             "no sequence is in two batches",
             ok: result.rowCount == 0,
             detail: result.rowCount == 0
@@ -90,7 +90,7 @@ struct LedgerAudit {
     }
 
     /// Batches whose counts do not add up to their sequences.
-    func sums() throws(PostgresError) -> VerifyReport.Check {
+    func sums() throws(PostgresError) -> CheckResult {
         let result = try connection.query(
             """
             SELECT batch_id, count(*) OVER ()
@@ -99,7 +99,7 @@ struct LedgerAudit {
             LIMIT \(Self.examplesMax)
             """, timeout: timeout)
         let examples = result.texts.map { $0[0] }
-        return VerifyReport.Check(
+        return CheckResult(
             "every batch adds up",
             ok: result.rowCount == 0,
             detail: result.rowCount == 0
@@ -110,7 +110,7 @@ struct LedgerAudit {
 
     /// Counts the rows of every month by batch and compares them with the ledger. `progress` is told the month.
     func rows(_ progress: (_ partition: String, _ index: Int, _ count: Int) -> Void) throws(PostgresError)
-        -> VerifyReport.Check
+        -> CheckResult
     {
         // In the server, since a table of lone events has as many batches as rows.
         try connection.execute(
@@ -161,7 +161,7 @@ struct LedgerAudit {
                 : "batch \(row[0]): \(row[1].isEmpty ? "0" : row[1]) events of \(row[3]), "
                     + "\(row[2].isEmpty ? "0" : row[2]) conversations of \(row[4])"
         }
-        return VerifyReport.Check(
+        return CheckResult(
             "the tables hold what the ledger says",
             ok: result.rowCount == 0,
             detail: result.rowCount == 0
@@ -171,7 +171,7 @@ struct LedgerAudit {
     }
 
     /// Compares the dead letters of each batch with the ledger.
-    func deadLetters() throws(PostgresError) -> VerifyReport.Check {
+    func deadLetters() throws(PostgresError) -> CheckResult {
         // A letter that was retried is counted as a row or a duplicate since: the ledger was changed with it. One letter
         // of code spool_damage stands for all lines of a stretch that can't be read back.
         let result = try connection.query(
@@ -196,7 +196,7 @@ struct LedgerAudit {
         let examples = result.texts.map { row in
             "batch \(row[0]): \(row[1].isEmpty ? "0" : row[1]) of \(row[2].isEmpty ? "0" : row[2])"
         }
-        return VerifyReport.Check(
+        return CheckResult(
             "every refused line has its dead letter",
             ok: result.rowCount == 0,
             detail: result.rowCount == 0

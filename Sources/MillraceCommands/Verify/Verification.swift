@@ -85,11 +85,11 @@ struct Verification {
                 + "named by both")
     }
 
-    private static func check(_ account: SpoolAccount, _ snapshot: SpoolSnapshot) -> VerifyReport.Check {
+    private static func check(_ account: SpoolAccount, _ snapshot: SpoolSnapshot) -> CheckResult {
         let lost = account.lost
         let ranges = lost.ranges.prefix(LedgerAudit.examplesMax).map { "\($0.lowerBound)…\($0.upperBound - 1)" }
         let waiting = account.inSpool.values.reduce(0, +)
-        return VerifyReport.Check(
+        return CheckResult(
             "every sequence is in the ledger or in the spool",
             ok: lost.isEmpty,
             detail: lost.isEmpty

@@ -1,22 +1,5 @@
 /// What `millrace verify` found.
 struct VerifyReport: Encodable {
-    /// One rule that must hold.
-    struct Check: Encodable, Equatable {
-        var name: String
-        var ok: Bool
-        /// What was found.
-        var detail: String
-        /// What to do about it; nil when all is well.
-        var mend: String?
-
-        init(_ name: String, ok: Bool, detail: String, mend: String) {
-            self.name = name
-            self.ok = ok
-            self.detail = detail
-            self.mend = ok ? nil : mend
-        }
-    }
-
     /// One line of the conservation law: received = committed + duplicate + dead + refused + in spool (+ lost).
     struct Kind: Encodable, Equatable {
         var kind: String
@@ -46,7 +29,7 @@ struct VerifyReport: Encodable {
     }
 
     var ok: Bool { checks.allSatisfy(\.ok) }
-    var checks: [Check] = []
+    var checks: [CheckResult] = []
     var conservation: [Kind] = []
     var spools: [SpoolSummary] = []
     /// What is right by the account, and still worth knowing.
@@ -70,10 +53,7 @@ struct VerifyReport: Encodable {
     /// For people.
     var text: String {
         var lines: [String] = []
-        for check in checks {
-            lines.append("\(check.ok ? "ok  " : "FAIL")  \(check.name): \(check.detail)")
-            if let mend = check.mend { lines.append("      \(mend)") }
-        }
+        for check in checks { lines.append(check.text) }
         for note in notes { lines.append("note  \(note)") }
         lines.append("")
         let header = ["kind", "received", "=", "committed", "duplicate", "dead", "refused", "in spool"]
