@@ -180,7 +180,9 @@ extension SpoolRecovery {
     private func inspect(_ number: UInt64) throws(SpoolError) -> Found {
         let opened: (decoded: SegmentHeader.Decoded, fileBytes: Int)
         do {
-            opened = try SegmentHeader.read(from: path(number), fileSystem)
+            let file = try fileSystem.open(path(number), .read)
+            defer { fileSystem.close(file) }
+            opened = try SegmentHeader.read(from: file, fileSystem)
         } catch {
             throw SpoolError(.readFailed, path: path(number), cause: error)
         }

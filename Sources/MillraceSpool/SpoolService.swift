@@ -25,10 +25,10 @@ internal import Synchronization
 package actor SpoolService: Service {
     /// Reads what the spool holds.
     package nonisolated let store: SegmentStore
-    private nonisolated let executor = ThreadExecutor(name: "spool")
+    nonisolated let executor = ThreadExecutor(name: "spool")
     private nonisolated let settled = Mutex(SequenceSet())
     private let lock: SpoolLock
-    private let appender: SpoolAppender
+    let appender: SpoolAppender
     private let channel: RecordChannel
     private let interval: Duration
 

@@ -48,12 +48,15 @@ extension FileSystem {
         }
     }
 
-    /// Makes `path` and its missing parents, and synchronizes every directory that got a new name.
+    /// Makes `path` and its missing parents, and synchronizes every directory that got a new name. The last parent
+    /// always: a start before this one may have been killed in between.
     package func makeDirectories(_ path: String) throws(FileSystemError) {
         var parent = path.hasPrefix("/") ? "/" : "."
-        for component in path.split(separator: "/") {
+        let components = path.split(separator: "/")
+        for (index, component) in components.enumerated() {
             let child = parent == "/" ? "/\(component)" : "\(parent)/\(component)"
-            if try makeDirectory(child) { try synchronizeDirectory(parent) }
+            let isNew = try makeDirectory(child)
+            if isNew || index == components.count - 1 { try synchronizeDirectory(parent) }
             parent = child
         }
     }

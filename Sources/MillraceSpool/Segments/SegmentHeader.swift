@@ -90,12 +90,10 @@ package struct SegmentHeader: Sendable, Equatable {
 }
 
 extension SegmentHeader {
-    /// The header and the size of a segment file.
-    static func read(from path: String, _ fileSystem: any FileSystem)
+    /// The header and the size of an open segment file.
+    static func read(from file: FileID, _ fileSystem: any FileSystem)
         throws(FileSystemError) -> (decoded: Decoded, fileBytes: Int)
     {
-        let file = try fileSystem.open(path, .read)
-        defer { fileSystem.close(file) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 8)
         defer { buffer.deallocate() }
         let count = try fileSystem.readAll(into: buffer, from: file, at: 0)
