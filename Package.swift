@@ -93,6 +93,7 @@ let package = Package(
                 "CLibPQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [.embedInCode("Migrations")],  // a link to sql/migrations
             swiftSettings: swiftSettings
         ),
         .target(
@@ -137,12 +138,10 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceSpool",
-                "MillraceTelemetry", "MillraceWriter",
+                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings
         ),

@@ -5,8 +5,10 @@ import MillraceIntake
 import MillracePostgres
 import MillraceSpool
 import MillraceWriter
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import UnixSignals
 
 /// The whole: makes the stages, joins them by their channels, and runs them until a signal.
 ///
@@ -36,7 +38,7 @@ package struct Daemon {
 
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
-        guard isEmbedded else { return try await serve(databaseURL: configuration.database.url) }
+        guard isEmbedded else { return try await serve(databaseURL: configuration.database.url.value) }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
             try await serve(databaseURL: try await database.start())

@@ -4,6 +4,7 @@ import MillraceAPI
 import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
+import MillraceWriter
 import NIOCore
 import NIOHTTPTypes
 import Synchronization
@@ -66,12 +67,12 @@ final class RouteTable: Sendable {
 
     private static func tokens(_ jwt: DaemonConfiguration.JWT) throws -> TokenVerifierConfiguration {
         var tokens = TokenVerifierConfiguration()
-        if !jwt.secret.isEmpty { tokens.keys.append(.hs256(secret: jwt.secret)) }
+        if !jwt.secret.isEmpty { tokens.keys.append(.hs256(secret: jwt.secret.value)) }
         for key in jwt.keys {
             switch (key.algorithm, key.material) {
             case (.rs256, .publicKey(let pem)): tokens.keys.append(.rs256(publicKeyPEM: pem, keyID: key.id))
             case (.es256, .publicKey(let pem)): tokens.keys.append(.es256(publicKeyPEM: pem, keyID: key.id))
-            case (.hs256, .secret(let secret)): tokens.keys.append(.hs256(secret: secret, keyID: key.id))
+            case (.hs256, .secret(let secret)): tokens.keys.append(.hs256(secret: secret.value, keyID: key.id))
             case (.hs256, .publicKey), (.rs256, .secret), (.es256, .secret): break  // the configuration refuses these
             }
         }

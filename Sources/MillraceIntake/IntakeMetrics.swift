@@ -11,7 +11,7 @@ package final class IntakeMetrics: Sendable {
 
         package var value: Int { number.load(ordering: .relaxed) }
 
-        func add(_ count: Int) {
+        package func add(_ count: Int) {
             number.wrappingAdd(count, ordering: .relaxed)
         }
     }
