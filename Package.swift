@@ -91,6 +91,7 @@ let package = Package(
                 "CLibPQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [.embedInCode("Migrations")],  // a link to sql/migrations
             swiftSettings: swiftSettings
         ),
         .target(
@@ -150,6 +151,19 @@ let package = Package(
                 "MillraceCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: swiftSettings
+        ),
+
+        // Tests
+        .target(
+            name: "MillraceTestSupport",
+            dependencies: ["MillracePostgres"],
+            path: "Tests/MillraceTestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
     ],
