@@ -185,6 +185,17 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceTestSupport",
+            dependencies: ["MillracePostgres"],
+            path: "Tests/MillraceTestSupport",
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
