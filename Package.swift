@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "CSimdjson", "CZlib", "CZstd",
+                "MillraceEvent", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -107,12 +107,14 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry",
+                "MillraceEvent",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -165,6 +167,28 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceAPITests",
+            dependencies: [
+                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceEventTests",
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceWriterTests",
+            dependencies: ["MillraceEvent", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
     ],
