@@ -162,8 +162,10 @@ let package = Package(
             name: "MillraceIntakeTests",
             dependencies: [
                 "MillraceEvent", "MillraceIntake", "CZlib", "CZstd",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
