@@ -196,6 +196,18 @@ let package = Package(
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceAPITests",
+            dependencies: [
+                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -69,7 +69,7 @@ struct TCPIntakeTests {
             #expect(harness.spool.lines() == [good])
             let dead = try #require(harness.spool.lines(.refused).first)
             #expect(dead.contains(#""code":"invalid_utf8""#))
-            #expect(dead.contains(#""line":"{\"event_type\":\"a\#u{FFFD}\"}","line_bytes":19}"#))
+            #expect(dead.contains(#""line":"{\"event_type\":\"a\#u{FFFD}\"}","line_bytes":20}"#))
         }
     }
 

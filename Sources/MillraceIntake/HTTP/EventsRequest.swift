@@ -22,7 +22,7 @@ final class EventsRequest {
     private let eventLoop: any EventLoop
     private let acknowledgement: Submission.Acknowledgement
 
-    private var validator: LineValidator
+    private let parser = LoopParser.ofThisThread
     private var input = InputBuffer()
     private var decompressor: BodyDecompressor
     private var cutter: ItemCutter
@@ -56,14 +56,12 @@ final class EventsRequest {
         self.metrics = metrics
         self.eventLoop = eventLoop
         acknowledgement = head.acknowledgement
-        validator = LineValidator(limits: configuration.limits)
         decompressor = BodyDecompressor(
             encoding: head.encoding, outputBytesMax: configuration.decompressedBytesMax,
             ratioMax: configuration.compressionRatioMax)
         cutter = ItemCutter(format: head.format, itemBytesMax: configuration.limits.lineBytesMax)
         builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
         result = EventsAnswer(rejectedItemsMax: configuration.rejectedItemsMax)
-        validator.begin(receivedAt: builder.receivedAt)
     }
 
     /// True when some of the body is in the spool, or on its way there: the answer can't be a refusal any more.
@@ -135,7 +133,7 @@ final class EventsRequest {
             take(cutter.last(&input))
             guard breakage == nil else { return }
             isAllCut = true
-            if nextIndex == 0, cutter.format == .lines || !cutter.isArray {
+            if nextIndex == 0, !cutter.isDone {
                 throw HTTPProblem(.emptyBody, "the body is empty; send an object, an array, or one object a line")
             }
         } catch {
@@ -151,15 +149,17 @@ final class EventsRequest {
         case .tooLong(let byteCount):
             reject(.lineTooLong(byteCount, max: configuration.limits.lineBytesMax))
         case .item(let bytes):
-            switch validator.validate(bytes) {
-            case .refused(let refusal): reject(refusal)
-            case .accepted(let kind):
+            do {
+                let kind = try parser.validate(
+                    bytes, limits: configuration.limits.event, receivedAt: builder.receivedAt)
                 if builder.isEmpty {
                     gathering = Flight(firstIndex: nextIndex, rejectedBefore: result.rejectedTotal)
                 }
                 builder.append(kind, bytes, isPretty: cutter.format == .json)
                 nextIndex += 1
                 metrics[.http].linesReceived.add(1)
+            } catch {
+                reject(error)
             }
         }
     }
@@ -177,7 +177,6 @@ final class EventsRequest {
         let records = builder.take()
         flight = gathering
         builder.receivedAt = .now
-        validator.begin(receivedAt: builder.receivedAt)
         let eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let submission = Submission(records: records, acknowledgement: acknowledgement) { outcome in

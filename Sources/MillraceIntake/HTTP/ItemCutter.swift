@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import MillraceEvent
 
 /// Cuts the text of a body into items, however it was chopped on its way.
 struct ItemCutter {
@@ -19,7 +19,7 @@ struct ItemCutter {
 
     let format: Format
     private let itemBytesMax: Int
-    private var splitter = mr_splitter()
+    private var splitter = BodySplitter()
     /// Bytes of the last item, still in the input.
     private var usedBytes = 0
     /// Bytes at the start of the input that were looked at.
@@ -37,8 +37,8 @@ struct ItemCutter {
         if format == .lines { itemStart = 0 }
     }
 
-    /// True once the body showed to be an array: it may be an empty one.
-    var isArray: Bool { splitter.is_array }
+    /// True once a JSON body came to its end: an empty array is a body, too.
+    private(set) var isDone = false
 
     /// Takes the next step on what is in `input`.
     mutating func next(_ input: inout InputBuffer) -> Step {
@@ -49,7 +49,7 @@ struct ItemCutter {
 
     /// The body has ended after `needsMore`: the last item, if it is open, or what is wrong.
     mutating func last(_ input: inout InputBuffer) -> Step {
-        if format == .json, !mr_split_is_complete(&splitter) {
+        if format == .json, !splitter.isComplete {
             return .broken(HTTPProblem(.truncatedBody, "the JSON body ends in the middle of a value or array"))
         }
         guard let start = itemStart, droppedBytes > 0 || start < scannedBytes else { return .needsMore }
@@ -60,26 +60,26 @@ struct ItemCutter {
 
     private mutating func nextValue(_ input: inout InputBuffer) -> Step {
         let bytes = input.readable
-        guard let base = bytes.baseAddress, scannedBytes < bytes.count else { return .needsMore }
-        var start = Int.max
-        var consumed = 0
-        let result = mr_split(
-            &splitter, base.assumingMemoryBound(to: UInt8.self) + scannedBytes, bytes.count - scannedBytes, &start,
-            &consumed)
-        if start != Int.max { itemStart = scannedBytes + start }
-        scannedBytes += consumed
-        switch Int(result) {
-        case MR_SPLIT_ITEM:
-            let first = itemStart ?? 0
+        guard scannedBytes < bytes.count else { return .needsMore }
+        switch splitter.next(bytes.slice(scannedBytes..<bytes.count)) {
+        case .item(let start, let end):
+            let first = start.map { scannedBytes + $0 } ?? itemStart ?? 0
             itemStart = nil
-            return endItem(bytes, first..<scannedBytes, next: scannedBytes)
-        case MR_SPLIT_ERROR:
+            return endItem(bytes, first..<scannedBytes + end, next: scannedBytes + end)
+        case .malformed(let place):
             return .broken(
                 HTTPProblem(
                     .malformedBody,
-                    "the body is no JSON object or array of objects at byte \(offset + scannedBytes); "
+                    "the body is no JSON object or array of objects at byte \(offset + scannedBytes + place); "
                         + "for one object a line use application/x-ndjson"))
-        default:
+        case .more(let start):
+            if let start { itemStart = scannedBytes + start }
+            scannedBytes = bytes.count
+            keepOpenItem(&input)
+            return .needsMore
+        case .done:
+            isDone = true
+            scannedBytes = bytes.count
             keepOpenItem(&input)
             return .needsMore
         }

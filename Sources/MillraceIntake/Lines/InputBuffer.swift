@@ -1,7 +1,7 @@
-internal import CSimdjson
 internal import Glibc
+internal import MillraceEvent
 
-/// Bytes received and not yet consumed, in one piece, with `MR_PADDING` readable bytes behind them for the parser.
+/// Bytes received and not yet consumed, in one piece, with `EventParser.paddingBytes` readable bytes behind them for the parser.
 struct InputBuffer: ~Copyable {
     /// Memory kept while the buffer is empty; more is given back, so that idle connections cost little.
     private static let idleBytesMax = 16 << 10
@@ -58,7 +58,7 @@ struct InputBuffer: ~Copyable {
     }
 
     private mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        let padding = Int(MR_PADDING)
+        let padding = EventParser.paddingBytes
         if let base, end + byteCount + padding <= capacity {
             return UnsafeMutableRawBufferPointer(start: base + end, count: byteCount)
         }

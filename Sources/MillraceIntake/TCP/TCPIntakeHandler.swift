@@ -32,7 +32,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private let shared: Shared
-    private var validator: LineValidator
+    private let parser = LoopParser.ofThisThread
     private var machine: TCPConnectionStateMachine
     private var phase = Phase.open
     private var context: ChannelHandlerContext?
@@ -63,7 +63,6 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         self.shared = shared
         self.eventLoop = eventLoop
         self.hasPlace = hasPlace
-        validator = LineValidator(limits: shared.configuration.limits)
         machine = TCPConnectionStateMachine(inflightBytesMax: shared.configuration.inflightBytesMax)
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
     }
@@ -210,7 +209,6 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Cuts lines up to the bounds of one submission and sends it. False when no line was left.
     private func cutBatch() -> Bool {
         builder.receivedAt = .now
-        validator.begin(receivedAt: builder.receivedAt)
         var consumed = 0
         let bytes = input.readable
         while builder.byteCount + refusalBytes < Record.payloadBytesMax, phase != .lingering {
@@ -260,9 +258,12 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             return
         }
         let number = lineReceived()
-        switch validator.validate(line) {
-        case .accepted(let kind): builder.append(kind, line)
-        case .refused(let refusal): refuse(refusal, number: number, line: line, lineBytes: line.count)
+        do {
+            let kind = try parser.validate(
+                line, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
+            builder.append(kind, line)
+        } catch {
+            refuse(error, number: number, line: line, lineBytes: line.count)
         }
     }
 

@@ -37,7 +37,7 @@ private let deep = String(repeating: #"{"a":"#, count: 70) + "1" + String(repeat
 /// Limits under which the table above holds.
 func smallLimits() -> LineLimits {
     var limits = LineLimits()
-    limits.payloadBytesMax = 900
+    limits.event = EventLimits(payloadBytesMax: 900)
     limits.lineBytesMax = 1900
     return limits
 }
