@@ -51,10 +51,7 @@ final class RouteTable: Sendable {
         var settings = APIConfiguration()
         settings.saveBodyBytesMax = configuration.http.requestBodyMax
         settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
-        settings.limits = EventLimits(
-            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
-            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture
-        )
+        settings.limits = StageSettings.events(configuration)
         return APIRoutes(
             configuration: settings, channel: channel,
             verifier: try await TokenVerifier(tokens(configuration.jwt)), logger: logger,
@@ -95,7 +92,8 @@ final class RouteTable: Sendable {
             readiness.notes.append(
                 Readiness.Item(
                     code: "database_down",
-                    message: "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool"))
+                    message:
+                        "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool"))
         }
         return readiness
     }

@@ -62,7 +62,8 @@ struct StageSettings {
         return tcp
     }
 
-    private static func http(_ configuration: DaemonConfiguration) throws(ListenAddressError) -> HTTPIntakeConfiguration {
+    private static func http(_ configuration: DaemonConfiguration) throws(ListenAddressError) -> HTTPIntakeConfiguration
+    {
         var http = HTTPIntakeConfiguration()
         http.listen = try addresses(configuration.http.listen, key: "http.listen")
         http.unixMode = configuration.intake.unixModeBits
@@ -86,13 +87,18 @@ struct StageSettings {
         return http
     }
 
+    /// What an event may be, for the intake and the routes.
+    static func events(_ configuration: DaemonConfiguration) -> EventLimits {
+        EventLimits(
+            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
+            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture
+        )
+    }
+
     private static func lines(_ configuration: DaemonConfiguration) -> LineLimits {
         var limits = LineLimits()
         limits.lineBytesMax = configuration.limits.lineBytes
-        limits.payloadBytesMax = configuration.limits.payloadBytes
-        limits.depthMax = configuration.limits.depth
-        limits.acceptPast = configuration.partitions.acceptPast
-        limits.acceptFuture = configuration.partitions.acceptFuture
+        limits.event = events(configuration)
         return limits
     }
 

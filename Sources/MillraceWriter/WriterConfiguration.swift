@@ -35,7 +35,8 @@ package struct WriterConfiguration: Sendable {
     package init(
         databaseURL: String, writers: Int, connectTimeout: Duration, statementTimeout: Duration,
         sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, flushPoll: Duration,
-        drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration, dedupWindow: Duration, host: String,
+        drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
+        dedupWindow: Duration, host: String,
         version: String
     ) {
         self.databaseURL = databaseURL

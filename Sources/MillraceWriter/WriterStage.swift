@@ -42,7 +42,8 @@ package struct WriterStage: Service {
         self.ledger = ledger
         self.gate = gate
         ledgerService = LedgerService(
-            configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents, interrupt: interrupt, metrics: metrics, logger: logger, settled: settled
+            configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
+            interrupt: interrupt, metrics: metrics, logger: logger, settled: settled
         )
         maintenance = MaintenanceService(
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, interrupt: interrupt,
@@ -86,7 +87,8 @@ package struct WriterStage: Service {
         }
         let left = extents.waitingCount
         if left > 0 {
-            logger.notice("lines left in the spool", metadata: ["lines": "\(left)", "hint": "the next start writes them"])
+            logger.notice(
+                "lines left in the spool", metadata: ["lines": "\(left)", "hint": "the next start writes them"])
         }
     }
 

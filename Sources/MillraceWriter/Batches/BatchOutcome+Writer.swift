@@ -14,7 +14,9 @@ extension BatchOutcome {
         }
         deadSequences = letters.flatMap { $0.sequence..<$0.sequence + UInt64($0.lines) }.sorted()
         for leaf in leaves where leaf.key.table == .conversations {
-            conversations.duplicates += leaf.sequences(of: 0..<leaf.count).count { duplicateSequences.containsSorted($0) }
+            conversations.duplicates += leaf.sequences(of: 0..<leaf.count).count {
+                duplicateSequences.containsSorted($0)
+            }
         }
         events.duplicates = duplicateSequences.count - conversations.duplicates
         events.committed = encoded.eventLines - events.dead - events.duplicates

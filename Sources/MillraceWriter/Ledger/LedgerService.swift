@@ -171,7 +171,8 @@ actor LedgerService {
     }
 
     private func pollFlush(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
-        let answer = try connection.execute("SELECT pg_current_wal_flush_lsn()", timeout: configuration.statementTimeout)
+        let answer = try connection.execute(
+            "SELECT pg_current_wal_flush_lsn()", timeout: configuration.statementTimeout)
         guard let position = answer.string(0, 0).flatMap(LogPosition.init) else { return }
         ledger.apply {
             $0.retired(below: spool.retainedSequences.lowerBound) + $0.flushed(to: position, on: server)
@@ -185,7 +186,8 @@ actor LedgerService {
         for (index, stretch) in lost.enumerated() {
             do {
                 logger.error(
-                    "acknowledged lines lost", metadata: ["lines": "\(stretch.sequences.count)", "reason": "\(stretch.reason)"]
+                    "acknowledged lines lost",
+                    metadata: ["lines": "\(stretch.sequences.count)", "reason": "\(stretch.reason)"]
                 )
                 let position = try LostBatch.write(stretch, spool: spool.spoolID, on: connection)
                 metrics.events.dead.add(stretch.sequences.count, ordering: .relaxed)
