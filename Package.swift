@@ -91,6 +91,7 @@ let package = Package(
                 "CLibPQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [.embedInCode("Migrations")],  // a link to sql/migrations
             swiftSettings: swiftSettings
         ),
         .target(
@@ -169,6 +170,17 @@ let package = Package(
         .testTarget(
             name: "MillraceWriterTests",
             dependencies: ["MillraceEvent", "MillraceWriter"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceTestSupport",
+            dependencies: ["MillracePostgres"],
+            path: "Tests/MillraceTestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
     ],

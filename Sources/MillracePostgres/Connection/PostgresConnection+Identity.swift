@@ -1,0 +1,22 @@
+extension PostgresConnection {
+    /// Asks the server who it is. Blocks up to `timeout`.
+    ///
+    /// `pg_control_system` and `pg_control_checkpoint` are open to everyone unless an operator revoked them; then the
+    /// start time alone tells. Not to be called in a transaction that must live on: the refusal would fail it.
+    package func serverIdentity(timeout: Duration = .seconds(10)) throws(PostgresError) -> ServerIdentity {
+        let start = "EXTRACT(EPOCH FROM pg_postmaster_start_time())::text"
+        do throws(PostgresError) {
+            let result = try execute(
+                """
+                SELECT \(start), system_identifier::text, timeline_id
+                FROM pg_control_system(), pg_control_checkpoint()
+                """, timeout: timeout)
+            return ServerIdentity(
+                systemIdentifier: result.string(0, 1), timeline: result.int(0, 2), startTime: result.string(0, 0) ?? "")
+        } catch {
+            guard error.sqlState == .insufficientPrivilege else { throw error }
+            let result = try execute("SELECT \(start)", timeout: timeout)
+            return ServerIdentity(startTime: result.string(0, 0) ?? "")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+internal import CLibPQ
+
+extension PostgresConnection {
+    /// Sends `sql` as one message; it may hold several statements. Blocks up to `timeout`.
+    ///
+    /// - Returns: the result of the last statement.
+    /// - Throws: the first error; the server has then skipped the statements after it.
+    @discardableResult
+    package func execute(_ sql: String, timeout: Duration = .seconds(30)) throws(PostgresError) -> PostgresResult {
+        try run(deadline: Deadline(after: timeout)) { PQsendQuery($0, sql) }
+    }
+
+    /// Sends one statement with values for its `$1`, `$2` …; nil is NULL. Blocks up to `timeout`.
+    @discardableResult
+    package func query(
+        _ sql: String,
+        parameters: [PostgresParameter?] = [],
+        timeout: Duration = .seconds(30)
+    ) throws(PostgresError) -> PostgresResult {
+        let types = parameters.map { parameter -> Oid in
+            if case .binary(_, let type) = parameter { type } else { 0 }
+        }
+        let formats = parameters.map { parameter -> Int32 in
+            if case .binary = parameter { 1 } else { 0 }
+        }
+        // All values in one buffer, so that one pointer keeps all of them alive; a text is ended by 0.
+        var bytes: [UInt8] = []
+        var offsets: [Int?] = []
+        var lengths: [Int32] = []
+        for parameter in parameters {
+            offsets.append(parameter == nil ? nil : bytes.count)
+            let start = bytes.count
+            switch parameter {
+            case .text(let text): bytes.append(contentsOf: text.utf8)
+            case .binary(let value, _): bytes.append(contentsOf: value)
+            case nil: break
+            }
+            lengths.append(Int32(bytes.count - start))
+            bytes.append(0)
+        }
+        return try run(deadline: Deadline(after: timeout)) { handle in
+            bytes.withUnsafeBytes { buffer in
+                let values = offsets.map { offset in
+                    offset.flatMap { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
+                }
+                return PQsendQueryParams(handle, sql, Int32(parameters.count), types, values, lengths, formats, 0)
+            }
+        }
+    }
+
+    /// Runs `body` between BEGIN and COMMIT; rolls back when it throws. Blocks as its statements do.
+    package func transaction<Answer>(
+        timeout: Duration = .seconds(30),
+        _ body: () throws(PostgresError) -> Answer
+    ) throws(PostgresError) -> Answer {
+        try execute("BEGIN", timeout: timeout)
+        do throws(PostgresError) {
+            let answer = try body()
+            let commit = try execute("COMMIT", timeout: timeout)
+            // The COMMIT of a failed transaction is no error to the server: it says ROLLBACK.
+            guard commit.commandTag == "COMMIT" else {
+                throw PostgresError(
+                    code: .serverError, sqlState: SQLState(rawValue: "25P02"),
+                    message: "the transaction had failed and was rolled back")
+            }
+            return answer
+        } catch {
+            if transactionStatus == .inTransaction || transactionStatus == .failed {
+                do throws(PostgresError) { try execute("ROLLBACK", timeout: timeout) } catch { close() }
+            }
+            throw error
+        }
+    }
+
+    /// Sends by `send`, which returns libpq's 1 for success, and reads every result.
+    func run(
+        deadline: Deadline, _ send: (OpaquePointer) -> Int32
+    ) throws(PostgresError) -> PostgresResult {
+        try exchange { (handle) throws(PostgresError) in
+            guard send(handle) == 1 else { throw .lost(handle) }
+            return try lastResult(handle, deadline: deadline)
+        }
+    }
+
+    /// Reads results until the statement has ended; the last one, or the first error.
+    func lastResult(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) -> PostgresResult {
+        var last: OpaquePointer?
+        var failure: PostgresError?
+        var endsSession = false
+        defer { PQclear(last) }
+        while let result = try nextResult(handle, deadline: deadline) {
+            PQclear(last)
+            last = result
+            switch PQresultStatus(result) {
+            case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
+                failure = failure ?? PostgresError(result: result, connection: handle)
+                endsSession = endsSession || PostgresError.endsSession(result)
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                throw PostgresError(
+                    code: .connectionFailed, message: "COPY FROM STDIN or TO STDOUT came through execute",
+                    hint: "A mistake in Millrace: COPY goes through copyIn.")
+            default: break
+            }
+        }
+        if let failure {
+            if endsSession { close() }
+            throw failure
+        }
+        guard let result = last else { throw .lost(handle) }
+        last = nil
+        return PostgresResult(owning: result)
+    }
+}

@@ -1,0 +1,220 @@
+internal import CLibPQ
+internal import Glibc
+package import Logging
+
+/// One session with PostgreSQL, over libpq.
+///
+/// Not thread-safe: one thread at a time uses it, and an actor on a thread of its own holds it, because every function
+/// blocks. Nothing blocks for ever: libpq runs non-blocking, and each wait ends at the caller's limit or when the
+/// `PostgresInterrupt` is raised. A connection whose statement ended in either way cannot know what the server did; it
+/// is then closed (`isUsable` is false) and the caller connects anew.
+///
+/// The one wait without a limit is the resolver's, when a host name is looked up.
+package final class PostgresConnection {
+    // SAFETY: libpq's connection: made in init, freed once in `close()`, used only through this class.
+    private var handle: OpaquePointer?
+    let interrupt: PostgresInterrupt
+    private let notices: NoticeLog
+
+    /// Stops what this session's server process is doing, from another thread.
+    package let canceller: PostgresCanceller
+
+    /// Connects, and sets the session to UTF-8, UTC, ISO dates and standard strings.
+    ///
+    /// - Parameters:
+    ///   - connectionString: libpq's keywords or URI; what it leaves out comes from the `PG…` environment.
+    ///   - applicationName: what `pg_stat_activity` shows.
+    ///   - connectTimeout: for all hosts and addresses together, the first statement included.
+    ///   - interrupt: ends every wait of this connection.
+    ///   - logger: takes the server's notices, at level debug.
+    package init(
+        connectionString: String,
+        applicationName: String,
+        connectTimeout: Duration,
+        interrupt: PostgresInterrupt,
+        logger: Logger? = nil
+    ) throws(PostgresError) {
+        let deadline = Deadline(after: connectTimeout)
+        let notices = NoticeLog(logger: logger)
+        let handle = try Self.start(connectionString, applicationName: applicationName)
+        do throws(PostgresError) {
+            notices.attach(to: handle)
+            try Self.finish(handle, deadline: deadline, interrupt: interrupt)
+        } catch {
+            PQfinish(handle)
+            throw error
+        }
+        self.handle = handle
+        self.interrupt = interrupt
+        self.notices = notices
+        canceller = PostgresCanceller(connectionString: connectionString, backendID: PQbackendPID(handle))
+        try prepareSession(deadline: deadline)
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Ends the session. The server process notices within a second even if it is amid a statement, and rolls back.
+    package func close() {
+        if let handle { PQfinish(handle) }
+        handle = nil
+    }
+
+    /// False once the session is lost, timed out, interrupted or closed: connect anew.
+    package var isUsable: Bool {
+        handle.map { PQstatus($0) == CONNECTION_OK } ?? false
+    }
+
+    package var transactionStatus: TransactionStatus {
+        switch handle.map(PQtransactionStatus) {
+        case PQTRANS_IDLE: .idle
+        case PQTRANS_ACTIVE: .active
+        case PQTRANS_INTRANS: .inTransaction
+        case PQTRANS_INERROR: .failed
+        default: .unknown
+        }
+    }
+
+    /// The server's process that serves this session.
+    package var backendID: Int32 { canceller.backendID }
+
+    // MARK: - For the extensions in this folder
+
+    /// Runs one exchange with the server. When it ends by anything but the server's own answer, what the server does
+    /// next is unknown, so the session ends.
+    func exchange<Answer: ~Copyable>(
+        _ body: (OpaquePointer) throws(PostgresError) -> Answer
+    ) throws(PostgresError) -> Answer {
+        guard let handle else { throw .isClosed }
+        do throws(PostgresError) {
+            return try body(handle)
+        } catch {
+            if error.code != .serverError { close() }
+            throw error
+        }
+    }
+
+    /// Sends all that libpq holds back, reading meanwhile so that neither side waits for the other.
+    func flush(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) {
+        while true {
+            switch PQflush(handle) {
+            case 0: return
+            case 1: break
+            default: throw .lost(handle)
+            }
+            let ready = try Self.wait(
+                handle, for: POLLIN | POLLOUT, deadline: deadline, interrupt: interrupt, operation: "sending")
+            if ready & POLLIN != 0, PQconsumeInput(handle) == 0 { throw .lost(handle) }
+        }
+    }
+
+    /// The next result of the statement under way, owned by the caller; nil after the last.
+    func nextResult(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) -> OpaquePointer? {
+        try flush(handle, deadline: deadline)
+        while PQisBusy(handle) == 1 {
+            _ = try Self.wait(
+                handle, for: POLLIN, deadline: deadline, interrupt: interrupt, operation: "the statement")
+            if PQconsumeInput(handle) == 0 { throw .lost(handle) }
+        }
+        return PQgetResult(handle)
+    }
+
+    // MARK: - Connecting
+
+    private static func start(_ string: String, applicationName: String) throws(PostgresError) -> OpaquePointer {
+        // Keywords before dbname are defaults that the string overrides, those after it are Millrace's.
+        let keywords: [(String, String)] = [
+            ("keepalives_idle", "30"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "30000"), ("dbname", string),
+            ("application_name", applicationName), ("client_encoding", "UTF8"),
+        ]
+        guard isConnectionString(string) else {
+            throw PostgresError(
+                code: .connectionFailed,
+                message: "the connection string cannot be parsed",
+                hint: "Write database.url like postgresql://user@host:5432/database or host=… dbname=…."
+            )
+        }
+        let names = keywords.map { strdup($0.0) } + [nil]
+        let values = keywords.map { strdup($0.1) } + [nil]
+        defer { for pointer in names + values { free(pointer) } }
+        let handle = names.map { UnsafePointer($0) }.withUnsafeBufferPointer { names in
+            values.map { UnsafePointer($0) }.withUnsafeBufferPointer { values in
+                PQconnectStartParams(names.baseAddress, values.baseAddress, 1)
+            }
+        }
+        guard let handle else {
+            throw PostgresError(code: .connectionFailed, message: "libpq has no memory for a connection")
+        }
+        return handle
+    }
+
+    /// libpq's own message would quote the string, password and all.
+    private static func isConnectionString(_ string: String) -> Bool {
+        guard string.contains("=") || string.contains("://") else { return string.isEmpty }
+        let options = PQconninfoParse(string, nil)
+        PQconninfoFree(options)
+        return options != nil
+    }
+
+    private static func finish(
+        _ handle: OpaquePointer, deadline: Deadline, interrupt: PostgresInterrupt
+    ) throws(PostgresError) {
+        guard PQstatus(handle) != CONNECTION_BAD else { throw .refused(handle) }
+        PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
+        var next = PGRES_POLLING_WRITING
+        while next != PGRES_POLLING_OK {
+            let events: Int32
+            switch next {
+            case PGRES_POLLING_READING: events = POLLIN
+            case PGRES_POLLING_WRITING: events = POLLOUT
+            default: throw .refused(handle)
+            }
+            _ = try wait(handle, for: events, deadline: deadline, interrupt: interrupt, operation: "connecting")
+            next = PQconnectPoll(handle)
+        }
+        guard PQsetnonblocking(handle, 1) == 0 else { throw .lost(handle) }
+    }
+
+    /// The server looks every second whether the client is still there, so that a session given up lets go of its locks.
+    private func prepareSession(deadline: Deadline) throws(PostgresError) {
+        let settings = [
+            ("TimeZone", "UTC"), ("DateStyle", "ISO, YMD"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"),
+            ("standard_conforming_strings", "on"), ("client_connection_check_interval", "1s"),
+        ]
+        let calls = settings.map { "set_config('\($0.0)', '\($0.1)', false)" }
+        _ = try run(deadline: deadline) { PQsendQuery($0, "SELECT " + calls.joined(separator: ", ")) }
+    }
+
+    // MARK: - Waiting
+
+    /// Waits until the socket is ready for one of `events`; returns those it is ready for.
+    private static func wait(
+        _ handle: OpaquePointer,
+        for events: Int32,
+        deadline: Deadline,
+        interrupt: PostgresInterrupt,
+        operation: String
+    ) throws(PostgresError) -> Int32 {
+        // A socket that is always ready must not outrun the limit.
+        while !deadline.isOver {
+            var entries = [
+                pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0),
+                pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            let count = poll(&entries, 2, deadline.millisecondsLeft)
+            if count > 0 {
+                if entries[1].revents != 0 { throw .interrupted(operation) }
+                // An error or a hang-up of the socket is for libpq to read and to name.
+                let ready = Int32(entries[0].revents)
+                return ready & (POLLERR | POLLHUP | POLLNVAL) != 0 ? ready | POLLIN : ready
+            }
+            if count < 0, errno != EINTR {
+                throw PostgresError(
+                    code: .connectionFailed, message: "poll failed: \(String(cString: strerror(errno)))")
+            }
+        }
+        throw .timedOut(operation)
+    }
+}

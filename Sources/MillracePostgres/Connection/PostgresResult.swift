@@ -1,0 +1,55 @@
+internal import CLibPQ
+
+/// The answer to one statement. Owns libpq's memory; rows and columns count from 0.
+package struct PostgresResult: ~Copyable {
+    // SAFETY: owned alone by this value, freed once in deinit, never written to.
+    private let result: OpaquePointer
+
+    init(owning result: OpaquePointer) {
+        self.result = result
+    }
+
+    deinit {
+        PQclear(result)
+    }
+
+    package var rowCount: Int { Int(PQntuples(result)) }
+
+    package var columns: [String] {
+        (0..<PQnfields(result)).map { PQfname(result, $0).map { String(cString: $0) } ?? "" }
+    }
+
+    /// As the server names what it did: `INSERT 0 3`, `COMMIT`, and `ROLLBACK` for the COMMIT of a failed transaction.
+    package var commandTag: String { String(cString: PQcmdStatus(result)) }
+
+    /// Rows inserted, copied, changed, deleted or selected; 0 for statements that touch no rows.
+    package var affectedRows: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+    package func isNull(_ row: Int, _ column: Int) -> Bool {
+        PQgetisnull(result, Int32(row), Int32(column)) == 1
+    }
+
+    /// nil for SQL's NULL.
+    package func string(_ row: Int, _ column: Int) -> String? {
+        bytes(row, column).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// nil for NULL, and for what is not a decimal integer.
+    package func int(_ row: Int, _ column: Int) -> Int? {
+        string(row, column).flatMap { Int($0) }
+    }
+
+    /// nil for NULL.
+    package func bool(_ row: Int, _ column: Int) -> Bool? {
+        string(row, column).map { $0 == "t" }
+    }
+
+    /// The value's text; valid as long as the result. nil for NULL.
+    private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
+        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+        precondition(column >= 0 && column < Int(PQnfields(result)), "column \(column) of \(PQnfields(result))")
+        guard !isNull(row, column) else { return nil }
+        let length = Int(PQgetlength(result, Int32(row), Int32(column)))
+        return UnsafeRawBufferPointer(start: PQgetvalue(result, Int32(row), Int32(column)), count: length)
+    }
+}
