@@ -171,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceWriterTests",
-            dependencies: ["MillraceEvent", "MillraceWriter"],
+            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceTestSupport", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
