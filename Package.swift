@@ -208,6 +208,21 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceConfigurationTests",
+            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceTelemetryTests",
+            dependencies: [
+                "MillraceTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
