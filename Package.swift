@@ -136,8 +136,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
-                "MillracePostgres", "MillraceSpool",
+                "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres",
+                "MillraceSpool",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -181,6 +181,14 @@ let package = Package(
         .testTarget(
             name: "MillracePostgresTests",
             dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceCommandsTests",
+            dependencies: [
+                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceEvent", "MillracePostgres",
+                "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
     ],
