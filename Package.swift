@@ -223,6 +223,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceCommandsTests",
+            dependencies: [
+                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceEvent", "MillracePostgres",
+                "MillraceTestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

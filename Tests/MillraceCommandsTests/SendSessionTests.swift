@@ -1,4 +1,5 @@
 import Glibc
+import MillraceEvent
 import MillraceTestSupport
 import Testing
 
