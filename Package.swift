@@ -65,13 +65,15 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", "CZlib", "CZstd",
+                "MillraceEvent", "CSimdjson", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
@@ -91,6 +93,7 @@ let package = Package(
                 "CLibPQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [.embedInCode("Migrations")],  // a link to sql/migrations
             swiftSettings: swiftSettings
         ),
         .target(
@@ -135,12 +138,10 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceSpool",
-                "MillraceTelemetry", "MillraceWriter",
+                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -149,6 +150,61 @@ let package = Package(
             dependencies: [
                 "MillraceCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // Tests
+        .testTarget(
+            name: "MillraceSpoolTests",
+            dependencies: [
+                "MillraceEvent", "MillraceSpool",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceEventTests",
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceWriterTests",
+            dependencies: ["MillraceEvent", "MillraceWriter"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceIntakeTests",
+            dependencies: [
+                "MillraceEvent", "MillraceIntake", "CZlib", "CZstd",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceTestSupport",
+            dependencies: ["MillracePostgres"],
+            path: "Tests/MillraceTestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceAPITests",
+            dependencies: [
+                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),

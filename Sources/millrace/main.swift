@@ -1,1 +1,4 @@
-print("millrace")
+internal import Glibc
+internal import MillraceCommands
+
+exit(await CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))

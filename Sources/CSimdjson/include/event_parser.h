@@ -12,6 +12,9 @@ extern "C" {
 /// Bytes that must be readable behind any buffer given to the parser (their values do not matter).
 #define MR_PADDING 64
 
+/// Deepest nesting that any limit can allow.
+#define MR_DEPTH_MAX 1024
+
 /// Why a line is refused. The numbers are only an agreement with RefusalCode.swift.
 enum {
   MR_ACCEPTED = 0,
@@ -53,8 +56,13 @@ typedef struct {
   int64_t received_us;
   int64_t oldest_us;
   int64_t newest_us;
+  /// Of `payload` and `metadata` as they came, in bytes.
   size_t payload_bytes_max;
+  /// Containers inside each other within one top-level field: `"payload":{}` is 1 deep. More than MR_DEPTH_MAX counts
+  /// as MR_DEPTH_MAX.
   uint32_t depth_max;
+  /// MR_KIND_EVENT or MR_KIND_CONVERSATION when only that is wanted; 0 when the fields shall decide.
+  uint8_t kind_wanted;
 } mr_limits;
 
 /// One event or conversation save. Texts are unescaped UTF-8, except `payload` and `metadata`, which are the JSON text
@@ -106,6 +114,8 @@ typedef struct {
   uint32_t depth;
 } mr_splitter;
 
+#define MR_SPLIT_DEPTH_MAX (1u << 20)
+
 enum {
   MR_SPLIT_MORE = 0,   /* all bytes consumed, no item ended */
   MR_SPLIT_ITEM = 1,   /* the item ends right before `*consumed` */
@@ -115,7 +125,8 @@ enum {
 
 /// Scans on from `bytes`. `*start` is set to the offset of the item's first byte when one starts in this call (else it
 /// stays). Bytes before an item (white space, commas, the bracket) are skipped. `*consumed` says how far it came.
-/// An item is any balanced value; whether it is a valid object is for mr_parse to say.
+/// An item is any balanced value; whether it is a valid object is for mr_parse to say. A body that is neither an object
+/// nor an array is an error at its first byte; so are more than MR_SPLIT_DEPTH_MAX open brackets.
 int32_t mr_split(mr_splitter *splitter, const uint8_t *bytes, size_t length, size_t *start, size_t *consumed);
 /// True when the body may end here: the array was closed or the one value is complete, or nothing came at all.
 bool mr_split_is_complete(const mr_splitter *splitter);

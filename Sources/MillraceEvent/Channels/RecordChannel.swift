@@ -79,8 +79,8 @@ package final class RecordChannel: Sendable {
     }
 
     /// Waits for submissions and takes all of them, in order. Empty once the channel is finished and drained.
-    /// One consumer only.
-    package func nextAll() async -> [Submission] {
+    /// One consumer only. Stays on the caller's executor: the spool's thread takes its work without a detour.
+    package nonisolated(nonsending) func nextAll() async -> [Submission] {
         let (taken, paused) = state.withLock { $0.take() }
         for resume in paused { resume() }
         if !taken.isEmpty { return taken }

@@ -17,3 +17,10 @@ struct Deadline {
 
     var isOver: Bool { instant <= ContinuousClock.now }
 }
+
+extension Duration {
+    /// For the server's settings in milliseconds; rounded down, at least 1, because 0 means no limit there.
+    var milliseconds: Int64 {
+        max(1, components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
+    }
+}

@@ -86,6 +86,7 @@ extension PostgresConnection {
     func lastResult(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) -> PostgresResult {
         var last: OpaquePointer?
         var failure: PostgresError?
+        var endsSession = false
         defer { PQclear(last) }
         while let result = try nextResult(handle, deadline: deadline) {
             PQclear(last)
@@ -93,6 +94,7 @@ extension PostgresConnection {
             switch PQresultStatus(result) {
             case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR:
                 failure = failure ?? PostgresError(result: result, connection: handle)
+                endsSession = endsSession || PostgresError.endsSession(result)
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
                 throw PostgresError(
                     code: .connectionFailed, message: "COPY FROM STDIN or TO STDOUT came through execute",
@@ -101,8 +103,7 @@ extension PostgresConnection {
             }
         }
         if let failure {
-            // A server that goes away says so (57P01 …) before the socket closes.
-            if PQstatus(handle) == CONNECTION_BAD { close() }
+            if endsSession { close() }
             throw failure
         }
         guard let result = last else { throw .lost(handle) }

@@ -13,7 +13,7 @@ package import Logging
 package final class PostgresConnection {
     // SAFETY: libpq's connection: made in init, freed once in `close()`, used only through this class.
     private var handle: OpaquePointer?
-    private let interrupt: PostgresInterrupt
+    let interrupt: PostgresInterrupt
     private let notices: NoticeLog
 
     /// Stops what this session's server process is doing, from another thread.

@@ -29,4 +29,13 @@ package final class PostgresInterrupt: Sendable {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return descriptor >= 0 && poll(&entry, 1, 0) > 0
     }
+
+    /// Blocks for `duration`, as between two tries. Throws `.interrupted` as soon as this is raised.
+    package func pause(for duration: Duration) throws(PostgresError) {
+        let deadline = Deadline(after: duration)
+        repeat {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, deadline.millisecondsLeft) > 0 { throw .interrupted("the pause") }
+        } while !deadline.isOver
+    }
 }

@@ -20,6 +20,11 @@ extension PostgresError {
         )
     }
 
+    /// Whether the server closes the session after this error, as an administrator's command or a crash makes it.
+    static func endsSession(_ result: OpaquePointer) -> Bool {
+        field(.severity, of: result).map { $0 != "ERROR" } ?? true
+    }
+
     /// A connection that broke amid its use.
     static func lost(_ connection: OpaquePointer) -> PostgresError {
         PostgresError(
@@ -30,10 +35,10 @@ extension PostgresError {
     }
 
     /// A connection that was never made. libpq keeps the server's SQLSTATE only in its verbose text
-    /// (`FATAL:  28P01: …`); the severity's word may be translated, the colons and the five characters are not.
+    /// (`FATAL:  28P01: …`); the word may be translated, the two blanks and the five characters stay.
     static func refused(_ connection: OpaquePointer) -> PostgresError {
         let text = String(cString: PQerrorMessage(connection))
-        if let match = text.firstMatch(of: #/: +([0-9A-Z]{5}): +([^\n]+)/#) {
+        if let match = text.firstMatch(of: #/:  ([0-9A-Z]{5}): +([^\n]+)/#) {
             return PostgresError(
                 code: .connectionFailed,
                 sqlState: SQLState(rawValue: String(match.output.1)),
@@ -56,6 +61,7 @@ extension PostgresError {
 
     /// `PG_DIAG_…` of libpq's postgres_ext.h; Swift does not import character macros.
     enum Field: Unicode.Scalar {
+        case severity = "V"
         case sqlState = "C"
         case message = "M"
         case detail = "D"

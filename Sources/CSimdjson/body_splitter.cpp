@@ -1,0 +1,113 @@
+#include "event_parser.h"
+#include "json_text.hpp"
+
+namespace {
+
+/// Where the cut stands; 0 is the start of a zeroed mr_splitter.
+enum state : uint8_t {
+  /// Nothing but white space so far.
+  before_body = 0,
+  /// Behind `[`: an item or `]`.
+  before_first_item,
+  /// Behind a comma: an item.
+  before_item,
+  /// In an object, array or string of an array, or in the one object.
+  in_item,
+  /// In a number or word of an array, which ends where something else begins.
+  in_scalar,
+  /// Behind an item of an array: a comma or `]`.
+  after_item,
+  /// Only white space may follow.
+  after_body,
+};
+
+bool ends_scalar(uint8_t byte) { return byte == ',' || byte == ']' || byte == '}' || millrace::is_space(byte); }
+
+/// Scans the item's bytes from `at` until it ends; returns the offset behind it, or `length` with the state still
+/// `in_item`. One past `length` says that the byte at `*fault` opens one bracket too many.
+size_t scan_item(mr_splitter *splitter, const uint8_t *bytes, size_t at, size_t length, size_t *fault) {
+  for (; at < length; at++) {
+    uint8_t byte = bytes[at];
+    if (splitter->in_string) {
+      if (splitter->escaped) splitter->escaped = false;
+      else if (byte == '\\') splitter->escaped = true;
+      else if (byte == '"') splitter->in_string = false;
+      else continue;
+      if (splitter->in_string || splitter->depth > 0) continue;
+    } else if (byte == '"') {
+      splitter->in_string = true;
+      continue;
+    } else if (byte == '{' || byte == '[') {
+      if (splitter->depth == MR_SPLIT_DEPTH_MAX) {
+        *fault = at;
+        return length + 1;
+      }
+      splitter->depth++;
+      continue;
+    } else if (byte == '}' || byte == ']') {
+      if (--splitter->depth > 0) continue;
+    } else {
+      continue;
+    }
+    splitter->state = splitter->is_array ? after_item : after_body;
+    return at + 1;
+  }
+  return length;
+}
+
+}  // namespace
+
+int32_t mr_split(mr_splitter *splitter, const uint8_t *bytes, size_t length, size_t *start, size_t *consumed) {
+  size_t at = 0;
+  auto stop = [&](int32_t result) {
+    *consumed = at;
+    return result;
+  };
+  while (at < length) {
+    uint8_t byte = bytes[at];
+    switch (splitter->state) {
+      case in_item: {
+        size_t fault = 0;
+        size_t end = scan_item(splitter, bytes, at, length, &fault);
+        at = end > length ? fault : end;
+        if (end > length) return stop(MR_SPLIT_ERROR);
+        if (splitter->state != in_item) return stop(MR_SPLIT_ITEM);
+        break;
+      }
+      case in_scalar:
+        if (ends_scalar(byte)) {
+          splitter->state = after_item;
+          return stop(MR_SPLIT_ITEM);
+        }
+        at++;
+        break;
+      default:
+        if (millrace::is_space(byte)) {
+          at++;
+        } else if (splitter->state == before_body && byte == '[') {
+          splitter->is_array = true;
+          splitter->state = before_first_item;
+          at++;
+        } else if (splitter->state == before_body && byte == '{') {
+          *start = at;
+          splitter->state = in_item;
+        } else if (splitter->state == after_item && byte == ',') {
+          splitter->state = before_item;
+          at++;
+        } else if ((splitter->state == after_item || splitter->state == before_first_item) && byte == ']') {
+          splitter->state = after_body;
+          at++;
+        } else if ((splitter->state == before_first_item || splitter->state == before_item) && !ends_scalar(byte)) {
+          *start = at;
+          splitter->state = byte == '{' || byte == '[' || byte == '"' ? in_item : in_scalar;
+        } else {
+          return stop(MR_SPLIT_ERROR);
+        }
+    }
+  }
+  return stop(splitter->state == after_body ? MR_SPLIT_DONE : MR_SPLIT_MORE);
+}
+
+bool mr_split_is_complete(const mr_splitter *splitter) {
+  return splitter->state == after_body || splitter->state == before_body;
+}

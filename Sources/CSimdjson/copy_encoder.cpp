@@ -1,0 +1,323 @@
+#include "copy_encoder.h"
+
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "growing_buffer.hpp"
+#include "timestamp.hpp"
+
+using namespace millrace;
+
+namespace {
+
+/// PostgreSQL counts from 2000-01-01.
+constexpr int64_t postgres_epoch_us = 946684800 * microseconds_per_second;
+constexpr uint16_t event_columns = 8;
+constexpr uint16_t conversation_columns = 11;
+/// Of a row besides its texts: the count, the columns' lengths, two UUIDs, int4, three int8, jsonb's version byte.
+constexpr size_t fixed_row_bytes_max = 2 + conversation_columns * 4 + 2 * 16 + 4 + 3 * 8 + 1;
+
+/// Rows of one leaf, or a spare whose buffers wait for the next leaf.
+struct leaf_rows {
+  uint8_t kind;
+  bool is_identified;
+  civil_date date;
+  /// The month, in microseconds since the Unix epoch: `start ..< end`.
+  int64_t start_us;
+  int64_t end_us;
+  growing_buffer<uint8_t> rows;
+  growing_buffer<uint64_t> offsets;
+  growing_buffer<uint64_t> sequences;
+
+  size_t capacity_bytes() const {
+    return rows.capacity_bytes() + offsets.capacity_bytes() + sequences.capacity_bytes();
+  }
+};
+
+/// Appends the big-endian fields of a row to memory that has room for them.
+struct row_writer {
+  uint8_t *at;
+
+  void put16(uint16_t value) { put(__builtin_bswap16(value)); }
+  void put32(uint32_t value) { put(__builtin_bswap32(value)); }
+  void put64(uint64_t value) { put(__builtin_bswap64(value)); }
+
+  void int4(int32_t value) {
+    put32(4);
+    put32(static_cast<uint32_t>(value));
+  }
+  void int8(int64_t value) {
+    put32(8);
+    put64(static_cast<uint64_t>(value));
+  }
+  void timestamp(int64_t microseconds) { int8(microseconds - postgres_epoch_us); }
+  void uuid(const uint8_t id[16]) {
+    put32(16);
+    copy(id, 16);
+  }
+  void null() { put32(0xFFFFFFFF); }
+  void text(const mr_text &value) {
+    put32(static_cast<uint32_t>(value.length));
+    copy(value.bytes, value.length);
+  }
+  void jsonb(const mr_text &value) {
+    put32(static_cast<uint32_t>(value.length + 1));
+    *at++ = 1;
+    copy(value.bytes, value.length);
+  }
+
+ private:
+  template <typename Integer>
+  void put(Integer value) {
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are swapped to network order");
+    memcpy(at, &value, sizeof value);
+    at += sizeof value;
+  }
+  void copy(const uint8_t *bytes, size_t length) {
+    memcpy(at, bytes, length);
+    at += length;
+  }
+};
+
+/// The finalizer of splitmix64: a bijection that spreads every input bit over all output bits.
+uint64_t mix(uint64_t value) {
+  value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9;
+  value = (value ^ value >> 27) * 0x94D049BB133111EB;
+  return value ^ value >> 31;
+}
+
+size_t count_lines(const uint8_t *bytes, size_t length) {
+  size_t lines = 0;
+  for (size_t i = 0; i < length; i++) lines += bytes[i] == '\n';
+  return lines + (length > 0 && bytes[length - 1] != '\n');
+}
+
+}  // namespace
+
+struct mr_encoder {
+  mr_parser *parser = nullptr;
+  mr_conversation_id conversation_id;
+  int64_t batch_id = 0;
+  uint64_t spool_high = 0;
+  uint64_t spool_low = 0;
+  /// The first `leaves_used` hold rows.
+  std::vector<leaf_rows> leaves;
+  size_t leaves_used = 0;
+  /// Where the row before went: the next one mostly goes there too.
+  size_t latest = 0;
+  growing_buffer<mr_rejection> rejections;
+
+  ~mr_encoder() { mr_parser_destroy(parser); }
+
+  /// What each line of a record has in common.
+  struct record {
+    uint8_t kind;
+    int32_t tenant;
+    int64_t received_us;
+  };
+
+  bool add_line(const record &record, const uint8_t *line, size_t length, uint64_t sequence) {
+    // Intake has judged by its own limits, which may be others today. What is left are the years of RFC 3339.
+    mr_limits limits;
+    limits.received_us = record.received_us;
+    limits.oldest_us = -62135596800 * microseconds_per_second;        // 0001-01-01
+    limits.newest_us = 253402300800 * microseconds_per_second - 1;  // the end of 9999
+    limits.payload_bytes_max = SIZE_MAX;
+    limits.depth_max = MR_DEPTH_MAX;
+    limits.kind_wanted = record.kind;
+    mr_event event;
+    mr_rejection rejection;
+    if (mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
+      rejection.sequence = sequence;
+      if (!rejections.reserve(1)) return false;
+      rejections.append(rejection);
+      return true;
+    }
+    leaf_rows *leaf = leaf_for(event);
+    if (leaf == nullptr || !leaf->rows.reserve(row_bytes_max(event)) || !leaf->sequences.reserve(1) ||
+        !leaf->offsets.reserve(1)) {
+      return false;
+    }
+    row_writer row{leaf->rows.end()};
+    if (event.kind == MR_KIND_EVENT) write_event(row, event, record, sequence);
+    else write_conversation(row, event, record);
+    leaf->rows.set_end(row.at);
+    leaf->sequences.append(sequence);
+    leaf->offsets.append(leaf->rows.count());
+    return true;
+  }
+
+  static size_t row_bytes_max(const mr_event &event) {
+    return fixed_row_bytes_max + event.event_type.length + event.payload.length + event.conversation_id.length +
+           event.question.length + event.response.length + event.source.length + event.metadata.length;
+  }
+
+  void write_event(row_writer &row, const mr_event &event, const record &record, uint64_t sequence) {
+    uint8_t id[16];
+    if (event.has_id) memcpy(id, event.id, sizeof id);
+    else mr_event_id(spool_high, spool_low, sequence, event.created_us, id);
+    row.put16(event_columns);
+    row.uuid(id);
+    row.int4(record.tenant);
+    row.text(event.event_type);
+    if (event.has_user_id) row.uuid(event.user_id);
+    else row.null();
+    row.jsonb(event.payload);
+    row.timestamp(event.created_us);
+    row.timestamp(record.received_us);
+    row.int8(batch_id);
+  }
+
+  void write_conversation(row_writer &row, const mr_event &event, const record &record) {
+    uint8_t id[16];
+    conversation_id(record.tenant, event.conversation_id.bytes, event.conversation_id.length, event.created_us,
+                    event.question.bytes, event.question.length, id);
+    row.put16(conversation_columns);
+    row.uuid(id);
+    row.int4(record.tenant);
+    row.text(event.conversation_id);
+    row.uuid(event.user_id);
+    row.text(event.question);
+    row.text(event.response);
+    row.text(event.source);
+    row.jsonb(event.metadata);
+    row.timestamp(event.created_us);
+    row.timestamp(record.received_us);
+    row.int8(batch_id);
+  }
+
+  // MARK: leaves
+
+  /// The leaf of `event`, made when it is the first of its month. Null when there is no memory.
+  leaf_rows *leaf_for(const mr_event &event) {
+    bool is_identified = event.kind == MR_KIND_EVENT && event.has_id && !event.has_created;
+    auto holds = [&](const leaf_rows &leaf) {
+      return leaf.kind == event.kind && leaf.is_identified == is_identified &&
+             (is_identified || (event.created_us >= leaf.start_us && event.created_us < leaf.end_us));
+    };
+    if (latest < leaves_used && holds(leaves[latest])) return &leaves[latest];
+    for (latest = 0; latest < leaves_used; latest++) {
+      if (holds(leaves[latest])) return &leaves[latest];
+    }
+    return start_leaf(event, is_identified);
+  }
+
+  leaf_rows *start_leaf(const mr_event &event, bool is_identified) {
+    if (leaves_used == leaves.size()) leaves.emplace_back();
+    leaf_rows &leaf = leaves[leaves_used];
+    if (!leaf.offsets.reserve(1)) return nullptr;
+    leaf.offsets.append(0);
+    leaf.kind = event.kind;
+    leaf.is_identified = is_identified;
+    leaf.date = {0, 0, 0};
+    if (!is_identified) {
+      leaf.date = civil_from_microseconds(event.created_us);
+      auto [year, month, day] = leaf.date;
+      leaf.start_us = days_from_civil(year, month, 1) * microseconds_per_day;
+      leaf.end_us = days_from_civil(year + (month == 12), month % 12 + 1, 1) * microseconds_per_day;
+    }
+    latest = leaves_used++;
+    return &leaf;
+  }
+
+  void reset() {
+    size_t kept = 0;
+    for (leaf_rows &leaf : leaves) {
+      kept += leaf.capacity_bytes();
+      leaf.rows.clear();
+      leaf.offsets.clear();
+      leaf.sequences.clear();
+      if (kept <= MR_ENCODER_KEPT_BYTES_MAX) continue;
+      kept -= leaf.capacity_bytes();
+      leaf.rows.release();
+      leaf.offsets.release();
+      leaf.sequences.release();
+    }
+    rejections.release();
+    leaves_used = latest = 0;
+  }
+};
+
+mr_encoder *mr_encoder_create(mr_conversation_id conversation_id) {
+  auto encoder = new (std::nothrow) mr_encoder;
+  if (encoder == nullptr) return nullptr;
+  encoder->conversation_id = conversation_id;
+  encoder->parser = mr_parser_create();
+  if (encoder->parser != nullptr) return encoder;
+  delete encoder;
+  return nullptr;
+}
+
+void mr_encoder_destroy(mr_encoder *encoder) { delete encoder; }
+
+void mr_encoder_reset(mr_encoder *encoder, int64_t batch_id, uint64_t spool_high, uint64_t spool_low) {
+  encoder->reset();
+  encoder->batch_id = batch_id;
+  encoder->spool_high = spool_high;
+  encoder->spool_low = spool_low;
+}
+
+int32_t mr_encoder_add(mr_encoder *encoder, const uint8_t *payload, size_t length, uint8_t kind, int32_t tenant,
+                       int64_t received_us, uint64_t first_sequence, uint32_t count) {
+  if ((kind != MR_KIND_EVENT && kind != MR_KIND_CONVERSATION) || count_lines(payload, length) != count) {
+    return MR_RECORD_MISMATCH;
+  }
+  const mr_encoder::record record = {kind, tenant, received_us};
+  const uint8_t *end = payload + length;
+  uint64_t sequence = first_sequence;
+  for (const uint8_t *line = payload; line < end; sequence++) {
+    auto newline = static_cast<const uint8_t *>(memchr(line, '\n', static_cast<size_t>(end - line)));
+    const uint8_t *line_end = newline ? newline : end;
+    if (!encoder->add_line(record, line, static_cast<size_t>(line_end - line), sequence)) return MR_OUT_OF_MEMORY;
+    line = line_end + 1;
+  }
+  return MR_ENCODED;
+}
+
+size_t mr_encoder_leaf_count(const mr_encoder *encoder) { return encoder->leaves_used; }
+
+mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index) {
+  const leaf_rows &from = encoder->leaves[index];
+  mr_leaf leaf;
+  leaf.kind = from.kind;
+  leaf.is_identified = from.is_identified;
+  leaf.year = from.date.year;
+  leaf.month = static_cast<uint8_t>(from.date.month);
+  leaf.count = from.sequences.count();
+  leaf.rows = from.rows.values();
+  leaf.offsets = from.offsets.values();
+  leaf.sequences = from.sequences.values();
+  return leaf;
+}
+
+size_t mr_encoder_rejection_count(const mr_encoder *encoder) { return encoder->rejections.count(); }
+
+const mr_rejection *mr_encoder_rejections(const mr_encoder *encoder) { return encoder->rejections.values(); }
+
+size_t mr_leaf_staged_bytes(const mr_leaf *leaf, size_t first, size_t end) {
+  return leaf->offsets[end] - leaf->offsets[first] + (end - first) * 12;
+}
+
+void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out) {
+  uint16_t columns = leaf->kind == MR_KIND_EVENT ? event_columns : conversation_columns;
+  row_writer row{out};
+  for (size_t i = first; i < end; i++) {
+    size_t behind_count = leaf->offsets[i] + 2;
+    size_t rest = leaf->offsets[i + 1] - behind_count;
+    row.put16(static_cast<uint16_t>(columns + 1));
+    row.int8(static_cast<int64_t>(leaf->sequences[i]));
+    memcpy(row.at, leaf->rows + behind_count, rest);
+    row.at += rest;
+  }
+}
+
+void mr_event_id(uint64_t spool_high, uint64_t spool_low, uint64_t sequence, int64_t created_us, uint8_t *id) {
+  uint64_t spool = mix(spool_high + mix(spool_low));
+  uint64_t bits = mix(sequence + spool);  // a bijection of the sequence: 64 of the 74 free bits
+  int64_t milliseconds = created_us / 1000 - (created_us % 1000 < 0);
+  // 48 bits of time, version 7, 12 bits; then variant 10, the other 52 bits, and 10 bits of the spool's own.
+  row_writer out{id};
+  out.put64(static_cast<uint64_t>(milliseconds) << 16 | 0x7000 | bits >> 52);
+  out.put64(uint64_t{1} << 63 | (bits << 10 & 0x3FFFFFFFFFFFFC00) | (spool & 0x3FF));
+}

@@ -1,0 +1,90 @@
+#ifndef MILLRACE_COPY_ENCODER_H
+#define MILLRACE_COPY_ENCODER_H
+
+#include "event_parser.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Turns the payloads of records into rows of PostgreSQL's binary COPY, gathered by leaf.
+///
+/// A row is an int16 count of columns and, for each, an int32 length (-1 = NULL) and the value, big endian. No header
+/// and no trailer of the COPY stream. Columns, in order:
+///
+/// - events: id uuid, tenant_id int4, event_type text, user_id uuid, payload jsonb, created_at timestamptz,
+///   received_at timestamptz, batch_id int8;
+/// - conversations: id uuid, tenant_id int4, conversation_id text, user_id uuid, question text, response text,
+///   source text, metadata jsonb, created_at timestamptz, received_at timestamptz, batch_id int8.
+typedef struct mr_encoder mr_encoder;
+
+/// Derives the id of a conversation save; called on the thread of mr_encoder_add. Must not keep the pointers.
+typedef void (*mr_conversation_id)(int32_t tenant, const uint8_t *conversation_id, size_t conversation_id_length,
+                                   int64_t created_us, const uint8_t *question, size_t question_length,
+                                   uint8_t *id);
+
+/// Rows of one leaf partition, in the order in which they were added. Valid until the next add or reset.
+typedef struct {
+  /// MR_KIND_EVENT or MR_KIND_CONVERSATION.
+  uint8_t kind;
+  /// Events whose `id` came without any time: created_at is the time received, and `year` and `month` are 0 because
+  /// the month is known only after the look-up in event_ids.
+  bool is_identified;
+  int32_t year;
+  uint8_t month;
+  size_t count;
+  const uint8_t *rows;
+  /// Offset of each row, and the length of all as the last: count + 1 values.
+  const uint64_t *offsets;
+  const uint64_t *sequences;
+} mr_leaf;
+
+/// A line that can't be encoded any more, although it was accepted once.
+typedef struct {
+  uint64_t sequence;
+  mr_refusal refusal;
+} mr_rejection;
+
+enum {
+  MR_ENCODED = 0,
+  /// The payload does not hold as many lines as the record says, or its kind has no rows. Nothing was added.
+  MR_RECORD_MISMATCH = 1,
+  /// Memory ran out; reset before going on.
+  MR_OUT_OF_MEMORY = 2,
+};
+
+/// NULL when memory ran out.
+mr_encoder *mr_encoder_create(mr_conversation_id conversation_id);
+void mr_encoder_destroy(mr_encoder *encoder);
+
+/// Starts a batch: forgets all rows. Buffers are kept for reuse, up to MR_ENCODER_KEPT_BYTES_MAX in all.
+void mr_encoder_reset(mr_encoder *encoder, int64_t batch_id, uint64_t spool_high, uint64_t spool_low);
+
+#define MR_ENCODER_KEPT_BYTES_MAX (16u << 20)
+
+/// Adds the lines of one record. `payload` has MR_PADDING readable bytes behind it; its lines end with `\n`, the last
+/// one may lack it. Lines that do not parse are listed as rejections.
+int32_t mr_encoder_add(mr_encoder *encoder, const uint8_t *payload, size_t length, uint8_t kind, int32_t tenant,
+                       int64_t received_us, uint64_t first_sequence, uint32_t count);
+
+size_t mr_encoder_leaf_count(const mr_encoder *encoder);
+/// `index` below mr_encoder_leaf_count.
+mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index);
+
+size_t mr_encoder_rejection_count(const mr_encoder *encoder);
+const mr_rejection *mr_encoder_rejections(const mr_encoder *encoder);
+
+/// Bytes that mr_leaf_stage writes for rows `first ..< end`.
+size_t mr_leaf_staged_bytes(const mr_leaf *leaf, size_t first, size_t end);
+/// Writes rows `first ..< end` with one more column in front: the sequence, int8.
+void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out);
+
+/// The id of an event that came without one: a UUIDv7 of the millisecond of `created_us` whose other bits come from
+/// the spool's id and the sequence, so that a replay gives the same and two sequences of a spool never do.
+void mr_event_id(uint64_t spool_high, uint64_t spool_low, uint64_t sequence, int64_t created_us, uint8_t *id);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+internal import ArgumentParser
+internal import MillraceConfiguration
+
+/// `millrace check`: what would stop the daemon, and the mend.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Configuration, database, schema, partitions, disk: what would stop the daemon, and the mend.",
+        discussion: """
+            Prints every value that is not a default and where it came from (--all: every value), then tries what the \
+            daemon needs. Changes nothing. May run while the daemon does.
+
+            Exit status: 0 all is well, 1 something failed, 2 used wrongly.
+
+            Example:
+              millrace check --config /etc/millrace/config.toml --all
+            """
+    )
+
+    struct Report: Encodable {
+        struct Setting: Encodable {
+            var key: String
+            var value: String
+            var origin: String
+        }
+
+        var ok: Bool { checks.allSatisfy(\.ok) }
+        /// nil when no file was read.
+        var file: String?
+        var settings: [Setting] = []
+        var checks: [CheckResult] = []
+
+        private enum CodingKeys: CodingKey {
+            case ok, file, settings, checks
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(ok, forKey: .ok)
+            try values.encode(file, forKey: .file)
+            try values.encode(settings, forKey: .settings)
+            try values.encode(checks, forKey: .checks)
+        }
+    }
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "Every value, defaults too.")
+    var all = false
+
+    @Flag(help: "The report as JSON; it names every value.")
+    var json = false
+
+    func run() throws {
+        var report = Report()
+        do {
+            let loaded = try options.load()
+            let context = CommandContext(loaded)
+            report.file = loaded.file
+            report.settings = loaded.settings.map {
+                .init(key: $0.key, value: $0.value, origin: "\($0.origin)")
+            }
+            report.checks.append(
+                CheckResult("configuration", ok: true, detail: loaded.file ?? "no file: defaults", mend: ""))
+            report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
+            report.checks += DirectoryChecks(configuration: loaded.configuration).run()
+            report.checks += DatabaseChecks(context: context).run()
+        } catch let error as ConfigurationErrors {
+            report.checks += error.errors.map { wrong in
+                CheckResult("configuration", ok: false, detail: "\(wrong)", mend: "Correct it there.")
+            }
+        }
+        if json { try Console.json(report) } else { print(report) }
+        if !report.ok { throw ExitCode.failure }
+    }
+
+    private func print(_ report: Report) {
+        let shown = report.settings.filter { all || $0.origin != "\(ConfigurationOrigin.builtIn)" }
+        if !shown.isEmpty {
+            Console.out(Format.table([["key", "value", "from"]] + shown.map { [$0.key, $0.value, $0.origin] }))
+        }
+        let hidden = report.settings.count - shown.count
+        if hidden > 0 { Console.out("\(hidden) values are the defaults (--all shows them)") }
+        Console.out("")
+        for check in report.checks { Console.out(check.text) }
+        Console.out("")
+        Console.out(report.ok ? "all is well" : "\(report.checks.count { !$0.ok }) checks failed")
+    }
+}

@@ -1,0 +1,74 @@
+internal import Glibc
+internal import MillraceConfiguration
+internal import MillraceSpool
+
+/// The spool's directory and its disk.
+struct DirectoryChecks {
+    let configuration: DaemonConfiguration
+
+    func run() -> [CheckResult] {
+        let directory = configuration.spoolDirectory
+        let existing = Self.nearestExisting(directory)
+        return [permission(directory, existing), free(existing)] + contents(directory)
+    }
+
+    private func permission(_ directory: String, _ existing: String) -> CheckResult {
+        var status = stat()
+        let isDirectory = stat(existing, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        let isThere = existing == directory
+        let detail =
+            isThere
+            ? "\(directory), owner \(status.st_uid), used by user \(geteuid())"
+            : "\(directory) will be made under \(existing)"
+        return CheckResult(
+            "spool directory", ok: isDirectory && access(existing, W_OK | X_OK) == 0, detail: detail,
+            mend: isDirectory
+                ? "Give \(existing) to the user who runs the daemon, or run as that user, or set spool.directory."
+                : "\(existing) is no directory: set spool.directory or --data-directory.")
+    }
+
+    private func free(_ existing: String) -> CheckResult {
+        var disk = statvfs()
+        guard statvfs(existing, &disk) == 0 else {
+            return CheckResult(
+                "free disk", ok: false, detail: "\(existing): \(String(cString: strerror(errno)))",
+                mend: "See that the disk is mounted.")
+        }
+        let free = Int(disk.f_bavail) * Int(disk.f_frsize)
+        let wanted = configuration.spool.freeBytes + configuration.spool.segmentBytes
+        return CheckResult(
+            "free disk", ok: free >= wanted,
+            detail: "\(Format.bytes(free)) free; the spool stops taking lines below "
+                + "\(Format.bytes(configuration.spool.freeBytes)) and takes up to \(Format.bytes(configuration.spool.bytes))",
+            mend: "Free \(Format.bytes(max(0, wanted - free))) at least, or lower spool.free_bytes.")
+    }
+
+    private func contents(_ directory: String) -> [CheckResult] {
+        guard access(directory, F_OK) == 0 else { return [] }
+        do {
+            // Headers only: a check must not read gigabytes.
+            let report = try SpoolInspector(directory: directory).inspect(verifiesPayloads: false)
+            let setAside = report.setAside.isEmpty ? "" : ", \(report.setAside.count) damaged pieces set aside"
+            return [
+                CheckResult(
+                    "spool", ok: true,
+                    detail: "\(report.segments.count) segments, \(Format.bytes(report.fileBytes))\(setAside)", mend: "")
+            ]
+        } catch {
+            return [
+                CheckResult(
+                    "spool", ok: false, detail: "\(error)",
+                    mend: "See the permissions of \(directory) and its disk.")
+            ]
+        }
+    }
+
+    private static func nearestExisting(_ path: String) -> String {
+        var path = path
+        while path.count > 1, access(path, F_OK) != 0 {
+            guard let slash = path.lastIndex(of: "/") else { return "." }
+            path = slash == path.startIndex ? "/" : String(path[..<slash])
+        }
+        return path
+    }
+}

@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import MillracePostgres
+
+struct DeadLettersRetry: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Write dead letters again, after the mend.",
+        discussion: """
+            Each letter in a transaction of its own: the line is parsed again, its row gets the id, the received_at and \
+            the batch that it would have had, and the ledger counts it as a row. A letter that is refused again stays, \
+            with the new reason.
+
+            Exit status: 0 every letter went in or was there already, 1 some were refused again, 2 used wrongly.
+
+            Example:
+              millrace dead-letters retry --all --code database
+              millrace dead-letters retry --id 3f0c1a9e-0000-4000-8000-000000000000
+            """
+    )
+
+    struct Report: Encodable {
+        struct Refused: Encodable {
+            var id: String
+            var code: String
+            var message: String
+        }
+
+        var retried = 0
+        /// Rows that went in.
+        var committed = 0
+        /// Rows that were there already.
+        var duplicates = 0
+        /// Letters that stay.
+        var refused = 0
+        /// Without a whole line: purged meanwhile, lost, or too long to have been kept.
+        var skipped = 0
+        /// The first ones.
+        var refusals: [Refused] = []
+    }
+
+    /// Refusals shown.
+    private static let refusalsMax = 10
+
+    @OptionGroup var options: ConfigurationOptions
+    @Option(name: .customLong("id"), help: "This letter; may be given more than once.") var ids: [String] = []
+    @Flag(help: "Every open letter.") var all = false
+    @Option(help: "With --all: only this reason.") var code: String?
+    @Flag(help: "No progress.") var quiet = false
+    @Flag(help: "What was done as JSON.") var json = false
+
+    func validate() throws {
+        guard all != !ids.isEmpty else { throw ValidationError("Give either --id or --all.") }
+        guard code == nil || all else { throw ValidationError("--code goes with --all.") }
+    }
+
+    func run() throws {
+        let context = try options.context()
+        var meter = ProgressMeter(isQuiet: quiet)
+        let connection = try context.connect()
+        let retry = DeadLetterRetry(
+            connection: connection, limits: context.eventLimits, partitions: context.partitionOptions)
+        var report = Report()
+        try retry.run(all ? .all(code: code) : .only(ids)) { id, outcome in
+            report.add(id, outcome, shown: Self.refusalsMax)
+            meter.update(count: report.retried) { _, rate in
+                "\(Format.count(report.retried)) letters  \(Format.count(Int(rate))) a second"
+            }
+        }
+        meter.finish()
+        if json {
+            try Console.json(report)
+        } else {
+            Console.out(
+                "\(Format.count(report.retried)) letters: \(Format.count(report.committed)) written, "
+                    + "\(Format.count(report.duplicates)) were there already, \(Format.count(report.refused)) refused "
+                    + "again, \(Format.count(report.skipped)) without a whole line")
+            for refusal in report.refusals { Console.out("  \(refusal.id): \(refusal.code): \(refusal.message)") }
+        }
+        if report.refused > 0 { throw ExitCode.failure }
+    }
+}
+
+extension DeadLettersRetry.Report {
+    mutating func add(_ id: String, _ outcome: DeadLetterRetry.Outcome, shown: Int) {
+        retried += 1
+        switch outcome {
+        case .committed: committed += 1
+        case .duplicate: duplicates += 1
+        case .skipped: skipped += 1
+        case .refused(let code, let message):
+            refused += 1
+            if refusals.count < shown { refusals.append(Refused(id: id, code: code, message: message)) }
+        }
+    }
+}

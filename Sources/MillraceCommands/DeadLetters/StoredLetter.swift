@@ -1,0 +1,56 @@
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// An open row of `dead_letters`.
+struct StoredLetter {
+    var id: String
+    var deadAt: String
+    var spoolID: UniqueID
+    var sequence: UInt64
+    var kind: String
+    var tenant: Int32
+    var code: String
+    var line: String?
+    var receivedAt: Timestamp
+    var batchID: Int
+
+    /// Refused at the intake; the ledger counts it as `refused`, else as `dead`.
+    var isRefused: Bool { kind == "\(RecordKind.refused)" }
+    var isDeadConversation: Bool { kind == "\(RecordKind.conversation)" }
+
+    /// The next letters in order of (dead_at, id).
+    static func page(
+        _ choice: DeadLetterRetry.Choice, after last: StoredLetter?, count: Int, on connection: PostgresConnection
+    ) throws(PostgresError) -> [StoredLetter] {
+        var code: String?
+        var ids: String?
+        switch choice {
+        case .all(let chosen): code = chosen
+        case .only(let chosen): ids = "{" + chosen.joined(separator: ",") + "}"
+        }
+        let result = try connection.query(
+            """
+            SELECT
+                id::text, dead_at::text, spool_id::text, sequence, kind, tenant_id, code, line,
+                (EXTRACT(EPOCH FROM received_at) * 1000000)::bigint, batch_id
+            FROM public.dead_letters
+            WHERE state = 'open'
+                AND ($1::text IS NULL OR code = $1)
+                AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
+                AND ($3::timestamptz IS NULL OR (dead_at, id) > ($3::timestamptz, $4::uuid))
+            ORDER BY dead_at, id
+            LIMIT \(count)
+            """,
+            parameters: [
+                code.map { .text($0) }, ids.map { .text($0) }, last.map { .text($0.deadAt) }, last.map { .text($0.id) },
+            ])
+        return (0..<result.rowCount).compactMap { row in
+            guard let spoolID = result.string(row, 2).flatMap({ UniqueID($0) }) else { return nil }
+            return StoredLetter(
+                id: result.string(row, 0) ?? "", deadAt: result.string(row, 1) ?? "", spoolID: spoolID,
+                sequence: UInt64(result.count(row, 3)), kind: result.string(row, 4) ?? "",
+                tenant: Int32(result.count(row, 5)), code: result.string(row, 6) ?? "", line: result.string(row, 7),
+                receivedAt: Timestamp(microseconds: Int64(result.count(row, 8))), batchID: result.count(row, 9))
+        }
+    }
+}

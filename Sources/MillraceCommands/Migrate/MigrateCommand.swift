@@ -1,0 +1,163 @@
+internal import ArgumentParser
+internal import MillracePostgres
+
+/// `millrace migrate`: the schema.
+struct MigrateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Move the database's schema up and down.",
+        discussion: """
+            Every migration is one transaction under a lock, so any number of daemons may start at once. `serve` runs \
+            `migrate up` by itself unless database.migrate is false.
+
+            Example:
+              millrace migrate up
+              millrace migrate status --json
+            """,
+        subcommands: [Up.self, Down.self, Status.self, History.self, Reset.self]
+    )
+
+    /// What one run did.
+    struct Report: Encodable {
+        struct Entry: Encodable {
+            var version: Int
+            var title: String
+        }
+
+        var undone: [Entry] = []
+        var applied: [Entry] = []
+
+        init(undone: [Migration] = [], applied: [Migration] = []) {
+            self.undone = undone.map { Entry(version: $0.version, title: $0.title) }
+            self.applied = applied.map { Entry(version: $0.version, title: $0.title) }
+        }
+
+        var text: String {
+            let count = undone.count + applied.count
+            return count == 0 ? "nothing to do: the schema is where you want it" : "\(count) migrations done"
+        }
+    }
+}
+
+extension MigrateCommand {
+    struct Up: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Apply what is pending.", discussion: "Example:\n  millrace migrate up --to 4")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Option(help: "The last version to apply.") var to: Int?
+        @Flag(help: "What was done as JSON.") var json = false
+
+        func run() throws {
+            let migrator = Migrator(connection: try options.context().connect())
+            let applied = try migrator.up(to: to) { if !json { Console.out("applied \($0.name)") } }
+            try finish(Report(applied: applied), json: json)
+        }
+    }
+
+    struct Down: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Undo the newest migrations, their data included.",
+            discussion: "Stop the daemon first.\n\nExample:\n  millrace migrate down --steps 2")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Option(help: "How many.") var steps: Int = 1
+        @Flag(help: "What was done as JSON.") var json = false
+
+        func validate() throws {
+            guard steps > 0 else { throw ValidationError("--steps is at least 1.") }
+        }
+
+        func run() throws {
+            let migrator = Migrator(connection: try options.context().connect())
+            let undone = try migrator.down(count: steps) { if !json { Console.out("undid \($0.name)") } }
+            try finish(Report(undone: undone), json: json)
+        }
+    }
+
+    struct Reset: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete everything that Millrace has in the database and apply all migrations again.",
+            discussion: "Stop the daemon first. Refuses without --yes.\n\nExample:\n  millrace migrate reset --yes")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Flag(help: "Yes, delete every event, conversation, ledger row and dead letter.") var yes = false
+        @Flag(help: "What was done as JSON.") var json = false
+
+        func run() throws {
+            let connection = try options.context().connect()
+            let migrator = Migrator(connection: connection)
+            guard yes else {
+                throw CommandError(
+                    "nothing was done: reset would delete \(try ResetContents.description(connection))",
+                    hint: "Run `millrace migrate reset --yes` if that is what you want")
+            }
+            let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
+            try finish(Report(applied: applied), json: json)
+        }
+    }
+
+    struct Status: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Which migrations are applied.",
+            discussion: "Exit status 1 when one is pending, changed or unknown.\n\nExample:\n  millrace migrate status")
+
+        struct Entry: Encodable {
+            var version: Int
+            var title: String
+            var state: String
+            var appliedAt: String?
+        }
+
+        @OptionGroup var options: ConfigurationOptions
+        @Flag(help: "The report as JSON.") var json = false
+
+        func run() throws {
+            let entries = try Migrator(connection: try options.context().connect()).status().map {
+                Entry(version: $0.version, title: $0.title, state: $0.state.rawValue, appliedAt: $0.appliedAt)
+            }
+            if json {
+                try Console.json(["migrations": entries])
+            } else {
+                let rows = entries.map { ["\($0.version)", $0.title, $0.state, $0.appliedAt ?? ""] }
+                Console.out(Format.table([["version", "title", "state", "applied at"]] + rows))
+            }
+            if entries.contains(where: { $0.state != MigrationStatus.State.applied.rawValue }) {
+                throw ExitCode.failure
+            }
+        }
+    }
+
+    struct History: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every up and down there was.", discussion: "Example:\n  millrace migrate history --json")
+
+        struct Entry: Encodable {
+            var at: String
+            var direction: String
+            var version: Int
+            var title: String
+            var role: String
+        }
+
+        @OptionGroup var options: ConfigurationOptions
+        @Flag(help: "The report as JSON.") var json = false
+
+        func run() throws {
+            let entries = try Migrator(connection: try options.context().connect()).history().map {
+                Entry(
+                    at: $0.at, direction: $0.direction.rawValue, version: $0.version, title: $0.title, role: $0.role)
+            }
+            if json {
+                try Console.json(["history": entries])
+            } else {
+                let rows = entries.map { [$0.at, $0.direction, "\($0.version)", $0.title, $0.role] }
+                Console.out(Format.table([["at", "direction", "version", "title", "role"]] + rows))
+            }
+        }
+    }
+}
+
+private func finish(_ report: MigrateCommand.Report, json: Bool) throws {
+    if json { try Console.json(report) } else { Console.out(report.text) }
+}

@@ -1,0 +1,69 @@
+/// How numbers are written for people.
+enum Format {
+    /// Thousands apart: `13,295`.
+    static func count(_ value: Int) -> String {
+        var digits = String(value.magnitude)
+        var groups: [Substring] = []
+        while digits.count > 3 {
+            groups.insert(digits.suffix(3), at: 0)
+            digits = String(digits.dropLast(3))
+        }
+        return (value < 0 ? "-" : "") + ([digits[...]] + groups).joined(separator: ",")
+    }
+
+    /// `1.5 MiB`.
+    static func bytes(_ value: Int) -> String {
+        var amount = Double(value)
+        var unit = 0
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        while amount >= 1024, unit < units.count - 1 {
+            amount /= 1024
+            unit += 1
+        }
+        return unit == 0 ? "\(value) B" : "\(decimal(amount)) \(units[unit])"
+    }
+
+    /// `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
+    static func duration(_ value: Duration) -> String {
+        let seconds = value.inSeconds
+        if seconds < 10 {
+            let hundredths = Int((seconds * 100).rounded())
+            return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
+        }
+        let whole = Int(seconds.rounded())
+        switch whole {
+        case ..<60: return "\(whole) s"
+        case ..<3600: return "\(whole / 60) min \(whole % 60) s"
+        case ..<86400: return "\(whole / 3600) h \(whole % 3600 / 60) min"
+        default: return "\(whole / 86400) d \(whole % 86400 / 3600) h"
+        }
+    }
+
+    /// One digit behind the point.
+    static func decimal(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(abs(tenths % 10))"
+    }
+
+    /// Columns side by side, two blanks apart; a column of numbers is flush right.
+    static func table(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        var widths = Array(repeating: 0, count: columns)
+        var isNumeric = Array(repeating: rows.count > 1, count: columns)
+        for (index, row) in rows.enumerated() {
+            for (column, cell) in row.enumerated() {
+                widths[column] = max(widths[column], cell.count)
+                if index > 0, !cell.allSatisfy({ $0.isNumber || ",.-%".contains($0) }) { isNumeric[column] = false }
+            }
+        }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                line += (column > 0 ? "  " : "") + (isNumeric[column] ? padding + cell : cell + padding)
+            }
+            while line.last == " " { line.removeLast() }
+            return line
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,144 @@
+internal import CZlib
+internal import CZstd
+
+/// Undoes the compression of an input while it streams: gzip, zstd or none, told by the first bytes, never by a name.
+struct InputDecoder: ~Copyable {
+    private enum Encoding {
+        case undecided
+        case plain
+        case gzip
+        case zstd
+    }
+
+    /// Largest run of decoded bytes that one call makes.
+    private static let outputBytesMax = 256 * 1024
+
+    private var encoding = Encoding.undecided
+    private var input: [UInt8] = []
+    private var inputHead = 0
+    private var isInputEnded = false
+    private var isInsideFrame = false
+    /// The last call filled its output, so the decompressor may hold more without any input.
+    private var mayHoldOutput = false
+    // SAFETY: made once, used by this value alone, freed in deinit. zlib keeps a pointer to its stream, so it has an
+    // address of its own.
+    private let inflater = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    private var hasInflater = false
+    // SAFETY: as above.
+    private var decompressor: OpaquePointer?
+
+    init() {
+        inflater.initialize(to: z_stream())
+    }
+
+    deinit {
+        if hasInflater { inflateEnd(inflater) }
+        inflater.deallocate()
+        ZSTD_freeDStream(decompressor)
+    }
+
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+        if inputHead > 0 {
+            input.removeSubrange(..<inputHead)
+            inputHead = 0
+        }
+        input.append(contentsOf: bytes)
+    }
+
+    /// No more input comes.
+    mutating func finish() {
+        isInputEnded = true
+    }
+
+    /// Appends the next decoded bytes to `output`; false when it needs more input (or there is no more).
+    mutating func decode(into output: inout [UInt8]) throws(CommandError) -> Bool {
+        if case .undecided = encoding { encoding = try recognised() }
+        switch encoding {
+        case .undecided: return false
+        case .plain:
+            output.append(contentsOf: input[inputHead...])
+            defer { inputHead = input.count }
+            return inputHead < input.count
+        case .gzip: return try inflate(into: &output)
+        case .zstd: return try decompress(into: &output)
+        }
+    }
+
+    private mutating func recognised() throws(CommandError) -> Encoding {
+        guard input.count >= 4 || isInputEnded else { return .undecided }
+        if input.starts(with: [0x1F, 0x8B]) {
+            // 15 bits of window, plus 16: expect a gzip header.
+            guard inflateInit2_(inflater, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+                throw Self.damaged("zlib could not start")
+            }
+            hasInflater = true
+            return .gzip
+        }
+        if input.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+            decompressor = ZSTD_createDStream()
+            return .zstd
+        }
+        return .plain
+    }
+
+    private mutating func inflate(into output: inout [UInt8]) throws(CommandError) -> Bool {
+        guard inputHead < input.count || mayHoldOutput else {
+            if isInputEnded, isInsideFrame { throw Self.damaged("it ends in the middle of the gzip stream") }
+            return false
+        }
+        // A gzip file may hold several members, one after the other.
+        if !isInsideFrame { inflateReset(inflater) }
+        var status = Z_OK
+        let start = output.count
+        var written = 0
+        output.append(contentsOf: repeatElement(0, count: Self.outputBytesMax))
+        input.withUnsafeMutableBufferPointer { input in
+            output.withUnsafeMutableBufferPointer { output in
+                inflater.pointee.next_in = input.baseAddress.map { $0 + inputHead }
+                inflater.pointee.avail_in = UInt32(input.count - inputHead)
+                inflater.pointee.next_out = output.baseAddress.map { $0 + start }
+                inflater.pointee.avail_out = UInt32(Self.outputBytesMax)
+                status = CZlib.inflate(inflater, Z_NO_FLUSH)
+                inputHead = input.count - Int(inflater.pointee.avail_in)
+                written = Self.outputBytesMax - Int(inflater.pointee.avail_out)
+            }
+        }
+        output.removeLast(Self.outputBytesMax - written)
+        guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
+            throw Self.damaged("its gzip stream is damaged")
+        }
+        isInsideFrame = status != Z_STREAM_END
+        mayHoldOutput = isInsideFrame && written == Self.outputBytesMax
+        return true
+    }
+
+    private mutating func decompress(into output: inout [UInt8]) throws(CommandError) -> Bool {
+        guard inputHead < input.count || mayHoldOutput else {
+            if isInputEnded, isInsideFrame { throw Self.damaged("it ends in the middle of the zstd frame") }
+            return false
+        }
+        let start = output.count
+        var written = 0
+        var status = 0
+        output.append(contentsOf: repeatElement(0, count: Self.outputBytesMax))
+        input.withUnsafeBytes { input in
+            output.withUnsafeMutableBytes { output in
+                var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: inputHead)
+                var target = ZSTD_outBuffer(
+                    dst: output.baseAddress.map { $0 + start }, size: Self.outputBytesMax, pos: 0)
+                status = ZSTD_decompressStream(decompressor, &target, &source)
+                inputHead = source.pos
+                written = target.pos
+            }
+        }
+        output.removeLast(Self.outputBytesMax - written)
+        guard ZSTD_isError(status) == 0 else { throw Self.damaged("its zstd frame is damaged") }
+        isInsideFrame = status != 0
+        mayHoldOutput = isInsideFrame && written == Self.outputBytesMax
+        return true
+    }
+
+    private static func damaged(_ what: String) -> CommandError {
+        CommandError("the input cannot be decompressed: \(what)", hint: "Lines before that were sent; see the summary")
+    }
+}

@@ -1,0 +1,77 @@
+/// The lines read but not yet settled, in order, in one run of bytes that goes to the socket as it stands.
+struct LineWindow {
+    private struct Line {
+        /// Of its `\n`'s successor, counted from the first byte ever appended.
+        var end: Int
+        /// Where it stood in the input, from 1.
+        var number: Int
+    }
+
+    private var bytes: [UInt8] = []
+    private var lines: [Line] = []
+    /// Of `lines`, settled already and not yet cut off.
+    private var head = 0
+    /// Position of `bytes[0]`, counted from the first byte ever appended.
+    private var base = 0
+    /// Position up to which lines are settled.
+    private var settledEnd = 0
+    /// Position up to which bytes went to the present connection.
+    private var sentEnd = 0
+
+    /// Lines not yet settled.
+    var count: Int { lines.count - head }
+
+    /// Bytes of the lines not yet settled.
+    var byteCount: Int { base + bytes.count - settledEnd }
+
+    /// Lines that went out whole on the present connection and are not settled.
+    var sentCount: Int { firstIndex(endingAfter: sentEnd) - head }
+
+    var hasUnsent: Bool { sentEnd < base + bytes.count }
+
+    /// `line` without its line ending.
+    mutating func append(_ line: some Collection<UInt8>, number: Int) {
+        bytes.append(contentsOf: line)
+        bytes.append(UInt8(ascii: "\n"))
+        lines.append(Line(end: base + bytes.count, number: number))
+    }
+
+    /// The input's number of the unsettled line at `index`.
+    func number(at index: Int) -> Int { lines[head + index].number }
+
+    /// Gives the bytes that have not gone out; `body` returns how many went.
+    mutating func sendUnsent(_ body: (UnsafeRawBufferPointer) -> Int) {
+        let start = sentEnd - base
+        sentEnd += bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+    }
+
+    /// The first `count` unsettled lines are settled.
+    mutating func settle(_ count: Int) {
+        precondition(count <= self.count, "only lines in the window can be settled")
+        guard count > 0 else { return }
+        head += count
+        settledEnd = lines[head - 1].end
+        // Cut only when half of it is settled: each byte is then moved once at most.
+        if settledEnd - base > bytes.count / 2 {
+            bytes.removeSubrange(..<(settledEnd - base))
+            base = settledEnd
+            lines.removeSubrange(..<head)
+            head = 0
+        }
+    }
+
+    /// A new connection: everything unsettled goes out again.
+    mutating func rewind() {
+        sentEnd = settledEnd
+    }
+
+    private func firstIndex(endingAfter position: Int) -> Int {
+        var low = head
+        var high = lines.count
+        while low < high {
+            let middle = (low + high) / 2
+            if lines[middle].end <= position { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,96 @@
+internal import ArgumentParser
+internal import Glibc
+internal import MillraceEvent
+
+/// `millrace send`: NDJSON to a running daemon.
+struct SendCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send",
+        abstract: "Send NDJSON to a running daemon, with acks and a progress bar.",
+        discussion: """
+            Reads a file, or standard input for - or nothing; gzip and zstd are told by their first bytes. A line \
+            counts only once the daemon has acknowledged it. When the connection ends, what was not acknowledged goes \
+            out again over a new one.
+
+            Exit status: 0 every line was accepted, 1 some were refused or it gave up, 2 used wrongly.
+
+            Example:
+              millrace send events.ndjson.gz
+              tail -n +1 -F app.ndjson | millrace send --ack committed --to 127.0.0.1:7171
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "An NDJSON file; - is standard input.", completion: .file())
+    var file: String = "-"
+
+    @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of tcp.listen.")
+    var to: Endpoint?
+
+    @Option(help: "What a line waits for: spooled (durable on the daemon's disk) or committed (in PostgreSQL).")
+    var ack: Submission.Acknowledgement = .spooled
+
+    @Option(help: "Bytes of lines on their way without an ack at most, in KiB.")
+    var windowKib: Int = 4096
+
+    @Option(help: "Seconds for which connections may fail in a row before it gives up.")
+    var retryFor: Int = 60
+
+    @Option(help: "Refusals shown in the summary at most.")
+    var refusals: Int = 10
+
+    @Flag(help: "No progress.")
+    var quiet = false
+
+    @Flag(help: "The summary as JSON.")
+    var json = false
+
+    func validate() throws {
+        guard windowKib > 0 else { throw ValidationError("--window-kib is at least 1.") }
+        guard retryFor >= 0 else { throw ValidationError("--retry-for is 0 or more.") }
+        guard refusals >= 0 else { throw ValidationError("--refusals is 0 or more.") }
+    }
+
+    func run() throws {
+        let endpoint = try to ?? options.context().tcpEndpoint()
+        let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CommandError(
+                "\(file) cannot be opened: \(String(cString: strerror(errno)))",
+                hint: "See the path and its permissions")
+        }
+        defer { if file != "-" { close(descriptor) } }
+        var session = SendSession(
+            endpoint: endpoint,
+            acknowledgement: ack,
+            reader: LineReader(descriptor: descriptor),
+            machine: SendStateMachine(
+                windowBytesMax: windowKib * 1024, retryFor: .seconds(retryFor), refusedKeptMax: refusals)
+        )
+        var meter = ProgressMeter(isQuiet: quiet)
+        var failure: CommandError?
+        do throws(CommandError) {
+            try session.run { progress in
+                meter.update(count: progress.accepted + progress.refused) { elapsed, rate in
+                    progress.line(elapsed: elapsed, linesPerSecond: rate)
+                }
+            }
+        } catch {
+            failure = error
+        }
+        meter.finish()
+        let report = SendReport(of: session.machine, elapsed: meter.elapsed, failure: failure)
+        if json { try Console.json(report) } else { Console.out(report.text) }
+        if let failure { throw failure }
+        if !report.isComplete { throw ExitCode.failure }
+    }
+}
+
+extension Submission.Acknowledgement: ExpressibleByArgument {}
+
+extension Endpoint: ExpressibleByArgument {
+    init?(argument: String) {
+        self.init(argument)
+    }
+}

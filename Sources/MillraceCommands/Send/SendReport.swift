@@ -1,0 +1,62 @@
+/// What became of the lines of one `send`.
+struct SendReport: Encodable {
+    struct Refused: Encodable {
+        /// In the input, from 1.
+        var line: Int
+        var code: String
+        var message: String
+    }
+
+    /// Lines read, empty ones not counted.
+    var sent: Int
+    /// Durable in the spool (or committed, with `--ack committed`).
+    var accepted: Int
+    var refused: Int
+    /// Lines that went out and are not known to be kept: 0 unless it gave up.
+    var unsettled: Int
+    /// Lines that went out again after a connection ended.
+    var resent: Int
+    var reconnects: Int
+    var seconds: Double
+    var refusedByCode: [String: Int]
+    /// The first ones.
+    var refusals: [Refused]
+    /// Why it gave up.
+    var failure: String?
+
+    init(of machine: SendStateMachine, elapsed: Duration, failure: CommandError?) {
+        accepted = machine.acceptedCount
+        refused = machine.refusedCount
+        unsettled = machine.window.count
+        sent = accepted + refused + unsettled
+        resent = machine.resentCount
+        reconnects = machine.reconnectCount
+        seconds = (elapsed.inSeconds * 1000).rounded() / 1000
+        refusedByCode = machine.refusedByCode
+        refusals = machine.refused.map { Refused(line: $0.lineNumber, code: $0.code, message: $0.message) }
+        self.failure = failure?.description
+    }
+
+    var isComplete: Bool { refused == 0 && failure == nil }
+
+    /// For people.
+    var text: String {
+        let rate = seconds > 0 ? Int(Double(accepted + refused) / seconds) : 0
+        var lines = [
+            "sent \(Format.count(sent)) lines in \(Format.duration(.seconds(seconds))) (\(Format.count(rate)) lines/s): "
+                + "\(Format.count(accepted)) accepted, \(Format.count(refused)) refused"
+        ]
+        if reconnects > 0 || resent > 0 {
+            lines.append("reconnected \(reconnects) times; \(Format.count(resent)) lines went out again")
+        }
+        if unsettled > 0 {
+            lines.append("\(Format.count(unsettled)) lines are not known to be kept: send them again")
+        }
+        for (code, count) in refusedByCode.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+            lines.append("  \(code): \(Format.count(count))")
+        }
+        for refusal in refusals { lines.append("  line \(refusal.line): \(refusal.code): \(refusal.message)") }
+        if refused > refusals.count { lines.append("  … and \(Format.count(refused - refusals.count)) more") }
+        return lines.joined(separator: "\n")
+    }
+}

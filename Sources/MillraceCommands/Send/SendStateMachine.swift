@@ -1,0 +1,197 @@
+internal import MillraceEvent
+
+/// The decisions of `millrace send`: what is settled, what goes out again, when to give up.
+///
+/// 1. A line leaves the window only by an ack, so what was not acked when a connection ends goes out again, in order.
+/// 2. A refusal counts once the ack that covers its line has come: before that, the line will be sent again.
+/// 3. The window is bounded by bytes (one line may exceed it alone).
+struct SendStateMachine {
+    struct Refused: Equatable {
+        /// Where the line stood in the input, from 1.
+        var lineNumber: Int
+        var code: String
+        var message: String
+    }
+
+    enum Action: Equatable {
+        case connect(after: Duration)
+        /// Try no more; what is in the window is not known to be kept.
+        case giveUp(CommandError)
+    }
+
+    private enum Connection {
+        case none
+        case awaitingGreeting
+        /// `base`: lines settled when it began.
+        case open(base: Int, since: ContinuousClock.Instant)
+    }
+
+    /// The first wait; doubles up to `waitMax`.
+    static let waitMin = Duration.milliseconds(100)
+    static let waitMax = Duration.seconds(5)
+
+    private let windowBytesMax: Int
+    private let retryFor: Duration
+    private let refusedKeptMax: Int
+
+    private var connection = Connection.none
+    private(set) var window = LineWindow()
+    private var isInputEnded = false
+    /// Refusals heard on this connection whose ack has not come, with the line's ordinal among all lines sent.
+    private var unsettledRefusals: [(ordinal: Int, refused: Refused)] = []
+    /// Of the present row of failures without progress.
+    private var failingSince: ContinuousClock.Instant?
+    private var failures = 0
+
+    /// Lines settled by the daemon, accepted and refused.
+    private(set) var settledCount = 0
+    /// Lines that could not be sent at all.
+    private var refusedHereCount = 0
+    /// Lines refused, here or by the daemon.
+    private(set) var refusedCount = 0
+    private(set) var refusedByCode: [String: Int] = [:]
+    /// The first ones.
+    private(set) var refused: [Refused] = []
+    /// Connections after the first that were greeted.
+    private(set) var reconnectCount = 0
+    private(set) var resentCount = 0
+    private var wasGreeted = false
+    private(set) var serverVersion: String?
+
+    /// `windowBytesMax`: bytes of unsettled lines above which no more are read. `retryFor`: how long connections may
+    /// fail in a row, without a line settled, before it gives up. `refusedKeptMax`: refusals kept for the summary.
+    init(windowBytesMax: Int, retryFor: Duration, refusedKeptMax: Int) {
+        self.windowBytesMax = windowBytesMax
+        self.retryFor = retryFor
+        self.refusedKeptMax = refusedKeptMax
+    }
+
+    var acceptedCount: Int { settledCount + refusedHereCount - refusedCount }
+    var wantsLines: Bool { !isInputEnded && window.byteCount < windowBytesMax }
+    var isDone: Bool { isInputEnded && window.count == 0 }
+    var isAwaitingGreeting: Bool {
+        if case .awaitingGreeting = connection { true } else { false }
+    }
+    var hasBytesToSend: Bool {
+        if case .open = connection { window.hasUnsent } else { false }
+    }
+
+    /// `line` without its line ending, not empty.
+    mutating func lineRead(_ line: some Collection<UInt8>, number: Int) {
+        window.append(line, number: number)
+    }
+
+    mutating func inputEnded() {
+        isInputEnded = true
+    }
+
+    /// A line that can't go out at all.
+    mutating func lineRefusedHere(_ line: Refused) {
+        refusedHereCount += 1
+        count(line)
+    }
+
+    mutating func connected() {
+        connection = .awaitingGreeting
+        window.rewind()
+        unsettledRefusals = []
+    }
+
+    /// Gives the bytes that may go out now; `body` returns how many the socket took.
+    mutating func sendUnsent(_ body: (UnsafeRawBufferPointer) -> Int) {
+        precondition(hasBytesToSend, "nothing goes out before the greeting is answered")
+        window.sendUnsent(body)
+    }
+
+    /// Throws when what came is not what a daemon sends, or when the daemon ends the connection: the error says whether
+    /// another connection may fare better.
+    mutating func received(
+        _ message: ServerMessage?, at now: ContinuousClock.Instant
+    ) throws(CommandError) {
+        guard let message else { throw Self.foreign("it sent a line that is no answer of Millrace") }
+        switch connection {
+        case .none: throw Self.foreign("it spoke on a closed connection")
+        case .awaitingGreeting: try greeted(message, at: now)
+        case .open(let base, _):
+            if let ack = message.ack {
+                try acknowledged(base + ack)
+            } else if let line = message.line, let error = message.error {
+                try refused(ordinal: base + line - 1, error)
+            } else if let error = message.error {
+                throw Self.turnedDown(error)
+            } else {
+                throw Self.foreign("it sent an answer of an unknown kind")
+            }
+        }
+    }
+
+    /// The connection ended or could not be made.
+    mutating func connectionLost(_ reason: CommandError, at now: ContinuousClock.Instant) -> Action {
+        // A connection that stood longer than the limit is no part of a row of failures, even when nothing was
+        // settled on it: a daemon may hold its acks back for hours while a disk is full.
+        if case .open(_, let since) = connection, now - since >= retryFor { failingSince = nil }
+        resentCount += window.sentCount
+        window.rewind()
+        connection = .none
+        let since = failingSince ?? now
+        failingSince = since
+        guard now - since < retryFor else { return .giveUp(reason) }
+        let wait = min(Self.waitMax, Self.waitMin * (1 << min(failures, 10)))
+        failures += 1
+        return .connect(after: wait)
+    }
+
+    // MARK: - Answers
+
+    private mutating func greeted(_ message: ServerMessage, at now: ContinuousClock.Instant) throws(CommandError) {
+        if let error = message.error { throw Self.turnedDown(error) }
+        guard let hello = message.hello, hello.server == "millrace" else {
+            throw Self.foreign("it did not answer the greeting")
+        }
+        serverVersion = hello.version
+        if wasGreeted { reconnectCount += 1 }
+        wasGreeted = true
+        connection = .open(base: settledCount, since: now)
+    }
+
+    private mutating func acknowledged(_ total: Int) throws(CommandError) {
+        let count = total - settledCount
+        guard count >= 0, count <= window.sentCount else {
+            throw Self.foreign("it acknowledged \(total) lines where \(settledCount + window.sentCount) were sent")
+        }
+        guard count > 0 else { return }
+        window.settle(count)
+        settledCount = total
+        for entry in unsettledRefusals where entry.ordinal < total { self.count(entry.refused) }
+        unsettledRefusals.removeAll { $0.ordinal < total }
+        failingSince = nil
+        failures = 0
+    }
+
+    private mutating func refused(ordinal: Int, _ error: ServerMessage.Failure) throws(CommandError) {
+        let index = ordinal - settledCount
+        guard index >= 0, index < window.sentCount else {
+            throw Self.foreign("it refused a line that was not sent")
+        }
+        let line = Refused(lineNumber: window.number(at: index), code: error.code, message: error.message)
+        unsettledRefusals.append((ordinal, line))
+    }
+
+    private mutating func count(_ line: Refused) {
+        refusedCount += 1
+        refusedByCode[line.code, default: 0] += 1
+        if refused.count < refusedKeptMax { refused.append(line) }
+    }
+
+    private static func foreign(_ what: String) -> CommandError {
+        CommandError(
+            "what listens there does not speak Millrace's line protocol: \(what)",
+            hint: "See --to and tcp.listen; the HTTP listener takes no lines")
+    }
+
+    private static func turnedDown(_ error: ServerMessage.Failure) -> CommandError {
+        CommandError(
+            "the daemon ended the connection: \(error.code): \(error.message)", hint: "Mend that, then send again",
+            isRetryable: SpoolRefusal(rawValue: error.code) != nil)
+    }
+}

@@ -1,0 +1,43 @@
+internal import Glibc
+
+/// One `GET` over a plain socket: enough for `/readyz`.
+enum HTTPProbe {
+    struct Answer: Equatable {
+        var status: Int
+        var body: String
+    }
+
+    private static let answerBytesMax = 1 << 20
+
+    /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers.
+    static func get(_ path: String, from endpoint: Endpoint, timeout: Duration) throws(CommandError) -> Answer {
+        let socket = try ClientSocket(connectingTo: endpoint, timeout: timeout)
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+        // A request this short fits into any socket's buffer.
+        _ = try request.withUnsafeBytes { socket.write($0) }.get()
+        let deadline = ContinuousClock.now + timeout
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while bytes.count < answerBytesMax {
+            var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&entry, 1, (deadline - .now).milliseconds) > 0 else { break }
+            let result = try chunk.withUnsafeMutableBytes { socket.read(into: $0) }.get()
+            if case .bytes(let count) = result { bytes += chunk[..<count] }
+            if result == .ended { break }
+        }
+        guard let answer = parse(bytes) else {
+            throw CommandError("\(endpoint) gave no HTTP answer in time", hint: "See http.listen and the daemon's log")
+        }
+        return answer
+    }
+
+    /// nil unless it begins with a status line.
+    static func parse(_ bytes: [UInt8]) -> Answer? {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let match = text.prefixMatch(of: #/HTTP/1\.[01] ([0-9]{3})[^\r\n]*\r\n/#),
+            let status = Int(match.output.1)
+        else { return nil }
+        let body = text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
+        return Answer(status: status, body: body)
+    }
+}

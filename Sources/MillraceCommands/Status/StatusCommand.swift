@@ -1,0 +1,77 @@
+internal import ArgumentParser
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// `millrace status`: one report.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "One report: daemon, spool, ledger, tables, dead letters.",
+        discussion: """
+            Exit status: 0 the daemon is ready and all was reached, 1 not, 2 used wrongly.
+
+            Example:
+              millrace status --json
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "The report as JSON.")
+    var json = false
+
+    func run() throws {
+        let context = try options.context()
+        var report = StatusReport(daemon: try daemon(context), spool: nil, database: nil, problems: [])
+        var snapshot: SpoolSnapshot?
+        do {
+            // Before the ledger, as `verify` does.
+            snapshot = try context.spoolSnapshot()
+        } catch {
+            report.problems.append("the spool can't be read: \(error)")
+        }
+        do {
+            let connection = try context.connect(timeout: .seconds(5))
+            report.database = try StatusQuery(connection: connection).database(at: .now)
+            if let snapshot, report.database?.migrationsPending == 0 {
+                report.spool = try spool(snapshot, context, LedgerAudit(connection: connection, timeout: .seconds(30)))
+            }
+        } catch {
+            report.problems.append("the database was not reached: \(error)")
+        }
+        if let snapshot, report.spool == nil { report.spool = try spool(snapshot, context, nil) }
+        if json { try Console.json(report) } else { Console.out(report.text) }
+        if !report.isWell { throw ExitCode.failure }
+    }
+
+    private func daemon(_ context: CommandContext) throws(CommandError) -> StatusReport.Daemon {
+        let endpoint = try context.httpEndpoint()
+        var daemon = StatusReport.Daemon(isRunning: false, isReady: false, address: "\(endpoint)")
+        do throws(CommandError) {
+            let answer = try HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3))
+            daemon.isRunning = true
+            daemon.isReady = answer.status == 200
+            if !daemon.isReady { daemon.detail = "\(answer.status) \(answer.body)" }
+        } catch {
+            daemon.detail = error.message
+        }
+        return daemon
+    }
+
+    /// Without a ledger, everything readable counts as backlog.
+    private func spool(
+        _ snapshot: SpoolSnapshot, _ context: CommandContext, _ audit: LedgerAudit?
+    ) throws(PostgresError) -> StatusReport.Spool {
+        let account = SpoolAccount(
+            snapshot: snapshot,
+            totals: try audit?.totals(of: snapshot.spoolID, before: snapshot.endSequence) ?? LedgerTotals(),
+            holes: try audit?.holes(of: snapshot.spoolID) ?? [])
+        let age = account.oldestReceivedAt.map { received in
+            max(0, Double(Timestamp.now.microseconds - received.microseconds) / 1e6)
+        }
+        return StatusReport.Spool(
+            directory: context.spoolDirectory, spoolId: "\(snapshot.spoolID)", segments: snapshot.segmentCount,
+            bytes: snapshot.fileBytes, backlogLines: account.inSpool.values.reduce(0, +),
+            oldestUncommittedSeconds: age, filesSetAside: snapshot.setAsideCount)
+    }
+}

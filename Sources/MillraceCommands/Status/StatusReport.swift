@@ -1,0 +1,96 @@
+/// What `millrace status` tells.
+struct StatusReport: Encodable {
+    struct Daemon: Encodable {
+        var isRunning: Bool
+        /// As /readyz says.
+        var isReady: Bool
+        var address: String
+        /// What /readyz answers when not ready, or why it does not answer.
+        var detail: String?
+    }
+
+    struct Spool: Encodable {
+        var directory: String
+        var spoolId: String?
+        var segments: Int
+        var bytes: Int
+        /// Lines that are not in the ledger.
+        var backlogLines: Int
+        /// Of the oldest of these; nil when there is none.
+        var oldestUncommittedSeconds: Double?
+        var filesSetAside: Int
+    }
+
+    struct Database: Encodable {
+        struct Reason: Encodable {
+            var code: String
+            var letters: Int
+        }
+
+        struct Table: Encodable {
+            var table: String
+            var rowsEstimate: Int
+            var bytes: Int
+            /// Months behind this one whose partition is there, without a gap.
+            var monthsAhead: Int
+        }
+
+        var version: String
+        var migrationsPending: Int
+        var batches: Int
+        var lastCommitAt: String?
+        /// In the last minute.
+        var rowsPerSecond: Double
+        var batchesPerSecond: Double
+        var tables: [Table]
+        var openDeadLetters: [Reason]
+    }
+
+    var daemon: Daemon
+    /// nil when its directory is not there.
+    var spool: Spool?
+    /// nil when it was not reached.
+    var database: Database?
+    /// Why something is missing above.
+    var problems: [String]
+
+    var isWell: Bool { daemon.isReady && database != nil && problems.isEmpty }
+
+    /// For people.
+    var text: String {
+        let state = daemon.isReady ? "ready" : daemon.isRunning ? "running, not ready" : "not running"
+        var lines = ["daemon    \(state) at \(daemon.address)" + (daemon.detail.map { ": \($0)" } ?? "")]
+        if let spool { lines += Self.lines(spool) }
+        if let database { lines += Self.lines(database) }
+        for problem in problems { lines.append("problem   \(problem)") }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func lines(_ spool: Spool) -> [String] {
+        var backlog = "backlog   \(Format.count(spool.backlogLines)) lines"
+        if let age = spool.oldestUncommittedSeconds {
+            backlog += ", the oldest \(Format.duration(.seconds(age))) old"
+        }
+        var first = "spool     \(spool.segments) segments, \(Format.bytes(spool.bytes)) in \(spool.directory)"
+        if spool.filesSetAside > 0 { first += ", \(spool.filesSetAside) damaged pieces set aside" }
+        return [first, backlog]
+    }
+
+    private static func lines(_ database: Database) -> [String] {
+        var lines = ["database  PostgreSQL \(database.version)"]
+        if database.migrationsPending > 0 { lines.append("schema    \(database.migrationsPending) migrations pending") }
+        lines.append(
+            "ledger    last commit \(database.lastCommitAt ?? "never"); in the last minute "
+                + "\(Format.decimal(database.rowsPerSecond)) rows/s, \(Format.decimal(database.batchesPerSecond)) batches/s"
+        )
+        for table in database.tables {
+            lines.append(
+                "table     \(table.table): about \(Format.count(table.rowsEstimate)) rows, \(Format.bytes(table.bytes)), "
+                    + "\(table.monthsAhead) months ahead")
+        }
+        for reason in database.openDeadLetters {
+            lines.append("dead      \(Format.count(reason.letters)) open letters: \(reason.code)")
+        }
+        return lines
+    }
+}

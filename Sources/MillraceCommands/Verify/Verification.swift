@@ -1,0 +1,123 @@
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// Runs the audit and makes its report.
+///
+/// The order makes it true while the daemon runs: **the spool first, then the ledger and the tables**, the latter in one
+/// REPEATABLE READ transaction, so that they show one moment. A segment is deleted only when all of it is in the
+/// ledger, and a sequence never leaves the ledger. So what the first look did not find in the spool any more, the second
+/// one must find in the ledger, and what the second one does not find there, the first one must have found in the
+/// spool. The other way round, a batch committed and retired between the two looks would be reported as lost.
+struct Verification {
+    let connection: PostgresConnection
+    /// Taken before the audit; nil when there is no spool on this host.
+    let snapshot: SpoolSnapshot?
+    /// For one statement.
+    let timeout: Duration
+    /// Whether ids at more than one time are counted: reads every id there is.
+    let countsRepeatedIDs: Bool
+
+    /// `progress` is told what is being read. Throws what the database answers.
+    func run(_ progress: (String) -> Void) throws(PostgresError) -> VerifyReport {
+        try connection.transaction(timeout: timeout) { () throws(PostgresError) in
+            try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            let audit = LedgerAudit(connection: connection, timeout: timeout)
+            var report = VerifyReport()
+            progress("ledger")
+            report.checks.append(try audit.overlaps())
+            report.checks.append(try audit.sums())
+            try account(audit, &report)
+            report.checks.append(
+                try audit.rows { partition, index, count in progress("\(partition) (\(index + 1) of \(count))") })
+            progress("dead letters")
+            report.checks.append(try audit.deadLetters())
+            try note(audit, &report, progress)
+            return report
+        }
+    }
+
+    private func account(_ audit: LedgerAudit, _ report: inout VerifyReport) throws(PostgresError) {
+        var kinds = Dictionary(
+            uniqueKeysWithValues: RecordKind.allCases.map { ($0, VerifyReport.Kind(kind: "\($0)")) })
+        var spoolIDs = try audit.spoolIDs()
+        if let snapshot, !spoolIDs.contains(snapshot.spoolID) { spoolIDs.append(snapshot.spoolID) }
+        for spoolID in spoolIDs {
+            let local = snapshot?.spoolID == spoolID ? snapshot : nil
+            let totals = try audit.totals(of: spoolID, before: local?.endSequence)
+            let holes = try audit.holes(of: spoolID)
+            kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
+            kinds[.conversation]?.add(
+                totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
+            kinds[.refused]?.refused += totals.refused
+            report.spools.append(
+                SpoolSummary(
+                    spoolId: "\(spoolID)", batches: totals.batches, firstSequence: totals.firstSequence,
+                    lastSequence: max(totals.endSequence, 1) - 1, holes: holes.reduce(0) { $0 + $1.count },
+                    isLocal: local != nil))
+            guard let local else {
+                report.notes.append(Self.remote(spoolID, holes))
+                continue
+            }
+            let account = SpoolAccount(snapshot: local, totals: totals, holes: holes)
+            for (kind, count) in account.inSpool { kinds[kind]?.inSpool += count }
+            report.checks.append(Self.check(account, local))
+        }
+        if snapshot == nil { report.notes.append("there is no spool on this host: ledger and tables only") }
+        let rows = RecordKind.allCases.compactMap { kinds[$0] }
+        report.conservation = rows + [rows.reduce(into: VerifyReport.Kind(kind: "total")) { $0.add($1) }]
+    }
+
+    private func note(
+        _ audit: LedgerAudit, _ report: inout VerifyReport, _ progress: (String) -> Void
+    ) throws(PostgresError) {
+        let damages = try audit.damages()
+        if damages.count > 0 {
+            report.notes.append(
+                "\(damages.count) stretches of a spool could not be read back and count as dead: "
+                    + damages.examples.joined(separator: "; "))
+        }
+        guard countsRepeatedIDs else { return }
+        progress("ids")
+        let repeated = try audit.repeatedIDs()
+        guard repeated > 0 else { return }
+        report.notes.append(
+            "\(Format.count(repeated)) event ids stand at more than one created_at: distinct rows, since an event is "
+                + "named by both")
+    }
+
+    private static func check(_ account: SpoolAccount, _ snapshot: SpoolSnapshot) -> CheckResult {
+        let lost = account.lost
+        let ranges = lost.ranges.prefix(LedgerAudit.examplesMax).map { "\($0.lowerBound)…\($0.upperBound - 1)" }
+        let waiting = account.inSpool.values.reduce(0, +)
+        return CheckResult(
+            "every sequence is in the ledger or in the spool",
+            ok: lost.isEmpty,
+            detail: lost.isEmpty
+                ? "spool \(snapshot.spoolID): up to \(max(snapshot.endSequence, 1) - 1), \(Format.count(waiting)) in spool"
+                : "spool \(snapshot.spoolID): \(Format.count(Int(lost.count))) sequences are LOST: "
+                    + ranges.joined(separator: ", ") + (lost.ranges.count > ranges.count ? ", …" : ""),
+            mend: "See the daemon's log for damage, restore the spool's segments or the database from a backup; after "
+                + "`millrace migrate reset` the sequences before it are expected here.")
+    }
+
+    private static func remote(_ spoolID: UniqueID, _ holes: [Range<UInt64>]) -> String {
+        let count = holes.reduce(0) { $0 + $1.count }
+        let what =
+            count == 0 ? "its ledger has no holes" : "\(Format.count(count)) of its sequences are not in the ledger yet"
+        return "spool \(spoolID) is not on this host: \(what); run verify there for the rest"
+    }
+}
+
+extension VerifyReport.Kind {
+    fileprivate mutating func add(_ committed: Int, _ duplicate: Int, _ dead: Int) {
+        self.committed += committed
+        self.duplicate += duplicate
+        self.dead += dead
+    }
+
+    fileprivate mutating func add(_ other: VerifyReport.Kind) {
+        add(other.committed, other.duplicate, other.dead)
+        refused += other.refused
+        inSpool += other.inSpool
+    }
+}

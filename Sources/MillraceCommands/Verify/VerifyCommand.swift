@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import MillracePostgres
+
+/// `millrace verify`: nothing lost, nothing twice.
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Audit spool, ledger and tables: nothing lost, nothing twice.",
+        discussion: """
+            Reads every month once and changes nothing. May run while the daemon does. Checks that the ledger's batches \
+            neither overlap nor leave holes that the spool does not fill, that the tables hold the rows that the ledger \
+            says, batch by batch, and that received = committed + duplicate + dead + refused + in spool.
+
+            Exit status: 0 all is well, 1 something is wrong, 2 used wrongly.
+
+            Example:
+              millrace verify --json
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "Leave out the count of ids that stand at more than one time, which reads every id.")
+    var skipIds = false
+
+    @Option(help: "Seconds that one statement may take; a month is read in one.")
+    var timeout: Int = 3600
+
+    @Flag(help: "No progress.")
+    var quiet = false
+
+    @Flag(help: "The report as JSON.")
+    var json = false
+
+    func run() throws {
+        var meter = ProgressMeter(isQuiet: quiet)
+        let context = try options.context()
+        let snapshot = try context.spoolSnapshot()
+        let verification = Verification(
+            connection: try context.connect(), snapshot: snapshot, timeout: .seconds(timeout),
+            countsRepeatedIDs: !skipIds)
+        var report = try verification.run { what in
+            meter.update(count: 0) { elapsed, _ in "verifying \(what)  \(Format.duration(elapsed))" }
+        }
+        meter.finish()
+        report.seconds = (meter.elapsed.inSeconds * 1000).rounded() / 1000
+        if json { try Console.json(report) } else { Console.out(report.text) }
+        if !report.ok { throw ExitCode.failure }
+    }
+}

@@ -1,0 +1,86 @@
+/// Values that are right alone and impossible together, or that only a closer look finds wrong.
+enum ConfigurationChecks {
+    static func errors(
+        in configuration: DaemonConfiguration, origin: (String) -> ConfigurationOrigin
+    ) -> [ConfigurationError] {
+        var errors: [ConfigurationError] = []
+        func check(_ isRight: Bool, _ key: String, _ code: ConfigurationError.Code, _ message: String) {
+            guard !isRight else { return }
+            errors.append(ConfigurationError(code: code, origin: origin(key), key: key, message: message))
+        }
+        /// `key` must not be above `other`.
+        func bytes(_ key: String, _ value: Int, atMost limit: Int, _ other: String) {
+            check(
+                value <= limit, key, .impossibleCombination,
+                "\(key) (\(ByteSize.format(value))) is above \(other) (\(ByteSize.format(limit))); lower it, or raise "
+                    + "the other")
+        }
+        for (key, addresses, what) in [
+            ("tcp.listen", configuration.tcp.listen, "lines over TCP"),
+            ("http.listen", configuration.http.listen, "POST /v1/events"),
+        ] {
+            for address in addresses {
+                let problem = listenerProblem(key, address, what)
+                check(problem == nil, key, problem?.code ?? .invalidValue, problem?.message ?? "")
+            }
+        }
+        for address in configuration.http.listen where configuration.tcp.listen.contains(address) {
+            check(
+                address.hasSuffix(":0"), "http.listen", .impossibleCombination,
+                "http.listen \(address) is in tcp.listen too; each needs its own")
+        }
+        let http = configuration.http
+        check(
+            http.reservedConnections < http.connectionsMax, "http.reserved_connections", .impossibleCombination,
+            "http.reserved_connections (\(http.reservedConnections)) leaves nothing of http.connections_max "
+                + "(\(http.connectionsMax)); lower it, or raise the other")
+        let mode = UInt32(configuration.intake.unixMode, radix: 8)
+        check(
+            mode.map { $0 <= 0o777 } ?? false, "intake.unix_mode", .invalidValue,
+            "intake.unix_mode is the string \"\(configuration.intake.unixMode)\"; wanted: permission bits in octal, "
+                + "like \"0660\"")
+        let limits = configuration.limits
+        let spool = configuration.spool
+        bytes("limits.payload_bytes", limits.payloadBytes, atMost: limits.lineBytes, "limits.line_bytes")
+        bytes("limits.refused_line_bytes", limits.refusedLineBytes, atMost: limits.lineBytes, "limits.line_bytes")
+        bytes("limits.line_bytes", limits.lineBytes, atMost: spool.queueBytes, "spool.queue_bytes")
+        bytes("spool.segment_bytes", spool.segmentBytes, atMost: spool.bytes / 4, "a quarter of spool.bytes")
+        bytes("spool.group_bytes", spool.groupBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
+        let database = configuration.database
+        check(
+            database.retryMin <= database.retryMax, "database.retry_min", .impossibleCombination,
+            "database.retry_min (\(DurationText.format(database.retryMin))) is above database.retry_max "
+                + "(\(DurationText.format(database.retryMax))); lower it, or raise the other")
+        check(
+            !database.url.isEmpty, "database.url", .invalidValue,
+            "database.url is empty; wanted: a connection string, like \"postgresql://user@host/millrace\"")
+        check(
+            !configuration.data.directory.isEmpty, "data.directory", .invalidValue,
+            "data.directory is empty; wanted: a directory")
+        let secretBytes = configuration.jwt.secret.value.utf8.count
+        check(
+            secretBytes == 0 || secretBytes >= JWTKey.secretBytesMin, "jwt.secret", .invalidValue,
+            "jwt.secret has \(secretBytes) bytes; HS256 wants \(JWTKey.secretBytesMin) or more")
+        return errors
+    }
+
+    private static func listenerProblem(
+        _ key: String, _ address: String, _ what: String
+    ) -> (code: ConfigurationError.Code, message: String)? {
+        switch ListenerReach(address) {
+        case nil:
+            (
+                .invalidValue,
+                "\(key) has \"\(address)\"; wanted: host:port, [v6]:port or unix:/path (of at most 107 bytes)"
+            )
+        case .local: nil
+        case .remote:
+            (
+                .impossibleCombination,
+                "\(key) \(address) is not loopback and no authentication is configured: \(what) there needs auth.keys, "
+                    + "which this version does not have yet; listen on 127.0.0.1, [::1] or unix:/path, and let a proxy "
+                    + "that authenticates stand in front"
+            )
+        }
+    }
+}

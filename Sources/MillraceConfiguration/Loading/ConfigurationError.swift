@@ -1,0 +1,29 @@
+/// One thing that is wrong with the configuration. Never holds a secret.
+package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        case unreadableFile = "unreadable_file"
+        case invalidSyntax = "invalid_syntax"
+        case unknownSection = "unknown_section"
+        case unknownKey = "unknown_key"
+        case invalidValue = "invalid_value"
+        case impossibleCombination = "impossible_combination"
+    }
+
+    package var code: Code
+    package var origin: ConfigurationOrigin
+    /// `section.key`, or what was written in its place; nil when the whole file is meant.
+    package var key: String?
+    /// What is wrong, and what is wanted.
+    package var message: String
+
+    package var description: String { "\(origin): \(message)" }
+}
+
+/// All that is wrong with the configuration: file first, by line, then environment, then flags.
+package struct ConfigurationErrors: Error, Sendable, CustomStringConvertible {
+    /// At least one.
+    package var errors: [ConfigurationError]
+
+    /// One line each.
+    package var description: String { errors.map(\.description).joined(separator: "\n") }
+}

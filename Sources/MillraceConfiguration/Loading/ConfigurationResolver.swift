@@ -1,0 +1,206 @@
+internal import TOMLKit
+
+/// Applies one source after the other, and collects what is wrong on the way.
+struct ConfigurationResolver {
+    private(set) var configuration = DaemonConfiguration()
+    /// By `section.key`; those not set are at their default.
+    private var origins: [String: ConfigurationOrigin] = [:]
+    private var errors: [ConfigurationError] = []
+
+    mutating func report(
+        _ code: ConfigurationError.Code, _ origin: ConfigurationOrigin, key: String?, _ message: String
+    ) {
+        errors.append(ConfigurationError(code: code, origin: origin, key: key, message: message))
+    }
+
+    /// Where `key` got its value.
+    func origin(of key: String) -> ConfigurationOrigin { origins[key] ?? .builtIn }
+
+    /// Checks combinations, and throws all that was wrong.
+    mutating func finish(file: String?) throws(ConfigurationErrors) -> LoadedConfiguration {
+        if errors.isEmpty { errors = ConfigurationChecks.errors(in: configuration, origin: origin) }
+        guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
+        let settings = ConfigurationSchema.sections.flatMap { section in
+            section.keys.map { key in
+                let name = section.fullName(of: key)
+                return LoadedConfiguration.Setting(
+                    key: name, value: key.shown(configuration), origin: origin(of: name))
+            } + (section.name == "jwt" ? [jwtKeysSetting] : [])
+        }
+        return LoadedConfiguration(configuration: configuration, file: file, settings: settings)
+    }
+
+    private var jwtKeysSetting: LoadedConfiguration.Setting {
+        let keys = configuration.jwt.keys.map { "\"\($0.id):\($0.algorithm.rawValue)\"" }.joined(separator: ", ")
+        return LoadedConfiguration.Setting(key: "jwt.keys", value: "[\(keys)]", origin: origin(of: "jwt.keys"))
+    }
+
+    private mutating func set(
+        _ key: ConfigurationKey, named name: String, to written: WrittenValue, from origin: ConfigurationOrigin
+    ) {
+        guard let value = key.type.parse(written) else {
+            let found = key.secrecy == .open ? written.found : written.foundKind
+            report(.invalidValue, origin, key: name, "\(name) is \(found); wanted: \(key.type.wanted)")
+            return
+        }
+        key.write(value, &configuration)
+        origins[name] = origin
+    }
+}
+
+// MARK: - config.toml
+
+extension ConfigurationResolver {
+    mutating func apply(toml text: String, path: String) {
+        let table: TOMLTable
+        do {
+            table = try TOMLTable(string: text)
+        } catch let error as TOMLParseError {
+            let place = ConfigurationOrigin.file(path: path, line: error.source.begin.line)
+            return report(.invalidSyntax, place, key: nil, "is no TOML: \(error.description)")
+        } catch {
+            return report(.invalidSyntax, .file(path: path, line: 1), key: nil, "is no TOML: \(error)")
+        }
+        let lines = TOMLLines(text)
+        let found = table.keys.map { (name: $0, line: lines.line(of: [$0])) }.sorted { $0.line < $1.line }
+        let before = errors.count
+        for (name, line) in found {
+            guard let value = table[name] else { continue }
+            apply(section: name, value, .file(path: path, line: line), path: path, lines: lines)
+        }
+        errors[before...].sort { Self.line($0) < Self.line($1) }
+    }
+
+    private mutating func apply(
+        section name: String, _ value: any TOMLValueConvertible, _ origin: ConfigurationOrigin, path: String,
+        lines: TOMLLines
+    ) {
+        guard let section = ConfigurationSchema.section(name) else {
+            return reportUnknown(top: name, isTable: value.table != nil, origin)
+        }
+        guard let table = value.table else {
+            let found = WrittenValue(value).found
+            return report(.invalidValue, origin, key: name, "\(name) is \(found); wanted: a section [\(name)]")
+        }
+        for key in table.keys {
+            guard let value = table[key] else { continue }
+            let origin = ConfigurationOrigin.file(path: path, line: lines.line(of: [name, key]))
+            if name == "jwt", key == "keys" {
+                applyJWTKeys(value, origin, path: path, lines: lines)
+            } else if let known = section.keys.first(where: { $0.name == key }) {
+                set(known, named: "\(name).\(key)", to: WrittenValue(value), from: origin)
+            } else {
+                reportUnknown(key: key, in: name, origin)
+            }
+        }
+    }
+
+    private mutating func applyJWTKeys(
+        _ value: any TOMLValueConvertible, _ origin: ConfigurationOrigin, path: String, lines: TOMLLines
+    ) {
+        guard let array = value.array, array.allSatisfy({ $0.table != nil }) else {
+            let found = WrittenValue(value).found
+            return report(.invalidValue, origin, key: "jwt.keys", "jwt.keys is \(found); wanted: [[jwt.keys]] tables")
+        }
+        var reader = JWTKeyReader(path: path, lines: lines)
+        configuration.jwt.keys = array.enumerated().compactMap { index, item in
+            item.table.flatMap { reader.read($0, index: index) }
+        }
+        origins["jwt.keys"] = origin
+        errors += reader.errors
+    }
+
+    private mutating func reportUnknown(key: String, in section: String, _ origin: ConfigurationOrigin) {
+        let nearest = ConfigurationSchema.nearestKey(to: key, in: section)
+        report(
+            .unknownKey, origin, key: "\(section).\(key)",
+            "\(section).\(key) is unknown; the nearest known key is \(nearest)")
+    }
+
+    private mutating func reportUnknown(top name: String, isTable: Bool, _ origin: ConfigurationOrigin) {
+        if isTable {
+            let nearest = EditDistance.nearest(to: name, among: ConfigurationSchema.sections) { $0.name }?.name ?? ""
+            report(
+                .unknownSection, origin, key: name, "[\(name)] is unknown; the nearest known section is [\(nearest)]")
+        } else {
+            let nearest = ConfigurationSchema.nearestKey(to: name, in: "")
+            report(
+                .unknownKey, origin, key: name,
+                "\(name) is unknown, and stands before any section; the nearest known key is \(nearest)")
+        }
+    }
+
+    private static func line(_ error: ConfigurationError) -> Int {
+        if case .file(_, let line) = error.origin { line } else { Int.max }
+    }
+}
+
+// MARK: - environment and flags
+
+extension ConfigurationResolver {
+    mutating func apply(environment: [String: String]) {
+        for (variable, name) in ConfigurationSchema.environmentAliases {
+            guard let key = ConfigurationSchema.key(name) else { continue }
+            // Empty is how a compose file spells "not set".
+            let isSet = { (variable: String) in environment[variable]?.isEmpty == false }
+            if isSet(variable) || isSet(variable + "_FILE") { apply(variable, to: key, named: name, in: environment) }
+        }
+        var known: Set<String> = []
+        for section in ConfigurationSchema.sections {
+            for key in section.keys {
+                let variable = section.environmentName(of: key)
+                known.insert(variable)
+                if key.secrecy != .open { known.insert(variable + "_FILE") }
+                apply(variable, to: key, named: section.fullName(of: key), in: environment)
+            }
+        }
+        for variable in environment.keys.sorted() where !known.contains(variable) {
+            reportUnknown(variable: variable, known: known)
+        }
+    }
+
+    private mutating func apply(
+        _ variable: String, to key: ConfigurationKey, named name: String, in environment: [String: String]
+    ) {
+        let file = key.secrecy == .open ? nil : environment[variable + "_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        if let file {
+            let origin = ConfigurationOrigin.environment(variable + "_FILE")
+            if environment[variable]?.isEmpty == false {
+                report(
+                    .impossibleCombination, origin, key: name, "\(variable) is set too; set one of the two, not both")
+            } else if let text = TextFile.read(file) {
+                set(key, named: name, to: .text(text.trimmed), from: origin)
+            } else {
+                report(.unreadableFile, origin, key: name, "\(file) cannot be read: \(TextFile.reason)")
+            }
+        } else if let text = environment[variable] {
+            set(key, named: name, to: .text(text), from: .environment(variable))
+        }
+    }
+
+    /// Only within a section's own prefix, since `MILLRACE_…` has other uses too.
+    private mutating func reportUnknown(variable: String, known: Set<String>) {
+        guard ConfigurationSchema.sections.contains(where: { variable.hasPrefix("MILLRACE_\($0.name.uppercased())_") })
+        else { return }
+        let nearest = EditDistance.nearest(to: variable, among: known.sorted()) { $0 } ?? ""
+        report(
+            .unknownKey, .environment(variable), key: nil,
+            "is unknown; the nearest known variable is \(nearest)")
+    }
+
+    mutating func apply(overrides: [ConfigurationOverride]) {
+        for override in overrides {
+            let origin = ConfigurationOrigin.flag(override.flag)
+            guard let key = ConfigurationSchema.key(override.key) else {
+                let parts = override.key.split(separator: ".", maxSplits: 1).map(String.init)
+                let nearest = ConfigurationSchema.nearestKey(
+                    to: parts.last ?? "", in: parts.count == 2 ? parts[0] : "")
+                report(
+                    .unknownKey, origin, key: override.key,
+                    "\(override.key) is unknown; the nearest known key is \(nearest)")
+                continue
+            }
+            set(key, named: override.key, to: .text(override.value), from: origin)
+        }
+    }
+}

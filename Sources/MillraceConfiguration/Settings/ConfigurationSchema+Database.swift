@@ -1,0 +1,136 @@
+extension ConfigurationSchema {
+    static let database = ConfigurationSection(
+        name: "database", doc: "PostgreSQL 15 or newer, and the writers.",
+        keys: [
+            .secret(
+                "url", \.database.url, .connectionString,
+                "libpq connection string; PG* variables and service files work too. Also DATABASE_URL.",
+                watch: "millrace_postgresql_up"),
+            .secret(
+                "test_url", \.database.testURL, .connectionString,
+                "A server that tests may use instead of a private one. Also TEST_DATABASE_URL."),
+            .integer(
+                "writers", \.database.writers, 1...64, unit: "connections", "Batches written at the same time.",
+                watch: "millrace_writer_waiting_lines"),
+            .integer(
+                "batch_rows", \.database.batchRows, 1...1_000_000, unit: "rows", "Rows of one transaction at most.",
+                watch: "millrace_writer_batch_rows"),
+            .bytes(
+                "batch_bytes", \.database.batchBytes, 64 << 10...256 << 20,
+                "Bytes of one transaction at most; each writer holds so much.",
+                watch: "millrace_process_resident_memory_bytes"),
+            .duration(
+                "connect_timeout", \.database.connectTimeout, .seconds(1) ... .seconds(300),
+                "How long a connection attempt may take.", watch: "millrace_writer_retries_total"),
+            .duration(
+                "statement_timeout", \.database.statementTimeout, .seconds(1) ... .seconds(86_400),
+                "How long one statement of a batch may take.", watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
+                "lock_timeout", \.database.lockTimeout, .milliseconds(10) ... .seconds(600),
+                "How long the making of a partition waits for a lock before it tries again.",
+                watch: "millrace_partitions_months_ahead"),
+            .duration(
+                "session_lock_timeout", \.database.sessionLockTimeout, .zero ... .seconds(3600),
+                "How long a start waits for the session of a daemon that was killed to end.",
+                watch: "millrace_postgresql_up"),
+            .duration(
+                "retry_min", \.database.retryMin, .milliseconds(1) ... .seconds(60),
+                "First pause after an error that heals; then doubled, with jitter.",
+                watch: "millrace_writer_retries_total"),
+            .duration(
+                "retry_max", \.database.retryMax, .milliseconds(10) ... .seconds(3600), "Longest such pause.",
+                watch: "millrace_writer_retries_total"),
+            .duration(
+                "flush_poll", \.database.flushPoll, .milliseconds(10) ... .seconds(60),
+                "How often it is asked up to where PostgreSQL has flushed its log.",
+                watch: "millrace_spool_segments_retired_total"),
+            .duration(
+                "drain_limit", \.database.drainLimit, .zero ... .seconds(600),
+                "How long a stop waits for the open batches; what is left goes in after the next start.",
+                watch: "millrace_spool_uncommitted_lines"),
+        ])
+
+    static let partitions = ConfigurationSection(
+        name: "partitions", doc: "Monthly partitions, in UTC.",
+        keys: [
+            .integer(
+                "ahead", \.partitions.ahead, 0...120, unit: "months", "Months made before they are needed.",
+                watch: "millrace_partitions_months_ahead"),
+            .duration(
+                "accept_past", \.partitions.acceptPast, .seconds(3600) ... .seconds(1200 * 31 * 86_400),
+                "How old an event may be; mo is 31 days.", watch: "millrace_intake_lines_refused_total"),
+            .duration(
+                "accept_future", \.partitions.acceptFuture, .zero ... .seconds(12 * 31 * 86_400),
+                "How far ahead of the clock an event may be.", watch: "millrace_intake_lines_refused_total"),
+            .choice(
+                "payload_index", \.partitions.payloadIndex,
+                "Which months have the GIN index on payload: each one, closed ones (writes twice as fast), or none.",
+                watch: "millrace_writer_copy_duration_seconds"),
+            .bytes(
+                "gin_pending_list_bytes", \.partitions.ginPendingListBytes, 64 << 10...1 << 30,
+                "The GIN index's list of rows not yet sorted in; large for fast writes, small for fast searches.",
+                watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
+                "gin_clean_interval", \.partitions.ginCleanInterval, .milliseconds(100) ... .seconds(3600),
+                "How often those lists are sorted in; short for fast searches, long for fast writes.",
+                watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
+                "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),
+                "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),
+        ])
+
+    static let dedup = ConfigurationSection(
+        name: "dedup", doc: "Events sent twice.",
+        keys: [
+            .duration(
+                "window", \.dedup.window, .seconds(60) ... .seconds(13 * 31 * 86_400),
+                "How long the id of an event without any time is remembered.",
+                watch: "millrace_writer_lines_duplicate_total")
+        ])
+
+    static let jwt = ConfigurationSection(
+        name: "jwt", doc: "Bearer tokens, for the routes that want one.",
+        keys: [
+            .secret(
+                "secret", \.jwt.secret, .hidden,
+                "HS256 secret of tokens without a kid, 32 bytes or more; \"\" is none."),
+            .string("jwks_file", \.jwt.jwksFile, "A JSON Web Key Set with further keys; \"\" is none."),
+            .string("issuer", \.jwt.issuer, "The iss a token must have; \"\" is any."),
+            .string("audience", \.jwt.audience, "An aud a token must have; \"\" is any."),
+            .duration(
+                "leeway", \.jwt.leeway, .zero ... .seconds(600), "Difference of clocks that exp and nbf allow.",
+                watch: "millrace_http_requests_total"),
+            .string("service_role", \.jwt.serviceRole, "The role claim that may act for any user; \"\" is none."),
+        ],
+        appendix: [
+            "Keys by kid, any number of tables:",
+            "[[jwt.keys]]",
+            "id = \"main\"                  # the token's kid",
+            "algorithm = \"ES256\"          # HS256, RS256 or ES256; a token that names another one is refused",
+            "public_key_file = \"main.pem\" # RS256, ES256; a relative path starts at this file's directory",
+            "secret = \"…\"                 # HS256, 32 bytes or more; or:",
+            "secret_file = \"main.secret\"",
+        ])
+
+    static let log = ConfigurationSection(
+        name: "log", doc: "Lines on standard error.",
+        keys: [
+            .choice("level", \.log.level, "Least level."),
+            .choice("format", \.log.format, "For people, or one JSON object a line."),
+        ])
+
+    static let embedded = ConfigurationSection(
+        name: "embedded", doc: "The private PostgreSQL of `serve --embedded`.",
+        keys: [
+            .string("binaries", \.embedded.binaries, "Directory of initdb and postgres; \"\" is the newest installed."),
+            .bytes(
+                "shared_buffers", \.embedded.sharedBuffers, 16 << 20...1 << 40,
+                "PostgreSQL's own cache; changed at its next start.", watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
+                "start_timeout", \.embedded.startTimeout, .seconds(1) ... .seconds(3600),
+                "How long its start may take, recovery after a crash included.", watch: "millrace_postgresql_up"),
+            .duration(
+                "stop_timeout", \.embedded.stopTimeout, .seconds(1) ... .seconds(600),
+                "How long its stop may take.", watch: "millrace_postgresql_up"),
+        ])
+}

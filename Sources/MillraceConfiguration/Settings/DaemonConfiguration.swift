@@ -1,0 +1,160 @@
+/// Everything the daemon can be told, checked and in its own types.
+///
+/// Each section of config.toml is a struct, each key the property of the same name. A property's initial value is the
+/// only place of its default; what it means, its unit and range are in `ConfigurationSchema`.
+package struct DaemonConfiguration: Sendable, Equatable {
+    package var data = Data()
+    package var tcp = TCP()
+    package var http = HTTP()
+    package var intake = Intake()
+    package var limits = Limits()
+    package var spool = Spool()
+    package var database = Database()
+    package var partitions = Partitions()
+    package var dedup = Dedup()
+    package var jwt = JWT()
+    package var log = Log()
+    package var embedded = Embedded()
+
+    package init() {}
+
+    /// `spool.directory`, or its place under `data.directory`.
+    package var spoolDirectory: String {
+        spool.directory.isEmpty ? data.directory + "/spool" : spool.directory
+    }
+
+    package struct Data: Sendable, Equatable {
+        package var directory = "/var/lib/millrace"
+    }
+
+    package struct TCP: Sendable, Equatable {
+        package var listen = ["127.0.0.1:7171"]
+        package var backlog = 1024
+        package var connectionsMax = 1024
+        /// Zero: never.
+        package var idleTimeout = Duration.zero
+        package var readBytes = 64 << 10
+        package var inflightBytesMax = 1 << 20
+        package var retryInterval = Duration.milliseconds(250)
+    }
+
+    package struct HTTP: Sendable, Equatable {
+        package var listen = ["127.0.0.1:8080"]
+        package var backlog = 1024
+        package var connectionsMax = 1024
+        package var reservedConnections = 16
+        package var headerTimeout = Duration.seconds(10)
+        package var headerBytes = 32 << 10
+        package var headerFields = 100
+        package var bodyRateMin = 1 << 10
+        package var bodyRateInterval = Duration.seconds(10)
+        package var keepAlive = Duration.seconds(75)
+        package var requestBodyMax = 2 << 20
+        package var decompressedBytesMax = 1 << 30
+        package var decompressionRatioMax = 100
+        package var rejectedItemsMax = 1000
+        package var submissionBytes = 256 << 10
+        package var retryAfter = Duration.seconds(2)
+        package var strictHealthChecks = false
+    }
+
+    package struct Intake: Sendable, Equatable {
+        package var threads = 2
+        /// Octal, as `chmod` takes it.
+        package var unixMode = "0660"
+        package var drainLimit = Duration.seconds(10)
+        package var linger = Duration.seconds(1)
+
+        /// `unixMode` as a number.
+        package var unixModeBits: UInt32 { UInt32(unixMode, radix: 8) ?? 0o660 }
+    }
+
+    package struct Limits: Sendable, Equatable {
+        package var lineBytes = 1 << 20
+        package var payloadBytes = 256 << 10
+        package var depth = 64
+        package var refusedLineBytes = 8 << 10
+        package var refusedLogInterval = Duration.seconds(10)
+    }
+
+    package struct Spool: Sendable, Equatable {
+        /// Empty: `spool` under `data.directory`; use `DaemonConfiguration.spoolDirectory`.
+        package var directory = ""
+        package var segmentBytes = 64 << 20
+        package var bytes = 16 << 30
+        package var freeBytes = 256 << 20
+        package var queueBytes = 16 << 20
+        package var groupBytes = 4 << 20
+        package var retain = Duration.seconds(600)
+        package var fullRetry = Duration.seconds(1)
+    }
+
+    package struct Database: Sendable, Equatable {
+        package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
+        package var testURL = Secret("")
+        package var writers = 2
+        package var batchRows = 8192
+        package var batchBytes = 8 << 20
+        package var connectTimeout = Duration.seconds(5)
+        package var statementTimeout = Duration.seconds(60)
+        package var lockTimeout = Duration.seconds(2)
+        package var sessionLockTimeout = Duration.seconds(30)
+        package var retryMin = Duration.milliseconds(100)
+        package var retryMax = Duration.seconds(10)
+        package var flushPoll = Duration.milliseconds(200)
+        package var drainLimit = Duration.seconds(5)
+    }
+
+    package struct Partitions: Sendable, Equatable {
+        package enum PayloadIndex: String, Sendable, CaseIterable {
+            /// GIN on every month.
+            case live
+            /// GIN when a month closes.
+            case closed
+            case none
+        }
+
+        package var ahead = 3
+        package var acceptPast = Duration.seconds(13 * 31 * 86_400)
+        package var acceptFuture = Duration.seconds(86_400)
+        package var payloadIndex = PayloadIndex.live
+        package var ginPendingListBytes = 64 << 20
+        package var maintenanceInterval = Duration.seconds(3600)
+        package var ginCleanInterval = Duration.seconds(5)
+    }
+
+    package struct Dedup: Sendable, Equatable {
+        package var window = Duration.seconds(7 * 86_400)
+    }
+
+    package struct JWT: Sendable, Equatable {
+        package var secret = Secret("")
+        package var keys: [JWTKey] = []
+        package var jwksFile = ""
+        package var issuer = ""
+        package var audience = ""
+        package var leeway = Duration.seconds(30)
+        package var serviceRole = "service_role"
+    }
+
+    package struct Log: Sendable, Equatable {
+        package enum Level: String, Sendable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+
+        package enum Format: String, Sendable, CaseIterable {
+            case text, json
+        }
+
+        package var level = Level.info
+        package var format = Format.text
+    }
+
+    package struct Embedded: Sendable, Equatable {
+        /// Empty: the newest PostgreSQL that is installed.
+        package var binaries = ""
+        package var sharedBuffers = 256 << 20
+        package var startTimeout = Duration.seconds(60)
+        package var stopTimeout = Duration.seconds(30)
+    }
+}

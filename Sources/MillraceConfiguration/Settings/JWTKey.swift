@@ -1,0 +1,29 @@
+/// A key that signs bearer tokens: one `[[jwt.keys]]` table. It pins the one algorithm it is used with.
+package struct JWTKey: Sendable, Equatable {
+    package enum Algorithm: String, Sendable, CaseIterable {
+        case hs256 = "HS256"
+        case rs256 = "RS256"
+        case es256 = "ES256"
+    }
+
+    package enum Material: Sendable, Equatable {
+        /// HS256. Shared, at least `JWTKey.secretBytesMin` bytes.
+        case secret(Secret)
+        /// RS256 and ES256. A public key as PEM text.
+        case publicKey(pem: String)
+    }
+
+    /// RFC 7518, section 3.2: a key of the size of the hash, or larger.
+    package static let secretBytesMin = 32
+
+    /// The token's `kid`.
+    package var id: String
+    package var algorithm: Algorithm
+    package var material: Material
+
+    package init(id: String, algorithm: Algorithm, material: Material) {
+        self.id = id
+        self.algorithm = algorithm
+        self.material = material
+    }
+}

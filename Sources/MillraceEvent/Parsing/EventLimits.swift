@@ -1,0 +1,46 @@
+internal import CSimdjson
+
+/// What intake accepts of a line beyond its grammar (`limits` and `partitions` in config.toml).
+package struct EventLimits: Sendable, Equatable {
+    /// Deepest nesting that `depthMax` can allow; the parser keeps one bit a level.
+    package static let depthCeiling = Int(MR_DEPTH_MAX)
+
+    /// Of `payload` and `metadata` as they came, in bytes.
+    package let payloadBytesMax: Int
+    /// Objects and arrays inside each other in one field: `"payload":{}` is 1 deep. 1 ... `depthCeiling`.
+    package let depthMax: Int
+    /// How old `created_at` may be when the line is received.
+    package let acceptPast: Duration
+    /// How far ahead of the time received `created_at` may be.
+    package let acceptFuture: Duration
+    private let acceptPastMicroseconds: Int64
+    private let acceptFutureMicroseconds: Int64
+
+    /// The contract's defaults; 13 months are 396 days here.
+    package init(
+        payloadBytesMax: Int = 262_144, depthMax: Int = 64, acceptPast: Duration = .seconds(396 * 86_400),
+        acceptFuture: Duration = .seconds(86_400)
+    ) {
+        precondition(payloadBytesMax >= 0, "a payload can't have fewer than 0 bytes")
+        precondition((1...Self.depthCeiling).contains(depthMax), "nesting is limited to 1 ... \(Self.depthCeiling)")
+        self.payloadBytesMax = payloadBytesMax
+        self.depthMax = depthMax
+        self.acceptPast = acceptPast
+        self.acceptFuture = acceptFuture
+        let epoch = Timestamp(microseconds: 0)
+        acceptPastMicroseconds = epoch.advanced(by: acceptPast).microseconds
+        acceptFutureMicroseconds = epoch.advanced(by: acceptFuture).microseconds
+    }
+
+    /// For the C parser. `kind`: nil lets the fields decide.
+    func parserLimits(receivedAt: Timestamp, kind: RecordKind?) -> mr_limits {
+        mr_limits(
+            received_us: receivedAt.microseconds,
+            oldest_us: receivedAt.microseconds - acceptPastMicroseconds,
+            newest_us: receivedAt.microseconds + acceptFutureMicroseconds,
+            payload_bytes_max: payloadBytesMax,
+            depth_max: UInt32(depthMax),
+            kind_wanted: kind?.rawValue ?? 0
+        )
+    }
+}

@@ -1,0 +1,5 @@
+/// What an accepted line is.
+package enum ParsedLine: Sendable, Equatable {
+    case event(AnalyticsEvent)
+    case conversation(ConversationSave)
+}

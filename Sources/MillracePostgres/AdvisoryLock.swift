@@ -1,0 +1,9 @@
+/// The first key of Millrace's two-key advisory locks; the second says which one of the class.
+package enum AdvisoryLock: Int32, Sendable, CaseIterable {
+    /// Second key 0: one migration at a time.
+    case migration = 0x4D4C_0001
+    /// Second key: hashtext of the month's table.
+    case partition = 0x4D4C_0002
+    /// Second key: hashtext of the month's table; held by the session while its payload index is built.
+    case payloadIndex = 0x4D4C_0003
+}

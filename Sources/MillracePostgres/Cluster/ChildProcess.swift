@@ -1,0 +1,89 @@
+internal import CLibPQ
+internal import Glibc
+
+/// Runs a program to its end and takes what it prints.
+enum ChildProcess {
+    struct Output {
+        /// The exit status; 128 + signal for a program that was killed, 127 for one that was not found.
+        var status: Int32
+        /// Standard output and standard error, in order.
+        var text: String
+
+        /// The last line with something on it: where programs say why.
+        var lastLine: String {
+            text.split(separator: "\n").last.map { String($0) } ?? "status \(status)"
+        }
+    }
+
+    /// Blocks up to `timeout`, then kills the program and what it started in its process group.
+    ///
+    /// The child gets no descriptor of this process beyond its own three: a server that outlives the daemon must not
+    /// keep the daemon's locks. It gets none of the `PG…` environment either.
+    static func run(_ arguments: [String], timeout: Duration) -> Output {
+        var pipe: [Int32] = [-1, -1]
+        guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
+        defer { close(pipe[0]) }
+        var identifier: pid_t = 0
+        let status = spawn(arguments, output: pipe[1], identifier: &identifier)
+        close(pipe[1])
+        guard status == 0 else { return failure(status) }
+        let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout))
+        if !isWhole { kill(-identifier, SIGKILL) }
+        var result: Int32 = 0
+        while waitpid(identifier, &result, 0) < 0, errno == EINTR {}
+        let signal = result & 0x7F
+        return Output(
+            status: signal == 0 ? (result >> 8) & 0xFF : 128 + signal, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    private static func failure(_ code: Int32) -> Output {
+        Output(status: 127, text: String(cString: strerror(code)))
+    }
+
+    private static func spawn(_ arguments: [String], output: Int32, identifier: inout pid_t) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
+        posix_spawn_file_actions_adddup2(&actions, output, 2)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        // The user the program runs as may not be able to enter the directory we stand in.
+        posix_spawn_file_actions_addchdir_np(&actions, "/")
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | Int32(POSIX_SPAWN_SETPGROUP)
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+
+        let environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        let argumentPointers = arguments.map { strdup($0) } + [nil]
+        let environmentPointers = environment.map { strdup($0) } + [nil]
+        defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
+        return posix_spawnp(
+            &identifier, arguments[0], &actions, &attributes, argumentPointers, environmentPointers)
+    }
+
+    /// Reads to the end of the stream; false when time ran out before.
+    private static func read(_ descriptor: Int32, until deadline: Deadline) -> ([UInt8], isWhole: Bool) {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, deadline.millisecondsLeft) <= 0 {
+                if deadline.isOver { return (bytes, false) }
+                continue
+            }
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count > 0 { bytes.append(contentsOf: buffer[..<count]) }
+            if count == 0 || (count < 0 && errno != EINTR) { return (bytes, true) }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// One month of one table, as the catalog has it.
+package struct Partition: Sendable, Hashable {
+    /// Of the GIN index on `payload`.
+    package enum PayloadIndex: String, Sendable {
+        case absent
+        case valid
+        /// Being built, or left behind by a build that failed.
+        case invalid
+    }
+
+    package var table: PartitionedTable
+    package var name: String
+    /// nil for a partition that Millrace did not make.
+    package var month: PartitionMonth?
+    /// As PostgreSQL writes it: `FOR VALUES FROM ('…') TO ('…')`.
+    package var bounds: String
+    /// The statistics' estimate.
+    package var rowsEstimate: Int
+    /// Table, TOAST and indexes.
+    package var bytes: Int
+    /// `.absent` for conversations, which have no payload.
+    package var payloadIndex: PayloadIndex
+    /// A DETACH CONCURRENTLY was begun: queries on the parent no longer see it.
+    package var isDetachPending: Bool
+}

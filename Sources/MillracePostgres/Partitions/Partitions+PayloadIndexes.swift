@@ -1,0 +1,42 @@
+extension Partitions {
+    /// Builds the payload indexes that `options.payloadIndex` wants and that are not there: with `.closed` on the months
+    /// that are over at `microseconds` (since 1970), with `.live` on every month, with `.none` nowhere. Never drops a
+    /// valid one. Writing and reading go on meanwhile.
+    ///
+    /// - Parameter timeout: for one index; a build scans its month twice and waits for older transactions.
+    /// - Returns: the names of the partitions whose index was built.
+    @discardableResult
+    package func ensurePayloadIndexes(
+        at microseconds: Int64, timeout: Duration = .seconds(4 * 3600)
+    ) throws(PostgresError) -> [String] {
+        guard options.payloadIndex != .none else { return [] }
+        var built: [String] = []
+        for partition in try list() where partition.table == .analyticsEvents && partition.payloadIndex != .valid {
+            guard let month = partition.month, !partition.isDetachPending else { continue }
+            guard options.payloadIndex == .live || month.upperMicroseconds <= microseconds else { continue }
+            if try buildPayloadIndex(of: partition.name, timeout: timeout) { built.append(partition.name) }
+        }
+        return built
+    }
+
+    /// False when another daemon is at it.
+    private func buildPayloadIndex(of name: String, timeout: Duration) throws(PostgresError) -> Bool {
+        let leaf = "public.\(name)"
+        // CONCURRENTLY refuses to run in a transaction, so the lock is the session's.
+        let key = "\(AdvisoryLock.payloadIndex.rawValue), hashtext('\(leaf)')"
+        guard try connection.execute("SELECT pg_try_advisory_lock(\(key))").bool(0, 0) == true else { return false }
+        do throws(PostgresError) {
+            let isWanted = try list().contains { $0.name == name && $0.payloadIndex != .valid }
+            if isWanted {
+                // Nobody is building, as the lock says: an index of that name is what a failed build left.
+                try connection.execute("DROP INDEX CONCURRENTLY IF EXISTS \(leaf)_payload_idx", timeout: timeout)
+                try connection.execute("CREATE INDEX CONCURRENTLY \(payloadIndex(name, on: leaf))", timeout: timeout)
+            }
+            try connection.execute("SELECT pg_advisory_unlock(\(key))")
+            return isWanted
+        } catch {
+            if connection.isUsable { try connection.execute("SELECT pg_advisory_unlock(\(key))") }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,194 @@
+/// Makes and lists the months of the partitioned tables. Blocks; the connection must be idle, and its role must own the
+/// tables.
+///
+/// A month is made beside its parent and then attached, which takes SHARE UPDATE EXCLUSIVE on the parent: COPY and
+/// SELECT go on. `CREATE TABLE … PARTITION OF` would take ACCESS EXCLUSIVE.
+package struct Partitions {
+    let connection: PostgresConnection
+    let options: PartitionOptions
+
+    package init(connection: PostgresConnection, options: PartitionOptions = PartitionOptions()) {
+        self.connection = connection
+        self.options = options
+    }
+
+    /// Makes the month unless it is there. Any number of daemons may ask at once.
+    ///
+    /// - Returns: whether this call made it.
+    /// - Throws: 55P03 when the parent stayed locked through all tries; 42P07 when a table of that name exists but is
+    ///   detached, which is a month on its way out.
+    @discardableResult
+    package func ensure(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
+        if try isAttached(month, of: table) { return false }
+        var backoff = Backoff(min: .milliseconds(50), max: .seconds(2))
+        while true {
+            do throws(PostgresError) {
+                return try connection.transaction { () throws(PostgresError) in try make(month, of: table) }
+            } catch {
+                if error.sqlState == .duplicateTable { throw Self.detached(error) }
+                let isContention = error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
+                guard isContention, backoff.attempts + 1 < options.attemptsMax else { throw error }
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
+    }
+
+    private static func detached(_ error: PostgresError) -> PostgresError {
+        var error = error
+        error.hint = "The month is on its way out: see `millrace partitions list`, and `restore` it if it is wanted."
+        return error
+    }
+
+    /// Makes the month that holds `microseconds` (since 1970) and the `months` after it, in every table.
+    ///
+    /// - Returns: the names of the partitions this call made.
+    @discardableResult
+    package func ensureAhead(months: Int, from microseconds: Int64) throws(PostgresError) -> [String] {
+        guard let current = PartitionMonth(microseconds: microseconds) else { return [] }
+        var made: [String] = []
+        for table in PartitionedTable.allCases {
+            for month in (0...max(0, months)).map(current.advanced(by:)) where try ensure(month, of: table) {
+                made.append(table.partitionName(month))
+            }
+        }
+        return made
+    }
+
+    /// The months that rows of `table` can go to.
+    package func months(of table: PartitionedTable) throws(PostgresError) -> Set<PartitionMonth> {
+        let result = try connection.query(
+            """
+            SELECT child.relname
+            FROM pg_catalog.pg_inherits AS link
+            JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
+            WHERE link.inhparent = to_regclass($1) AND NOT link.inhdetachpending
+            """, parameters: [.text("public.\(table.rawValue)")])
+        return Set(
+            (0..<result.rowCount).compactMap { row in
+                result.string(row, 0).flatMap { PartitionMonth(partitionName: $0, of: table) }
+            })
+    }
+
+    /// Every partition of every table, oldest first.
+    package func list() throws(PostgresError) -> [Partition] {
+        var partitions: [Partition] = []
+        for table in PartitionedTable.allCases {
+            let result = try connection.query(
+                Self.listing, parameters: [.text("public.\(table.rawValue)")], timeout: .seconds(60))
+            for row in 0..<result.rowCount {
+                let name = result.string(row, 0) ?? ""
+                partitions.append(
+                    Partition(
+                        table: table,
+                        name: name,
+                        month: PartitionMonth(partitionName: name, of: table),
+                        bounds: result.string(row, 1) ?? "",
+                        rowsEstimate: result.int(row, 2) ?? 0,
+                        bytes: result.int(row, 3) ?? 0,
+                        payloadIndex: result.string(row, 4).flatMap(Partition.PayloadIndex.init) ?? .absent,
+                        isDetachPending: result.bool(row, 5) ?? false))
+            }
+        }
+        return partitions
+    }
+
+    private static let listing = """
+        SELECT
+            child.relname,
+            pg_catalog.pg_get_expr(child.relpartbound, child.oid),
+            GREATEST(child.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(child.oid), 0),
+            pg_catalog.pg_total_relation_size(child.oid),
+            COALESCE(
+                (
+                    SELECT CASE WHEN bool_or(state.indisvalid) THEN 'valid' ELSE 'invalid' END
+                    FROM pg_catalog.pg_index AS state
+                    JOIN pg_catalog.pg_class AS index ON index.oid = state.indexrelid
+                    JOIN pg_catalog.pg_am AS method ON method.oid = index.relam
+                    JOIN pg_catalog.pg_attribute AS field
+                        ON field.attrelid = child.oid AND field.attname = 'payload'
+                    WHERE state.indrelid = child.oid
+                        AND method.amname = 'gin'
+                        AND field.attnum = ANY (state.indkey)
+                    HAVING count(*) > 0
+                ),
+                'absent'
+            ),
+            link.inhdetachpending
+        FROM pg_catalog.pg_inherits AS link
+        JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
+        WHERE link.inhparent = to_regclass($1)
+        ORDER BY child.relname
+        """
+
+    // MARK: - Making one
+
+    private func isAttached(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
+        let result = try connection.query(
+            """
+            SELECT 1
+            FROM pg_catalog.pg_inherits
+            WHERE inhparent = to_regclass($1) AND inhrelid = to_regclass($2) AND NOT inhdetachpending
+            """,
+            parameters: [.text("public.\(table.rawValue)"), .text("public.\(table.partitionName(month))")])
+        return result.rowCount > 0
+    }
+
+    /// In the caller's transaction. One transaction for all of it, so that a crash leaves no half-made month; ATTACH
+    /// comes last, because its lock on the parent lasts to the COMMIT.
+    private func make(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
+        let parent = "public.\(table.rawValue)"
+        let name = table.partitionName(month)
+        let leaf = "public.\(name)"
+        try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
+        // Another daemon makes the same month: wait for it, then find it made.
+        try connection.execute(
+            "SELECT pg_advisory_xact_lock(\(AdvisoryLock.partition.rawValue), hashtext('\(leaf)'))")
+        if try isAttached(month, of: table) { return false }
+        try connection.execute(
+            """
+            CREATE TABLE \(leaf) (LIKE \(parent) INCLUDING ALL);
+            ALTER TABLE \(leaf)
+                ADD CONSTRAINT \(name)_created_at_check
+                CHECK (created_at >= '\(month.lowerBound)' AND created_at < '\(month.upperBound)');
+            ALTER TABLE \(leaf) SET (
+                autovacuum_vacuum_insert_scale_factor = 0,
+                autovacuum_vacuum_insert_threshold = \(options.vacuumInsertThreshold)
+            );
+            """)
+        if table == .analyticsEvents, options.payloadIndex == .live {
+            try connection.execute("CREATE INDEX \(payloadIndex(name, on: leaf))")
+        }
+        try widenPendingLists(of: leaf)
+        // The CHECK implies the bound, so nothing is scanned.
+        try connection.execute(
+            """
+            ALTER TABLE \(parent)
+                ATTACH PARTITION \(leaf) FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')
+            """)
+        return true
+    }
+
+    /// What follows CREATE INDEX.
+    func payloadIndex(_ name: String, on leaf: String) -> String {
+        """
+        \(name)_payload_idx ON \(leaf) USING gin (payload jsonb_path_ops)
+            WITH (gin_pending_list_limit = \(options.ginPendingListKiB))
+        """
+    }
+
+    /// LIKE copies the parent's GIN indexes with PostgreSQL's limit.
+    private func widenPendingLists(of leaf: String) throws(PostgresError) {
+        let indexes = try connection.query(
+            """
+            SELECT state.indexrelid::regclass::text
+            FROM pg_catalog.pg_index AS state
+            JOIN pg_catalog.pg_class AS index ON index.oid = state.indexrelid
+            JOIN pg_catalog.pg_am AS method ON method.oid = index.relam
+            WHERE state.indrelid = to_regclass($1) AND method.amname = 'gin'
+            """, parameters: [.text(leaf)])
+        for index in (0..<indexes.rowCount).compactMap({ indexes.string($0, 0) }) {
+            try connection.execute(
+                "ALTER INDEX \(index) SET (gin_pending_list_limit = \(options.ginPendingListKiB))")
+        }
+    }
+}

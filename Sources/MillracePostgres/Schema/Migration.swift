@@ -1,0 +1,50 @@
+/// One step of the schema and the way back. The text is that of `sql/migrations`, compiled in, so that the binary is all
+/// there is to install.
+package struct Migration: Sendable, Hashable {
+    /// From 1, without a gap.
+    package let version: Int
+    package let title: String
+    package let up: String
+    package let down: String
+
+    package init(version: Int, title: String, up: String, down: String) {
+        self.version = version
+        self.title = title
+        self.up = up
+        self.down = down
+    }
+
+    private init(_ version: Int, _ title: String, up: [UInt8], down: [UInt8]) {
+        self.init(
+            version: version, title: title,
+            up: String(decoding: up, as: UTF8.self), down: String(decoding: down, as: UTF8.self))
+    }
+
+    /// As the file is named: `0001_analytics_events`.
+    package var name: String {
+        let digits = String(version)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "_" + title
+    }
+
+    /// All that this version of Millrace knows, in order.
+    package static let all: [Migration] = [
+        Migration(
+            1, "analytics_events",
+            up: PackageResources._001_analytics_events_up_sql, down: PackageResources._001_analytics_events_down_sql),
+        Migration(
+            2, "conversations",
+            up: PackageResources._002_conversations_up_sql, down: PackageResources._002_conversations_down_sql),
+        Migration(
+            3, "ledger",
+            up: PackageResources._003_ledger_up_sql, down: PackageResources._003_ledger_down_sql),
+        Migration(
+            4, "dead_letters",
+            up: PackageResources._004_dead_letters_up_sql, down: PackageResources._004_dead_letters_down_sql),
+        Migration(
+            5, "event_ids",
+            up: PackageResources._005_event_ids_up_sql, down: PackageResources._005_event_ids_down_sql),
+        Migration(
+            6, "projections",
+            up: PackageResources._006_projections_up_sql, down: PackageResources._006_projections_down_sql),
+    ]
+}

@@ -1,0 +1,154 @@
+package import MillraceEvent
+internal import Synchronization
+
+/// What is in the spool and how to read it: the writers' and the scanner's side. Safe from many threads; blocks on
+/// the disk. Works on after the spool's service has returned, so that the writers can finish.
+package final class SegmentStore: SpoolReader {
+    private struct State {
+        /// Ascending by number.
+        var segments: [Segment]
+        var nextSequence: UInt64
+        /// The segments read last, newest at the end.
+        var open: [(number: UInt64, segment: OpenSegment)] = []
+    }
+
+    /// Segments kept open: writers read the newest and a scanner the oldest.
+    private static let openMax = 8
+
+    package let spoolID: UniqueID
+    let fileSystem: any FileSystem
+    let directory: String
+    let keeper: DamageKeeper
+    private let buffers = ReadBufferPool()
+    private let state: Mutex<State>
+
+    init(_ recovered: RecoveredSpool, _ fileSystem: any FileSystem, directory: String, keeper: DamageKeeper) {
+        spoolID = recovered.spoolID
+        self.fileSystem = fileSystem
+        self.directory = directory
+        self.keeper = keeper
+        state = Mutex(State(segments: recovered.segments, nextSequence: recovered.nextSequence))
+    }
+
+    package var retainedSequences: Range<UInt64> {
+        state.withLock { state in
+            min(state.segments.first?.firstSequence ?? state.nextSequence, state.nextSequence)..<state.nextSequence
+        }
+    }
+
+    /// Sequences that were given out but never acknowledged, and so are on no disk: nobody need wait for them.
+    package var burntSequences: [Range<UInt64>] {
+        segments.filter { $0.gap == .burnt && !$0.skipped.isEmpty }.map(\.skipped)
+    }
+
+    var segments: [Segment] { state.withLock { $0.segments } }
+
+    package func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws {
+        guard let open = try openSegment(extent.segment) else {
+            let reason = "\(SegmentName.file(extent.segment)) is missing from \(directory)"
+            return try body(.damaged(LostSequences(sequences: extent.sequences, reason: reason)))
+        }
+        let buffer = buffers.take()
+        defer { buffers.giveBack(buffer) }
+        var walker = SegmentWalker(
+            fileSystem, open.file, from: extent.offset, to: extent.offset + extent.length,
+            expecting: extent.firstSequence, sequenceEnd: extent.sequences.upperBound, verifiesPayloads: true,
+            buffer: buffer, windowBytes: extent.length)
+        var next = extent.firstSequence
+        while let step = try step(&walker, extent.segment) {
+            switch step {
+            case .record(let header, let offset, isIntact: true):
+                guard let payload = try walker.payload(of: header, at: offset) else { continue }
+                next = header.sequences.upperBound
+                try body(.record(header, payload: payload))
+            case .record(let header, let offset, isIntact: false):
+                next = header.sequences.upperBound
+                let length = RecordHeader.byteCount + header.payloadBytes
+                try body(.damaged(lost(header.sequences, open, extent.segment, offset, length)))
+            case .damage(let offset, let length, let sequences):
+                next = sequences.upperBound
+                try body(.damaged(lost(sequences, open, extent.segment, offset, length)))
+            case .tail(let offset, let length, _, _):
+                let sequences = next..<extent.sequences.upperBound
+                next = sequences.upperBound
+                if !sequences.isEmpty {
+                    try body(.damaged(lost(sequences, open, extent.segment, offset, length)))
+                }
+            }
+        }
+        if next < extent.sequences.upperBound {
+            let reason = "\(SegmentName.file(extent.segment)) ends before offset \(extent.offset + extent.length)"
+            try body(.damaged(LostSequences(sequences: next..<extent.sequences.upperBound, reason: reason)))
+        }
+    }
+
+    package func scan(_ ranges: [Range<UInt64>], into channel: ExtentChannel) async -> [LostSequences] {
+        let scanner = SegmentScanner(self)
+        defer { scanner.stop() }
+        return await scanner.scan(ranges, into: channel)
+    }
+
+    private func step(_ walker: inout SegmentWalker, _ segment: UInt64) throws(SpoolError) -> SegmentWalker.Step? {
+        do {
+            return try walker.next()
+        } catch {
+            throw SpoolError(.readFailed, path: path(segment), cause: error)
+        }
+    }
+
+    private func lost(_ sequences: Range<UInt64>, _ open: OpenSegment, _ segment: UInt64, _ offset: Int, _ length: Int)
+        -> LostSequences
+    {
+        let reason = keeper.keep("damaged record", segment: segment, file: open.file, offset: offset, length: length)
+        return LostSequences(sequences: sequences, reason: reason)
+    }
+}
+
+extension SegmentStore {
+    func path(_ segment: UInt64) -> String { "\(directory)/\(SegmentName.file(segment))" }
+
+    /// Opens a segment, or takes it from those that are open; nil when there is no such file.
+    func openSegment(_ number: UInt64) throws(SpoolError) -> OpenSegment? {
+        let cached = state.withLock { state in state.open.first { $0.number == number }?.segment }
+        if let cached { return cached }
+        let opened: OpenSegment
+        do {
+            opened = OpenSegment(try fileSystem.open(path(number), .read), fileSystem)
+        } catch  where error.isMissing {
+            return nil
+        } catch {
+            throw SpoolError(.readFailed, path: path(number), cause: error)
+        }
+        state.withLock { state in
+            if state.open.count == Self.openMax { state.open.removeFirst() }
+            state.open.append((number, opened))
+        }
+        return opened
+    }
+
+    // The spool's thread tells what it did.
+
+    func segmentOpened(_ segment: Segment) {
+        state.withLock { state in
+            state.segments.append(segment)
+            state.nextSequence = segment.endSequence
+        }
+    }
+
+    /// The newest segment grew, durably.
+    func segmentGrew(endSequence: UInt64, endBytes: Int) {
+        state.withLock { state in
+            state.segments[state.segments.count - 1].endSequence = endSequence
+            state.segments[state.segments.count - 1].endBytes = endBytes
+            state.segments[state.segments.count - 1].fileBytes = endBytes
+            state.nextSequence = endSequence
+        }
+    }
+
+    func segmentRetired(_ number: UInt64) {
+        state.withLock { state in
+            state.segments.removeAll { $0.number == number }
+            state.open.removeAll { $0.number == number }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+internal import Logging
+internal import MillraceEvent
+internal import Synchronization
+
+/// Takes submissions, makes groups of them, and answers. All of the spool's work on its own thread; the service around
+/// it only waits. Every call blocks on the disk.
+final class SpoolAppender {
+    /// Written to see whether there is room again.
+    private static let probeBytes = 1 << 20
+
+    private let configuration: SpoolConfiguration
+    private let fileSystem: any FileSystem
+    private let channel: RecordChannel
+    private let extents: ExtentChannel
+    private let board: CommitBoard
+    private let store: SegmentStore
+    private let metrics: SpoolMetrics
+    private let logger: Logger
+    private let writer: SegmentWriter
+    private var health: SpoolHealthStateMachine
+    private var retention: RetentionStateMachine
+    /// Bytes of all segment files.
+    private var spoolBytes: Int
+
+    init(
+        _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, _ fileSystem: any FileSystem,
+        store: SegmentStore, channel: RecordChannel, extents: ExtentChannel, board: CommitBoard,
+        metrics: SpoolMetrics, logger: Logger
+    ) throws(SpoolError) {
+        self.configuration = configuration
+        self.fileSystem = fileSystem
+        self.channel = channel
+        self.extents = extents
+        self.board = board
+        self.store = store
+        self.metrics = metrics
+        self.logger = logger
+        writer = try SegmentWriter(recovered, configuration, fileSystem, metrics)
+        health = SpoolHealthStateMachine(retry: configuration.fullRetry)
+        retention = RetentionStateMachine(retain: configuration.retain, segments: recovered.segments)
+        spoolBytes = recovered.segments.reduce(0) { $0 + $1.fileBytes }
+        updateGauges()
+        if !writer.isOpen { attempt { () throws(SpoolError) in try openSegment() } }
+        try? fileSystem.remove("\(configuration.directory)/\(SegmentName.probe)")
+    }
+
+    /// Makes submissions durable in groups and answers each one.
+    func append(_ submissions: [Submission]) {
+        var rest = submissions[...]
+        while let first = rest.first {
+            var bytes = first.byteCount
+            var count = 1
+            while let next = rest.dropFirst(count).first, bytes + next.byteCount <= configuration.groupBytesMax {
+                bytes += next.byteCount
+                count += 1
+            }
+            commit(rest.prefix(count), bytes: bytes)
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    private func commit(_ group: ArraySlice<Submission>, bytes: Int) {
+        if let refusal = health.refusal { return fail(group, refusal) }
+        do {
+            try admit(bytes)
+            if writer.needsSegment(for: bytes) { try openSegment() }
+            let written = try writer.append(group)
+            spoolBytes += bytes
+            publish(group, written)
+        } catch {
+            fault(error)
+            fail(group, error.code == .full ? .spoolFull : .spoolFailed)
+        }
+    }
+
+    /// Order matters: whoever waits for the commit is on the board before a writer can see the extent.
+    private func publish(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written) {
+        store.segmentGrew(endSequence: written.segment.endSequence, endBytes: written.segment.endBytes)
+        retention.segmentGrew(written.segment.number, written.segment.sequences)
+        count(group)
+        for (submission, sequences) in zip(group, written.sequences)
+        where submission.acknowledgement == .committed && !sequences.isEmpty {
+            board.wait(for: sequences, reply: submission.reply)
+        }
+        for extent in written.extents { extents.publish(extent) }
+        for (submission, sequences) in zip(group, written.sequences) {
+            switch submission.acknowledgement {
+            case .spooled: submission.reply(.durable(sequences))
+            case .committed where sequences.isEmpty: submission.reply(.committed(sequences, duplicates: 0, dead: 0))
+            case .committed: continue
+            }
+        }
+    }
+
+    private func fail(_ group: ArraySlice<Submission>, _ refusal: SpoolRefusal) {
+        switch refusal {
+        case .spoolFull: metrics.refusedFull.add(group.count, ordering: .relaxed)
+        case .spoolFailed, .draining: metrics.refusedFailed.add(group.count, ordering: .relaxed)
+        }
+        for submission in group { submission.reply(.failed(refusal)) }
+    }
+
+    private func count(_ group: ArraySlice<Submission>) {
+        metrics.groups.add(1, ordering: .relaxed)
+        for record in group.lazy.flatMap(\.records) {
+            let appended = metrics.appended(record.kind)
+            appended.records.add(1, ordering: .relaxed)
+            appended.lines.add(record.count, ordering: .relaxed)
+            appended.bytes.add(RecordHeader.byteCount + record.bytes.count, ordering: .relaxed)
+        }
+        updateGauges()
+    }
+
+    private func updateGauges() {
+        metrics.segmentBytes.store(spoolBytes, ordering: .relaxed)
+        metrics.segments.store(store.segments.count, ordering: .relaxed)
+    }
+}
+
+extension SpoolAppender {
+    /// Retires what may go, and tries again when the spool takes nothing. Called every `fullRetry`.
+    func maintain(settled: [Range<UInt64>], now: ContinuousClock.Instant) {
+        retention.sequencesSettled(settled)
+        let hasRoom = retire(retention.timePassed(now))
+        guard health.isRetryDue(now) || (hasRoom && health.refusal == .spoolFull) else { return }
+        attempt { () throws(SpoolError) in
+            try admit(min(configuration.groupBytesMax, configuration.segmentBytes))
+            try probe()
+            if !writer.isOpen { try openSegment() }
+        }
+    }
+
+    /// Goes on at `sequence` when that is higher than what the spool knows. The next segment says why.
+    func raise(to sequence: UInt64) {
+        let known = writer.nextSequence
+        guard writer.raise(to: sequence) else { return }
+        logger.warning(
+            "ledger knows higher sequences than the spool: its newest segment is missing",
+            metadata: ["spool_next": "\(known)", "ledger_next": "\(sequence)"])
+        if health.refusal == nil { attempt { () throws(SpoolError) in try openSegment() } }
+    }
+
+    func close() {
+        writer.close()
+    }
+
+    private func retire(_ actions: [RetentionStateMachine.Action]) -> Bool {
+        var retired: [UInt64] = []
+        for case .retireSegment(let number) in actions {
+            do {
+                try fileSystem.remove(store.path(number))
+            } catch  where error.isMissing {
+            } catch {
+                logger.error(
+                    "segment could not be removed",
+                    metadata: ["segment": "\(number)", "error": "\(error)", "hint": "check the spool directory's mode"])
+                continue
+            }
+            retired.append(number)
+        }
+        guard !retired.isEmpty else { return false }
+        // A segment that comes back after a crash is settled in the ledger, and goes again.
+        try? fileSystem.synchronizeDirectory(configuration.directory)
+        for number in retired {
+            spoolBytes -= store.segments.first { $0.number == number }?.fileBytes ?? 0
+            store.segmentRetired(number)
+            retention.segmentRetired(number)
+        }
+        metrics.retired.add(retired.count, ordering: .relaxed)
+        updateGauges()
+        return true
+    }
+
+    /// Throws `.full` when `byteCount` more would pass the spool's limit or the disk's reserve.
+    private func admit(_ byteCount: Int) throws(SpoolError) {
+        if spoolBytes + byteCount > configuration.bytesMax {
+            throw SpoolError(
+                .full, path: configuration.directory,
+                hint: "the spool holds \(spoolBytes) of \(configuration.bytesMax) bytes: bring PostgreSQL back, "
+                    + "or raise spool.bytes")
+        }
+        guard configuration.freeBytesMin > 0 else { return }
+        let free: Int
+        do {
+            free = try fileSystem.freeBytes(at: configuration.directory)
+        } catch {
+            throw SpoolError(.writeFailed, path: configuration.directory, cause: error)
+        }
+        if free - byteCount < configuration.freeBytesMin {
+            throw SpoolError(
+                .full, path: configuration.directory,
+                hint: "\(free) bytes are free on its disk, \(configuration.freeBytesMin) stay reserved: make room")
+        }
+    }
+
+    /// Shows that the disk takes bytes, before senders are told so.
+    private func probe() throws(SpoolError) {
+        let path = "\(configuration.directory)/\(SegmentName.probe)"
+        do {
+            defer { try? fileSystem.remove(path) }
+            let file = try fileSystem.open(path, .replace)
+            defer { fileSystem.close(file) }
+            let bytes = ReadBuffer(capacity: min(Self.probeBytes, configuration.groupBytesMax))
+            try fileSystem.writeAll(UnsafeRawBufferPointer(bytes.bytes), to: file, at: 0)
+            try fileSystem.synchronize(file)
+        } catch {
+            throw SpoolError(error, writing: path)
+        }
+    }
+
+    private func openSegment() throws(SpoolError) {
+        let segment = try writer.openSegment()
+        store.segmentOpened(segment)
+        retention.segmentGrew(segment.number, segment.sequences)
+        spoolBytes += segment.fileBytes
+        updateGauges()
+    }
+
+    /// A group failed: goes on in a new segment, or refuses.
+    private func fault(_ error: SpoolError) {
+        guard error.code != .full else { return refuse(error) }
+        metrics.faults.add(1, ordering: .relaxed)
+        logger.error("spool write failed", metadata: metadata(error))
+        if !writer.isOpen {
+            attempt { () throws(SpoolError) in try openSegment() }
+        } else {
+            refuse(error)
+        }
+    }
+
+    private func attempt(_ body: () throws(SpoolError) -> Void) {
+        do {
+            try body()
+            guard health.attemptSucceeded() == .accept else { return }
+            channel.refuse(nil)
+            logger.notice("spool takes events again", metadata: ["directory": "\(configuration.directory)"])
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func refuse(_ error: SpoolError) {
+        let action = error.code == .full ? health.spaceRanOut(.now) : health.diskFailed(.now)
+        guard case .refuse(let refusal) = action else { return }
+        channel.refuse(refusal)
+        switch refusal {
+        case .spoolFull: logger.warning("spool is full", metadata: metadata(error))
+        case .spoolFailed, .draining: logger.error("spool takes nothing", metadata: metadata(error))
+        }
+    }
+
+    private func metadata(_ error: SpoolError) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "code": "\(error.code.rawValue)", "path": "\(error.path)", "hint": "\(error.hint)",
+        ]
+        if let cause = error.cause { metadata["error"] = "\(cause)" }
+        return metadata
+    }
+}

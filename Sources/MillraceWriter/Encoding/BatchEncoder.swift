@@ -1,0 +1,69 @@
+internal import CSimdjson
+package import MillraceEvent
+
+/// Turns records into rows of PostgreSQL's binary COPY, gathered by leaf partition.
+///
+/// One writer's thread owns it and reuses its buffers from batch to batch; up to 16 MiB of them stay.
+/// Columns, in order:
+///
+/// - events: `id, tenant_id, event_type, user_id, payload, created_at, received_at, batch_id`
+/// - conversations: `id, tenant_id, conversation_id, user_id, question, response, source, metadata, created_at,
+///   received_at, batch_id`
+package final class BatchEncoder {
+    private let encoder: OpaquePointer
+    /// Counts changes, so that a leaf can tell that it is out of date.
+    private(set) var generation = 0
+
+    package init() {
+        let encoder = mr_encoder_create { tenant, conversationID, conversationCount, created, question, count, id in
+            let value = ConversationIdentity.id(
+                tenant: tenant,
+                conversationID: UnsafeRawBufferPointer(start: conversationID, count: conversationCount),
+                createdAt: Timestamp(microseconds: created),
+                question: UnsafeRawBufferPointer(start: question, count: count)
+            )
+            guard let id else { return }
+            let bytes = UnsafeMutableRawBufferPointer(start: id, count: 16)
+            bytes.storeBytes(of: value.high.bigEndian, as: UInt64.self)
+            bytes.storeBytes(of: value.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        }
+        guard let encoder else { preconditionFailure("there is no memory for an encoder") }
+        self.encoder = encoder
+    }
+
+    deinit {
+        mr_encoder_destroy(encoder)
+    }
+
+    /// Starts a batch of its own: forgets all rows.
+    package func reset(batchID: Int64, spoolID: UniqueID) {
+        generation += 1
+        mr_encoder_reset(encoder, batchID, spoolID.high, spoolID.low)
+    }
+
+    /// Adds the lines of a record of kind event or conversation. `payload` has 64 readable bytes behind it. Lines that
+    /// don't parse go to `rejections`. After `outOfMemory` the batch must be reset.
+    package func add(_ header: RecordHeader, payload: UnsafeRawBufferPointer) throws(BatchEncoderError) {
+        generation += 1
+        let result = mr_encoder_add(
+            encoder, payload.baseAddress?.assumingMemoryBound(to: UInt8.self), payload.count, header.kind.rawValue,
+            header.tenant, header.receivedAt.microseconds, header.firstSequence, UInt32(header.count))
+        switch Int(result) {
+        case MR_ENCODED: return
+        case MR_RECORD_MISMATCH: throw .recordMismatch
+        default: throw .outOfMemory
+        }
+    }
+
+    /// The leaves that have rows, in the order in which they were first seen.
+    package var leaves: [EncodedLeaf] {
+        (0..<mr_encoder_leaf_count(encoder)).map { EncodedLeaf(mr_encoder_leaf(encoder, $0), of: self) }
+    }
+
+    /// Lines that can't be encoded, in order of sequence.
+    package var rejections: [LineRejection] {
+        UnsafeBufferPointer(start: mr_encoder_rejections(encoder), count: mr_encoder_rejection_count(encoder)).map {
+            LineRejection(sequence: $0.sequence, refusal: Refusal($0.refusal))
+        }
+    }
+}

@@ -1,0 +1,62 @@
+internal import CSimdjson
+internal import MillraceEvent
+
+/// The rows of one leaf in a `BatchEncoder`, in order of sequence. Valid until the encoder is added to or reset.
+package struct EncodedLeaf {
+    package let key: LeafKey
+    /// Number of rows.
+    package let count: Int
+    private let leaf: mr_leaf
+    private let encoder: BatchEncoder
+    private let generation: Int
+
+    init(_ leaf: mr_leaf, of encoder: BatchEncoder) {
+        key =
+            leaf.is_identified
+            ? .identifiedEvents
+            : .month(
+                Int(leaf.kind) == MR_KIND_EVENT ? .event : .conversation, year: Int(leaf.year),
+                month: Int(leaf.month))
+        count = leaf.count
+        self.leaf = leaf
+        self.encoder = encoder
+        generation = encoder.generation
+    }
+
+    /// Sequences of the rows, ascending within a record.
+    package func sequences(of rows: Range<Int>) -> [UInt64] {
+        check(rows)
+        return Array(UnsafeBufferPointer(start: leaf.sequences, count: count)[rows])
+    }
+
+    /// Bytes of `rows` in binary COPY, without header and trailer.
+    package func byteCount(of rows: Range<Int>) -> Int {
+        check(rows)
+        return Int(leaf.offsets[rows.upperBound] - leaf.offsets[rows.lowerBound])
+    }
+
+    /// Passes `rows` on as binary COPY rows, without header and trailer. The bytes are valid during the call only.
+    package func withRows<Value, Failure: Error>(
+        _ rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let count = byteCount(of: rows)
+        return try body(UnsafeRawBufferPointer(start: leaf.rows + Int(leaf.offsets[rows.lowerBound]), count: count))
+    }
+
+    /// `rows` for a staging table: each with its sequence (int8) as one more column in front.
+    package func stagingRows(_ rows: Range<Int>) -> [UInt8] {
+        check(rows)
+        return withUnsafePointer(to: leaf) { leaf in
+            let byteCount = mr_leaf_staged_bytes(leaf, rows.lowerBound, rows.upperBound)
+            return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+                mr_leaf_stage(leaf, rows.lowerBound, rows.upperBound, buffer.baseAddress)
+                initializedCount = byteCount
+            }
+        }
+    }
+
+    private func check(_ rows: Range<Int>) {
+        precondition(generation == encoder.generation, "a leaf is used only until its encoder changes")
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "the rows are within the leaf")
+    }
+}

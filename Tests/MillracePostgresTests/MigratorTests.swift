@@ -1,0 +1,130 @@
+import FoundationEssentials
+import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+struct MigratorTests {
+    private let database: TestDatabase
+    private let connection: PostgresConnection
+
+    init() throws {
+        database = try TestCluster.shared.database(isMigrated: false)
+        connection = try database.connect()
+    }
+
+    @Test func `up, down and up again lead to the same schema, and down to what was there before`() throws {
+        let migrator = Migrator(connection: connection)
+        let empty = try CatalogDump.lines(connection)
+        try #expect(migrator.up() == Migration.all)
+        let full = try CatalogDump.lines(connection)
+        #expect(full.count > empty.count + 50)
+        try #expect(migrator.down(count: 100) == Migration.all.reversed())
+        try #expect(CatalogDump.lines(connection) == empty)
+        try migrator.up()
+        try #expect(CatalogDump.lines(connection) == full)
+        try #expect(migrator.reset() == Migration.all)
+        try #expect(CatalogDump.lines(connection) == full)
+    }
+
+    @Test func `each migration's down undoes just its up`() throws {
+        let migrator = Migrator(connection: connection)
+        for migration in Migration.all {
+            let before = try CatalogDump.lines(connection)
+            try #expect(migrator.up(to: migration.version) == [migration])
+            let after = try CatalogDump.lines(connection)
+            #expect(after != before)
+            try #expect(migrator.down() == [migration])
+            try #expect(CatalogDump.lines(connection) == before)
+            try migrator.up(to: migration.version)
+            try #expect(CatalogDump.lines(connection) == after)
+        }
+    }
+
+    @Test func `a down with months and rows in it works too`() throws {
+        let migrator = Migrator(connection: connection)
+        try migrator.up()
+        try Partitions(connection: connection).ensureAhead(months: 1, from: 0)
+        try connection.execute(
+            """
+            INSERT INTO analytics_events (id, event_type, created_at, batch_id)
+            VALUES (gen_random_uuid(), 'a', '1970-01-02 00:00:00+00', 1)
+            """)
+        try migrator.down(count: Migration.all.count)
+        try #expect(connection.execute("SELECT to_regclass('analytics_events_y1970m01') IS NULL").bool(0, 0) == true)
+    }
+
+    @Test func `the embedded migrations are the files of sql/migrations, and each says why`() throws {
+        let directory = "\(#filePath)/../../../sql/migrations"
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+        #expect(Set(names) == Set(Migration.all.flatMap { ["\($0.name).up.sql", "\($0.name).down.sql"] }))
+        for migration in Migration.all {
+            for (text, suffix) in [(migration.up, "up"), (migration.down, "down")] {
+                let file = FileManager.default.contents(atPath: "\(directory)/\(migration.name).\(suffix).sql")
+                #expect(file.map { String(decoding: $0, as: UTF8.self) } == text)
+                #expect(text.hasPrefix("-- Why: "))
+            }
+        }
+    }
+
+    @Test func `a migration that fails leaves nothing, and those before it stay`() throws {
+        let good = Migration(version: 1, title: "good", up: "CREATE TABLE a ()", down: "DROP TABLE a")
+        let bad = Migration(version: 2, title: "bad", up: "CREATE TABLE b (); SELECT 1/0", down: "")
+        let migrator = Migrator(connection: connection, migrations: [good, bad])
+        let error = try #require(throws: MigrationError.self) { try migrator.up() }
+        #expect(error.code == .database && error.migration == "0002_bad" && error.cause?.sqlState?.rawValue == "22012")
+        try #expect(migrator.status().map(\.state) == [.applied, .pending])
+        try #expect(connection.execute("SELECT to_regclass('b') IS NULL").bool(0, 0) == true)
+    }
+
+    @Test func `an applied migration that was edited stops everything, with the mend`() throws {
+        let one = Migration(version: 1, title: "one", up: "CREATE TABLE a ()", down: "DROP TABLE a")
+        let edited = Migration(version: 1, title: "one", up: "CREATE TABLE a (n int)", down: "DROP TABLE a")
+        try Migrator(connection: connection, migrations: [one]).up()
+        let migrator = Migrator(connection: connection, migrations: [edited])
+        for change in [{ try migrator.up() }, { try migrator.down() }] {
+            let error = try #require(throws: MigrationError.self) { try change() }
+            #expect(error.code == .checksumMismatch && error.migration == "0001_one" && !error.hint.isEmpty)
+        }
+        try #expect(migrator.status().map(\.state) == [.changed])
+    }
+
+    @Test func `a database from a newer Millrace is left alone`() throws {
+        let one = Migration(version: 1, title: "one", up: "CREATE TABLE a ()", down: "DROP TABLE a")
+        let two = Migration(version: 2, title: "two", up: "CREATE TABLE b ()", down: "DROP TABLE b")
+        try Migrator(connection: connection, migrations: [one, two]).up()
+        let older = Migrator(connection: connection, migrations: [one])
+        let error = try #require(throws: MigrationError.self) { try older.down() }
+        #expect(error.code == .unknownVersion && error.migration == "0002_two")
+        try #expect(older.status().map(\.state) == [.applied, .unknown])
+    }
+
+    @Test func `two daemons that migrate at once apply each migration once`() throws {
+        let threads = (0..<3).map { [database] _ in
+            BackgroundThread { try Migrator(connection: database.connect()).up() }
+        }
+        for thread in threads { try thread.join() }
+        let history = try Migrator(connection: connection).history()
+        #expect(history.map(\.version) == Migration.all.map(\.version))
+    }
+
+    @Test func `history tells each up and down with its role, and outlives a reset`() throws {
+        let migrator = Migrator(connection: connection)
+        try migrator.up(to: 2)
+        try migrator.down()
+        let history = try migrator.history()
+        #expect(history.map(\.version) == [1, 2, 2])
+        #expect(history.map(\.direction) == [.up, .up, .down])
+        #expect(Set(history.map(\.role)) == ["millrace"])
+        try migrator.reset()
+        try #expect(migrator.history().count == 3 + 1 + Migration.all.count)
+    }
+
+    @Test func `asking for the status of an empty database changes nothing`() throws {
+        let before = try CatalogDump.lines(connection)
+        let migrator = Migrator(connection: connection)
+        try #expect(migrator.status().allSatisfy { $0.state == .pending && $0.appliedAt == nil })
+        try #expect(migrator.history().isEmpty)
+        try #expect(CatalogDump.lines(connection) == before)
+        try #expect(connection.execute("SELECT to_regclass('millrace_migrations') IS NULL").bool(0, 0) == true)
+    }
+}

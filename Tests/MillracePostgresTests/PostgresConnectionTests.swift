@@ -1,0 +1,110 @@
+import Glibc
+@testable import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+struct PostgresConnectionTests {
+    @Test func `parameters come back as they went, text, binary and NULL`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        let result = try connection.query(
+            "SELECT $1::text, $2::int4, $3::text, $4::bigint",
+            parameters: ["naïve 'quoted' \\", .binary([0, 0, 1, 2], type: 23), nil, .integer(Int64.min)])
+        #expect(result.string(0, 0) == "naïve 'quoted' \\")
+        #expect(result.int(0, 1) == 258)
+        #expect(result.isNull(0, 2) && result.string(0, 2) == nil)
+        #expect(result.string(0, 3) == "-9223372036854775808")
+        #expect(result.rowCount == 1 && result.columns.count == 4)
+    }
+
+    @Test func `of several statements the last one answers, and the first error ends them`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        try #expect(connection.execute("SELECT 1; SELECT 2; SELECT 3").int(0, 0) == 3)
+        let error = try #require(throws: PostgresError.self) {
+            try connection.execute("CREATE TABLE t (); SELECT 1/0; CREATE TABLE u ()")
+        }
+        #expect(error.sqlState?.rawValue == "22012")
+        try #expect(
+            connection.execute("SELECT to_regclass('t') IS NULL AND to_regclass('u') IS NULL").bool(0, 0) == true)
+    }
+
+    @Test func `an error names constraint, table and schema`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        try connection.execute("CREATE TABLE t (n integer CONSTRAINT positive CHECK (n > 0))")
+        let error = try #require(throws: PostgresError.self) { try connection.execute("INSERT INTO t VALUES (-7)") }
+        #expect(error.code == .serverError && error.sqlState == .checkViolation)
+        #expect(error.constraint == "positive" && error.table == "t" && error.schema == "public")
+        #expect(error.detail?.contains("-7") == true)
+        #expect(!error.description.contains("-7"))
+        #expect(connection.isUsable && connection.transactionStatus == .idle)
+    }
+
+    @Test func `a session is in UTC and UTF-8 whatever the server's defaults are`() throws {
+        let database = try TestCluster.shared.database(isMigrated: false)
+        try database.connect().execute(
+            """
+            ALTER DATABASE \(database.name) SET timezone = 'Asia/Kolkata';
+            ALTER DATABASE \(database.name) SET datestyle = 'German'
+            """)
+        let result = try database.connect().execute("SELECT timestamptz '2026-11-01 00:00:00+00', pg_client_encoding()")
+        #expect(result.string(0, 0) == "2026-11-01 00:00:00+00")
+        #expect(result.string(0, 1) == "UTF8")
+    }
+
+    @Test func `a transaction commits, and rolls back when its body throws`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        try connection.execute("CREATE TABLE t (n integer)")
+        try connection.transaction { () throws(PostgresError) in try connection.execute("INSERT INTO t VALUES (1)") }
+        #expect(throws: PostgresError.self) {
+            try connection.transaction { () throws(PostgresError) in
+                try connection.execute("INSERT INTO t VALUES (2)")
+                try connection.execute("SELECT 1/0")
+            }
+        }
+        #expect(connection.transactionStatus == .idle)
+        try #expect(connection.execute("SELECT n FROM t").rowCount == 1)
+    }
+
+    @Test func `a COMMIT that the server turns into a rollback is an error`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        let error = try #require(throws: PostgresError.self) {
+            try connection.transaction { () throws(PostgresError) in
+                do throws(PostgresError) { try connection.execute("SELECT 1/0") } catch {}
+            }
+        }
+        #expect(error.sqlState?.rawValue == "25P02")
+        #expect(connection.isUsable)
+    }
+
+    @Test func `a session that an administrator ends is not usable again`() throws {
+        let database = try TestCluster.shared.database(isMigrated: false)
+        let connection = try database.connect()
+        try database.connect().query(
+            "SELECT pg_terminate_backend($1, 10000)", parameters: [.integer(connection.backendID)])
+        let error = try #require(throws: PostgresError.self) { try connection.execute("SELECT 1") }
+        #expect(error.category == .retry)
+        #expect(!connection.isUsable && connection.transactionStatus == .unknown)
+        #expect(throws: PostgresError.isClosed) { try connection.execute("SELECT 1") }
+    }
+
+    @Test func `a canceller ends the statement and leaves the session`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        let canceller = connection.canceller
+        let thread = BackgroundThread {
+            // The statement may not have begun: cancel until it ends.
+            while try canceller.cancel(timeout: .seconds(10), interrupt: PostgresInterrupt()) { usleep(20_000) }
+        }
+        let error = try #require(throws: PostgresError.self) {
+            try connection.execute("SELECT pg_sleep(60)", timeout: .seconds(60))
+        }
+        #expect(error.sqlState == .queryCanceled && error.isRetryable)
+        connection.close()
+        try thread.join()
+    }
+
+    @Test func `the server's identity is the same for each session`() throws {
+        let database = try TestCluster.shared.database(isMigrated: false)
+        let identity = try database.connect().serverIdentity()
+        #expect(try database.connect().serverIdentity() == identity)
+        #expect(identity.systemIdentifier != nil && identity.timeline == 1)
+    }
+}

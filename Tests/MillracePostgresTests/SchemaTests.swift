@@ -1,0 +1,83 @@
+import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+/// The tables as the contract has them.
+struct SchemaTests {
+    private let connection: PostgresConnection
+
+    init() throws {
+        connection = try TestCluster.shared.database().connect()
+    }
+
+    @Test(arguments: [
+        (
+            "analytics_events",
+            "id uuid, tenant_id integer, event_type text, user_id uuid, payload jsonb, created_at timestamp with time zone, "
+                + "received_at timestamp with time zone, batch_id bigint"
+        ),
+        (
+            "conversations",
+            "id uuid, tenant_id integer, conversation_id text, user_id uuid, question text, response text, source text, "
+                + "metadata jsonb, status text, created_at timestamp with time zone, "
+                + "received_at timestamp with time zone, batch_id bigint"
+        ),
+    ])
+    func `the columns are the contract's, in its order`(table: String, columns: String) throws {
+        let result = try connection.query(
+            """
+            SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
+            FROM pg_attribute
+            WHERE attrelid = to_regclass($1) AND attnum > 0
+            """, parameters: [.text(table)])
+        #expect(result.string(0, 0) == columns)
+        let key = try connection.query(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'",
+            parameters: [.text(table)])
+        #expect(key.string(0, 0) == "PRIMARY KEY (created_at, id)")
+    }
+
+    @Test func `the ledger refuses a batch whose counts do not add up to its sequences`() throws {
+        let insert = """
+            INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, refused)
+            VALUES (gen_random_uuid(), 10, 19, 1, 6, 2, 1, 
+            """
+        try #expect(connection.execute(insert + "1)").affectedRows == 1)
+        let error = try #require(throws: PostgresError.self) { try connection.execute(insert + "2)") }
+        #expect(error.constraint == "ingest_batches_conservation_check")
+    }
+
+    @Test func `user_questions_complete shows active conversations and finds them by words with the index`() throws {
+        try Partitions(connection: connection).ensureAhead(months: 0, from: 0)
+        let save = """
+            INSERT INTO conversations (id, conversation_id, user_id, question, response, status, created_at, batch_id)
+            SELECT gen_random_uuid(), 'c' || n, gen_random_uuid(), 'Wie füttere ich HÜHNER ' || n, 'Mit Korn', status,
+                '1970-01-05 00:00:00+00', 1
+            FROM generate_series(1, 20) AS n, unnest(ARRAY['active', 'deleted']) AS status
+            """
+        try connection.execute(save)
+        let search = """
+            SELECT conversation_id FROM user_questions_complete
+            WHERE document @@ websearch_to_tsquery('simple', 'hühner 7 korn')
+            """
+        let found = try connection.execute(search)
+        #expect(found.rowCount == 1 && found.string(0, 0) == "c7")
+        let plan = try connection.execute("SET enable_seqscan = off; EXPLAIN \(search)")
+        let lines = (0..<plan.rowCount).compactMap { plan.string($0, 0) }
+        #expect(lines.contains { $0.contains("conversations_y1970m01_") && $0.contains("Bitmap Index Scan") })
+    }
+
+    @Test func `a conversation as long as a line may be is searchable, not refused`() throws {
+        try Partitions(connection: connection).ensureAhead(months: 0, from: 0)
+        let rows = try connection.execute(
+            """
+            INSERT INTO conversations (id, conversation_id, user_id, question, response, created_at, batch_id)
+            SELECT gen_random_uuid(), 'c', gen_random_uuid(),
+                (SELECT string_agg(chr(x'20000'::int + n), ' ') FROM generate_series(1, 40000) AS n),
+                (SELECT string_agg(md5(n::text), ' ') FROM generate_series(1, 16000) AS n),
+                '1970-01-05 00:00:00+00', 1
+            """
+        ).affectedRows
+        #expect(rows == 1)
+    }
+}

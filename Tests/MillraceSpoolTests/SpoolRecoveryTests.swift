@@ -1,0 +1,220 @@
+import MillraceEvent
+import Synchronization
+import Testing
+
+@testable import MillraceSpool
+
+@Suite struct SpoolRecoveryTests {
+    /// Three records in three groups, and where each begins and ends in the first segment.
+    private func threeRecords() async throws -> (disk: FaultyFileSystem, borders: [Int]) {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk)
+        var borders = [disk.contents(FaultyFileSystem.segment(1)).count]
+        for line in ["one", "two", "three"] {
+            await rig.append(line)
+            borders.append(disk.contents(FaultyFileSystem.segment(1)).count)
+        }
+        return (disk.copy(), borders)
+    }
+
+    @Test func `a new spool is empty and begins with sequence 1`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk)
+        #expect(rig.service.store.retainedSequences == 1..<1)
+        #expect(disk.segmentNumbers == [1])
+        #expect(try await rig.readAll().lines.isEmpty)
+    }
+
+    @Test func `what was kept is there after a restart, under the same identity`() async throws {
+        let (disk, _) = try await threeRecords()
+        let first = try SpoolRig(disk.copy())
+        let second = try SpoolRig(disk)
+        #expect(first.service.store.spoolID == second.service.store.spoolID)
+        let contents = try await second.readAll()
+        #expect(contents.lines == ["one", "two", "three"])
+        #expect(contents.lost.isEmpty)
+        await second.append("four")
+        #expect(second.outcome(of: "four") == .durable(4..<5))
+    }
+
+    @Test func `a torn tail is cut at the last whole record, wherever it is torn`() async throws {
+        let (disk, borders) = try await threeRecords()
+        for cut in borders[2]..<borders[3] {
+            let torn = disk.copy()
+            torn.edit(FaultyFileSystem.segment(1)) { $0.removeLast($0.count - cut) }
+            let rig = try SpoolRig(torn)
+            #expect(torn.contents(FaultyFileSystem.segment(1)).count >= borders[2])
+            await rig.append("next")
+            guard case .durable(let sequences)? = rig.outcome(of: "next") else {
+                Issue.record("a spool cut at \(cut) takes nothing")
+                continue
+            }
+            #expect(cut == borders[2] || cut - borders[2] < 48 || sequences.lowerBound >= 4, "cut at \(cut)")
+            let again = try SpoolRig(torn.copy())
+            let contents = try await again.readAll()
+            #expect(contents.lines == ["one", "two", "next"], "cut at \(cut)")
+            #expect(contents.lost.isEmpty, "cut at \(cut)")
+            #expect(torn.damagedFiles.count == (cut == borders[2] ? 0 : 1), "cut at \(cut)")
+        }
+    }
+
+    @Test(arguments: [1, 47, 48, 64, 4095, 4096, 300_000])
+    func `zeros at the tail are the end of the log`(count: Int) async throws {
+        let (disk, borders) = try await threeRecords()
+        disk.edit(FaultyFileSystem.segment(1)) { $0 += [UInt8](repeating: 0, count: count) }
+        let rig = try SpoolRig(disk)
+        #expect(disk.contents(FaultyFileSystem.segment(1)).count == borders[3])
+        await rig.append("four")
+        #expect(rig.outcome(of: "four") == .durable(4..<5))
+        #expect(try await rig.readAll().lines == ["one", "two", "three", "four"])
+        #expect(disk.damagedFiles.isEmpty)
+    }
+
+    @Test func `a flipped bit anywhere in a record costs that record and is set aside once`() async throws {
+        let (disk, borders) = try await threeRecords()
+        for offset in borders[1]..<borders[2] {
+            let damaged = disk.copy()
+            damaged.edit(FaultyFileSystem.segment(1)) { $0[offset] ^= 1 << UInt8(offset % 8) }
+            let rig = try SpoolRig(damaged)
+            #expect(rig.metrics.damaged.load(ordering: .relaxed) == 1)
+            let contents = try await rig.readAll()
+            #expect(contents.lines == ["one", "three"], "bit at \(offset)")
+            #expect((contents.lost + contents.damaged).map(\.sequences) == [2..<3], "bit at \(offset)")
+            #expect(damaged.damagedFiles.count == 1)
+            #expect(rig.metrics.damaged.load(ordering: .relaxed) == 1)
+            let again = try SpoolRig(damaged.copy())
+            #expect(again.metrics.damaged.load(ordering: .relaxed) == 0)
+            await again.append("four")
+            #expect(again.outcome(of: "four") == .durable(4..<5))
+        }
+    }
+
+    @Test func `the sequences of a damaged last record are not given again`() async throws {
+        let (disk, borders) = try await threeRecords()
+        for offset in borders[2]..<borders[3] {
+            let damaged = disk.copy()
+            damaged.edit(FaultyFileSystem.segment(1)) { $0[offset] ^= 0x10 }
+            let rig = try SpoolRig(damaged)
+            await rig.append("four")
+            guard case .durable(let sequences)? = rig.outcome(of: "four") else {
+                Issue.record("damage at \(offset) stops the spool")
+                continue
+            }
+            #expect(sequences.lowerBound >= 4, "bit at \(offset)")
+            #expect(try await rig.readAll().lines == ["one", "two", "four"], "bit at \(offset)")
+        }
+    }
+
+    @Test func `a damaged segment header costs no record, in old segments and in the newest`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk, segmentBytes: 200)
+        await rig.append("one")
+        await rig.append("two")
+        await rig.append("three")
+        await rig.append("four")
+        let numbers = disk.segmentNumbers
+        #expect(numbers.count >= 2)
+        for number in numbers {
+            for offset in 0..<SegmentHeader.byteCount where offset % 3 == 0 || offset < 20 {
+                let damaged = disk.copy()
+                damaged.edit(FaultyFileSystem.segment(number)) { $0[offset] ^= 0x04 }
+                let again = try SpoolRig(damaged, segmentBytes: 200)
+                let contents = try await again.readAll()
+                #expect(contents.lines == ["one", "two", "three", "four"], "segment \(number) at \(offset)")
+                #expect(again.service.store.spoolID == rig.service.store.spoolID)
+                await again.append("five")
+                #expect(again.outcome(of: "five") == .durable(5..<6), "segment \(number) at \(offset)")
+            }
+        }
+    }
+
+    @Test func `a missing segment in the middle is reported, unless nobody asks for what was in it`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk, segmentBytes: 100)
+        for line in ["one", "two", "three", "four"] { await rig.append(line) }
+        #expect(disk.segmentNumbers == [1, 2, 3, 4])
+        disk.delete(FaultyFileSystem.segment(2))
+        let again = try SpoolRig(disk.copy(), segmentBytes: 100)
+        let contents = try await again.readAll()
+        #expect(contents.lines == ["one", "three", "four"])
+        #expect(contents.lost.map(\.sequences) == [2..<3])
+        #expect(contents.lost.first?.reason.contains("missing") == true)
+        #expect(try await again.readAll([1..<2, 3..<5]).lost.isEmpty)
+    }
+
+    @Test func `when the ledger knows more than the spool, what lies between is lost loudly`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk, segmentBytes: 100)
+        for line in ["one", "two", "three"] { await rig.append(line) }
+        disk.delete(FaultyFileSystem.segment(3))
+        let again = try SpoolRig(disk.copy(), segmentBytes: 100)
+        await again.service.raiseNextSequence(to: 4)
+        await again.append("four")
+        #expect(again.outcome(of: "four") == .durable(4..<5))
+        let contents = try await again.readAll()
+        #expect(contents.lines == ["one", "two", "four"])
+        #expect(contents.lost.map(\.sequences) == [3..<4])
+        let third = try SpoolRig(again.disk.copy(), segmentBytes: 100)
+        #expect(try await third.readAll().lost.map(\.sequences) == [3..<4])
+    }
+
+    @Test func `a segment of another spool is refused by name`() async throws {
+        let (disk, _) = try await threeRecords()
+        let (foreign, _) = try await threeRecords()
+        let stranger = foreign.contents(FaultyFileSystem.segment(1))
+        disk.edit(FaultyFileSystem.segment(1)) { $0 = stranger }
+        let error = #expect(throws: SpoolError.self) { try SpoolRig(disk) }
+        #expect(error?.code == .mixedSpools)
+    }
+
+    @Test func `a spool without its identity file takes it from a segment, and asks when that is damaged too`()
+        async throws
+    {
+        let (disk, _) = try await threeRecords()
+        disk.delete("\(SpoolRig.directory)/spool.id")
+        let damaged = disk.copy()
+        #expect(try await SpoolRig(disk).readAll().lines == ["one", "two", "three"])
+        damaged.edit(FaultyFileSystem.segment(1)) { $0[20] ^= 1 }
+        let error = #expect(throws: SpoolError.self) { try SpoolRig(damaged) }
+        #expect(error?.code == .identityLost)
+    }
+
+    @Test func `five crashes during recovery, at any call, change nothing that was kept`() async throws {
+        let (disk, borders) = try await threeRecords()
+        disk.edit(FaultyFileSystem.segment(1)) { bytes in
+            bytes[borders[1] + 50] ^= 1
+            bytes.removeLast(3)
+        }
+        let whole = disk.copy()
+        let before = whole.calls
+        _ = try SpoolRig(whole)
+        let callsOfRecovery = whole.calls - before
+        #expect(callsOfRecovery > 10)
+        for call in 0..<callsOfRecovery {
+            let crashing = disk.copy()
+            var random = SeededRandom(state: UInt64(call))
+            for round in 0..<5 {
+                crashing.crash(afterCalls: (call + round * 7) % callsOfRecovery)
+                _ = try? SpoolRig(crashing)
+                crashing.restart(using: &random)
+            }
+            let rig = try SpoolRig(crashing)
+            await rig.append("next")
+            let contents = try await rig.readAll()
+            #expect(contents.lines == ["one", "next"], "crash at call \(call)")
+            #expect((contents.lost + contents.damaged).map(\.sequences) == [2..<3], "crash at call \(call)")
+        }
+    }
+
+    @Test func `a block that the disk can't read costs its record only`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk)
+        let long = String(repeating: "x", count: 12_000)
+        await rig.append("one", long, "three")
+        // A walk over headers does not see it; reading the extent does.
+        disk.failReads(of: FaultyFileSystem.segment(1), in: 4096..<8192)
+        let contents = try await rig.readAll()
+        #expect(contents.lines == ["one", "three"])
+        #expect(contents.damaged.map(\.sequences) == [2..<3])
+    }
+}
