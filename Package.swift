@@ -190,6 +190,11 @@ let package = Package(
             dependencies: ["MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceEndToEndTests",
+            dependencies: ["CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "MillraceTestSupport",
             dependencies: ["MillracePostgres"],
