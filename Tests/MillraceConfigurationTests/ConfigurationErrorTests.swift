@@ -123,6 +123,10 @@ struct ConfigurationErrorTests {
         #expect(try errors("[tcp]\nbacklog = 1\nbacklog = 2\n").first?.hasPrefix("config.toml:3: is no TOML: ") == true)
     }
 
+    @Test func `nothing behind a NUL byte is passed over in silence`() throws {
+        #expect(try errors("[tcp]\n\u{0}\nbacklog = 0\n") == ["config.toml:2: is no TOML: it holds a NUL byte"])
+    }
+
     @Test func `all faults are reported together, in order`() throws {
         let found = try errors(
             "[log]\nlevl = 1\n[tcp]\nbacklog = 0\nlisten = 5\n", environment: ["MILLRACE_DATABASE_WRITERS": "65"],

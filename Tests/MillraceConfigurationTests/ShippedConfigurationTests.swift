@@ -4,6 +4,8 @@ import Testing
 
 @testable import MillraceConfiguration
 
+/// One after the other: the first may write the file that the others read.
+@Suite(.serialized)
 struct ShippedConfigurationTests {
     private static let path = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/config.toml"
 

@@ -21,17 +21,17 @@ struct PrometheusTextTests {
     }
 
     private static func promtool(_ text: String) throws -> (status: Int32, output: String) {
+        let file = FileManager.default.temporaryDirectory.appending(path: "millrace-metrics-\(UUID().uuidString)")
+        try Data(text.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["promtool", "check", "metrics"]
-        let input = Pipe()
         let output = Pipe()
-        process.standardInput = input
+        process.standardInput = try FileHandle(forReadingFrom: file)
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-        try input.fileHandleForWriting.close()
         let found = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return (process.terminationStatus, found)
