@@ -65,13 +65,15 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", "CZlib", "CZstd",
+                "MillraceEvent", "CSimdjson", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
@@ -136,8 +138,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillracePostgres",
-                "MillraceSpool",
+                "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -172,6 +174,22 @@ let package = Package(
             dependencies: ["MillraceEvent", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceIntakeTests",
+            dependencies: [
+                "MillraceEvent", "MillraceIntake", "CZlib", "CZstd",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "MillraceTestSupport",
             dependencies: ["MillracePostgres"],
@@ -179,8 +197,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "MillracePostgresTests",
-            dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            name: "MillraceAPITests",
+            dependencies: [
+                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

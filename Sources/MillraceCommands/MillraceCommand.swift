@@ -12,9 +12,8 @@ struct MillraceCommand: ParsableCommand {
               millrace serve --embedded
             """,
         subcommands: [
-            CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self, VerifyCommand.self,
-            PartitionsCommand.self,
-            DeadLettersCommand.self,
+            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
+            VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
         ]
     )
 }

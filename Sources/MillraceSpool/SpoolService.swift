@@ -54,6 +54,12 @@ package actor SpoolService: Service {
         appender = try SpoolAppender(
             recovered, configuration, fileSystem, store: store, channel: channel, extents: extents, board: board,
             metrics: metrics, logger: logger)
+        logger.info(
+            "spool opened",
+            metadata: [
+                "directory": "\(directory)", "spool_id": "\(recovered.spoolID)",
+                "segments": "\(recovered.segments.count)", "next_sequence": "\(recovered.nextSequence)",
+            ])
         self.channel = channel
         interval = configuration.fullRetry
     }

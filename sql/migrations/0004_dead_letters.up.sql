@@ -4,6 +4,7 @@ CREATE TABLE public.dead_letters (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     spool_id uuid NOT NULL,
     sequence bigint NOT NULL,
+    lines integer NOT NULL DEFAULT 1,
     kind text NOT NULL,
     tenant_id integer NOT NULL DEFAULT 0,
     code text NOT NULL,
@@ -27,6 +28,7 @@ CREATE INDEX dead_letters_dead_at_idx
     WHERE state = 'open';
 
 COMMENT ON TABLE public.dead_letters IS 'Lines that are not in the tables, each with its reason.';
+COMMENT ON COLUMN public.dead_letters.lines IS 'How many it stands for: more than one when a damaged stretch of the spool lost several.';
 COMMENT ON COLUMN public.dead_letters.code IS 'Why it was refused; database when PostgreSQL refused the row (sqlstate says how).';
 COMMENT ON COLUMN public.dead_letters.line IS 'The line as it came; NULL after a purge.';
 COMMENT ON COLUMN public.dead_letters.resolved_at IS 'When it was sent again (retried) or its line was removed (purged).';

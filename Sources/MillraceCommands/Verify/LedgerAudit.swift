@@ -172,13 +172,12 @@ struct LedgerAudit {
 
     /// Compares the dead letters of each batch with the ledger.
     func deadLetters() throws(PostgresError) -> CheckResult {
-        // A letter that was retried is counted as a row or a duplicate since: the ledger was changed with it. One letter
-        // of code spool_damage stands for all lines of a stretch that can't be read back.
+        // A letter that was retried is counted as a row or a duplicate since: the ledger was changed with it.
         let result = try connection.query(
             """
             SELECT batch_id, letters, expected, count(*) OVER ()
             FROM (
-                SELECT batch_id, count(*) AS letters, bool_or(code = 'spool_damage') AS has_stretch
+                SELECT batch_id, sum(lines)::bigint AS letters
                 FROM public.dead_letters
                 WHERE state <> 'retried'
                 GROUP BY batch_id
@@ -189,7 +188,6 @@ struct LedgerAudit {
                 GROUP BY batch_id
             ) AS ledger USING (batch_id)
             WHERE COALESCE(letters, 0) <> COALESCE(expected, 0)
-                AND NOT (COALESCE(has_stretch, false) AND letters <= COALESCE(expected, 0))
             ORDER BY batch_id
             LIMIT \(Self.examplesMax)
             """, timeout: timeout)

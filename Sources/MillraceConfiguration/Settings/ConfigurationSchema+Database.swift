@@ -71,6 +71,10 @@ extension ConfigurationSchema {
                 "The GIN index's list of rows not yet sorted in; large for fast writes, small for fast searches.",
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
+                "gin_clean_interval", \.partitions.ginCleanInterval, .milliseconds(100) ... .seconds(3600),
+                "How often those lists are sorted in; short for fast searches, long for fast writes.",
+                watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),
                 "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),
         ])

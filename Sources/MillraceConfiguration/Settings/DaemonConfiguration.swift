@@ -120,6 +120,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var payloadIndex = PayloadIndex.live
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
+        package var ginCleanInterval = Duration.seconds(5)
     }
 
     package struct Dedup: Sendable, Equatable {

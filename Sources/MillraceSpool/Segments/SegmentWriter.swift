@@ -5,6 +5,9 @@ internal import Synchronization
 ///
 /// A group is in one segment, and durable when `append` returns. A file on which a write or a sync failed is never
 /// written again: the segment ends where it was durable, which the next segment's header says.
+///
+/// Segments are not preallocated: with `fallocate`, keeping the size or not, appends of 4 KiB and 1 MiB with one
+/// `fdatasync` each took as long as without (0.25 ms and 0.8 ms at the median on ext4, less than the noise apart).
 final class SegmentWriter {
     /// Where a group lies.
     struct Written {

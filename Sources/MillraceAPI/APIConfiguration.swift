@@ -1,0 +1,13 @@
+package import MillraceEvent
+
+/// Settings of the routes that Hummingbird answers.
+package struct APIConfiguration: Sendable {
+    package var tenant: Int32 = 0
+    /// Largest body of a conversation save, in bytes.
+    package var saveBodyBytesMax = 2 << 20
+    package var limits = EventLimits()
+    /// Seconds in `Retry-After` when the spool takes nothing.
+    package var retryAfterSeconds = 2
+
+    package init() {}
+}

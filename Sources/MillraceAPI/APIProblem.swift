@@ -1,0 +1,45 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MillraceEvent
+
+/// A request that is not answered 2xx, in the contract's shape.
+struct APIProblem: Error {
+    private struct Body: Encodable {
+        struct Detail: Encodable {
+            var code: String
+            var message: String
+        }
+
+        var error: Detail
+    }
+
+    var status: HTTPResponse.Status
+    var code: String
+    var message: String
+    var headers = HTTPFields()
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
+        self.status = status
+        self.code = code
+        self.message = message
+    }
+
+    init(_ refusal: Refusal) {
+        self.init(.badRequest, refusal.code.rawValue, refusal.message)
+    }
+
+    init(_ refusal: SpoolRefusal, retryAfterSeconds: Int) {
+        self.init(.serviceUnavailable, refusal.rawValue, refusal.message)
+        headers[.retryAfter] = String(retryAfterSeconds)
+    }
+
+    init(_ error: TokenError) {
+        self.init(.unauthorized, error.rawValue, error.message)
+        let detail = error == .missingToken ? "" : ", error=\"invalid_token\", error_description=\"\(error.message)\""
+        headers[.wwwAuthenticate] = "Bearer realm=\"millrace\"\(detail)"
+    }
+
+    var response: Response {
+        JSONAnswer.response(status, Body(error: .init(code: code, message: message)), headers)
+    }
+}

@@ -1,0 +1,97 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+package import Logging
+package import MillraceEvent
+package import NIOCore
+package import NIOHTTPTypes
+
+/// Every route except the intake's own, answered by Hummingbird on connections that the HTTP intake hands over.
+package struct APIRoutes: Sendable {
+    private struct Ready: Encodable {
+        var status: String
+        var reasons: [Readiness.Item]
+        var notes: [Readiness.Item]
+    }
+
+    /// Carries Hummingbird's handling of one connection.
+    private struct Connections: HTTPChannelHandler {
+        let responder: Responder
+
+        func setup(
+            channel: any Channel, logger: Logger
+        ) -> EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>> {
+            channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
+        }
+
+        func handle(value: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {
+            await handleHTTP(asyncChannel: value, logger: logger)
+        }
+    }
+
+    private static let allowedMethods = [
+        "/api/v1/conversations/save": "POST", "/livez": "GET, HEAD", "/readyz": "GET, HEAD", "/metrics": "GET, HEAD",
+    ]
+
+    private let connections: Connections
+    private let logger: Logger
+
+    /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`. `onAccepted` and
+    /// `onRefused` count conversation saves.
+    package init(
+        configuration: APIConfiguration, channel: RecordChannel, verifier: TokenVerifier, logger: Logger,
+        readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
+        onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
+    ) {
+        self.logger = logger
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+        let save = ConversationSaveRoute(
+            configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
+            onRefused: onRefused)
+        router.post("/api/v1/conversations/save") { request, _ in try await save.respond(request) }
+        router.get("/livez") { _, _ in JSONAnswer.response(.ok, ["status": "alive"]) }
+        router.get("/readyz") { _, _ in Self.ready(readiness()) }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: await metrics())))
+        }
+        let responder = router.buildResponder()
+        connections = Connections { request, writer, channel in
+            let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            var response: Response
+            do {
+                response = try await responder.respond(to: request, context: context)
+                // No route of ours answers 404; Hummingbird's own answer has another shape.
+                if response.status == .notFound { response = Self.noRoute(request).response }
+            } catch let problem as APIProblem {
+                response = problem.response
+            } catch {
+                logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                response = APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
+            }
+            try await writer.write(response: response.head, body: response.body)
+        }
+    }
+
+    /// Answers the requests of one connection; returns when it ends.
+    package func handle(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async {
+        await connections.handle(value: channel, logger: logger)
+    }
+
+    private static func ready(_ readiness: Readiness) -> Response {
+        let isReady = readiness.reasons.isEmpty
+        return JSONAnswer.response(
+            isReady ? .ok : .serviceUnavailable,
+            Ready(status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes))
+    }
+
+    private static func noRoute(_ request: Request) -> APIProblem {
+        guard let allowed = allowedMethods[request.uri.path] else {
+            return APIProblem(.notFound, "not_found", "there is no such route")
+        }
+        var problem = APIProblem(.methodNotAllowed, "method_not_allowed", "this route takes \(allowed)")
+        problem.headers[.allow] = allowed
+        return problem
+    }
+}

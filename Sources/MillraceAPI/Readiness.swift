@@ -1,0 +1,23 @@
+/// What `/readyz` says: whether a load balancer should send requests here. PostgreSQL being down does not make the
+/// daemon unready, since the spool goes on taking; it is reported as a note.
+package struct Readiness: Sendable, Equatable {
+    package struct Item: Sendable, Equatable, Encodable {
+        package var code: String
+        package var message: String
+
+        package init(code: String, message: String) {
+            self.code = code
+            self.message = message
+        }
+    }
+
+    /// Why not; empty when ready.
+    package var reasons: [Item]
+    /// What else is wrong.
+    package var notes: [Item]
+
+    package init(reasons: [Item] = [], notes: [Item] = []) {
+        self.reasons = reasons
+        self.notes = notes
+    }
+}

@@ -1,0 +1,87 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MillraceEvent
+internal import NIOCore
+
+/// `POST /api/v1/conversations/save`: one conversation, by its own user (or a service), durable before the answer.
+struct ConversationSaveRoute: Sendable {
+    private struct Saved: Encodable {
+        var status = "saved"
+        var id: String
+    }
+
+    let configuration: APIConfiguration
+    let channel: RecordChannel
+    let verifier: TokenVerifier
+    let onAccepted: @Sendable () -> Void
+    let onRefused: @Sendable (RefusalCode) -> Void
+
+    func respond(_ request: Request) async throws -> Response {
+        let caller = try await authenticate(request)
+        try checkType(request)
+        if let refusal = channel.refusal { throw problem(refusal) }
+        let receivedAt = Timestamp.now
+        let save = try parse(await body(request), receivedAt: receivedAt)
+        guard caller.isService || caller.userID == save.userID else {
+            throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
+        }
+        try await spool(save, receivedAt: receivedAt)
+        onAccepted()
+        let id = save.id(tenant: configuration.tenant)
+        return JSONAnswer.response(.created, Saved(id: "\(id)"))
+    }
+
+    private func authenticate(_ request: Request) async throws -> TokenVerifier.Caller {
+        do {
+            let header = request.headers[.authorization] ?? ""
+            let parts = header.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw TokenError.missingToken }
+            return try await verifier.verify(String(parts[1].drop { $0 == " " }))
+        } catch let error as TokenError {
+            throw APIProblem(error)
+        }
+    }
+
+    private func checkType(_ request: Request) throws {
+        let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        guard type == nil || type == "application/json" else {
+            throw APIProblem(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be application/json")
+        }
+        guard request.headers[.contentEncoding]?.lowercased() ?? "identity" == "identity" else {
+            throw APIProblem(.unsupportedMediaType, "unsupported_encoding", "a conversation is sent uncompressed")
+        }
+    }
+
+    private func body(_ request: Request) async throws -> ByteBuffer {
+        do {
+            return try await request.body.collect(upTo: configuration.saveBodyBytesMax)
+        } catch is NIOTooManyBytesError {
+            throw APIProblem(
+                .contentTooLarge, "body_too_large", "the body has more than \(configuration.saveBodyBytesMax) bytes")
+        }
+    }
+
+    private func parse(_ body: ByteBuffer, receivedAt: Timestamp) throws -> ConversationSave {
+        do {
+            return try EventParser().parseConversation(
+                body.readableBytesView, limits: configuration.limits, receivedAt: receivedAt)
+        } catch {
+            onRefused(error.code)
+            throw APIProblem(error)
+        }
+    }
+
+    private func spool(_ save: ConversationSave, receivedAt: Timestamp) async throws {
+        let record = Record(
+            kind: .conversation, tenant: configuration.tenant, receivedAt: receivedAt, count: 1,
+            bytes: ConversationLine.bytes(save))
+        let outcome = await withCheckedContinuation { continuation in
+            channel.send(Submission(records: [record]) { continuation.resume(returning: $0) })
+        }
+        if case .failed(let refusal) = outcome { throw problem(refusal) }
+    }
+
+    private func problem(_ refusal: SpoolRefusal) -> APIProblem {
+        APIProblem(refusal, retryAfterSeconds: configuration.retryAfterSeconds)
+    }
+}

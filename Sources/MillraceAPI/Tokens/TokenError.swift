@@ -1,0 +1,28 @@
+/// Why a bearer token is not believed. Raw value = `error.code` of the 401.
+package enum TokenError: String, Error, Sendable, CaseIterable {
+    case missingToken = "missing_token"
+    case malformedToken = "malformed_token"
+    case unknownKey = "unknown_key"
+    case wrongAlgorithm = "wrong_algorithm"
+    case invalidSignature = "invalid_signature"
+    case missingExpiry = "missing_expiry"
+    case expired = "token_expired"
+    case notYetValid = "token_not_yet_valid"
+    case wrongIssuer = "wrong_issuer"
+    case wrongAudience = "wrong_audience"
+
+    var message: String {
+        switch self {
+        case .missingToken: "send Authorization: Bearer with a JSON Web Token"
+        case .malformedToken: "the bearer token is no JSON Web Token"
+        case .unknownKey: "no key is configured for this token's kid"
+        case .wrongAlgorithm: "the token's alg is not the one of its key; HS256, RS256 and ES256 are taken"
+        case .invalidSignature: "the token's signature does not fit"
+        case .missingExpiry: "the token has no exp"
+        case .expired: "the token has expired; get a new one"
+        case .notYetValid: "the token is not valid yet (nbf)"
+        case .wrongIssuer: "the token was issued by someone else (iss)"
+        case .wrongAudience: "the token is meant for someone else (aud)"
+        }
+    }
+}

@@ -1,0 +1,175 @@
+internal import FoundationEssentials
+internal import JWTKit
+package import MillraceEvent
+
+/// Verifies bearer tokens. Each key has one algorithm, and a token with another one is refused before its signature is
+/// looked at; `none` fits no key.
+package struct TokenVerifier: Sendable {
+    /// Who sent a request.
+    package struct Caller: Sendable, Equatable {
+        /// `sub`, when it is a UUID.
+        package var userID: UniqueID?
+        /// May write for every user.
+        package var isService: Bool
+    }
+
+    /// A key that can't be used. Names the setting, never the key.
+    package struct KeyError: Error, CustomStringConvertible {
+        package var description: String
+    }
+
+    private struct Key: Sendable {
+        var keyID: String?
+        var algorithm: String
+        var verifier: JWTKeyCollection
+    }
+
+    private let keys: [Key]
+    private let configuration: TokenVerifierConfiguration
+
+    /// Throws `KeyError`.
+    package init(_ configuration: TokenVerifierConfiguration) async throws {
+        self.configuration = configuration
+        var keys: [Key] = []
+        for (index, key) in configuration.keys.enumerated() {
+            do {
+                keys.append(try await Self.key(key))
+            } catch {
+                throw KeyError(description: "key \(index + 1) of the token keys can't be read: \(error)")
+            }
+        }
+        if let json = configuration.jwksJSON { keys += try await JWKSFile(json).keys() }
+        self.keys = keys
+    }
+
+    /// True when no token can ever be believed.
+    package var isEmpty: Bool { keys.isEmpty }
+
+    /// Believes the token or throws `TokenError`.
+    package func verify(_ token: String, now: Timestamp = .now) async throws -> Caller {
+        let bytes = Array(token.utf8)
+        let header: JWTHeader
+        do {
+            header = try DefaultJWTParser().parse(bytes, as: TokenClaims.self).header
+        } catch {
+            throw TokenError.malformedToken
+        }
+        guard header.fields["crit"] == nil else { throw TokenError.malformedToken }
+        var candidates = keys
+        if let keyID = header.kid {
+            let named = keys.filter { $0.keyID == keyID }
+            candidates = named.isEmpty ? keys.filter { $0.keyID == nil } : named
+        }
+        guard !candidates.isEmpty else { throw TokenError.unknownKey }
+        candidates.removeAll { $0.algorithm != header.alg }
+        guard !candidates.isEmpty else { throw TokenError.wrongAlgorithm }
+        for key in candidates {
+            guard let claims = try? await key.verifier.verify(bytes, as: TokenClaims.self) else { continue }
+            return try caller(claims, now: now)
+        }
+        throw TokenError.invalidSignature
+    }
+
+    private func caller(_ claims: TokenClaims, now: Timestamp) throws(TokenError) -> Caller {
+        let seconds = Double(now.microseconds) / 1_000_000
+        let leeway = configuration.leeway / .seconds(1)
+        guard let expiry = claims.expiry else { throw .missingExpiry }
+        guard seconds < expiry + leeway else { throw .expired }
+        guard seconds + leeway >= claims.notBefore ?? 0 else { throw .notYetValid }
+        if let issuer = configuration.issuer, claims.issuer != issuer { throw .wrongIssuer }
+        if let audience = configuration.audience, claims.audience?.values.contains(audience) != true {
+            throw .wrongAudience
+        }
+        return Caller(
+            userID: claims.subject.flatMap { UniqueID($0) },
+            isService: claims.texts[configuration.roleClaim] == configuration.serviceRole)
+    }
+
+    private static func key(_ key: TokenVerifierConfiguration.Key) async throws -> Key {
+        let verifier = JWTKeyCollection()
+        switch key {
+        case .hs256(let secret, let keyID):
+            await verifier.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
+            return Key(keyID: keyID, algorithm: "HS256", verifier: verifier)
+        case .rs256(let pem, let keyID):
+            await verifier.add(rsa: try Insecure.RSA.PublicKey(pem: pem), digestAlgorithm: .sha256)
+            return Key(keyID: keyID, algorithm: "RS256", verifier: verifier)
+        case .es256(let pem, let keyID):
+            await verifier.add(ecdsa: try ES256PublicKey(pem: pem))
+            return Key(keyID: keyID, algorithm: "ES256", verifier: verifier)
+        }
+    }
+
+    /// A file of public keys. Keys that Millrace has no use for (encryption, other algorithms) are left out.
+    private struct JWKSFile {
+        private struct Entry: Decodable {
+            var kty: String
+            var alg: String?
+            var use: String?
+            var kid: String?
+            var crv: String?
+            var n: String?
+            var e: String?
+            var x: String?
+            var y: String?
+            var k: String?
+        }
+
+        private struct File: Decodable {
+            var keys: [Entry]
+        }
+
+        private let entries: [Entry]
+
+        init(_ json: String) throws {
+            do {
+                entries = try JSONDecoder().decode(File.self, from: Data(json.utf8)).keys
+            } catch {
+                throw KeyError(description: "the JWKS file is no JSON Web Key Set: {\"keys\":[…]} is wanted")
+            }
+        }
+
+        func keys() async throws -> [Key] {
+            var keys: [Key] = []
+            for (index, entry) in entries.enumerated() where entry.use == nil || entry.use == "sig" {
+                do {
+                    if let key = try await key(entry) { keys.append(key) }
+                } catch {
+                    throw KeyError(description: "key \(index + 1) of the JWKS file can't be read: \(error)")
+                }
+            }
+            return keys
+        }
+
+        private func key(_ entry: Entry) async throws -> Key? {
+            let verifier = JWTKeyCollection()
+            switch (entry.kty, entry.alg ?? Self.algorithms[entry.kty]) {
+            case ("RSA", "RS256"):
+                let key = try Insecure.RSA.PublicKey(modulus: entry.n ?? "", exponent: entry.e ?? "")
+                await verifier.add(rsa: key, digestAlgorithm: .sha256)
+                return Key(keyID: entry.kid, algorithm: "RS256", verifier: verifier)
+            case ("EC", "ES256") where entry.crv == "P-256":
+                let key = try ES256PublicKey(parameters: (x: entry.x ?? "", y: entry.y ?? ""))
+                await verifier.add(ecdsa: key)
+                return Key(keyID: entry.kid, algorithm: "ES256", verifier: verifier)
+            case ("oct", "HS256"):
+                guard let secret = Self.base64URLDecoded(entry.k ?? ""), !secret.isEmpty else {
+                    throw KeyError(description: "its k is no base64url")
+                }
+                await verifier.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
+                return Key(keyID: entry.kid, algorithm: "HS256", verifier: verifier)
+            default:
+                return nil
+            }
+        }
+
+        /// What a key without `alg` is for.
+        private static let algorithms = ["RSA": "RS256", "EC": "ES256", "oct": "HS256"]
+
+        private static func base64URLDecoded(_ text: String) -> Data? {
+            var plain = text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
+            while !plain.count.isMultiple(of: 4) { plain.append("=") }
+            return Data(base64Encoded: String(plain))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+package import Logging
+package import MillraceConfiguration
+import MillraceEvent
+import MillraceIntake
+import MillracePostgres
+import MillraceSpool
+import MillraceWriter
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// The whole: makes the stages, joins them by their channels, and runs them until a signal.
+///
+/// Services are listed downstream first, so that a stop goes with the stream: the intake stops and answers, the spool
+/// makes durable what was received, the writers commit what PostgreSQL takes within `database.drain_limit`.
+package struct Daemon {
+    private let configuration: DaemonConfiguration
+    private let isEmbedded: Bool
+    private let reload: @Sendable () throws -> DaemonConfiguration
+    private let environment: [String: String]
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - isEmbedded: start a private PostgreSQL under the data directory and migrate it.
+    ///   - reload: reads the configuration again, on SIGHUP.
+    ///   - environment: of the process, for the service manager's variables.
+    package init(
+        configuration: DaemonConfiguration, isEmbedded: Bool, environment: [String: String], logger: Logger,
+        reload: @escaping @Sendable () throws -> DaemonConfiguration
+    ) {
+        self.configuration = configuration
+        self.isEmbedded = isEmbedded
+        self.environment = environment
+        self.logger = logger
+        self.reload = reload
+    }
+
+    /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
+    package func run() async throws {
+        guard isEmbedded else { return try await serve(databaseURL: configuration.database.url.value) }
+        let database = EmbeddedDatabase(configuration: configuration, logger: logger)
+        do {
+            try await serve(databaseURL: try await database.start())
+        } catch {
+            await database.stop()
+            throw error
+        }
+        await database.stop()
+    }
+
+    private func serve(databaseURL: String) async throws {
+        let settings = try StageSettings(configuration, databaseURL: databaseURL)
+        let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
+        let extents = ExtentChannel(
+            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
+        let board = CommitBoard()
+        let metrics = DaemonMetrics(channel: channel, extents: extents)
+        let spool = try SpoolService(
+            settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
+        await raiseSequences(of: spool, databaseURL: databaseURL)
+        let writers = WriterStage(
+            configuration: settings.writer, partitionOptions: settings.partitions,
+            liveStart: spool.store.retainedSequences.upperBound, spool: spool.store, extents: extents, board: board,
+            metrics: metrics.writer, logger: logger
+        ) { ranges in
+            for range in ranges { spool.settle(range) }
+        }
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
+        let countdown = ListenerCountdown(intakes: 2)
+        let routes = try await RouteTable(
+            configuration, channel: channel, metrics: metrics, extents: extents, logger: logger)
+        let tcp = TCPIntakeService(
+            configuration: settings.tcp, channel: channel, metrics: metrics.intake, group: group, logger: logger
+        ) { addresses in
+            countdown.listening(addresses.map { "tcp \($0)" })
+        }
+        let http = HTTPIntakeService(
+            configuration: settings.http, channel: channel, metrics: metrics.intake, group: group, logger: logger,
+            routes: { await routes.handle($0) }
+        ) { addresses in
+            countdown.listening(addresses.map { "http \($0)" })
+        }
+        let manager = ServiceManagerService(
+            manager: ServiceManager(environment: environment),
+            untilReady: { "listening on \(await countdown.addresses().joined(separator: ", "))" },
+            reload: {
+                do {
+                    try await routes.reload(reload())
+                    logger.notice("reloaded", metadata: ["hint": "jwt keys are in force; other keys want a restart"])
+                } catch {
+                    logger.error("not reloaded", metadata: ["error": "\(error)"])
+                }
+            },
+            logger: logger
+        )
+        var services = ServiceGroupConfiguration(
+            services: [writers, spool, tcp, http, manager], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        )
+        // Each stage bounds its own stop; this is for a stage that fails to.
+        services.maximumGracefulShutdownDuration =
+            configuration.intake.drainLimit + configuration.database.drainLimit + .seconds(10)
+        do {
+            try await ServiceGroup(configuration: services).run()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    /// When the ledger knows later sequences than the spool (its newest segment was lost), the spool must not give them
+    /// out again. A database that is away now can't say; the writers then see the overlap.
+    private func raiseSequences(of spool: SpoolService, databaseURL: String) async {
+        let last = await LedgerHead().lastSequence(
+            of: spool.store.spoolID, databaseURL: databaseURL, timeout: configuration.database.connectTimeout)
+        if let last { await spool.raiseNextSequence(to: last + 1) }
+    }
+}

@@ -1,0 +1,54 @@
+import Logging
+import MillraceConfiguration
+import MillraceEvent
+import MillracePostgres
+
+/// The private PostgreSQL of `serve --embedded`: started and migrated before the stages, stopped after them.
+/// On a thread of its own, since every step blocks.
+actor EmbeddedDatabase {
+    private let executor = ThreadExecutor(name: "embedded")
+    private let cluster: EmbeddedCluster
+    private let configuration: DaemonConfiguration
+    private let logger: Logger
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(configuration: DaemonConfiguration, logger: Logger) {
+        cluster = EmbeddedCluster(
+            directory: configuration.data.directory,
+            settings: EmbeddedClusterSettings(sharedBuffersMiB: configuration.embedded.sharedBuffers >> 20)
+        )
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Returns the connection string of the daemon's role.
+    func start() throws -> String {
+        try cluster.start(timeout: configuration.embedded.startTimeout) { step in
+            logger.notice("embedded database", metadata: ["step": "\(step)"])
+        }
+        let connection = try PostgresConnection(
+            connectionString: cluster.connectionString, applicationName: "millrace migrate",
+            connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt(), logger: logger
+        )
+        try Migrator(connection: connection).up { migration in
+            logger.notice("migrated", metadata: ["version": "\(migration.version)", "title": "\(migration.title)"])
+        }
+        logger.notice(
+            "embedded database ready",
+            metadata: [
+                "psql": "psql \"\(cluster.connectionString(role: "millrace", database: "millrace"))\""
+            ])
+        return cluster.connectionString
+    }
+
+    /// A database that does not stop in time goes on stopping by itself.
+    func stop() {
+        do {
+            try cluster.stop(timeout: configuration.embedded.stopTimeout)
+        } catch {
+            logger.warning("embedded database not stopped", metadata: ["error": "\(error)"])
+        }
+        executor.stop()
+    }
+}

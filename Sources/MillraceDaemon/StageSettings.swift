@@ -1,0 +1,127 @@
+import Glibc
+import MillraceConfiguration
+import MillraceEvent
+import MillraceIntake
+import MillracePostgres
+import MillraceSpool
+import MillraceWriter
+
+/// config.toml, handed out: what each stage takes of it.
+struct StageSettings {
+    let spool: SpoolConfiguration
+    let writer: WriterConfiguration
+    let partitions: PartitionOptions
+    let tcp: TCPIntakeConfiguration
+    let http: HTTPIntakeConfiguration
+
+    /// `databaseURL`: where the rows go; the embedded cluster's when there is one.
+    init(_ configuration: DaemonConfiguration, databaseURL: String) throws(ListenAddressError) {
+        spool = SpoolConfiguration(
+            directory: configuration.spoolDirectory, segmentBytes: configuration.spool.segmentBytes,
+            bytesMax: configuration.spool.bytes, freeBytesMin: configuration.spool.freeBytes,
+            groupBytesMax: configuration.spool.groupBytes, retain: configuration.spool.retain,
+            fullRetry: configuration.spool.fullRetry
+        )
+        writer = Self.writer(configuration, databaseURL: databaseURL)
+        partitions = PartitionOptions(
+            payloadIndex: PayloadIndexPolicy(rawValue: configuration.partitions.payloadIndex.rawValue) ?? .live,
+            ginPendingListKiB: configuration.partitions.ginPendingListBytes >> 10,
+            lockTimeout: configuration.database.lockTimeout
+        )
+        tcp = try Self.tcp(configuration)
+        http = try Self.http(configuration)
+    }
+
+    private static func writer(_ configuration: DaemonConfiguration, databaseURL: String) -> WriterConfiguration {
+        let database = configuration.database
+        return WriterConfiguration(
+            databaseURL: databaseURL, writers: database.writers, connectTimeout: database.connectTimeout,
+            statementTimeout: database.statementTimeout, sessionLockTimeout: database.sessionLockTimeout,
+            retryMin: database.retryMin, retryMax: database.retryMax, flushPoll: database.flushPoll,
+            drainLimit: database.drainLimit, monthsAhead: configuration.partitions.ahead,
+            maintenanceInterval: configuration.partitions.maintenanceInterval,
+            ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,
+            host: hostName(), version: Version.current
+        )
+    }
+
+    private static func tcp(_ configuration: DaemonConfiguration) throws(ListenAddressError) -> TCPIntakeConfiguration {
+        var tcp = TCPIntakeConfiguration()
+        tcp.listen = try addresses(configuration.tcp.listen, key: "tcp.listen")
+        tcp.unixMode = configuration.intake.unixModeBits
+        tcp.backlog = configuration.tcp.backlog
+        tcp.connectionsMax = configuration.tcp.connectionsMax
+        tcp.inflightBytesMax = configuration.tcp.inflightBytesMax
+        tcp.refusedLineBytesMax = configuration.limits.refusedLineBytes
+        tcp.refusalLogInterval = configuration.limits.refusedLogInterval
+        tcp.retryInterval = configuration.tcp.retryInterval
+        tcp.drainTimeout = configuration.intake.drainLimit
+        tcp.lingerTimeout = configuration.intake.linger
+        tcp.limits = lines(configuration)
+        tcp.serverVersion = Version.current
+        return tcp
+    }
+
+    private static func http(_ configuration: DaemonConfiguration) throws(ListenAddressError) -> HTTPIntakeConfiguration
+    {
+        var http = HTTPIntakeConfiguration()
+        http.listen = try addresses(configuration.http.listen, key: "http.listen")
+        http.unixMode = configuration.intake.unixModeBits
+        http.backlog = configuration.http.backlog
+        http.connectionsMax = configuration.http.connectionsMax
+        http.connectionsReserved = configuration.http.reservedConnections
+        http.headerTimeout = configuration.http.headerTimeout
+        http.idleTimeout = configuration.http.keepAlive
+        http.headerBytesMax = configuration.http.headerBytes
+        http.headerFieldsMax = configuration.http.headerFields
+        http.bodyBytesPerSecondMin = configuration.http.bodyRateMin
+        http.bodyRateInterval = configuration.http.bodyRateInterval
+        http.decompressedBytesMax = configuration.http.decompressedBytesMax
+        http.compressionRatioMax = configuration.http.decompressionRatioMax
+        http.rejectedItemsMax = configuration.http.rejectedItemsMax
+        http.submissionBytes = configuration.http.submissionBytes
+        http.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
+        http.drainTimeout = configuration.intake.drainLimit
+        http.lingerTimeout = configuration.intake.linger
+        http.limits = lines(configuration)
+        return http
+    }
+
+    /// What an event may be, for the intake and the routes.
+    static func events(_ configuration: DaemonConfiguration) -> EventLimits {
+        EventLimits(
+            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
+            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture
+        )
+    }
+
+    private static func lines(_ configuration: DaemonConfiguration) -> LineLimits {
+        var limits = LineLimits()
+        limits.lineBytesMax = configuration.limits.lineBytes
+        limits.event = events(configuration)
+        return limits
+    }
+
+    private static func addresses(_ texts: [String], key: String) throws(ListenAddressError) -> [ListenAddress] {
+        var addresses: [ListenAddress] = []
+        for text in texts {
+            guard let address = ListenAddress(text) else { throw ListenAddressError(key: key, text: text) }
+            addresses.append(address)
+        }
+        return addresses
+    }
+
+    private static func hostName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+    }
+}
+
+/// An address of `tcp.listen` or `http.listen` that is none.
+struct ListenAddressError: Error, CustomStringConvertible {
+    let key: String
+    let text: String
+
+    var description: String { "\(key): \"\(text)\" is no address: write host:port, [v6]:port or unix:/path" }
+}

@@ -1,0 +1,251 @@
+internal import MillraceEvent
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One `POST /v1/events`, from its head to its answer. Lives on its connection's event loop.
+///
+/// The body streams: text is made from it a piece at a time, cut into items, and each item is validated where it lies.
+/// Accepted lines gather to one submission of about `submissionBytes`; one is on its way while the next one gathers,
+/// and when both are full the connection is read no further. A small body is submitted whole, at its end.
+///
+/// What breaks before anything was submitted refuses the whole request. What breaks later is told in a 202: what was
+/// accepted stays accepted, and the last rejected item says from where on nothing was taken.
+final class EventsRequest {
+    private struct Flight {
+        var firstIndex: Int
+        var rejectedBefore: Int
+    }
+
+    private let configuration: HTTPIntakeConfiguration
+    private let channel: RecordChannel
+    private let metrics: IntakeMetrics
+    private let eventLoop: any EventLoop
+    private let acknowledgement: Submission.Acknowledgement
+
+    private let parser = LoopParser.ofThisThread
+    private var input = InputBuffer()
+    private var decompressor: BodyDecompressor
+    private var cutter: ItemCutter
+    private var builder: RecordBuilder
+    /// Of what gathers now.
+    private var gathering = Flight(firstIndex: 0, rejectedBefore: 0)
+    private var flight: Flight?
+    private var nextIndex = 0
+    private var result: EventsAnswer
+    private var breakage: (problem: HTTPProblem, at: Flight)?
+    private var isBodyEnded = false
+    private var isAllCut = false
+    private var isChannelFull = false
+    private var isPumping = false
+    /// True when more of the body must come first.
+    private var isWaiting = false
+
+    /// Set once, when the request may be answered.
+    private(set) var answer: HTTPAnswer?
+    /// False while the body should be read no further.
+    private(set) var mayRead = true
+    /// Called after each change that was not caused by a call from outside.
+    var onChange: () -> Void = {}
+
+    init(
+        head: EventsRequestHead, configuration: HTTPIntakeConfiguration, channel: RecordChannel,
+        metrics: IntakeMetrics, eventLoop: any EventLoop
+    ) {
+        self.configuration = configuration
+        self.channel = channel
+        self.metrics = metrics
+        self.eventLoop = eventLoop
+        acknowledgement = head.acknowledgement
+        decompressor = BodyDecompressor(
+            encoding: head.encoding, outputBytesMax: configuration.decompressedBytesMax,
+            ratioMax: configuration.compressionRatioMax)
+        cutter = ItemCutter(format: head.format, itemBytesMax: configuration.limits.lineBytesMax)
+        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
+        result = EventsAnswer(rejectedItemsMax: configuration.rejectedItemsMax)
+    }
+
+    /// True when some of the body is in the spool, or on its way there: the answer can't be a refusal any more.
+    private var isPartlyTaken: Bool { result.accepted > 0 }
+
+    func bodyReceived(_ buffer: ByteBuffer) {
+        guard breakage == nil else { return }
+        decompressor.push(buffer)
+        pump()
+    }
+
+    func bodyEnded() {
+        isBodyEnded = true
+        pump()
+    }
+
+    /// The body can't go on.
+    func bodyBroke(_ problem: HTTPProblem) {
+        guard breakage == nil, answer == nil, !isAllCut else { return }
+        let isGathering = !builder.isEmpty
+        let rejectedBefore = isGathering ? gathering.rejectedBefore : result.rejectedTotal
+        breakOff(
+            problem,
+            at: Flight(firstIndex: isGathering ? gathering.firstIndex : nextIndex, rejectedBefore: rejectedBefore))
+    }
+
+    // MARK: Cutting
+
+    private func pump() {
+        guard !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while breakage == nil, answer == nil, !isAllCut {
+            guard makeRoom() else {
+                mayRead = false
+                return
+            }
+            step()
+            if isWaiting { break }
+        }
+        mayRead = true
+        finishIfDone()
+    }
+
+    /// Submits what gathered, if it is enough. False when it must wait for the submission before it.
+    private func makeRoom() -> Bool {
+        guard builder.byteCount >= configuration.submissionBytes else { return true }
+        guard flight == nil, !isChannelFull else { return false }
+        submit()
+        return true
+    }
+
+    private func step() {
+        isWaiting = false
+        switch cutter.next(&input) {
+        case .needsMore: refill()
+        case let step: take(step)
+        }
+    }
+
+    private func refill() {
+        do throws(HTTPProblem) {
+            if try decompressor.pull(into: &input) { return }
+            guard isBodyEnded else {
+                isWaiting = true
+                return
+            }
+            try decompressor.finish()
+            take(cutter.last(&input))
+            guard breakage == nil else { return }
+            isAllCut = true
+            if nextIndex == 0, !cutter.isDone {
+                throw HTTPProblem(.emptyBody, "the body is empty; send an object, an array, or one object a line")
+            }
+        } catch {
+            isAllCut = false
+            bodyBroke(error)
+        }
+    }
+
+    private func take(_ step: ItemCutter.Step) {
+        switch step {
+        case .needsMore: break
+        case .broken(let problem): bodyBroke(problem)
+        case .tooLong(let byteCount):
+            reject(.lineTooLong(byteCount, max: configuration.limits.lineBytesMax))
+        case .item(let bytes):
+            do {
+                let kind = try parser.validate(
+                    bytes, limits: configuration.limits.event, receivedAt: builder.receivedAt)
+                if builder.isEmpty {
+                    gathering = Flight(firstIndex: nextIndex, rejectedBefore: result.rejectedTotal)
+                }
+                builder.append(kind, bytes, isPretty: cutter.format == .json)
+                nextIndex += 1
+                metrics[.http].linesReceived.add(1)
+            } catch {
+                reject(error)
+            }
+        }
+    }
+
+    private func reject(_ refusal: Refusal) {
+        metrics[.http].linesReceived.add(1)
+        metrics.refused(refusal.code).add(1)
+        result.reject(nextIndex, refusal)
+        nextIndex += 1
+    }
+
+    // MARK: Submitting
+
+    private func submit() {
+        let records = builder.take()
+        flight = gathering
+        builder.receivedAt = .now
+        let eventLoop = eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let submission = Submission(records: records, acknowledgement: acknowledgement) { outcome in
+            eventLoop.execute { bound.value.submissionEnded(records, outcome) }
+        }
+        guard channel.send(submission) == .pause, !isChannelFull else { return }
+        isChannelFull = true
+        channel.whenWritable {
+            eventLoop.execute {
+                bound.value.isChannelFull = false
+                bound.value.proceed()
+            }
+        }
+    }
+
+    private func submissionEnded(_ records: [Record], _ outcome: Submission.Outcome) {
+        let settled = flight
+        flight = nil
+        switch outcome {
+        case .durable:
+            if acknowledgement == .committed { result.isCommitted = false }
+            settle(records)
+        case .committed(_, let duplicates, let dead):
+            result.isCommitted = result.isCommitted ?? true
+            result.duplicates += duplicates
+            result.deadLetters += dead
+            settle(records)
+        case .failed(let refusal):
+            if let settled { breakOff(HTTPProblem(refusal), at: settled) }
+        }
+        proceed()
+    }
+
+    private func settle(_ records: [Record]) {
+        metrics.countAccepted(records)
+        result.accepted += records.reduce(0) { $0 + $1.count }
+    }
+
+    private func proceed() {
+        pump()
+        onChange()
+    }
+
+    // MARK: Answering
+
+    private func breakOff(_ problem: HTTPProblem, at place: Flight) {
+        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
+        input.removeAll()
+        breakage = (problem, place)
+        mayRead = true
+        finishIfDone()
+    }
+
+    private func finishIfDone() {
+        guard answer == nil, flight == nil else { return }
+        if let breakage {
+            if isPartlyTaken {
+                result.cutShort(
+                    at: breakage.at.firstIndex, rejectedBefore: breakage.at.rejectedBefore, breakage.problem)
+                answer = result.answer()
+            } else {
+                answer = HTTPAnswer(breakage.problem, retryAfterSeconds: configuration.retryAfterSeconds)
+            }
+        } else if isAllCut {
+            guard builder.isEmpty else {
+                if !isChannelFull { submit() }
+                return
+            }
+            answer = result.answer()
+        }
+    }
+}

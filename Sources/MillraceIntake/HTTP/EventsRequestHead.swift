@@ -1,0 +1,45 @@
+internal import MillraceEvent
+internal import NIOHTTP1
+
+/// What the head of `POST /v1/events` asks for.
+struct EventsRequestHead: Equatable {
+    var format: ItemCutter.Format
+    var encoding: BodyEncoding
+    var acknowledgement: Submission.Acknowledgement
+
+    init(_ head: HTTPRequestHead) throws(HTTPProblem) {
+        acknowledgement = try Self.acknowledgement(uri: head.uri)
+        format = try Self.format(contentType: head.headers.first(name: "content-type"))
+        let encodings = head.headers["content-encoding"]
+        guard encodings.count <= 1, let encoding = BodyEncoding(header: encodings.first) else {
+            throw HTTPProblem(.unsupportedEncoding, "Content-Encoding must be one of gzip, deflate, zstd, identity")
+        }
+        self.encoding = encoding
+    }
+
+    private static func acknowledgement(uri: String) throws(HTTPProblem) -> Submission.Acknowledgement {
+        guard let question = uri.firstIndex(of: "?") else { return .spooled }
+        var result = Submission.Acknowledgement.spooled
+        for pair in uri[uri.index(after: question)...].split(separator: "&") where pair.hasPrefix("ack=") {
+            guard let wanted = Submission.Acknowledgement(rawValue: String(pair.dropFirst(4))) else {
+                throw HTTPProblem(.invalidAck, "ack must be spooled or committed")
+            }
+            result = wanted
+        }
+        return result
+    }
+
+    private static func format(contentType: String?) throws(HTTPProblem) -> ItemCutter.Format {
+        guard let contentType else { return .json }
+        let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        switch type {
+        case "", "application/json": return .json
+        case "application/x-ndjson", "application/ndjson", "application/jsonlines", "application/x-jsonlines":
+            return .lines
+        default:
+            throw HTTPProblem(
+                .unsupportedMediaType,
+                "Content-Type must be application/json (an object or array) or application/x-ndjson (one a line)")
+        }
+    }
+}

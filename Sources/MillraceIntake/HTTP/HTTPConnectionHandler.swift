@@ -1,0 +1,476 @@
+internal import Logging
+internal import MillraceEvent
+internal import NIOCore
+internal import NIOExtras
+internal import NIOHTTP1
+
+/// One HTTP connection: answers `POST /v1/events` itself and passes other requests on, one at a time and in order.
+///
+/// A request that comes while the one before it is being answered waits here, and the socket is read no further. This
+/// handler alone decides about the life of the connection: deadlines, keep-alive, half-close, limits, and what a
+/// request that is no HTTP gets.
+final class HTTPConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// What all connections of one intake share.
+    struct Shared: Sendable {
+        var configuration: HTTPIntakeConfiguration
+        var channel: RecordChannel
+        var metrics: IntakeMetrics
+        var limiter: ConnectionLimiter
+        var logger: Logger
+        /// Adds what answers the other routes to the end of the pipeline.
+        var attachRoutes: @Sendable (any Channel) throws -> Void
+    }
+
+    /// A request that is being read or answered.
+    struct Exchange {
+        var head: HTTPRequestHead
+        var route: HTTPRoute
+        /// Nil for a request that is passed on, or refused by its head.
+        var events: EventsRequest?
+        /// An answer that waits for the end of a short body.
+        var answer: HTTPAnswer?
+        var isRequestEnded = false
+        var isResponseStarted = false
+        /// The answer comes from here, whatever the routes write.
+        var isTakenOver = false
+        var status = 0
+        var closes: Bool
+    }
+
+    enum Phase {
+        case open
+        /// Output is closed; what still comes is thrown away.
+        case lingering
+        case closed
+    }
+
+    let shared: Shared
+    let wire: HTTPWireHandler
+    private(set) var context: ChannelHandlerContext?
+    private(set) var phase = Phase.open
+    private(set) var exchange: Exchange?
+    private var queue = CircularBuffer<HTTPServerRequestPart>()
+    /// Set when the decoder gave up; answered after what came before it.
+    private var decoderProblem: HTTPProblem?
+    private var isDelivering = false
+    private var isRouteAttached = false
+    private var hasForwarded = false
+    private var isReadPending = false
+    private var isInputClosed = false
+    private var isQuiescing = false
+    private var hasPlace = false
+    private var isReserved = false
+    private var deadline = HTTPDeadline()
+    private var bodyBytesInWindow = 0
+    private var wasHeldInWindow = false
+
+    init(shared: Shared, wire: HTTPWireHandler) {
+        self.shared = shared
+        self.wire = wire
+    }
+
+    private var configuration: HTTPIntakeConfiguration { shared.configuration }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard let place = shared.limiter.enter() else {
+            shared.metrics[.http].connectionsRefused.add(1)
+            refuseConnection()
+            return
+        }
+        hasPlace = true
+        isReserved = place > configuration.connectionsMax - configuration.connectionsReserved
+        shared.metrics[.http].connectionsOpen.add(1)
+        shared.metrics[.http].connectionsAccepted.add(1)
+        setDeadline(.firstHead, after: configuration.headerTimeout)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        phase = .closed
+        deadline.task?.cancel()
+        queue.removeAll()
+        exchange?.events?.onChange = {}
+        exchange = nil
+        if hasPlace {
+            hasPlace = false
+            shared.limiter.leave()
+            shared.metrics[.http].connectionsOpen.add(-1)
+        }
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase == .open else { return }
+        queue.append(unwrapInboundIn(data))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        deliver()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readOn()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard phase == .open else { return }
+        switch error {
+        case let error as HTTPParserError:
+            decoderProblem = decoderProblem ?? HTTPFraming.problem(error)
+            deliver()
+        case is ByteToMessageDecoderError:
+            break
+        default:
+            shared.logger.debug("connection failed", metadata: ["error": "\(error)"])
+            context.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is HTTPWireHandler.HeadStarted:
+            if exchange == nil, phase == .open { setDeadline(.head, after: configuration.headerTimeout) }
+        case ChannelEvent.inputClosed:
+            // Not passed on: the routes would close before their answer is written.
+            isInputClosed = true
+            if phase == .lingering { context.close(promise: nil) } else { deliver() }
+        case is ChannelShouldQuiesceEvent:
+            isQuiescing = true
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: TimeAmount(configuration.drainTimeout)) {
+                bound.value.close(promise: nil)
+            }
+            if exchange == nil, queue.isEmpty { context.close(promise: nil) }
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    // MARK: Reading
+
+    private var mayRead: Bool {
+        guard phase == .open else { return true }
+        return queue.isEmpty && exchange?.events?.mayRead ?? true && context?.channel.isWritable ?? true
+    }
+
+    func read(context: ChannelHandlerContext) {
+        guard mayRead else {
+            isReadPending = true
+            wasHeldInWindow = true
+            return
+        }
+        context.read()
+    }
+
+    private func readOn() {
+        guard isReadPending, mayRead else { return }
+        isReadPending = false
+        context?.read()
+    }
+
+    // MARK: One request after the other
+
+    /// Delivers what has come, as far as the order of answers allows.
+    private func deliver() {
+        guard !isDelivering else { return }
+        isDelivering = true
+        while phase == .open, exchange.map({ !$0.isRequestEnded }) ?? true, let part = queue.popFirst() {
+            deliver(part)
+            answerIfReady()
+        }
+        isDelivering = false
+        if queue.isEmpty, phase == .open { deliverEnd() }
+        if hasForwarded {
+            hasForwarded = false
+            context?.fireChannelReadComplete()
+        }
+        readOn()
+    }
+
+    private func deliver(_ part: HTTPServerRequestPart) {
+        switch part {
+        case .head(let head):
+            start(head)
+        case .body(let buffer):
+            bodyBytesInWindow += buffer.readableBytes
+            shared.metrics[.http].bytesReceived.add(buffer.readableBytes)
+            if let events = exchange?.events { events.bodyReceived(buffer) } else { forward(part) }
+        case .end:
+            exchange?.isRequestEnded = true
+            deadline.clear()
+            if let events = exchange?.events { events.bodyEnded() } else { forward(part) }
+        }
+    }
+
+    /// What follows the last part that came: the decoder's error, or the end of the client's stream.
+    private func deliverEnd() {
+        if let problem = decoderProblem, exchange.map({ !$0.isRequestEnded }) ?? true {
+            failRequest(problem, closes: true)
+        } else if isInputClosed, exchange == nil {
+            context?.close(promise: nil)
+        }
+    }
+
+    private func start(_ head: HTTPRequestHead) {
+        let path = head.uri.prefix { $0 != "?" }
+        let route = HTTPRoute(path: path)
+        exchange = Exchange(head: head, route: route, closes: !head.isKeepAlive)
+        setDeadline(.body, after: configuration.bodyRateInterval)
+        bodyBytesInWindow = 0
+        wasHeldInWindow = false
+        if let problem = HTTPFraming.problem(head) {
+            failRequest(problem, closes: true)
+        } else if isReserved, !route.isOperational {
+            failRequest(
+                HTTPProblem(.tooManyConnections, "the connections that are left answer only /livez, /readyz, /metrics"),
+                closes: true)
+        } else if route == .events {
+            startEvents(head)
+        } else {
+            startRouted(head)
+        }
+    }
+
+    private func startEvents(_ head: HTTPRequestHead) {
+        guard let context else { return }
+        do throws(HTTPProblem) {
+            guard head.method == .POST else {
+                throw HTTPProblem(.methodNotAllowed, "events are sent with POST")
+            }
+            let wanted = try EventsRequestHead(head)
+            if let refusal = shared.channel.refusal { throw HTTPProblem(refusal) }
+            let events = EventsRequest(
+                head: wanted, configuration: configuration, channel: shared.channel, metrics: shared.metrics,
+                eventLoop: context.eventLoop)
+            events.onChange = { [weak self] in self?.eventsChanged() }
+            exchange?.events = events
+            sayContinue(head)
+        } catch {
+            exchange?.isTakenOver = true
+            refuseHead(error)
+        }
+    }
+
+    private func startRouted(_ head: HTTPRequestHead) {
+        guard let context else { return }
+        do {
+            if !isRouteAttached {
+                try shared.attachRoutes(context.channel)
+                isRouteAttached = true
+            }
+            sayContinue(head)
+            forward(.head(head))
+        } catch {
+            failRequest(HTTPProblem(.unavailable, "the daemon is stopping"), closes: true)
+        }
+    }
+
+    private func sayContinue(_ head: HTTPRequestHead) {
+        guard head.version == .http1_1, let context,
+            head.headers.first(name: "expect")?.lowercased() == "100-continue"
+        else { return }
+        let proceed = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
+    }
+
+    private func forward(_ part: HTTPServerRequestPart) {
+        guard let exchange, !exchange.isTakenOver else { return }
+        hasForwarded = true
+        context?.fireChannelRead(wrapInboundOut(part))
+    }
+
+    // MARK: Answers from here
+
+    private func eventsChanged() {
+        answerIfReady()
+        deliver()
+    }
+
+    private func answerIfReady() {
+        guard let exchange else { return }
+        if let answer = exchange.events?.answer {
+            if exchange.answer == nil, !exchange.isRequestEnded { self.exchange?.closes = true }
+            write(answer)
+        } else if let answer = exchange.answer, exchange.isRequestEnded {
+            write(answer)
+        }
+    }
+
+    /// Refuses a request by its head. When its body is short, it is read away, so that the connection can go on.
+    private func refuseHead(_ problem: HTTPProblem) {
+        let answer = HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
+        let length = exchange?.head.headers.first(name: "content-length").flatMap { Int($0) }
+        let isBodiless = length == nil && exchange?.head.headers.contains(name: "transfer-encoding") == false
+        let isAwaitingContinue = exchange?.head.headers.contains(name: "expect") == true
+        if !isAwaitingContinue, isBodiless || length ?? .max <= 64 << 10 {
+            exchange?.answer = answer
+        } else {
+            exchange?.closes = true
+            write(answer)
+        }
+    }
+
+    /// The request (or what should have been one) can't go on.
+    private func failRequest(_ problem: HTTPProblem, closes: Bool) {
+        if closes { exchange?.closes = true }
+        if let events = exchange?.events {
+            events.bodyBroke(problem)
+            answerIfReady()
+        } else if exchange?.isResponseStarted == true {
+            context?.close(promise: nil)
+        } else {
+            exchange?.isTakenOver = true
+            var answer = HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
+            answer.closes = closes
+            write(answer)
+        }
+    }
+
+    private func refuseConnection() {
+        let problem = HTTPProblem(.tooManyConnections, "every connection is taken (http.connections_max); try later")
+        var answer = HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
+        answer.closes = true
+        write(answer)
+    }
+
+    private func write(_ answer: HTTPAnswer) {
+        guard let context, phase == .open else { return }
+        exchange?.status = answer.status
+        let closes = answer.closes || exchange?.closes ?? true || isQuiescing
+        exchange?.closes = closes
+        var headers = HTTPHeaders(answer.headers)
+        headers.add(name: "Content-Type", value: "application/json")
+        headers.add(name: "Content-Length", value: String(answer.body.count))
+        addConnection(&headers, closes: closes)
+        let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if exchange?.head.method != .HEAD {
+            let body = context.channel.allocator.buffer(bytes: answer.body)
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        responseEnded(closes: closes)
+    }
+
+    private func addConnection(_ headers: inout HTTPHeaders, closes: Bool) {
+        if closes {
+            headers.replaceOrAdd(name: "Connection", value: "close")
+        } else if exchange?.head.version == .http1_0 {
+            headers.replaceOrAdd(name: "Connection", value: "keep-alive")
+        }
+    }
+
+    // MARK: Answers from the routes
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard phase == .open, let exchange, !exchange.isTakenOver, exchange.events == nil else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            if head.status.code >= 200 {
+                self.exchange?.isResponseStarted = true
+                self.exchange?.status = Int(head.status.code)
+                // A body that nobody will read: the connection can't go on behind it.
+                let closes = exchange.closes || isQuiescing || !exchange.isRequestEnded || !head.isKeepAlive
+                self.exchange?.closes = closes
+                addConnection(&head.headers, closes: closes)
+            }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body(let body):
+            if exchange.head.method == .HEAD {
+                promise?.succeed()
+            } else {
+                context.write(wrapOutboundOut(.body(body)), promise: promise)
+            }
+        case .end(let trailers):
+            context.writeAndFlush(wrapOutboundOut(.end(trailers)), promise: promise)
+            responseEnded(closes: exchange.closes)
+            deliver()
+        }
+    }
+
+    // MARK: After an answer
+
+    private func responseEnded(closes: Bool) {
+        if let exchange {
+            shared.metrics.requests(exchange.route, statusClass: exchange.status / 100).add(1)
+            exchange.events?.onChange = {}
+        }
+        exchange = nil
+        deadline.clear()
+        if closes {
+            linger()
+        } else {
+            wire.expectHead()
+            setDeadline(.idle, after: configuration.idleTimeout)
+        }
+    }
+
+    /// Closes the output and gives the client a moment to read it: a reset would take the answer back.
+    private func linger() {
+        guard let context else { return }
+        phase = .lingering
+        queue.removeAll()
+        guard !isInputClosed else {
+            context.close(promise: nil)
+            return
+        }
+        context.close(mode: .output, promise: nil)
+        setDeadline(.linger, after: configuration.lingerTimeout)
+        readOn()
+    }
+
+    // MARK: Deadlines
+
+    private func setDeadline(_ kind: HTTPDeadline.Kind, after duration: Duration) {
+        guard let context else { return }
+        let eventLoop = context.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        deadline.set(kind, at: .now() + TimeAmount(duration)) { time in
+            eventLoop.scheduleTask(deadline: time) { bound.value.deadlinePassed() }
+        }
+    }
+
+    private func deadlinePassed() {
+        let due = deadline.fired(now: .now())
+        guard let kind = due else {
+            if let left = deadline.kind { setDeadline(left, after: deadline.left(now: .now())) }
+            return
+        }
+        switch kind {
+        case .firstHead, .idle, .linger:
+            context?.close(promise: nil)
+        case .head:
+            failRequest(HTTPProblem(.headersTooSlow, "the headers took too long"), closes: true)
+        case .body:
+            let interval = configuration.bodyRateInterval
+            let wanted = Double(configuration.bodyBytesPerSecondMin) * (interval / .seconds(1))
+            if wasHeldInWindow || Double(bodyBytesInWindow) >= wanted {
+                wasHeldInWindow = !mayRead
+                bodyBytesInWindow = 0
+                setDeadline(.body, after: interval)
+            } else {
+                failRequest(HTTPProblem(.bodyTooSlow, "the body came too slowly"), closes: true)
+            }
+        }
+    }
+}

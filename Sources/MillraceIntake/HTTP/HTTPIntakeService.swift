@@ -1,0 +1,107 @@
+internal import Glibc
+package import Logging
+package import MillraceEvent
+package import NIOCore
+internal import NIOHTTP1
+package import NIOHTTPTypes
+internal import NIOHTTPTypesHTTP1
+internal import ServiceLifecycle
+
+/// The HTTP intake: all listeners, and every route's connections.
+///
+/// Enters: bytes of TCP and Unix sockets. Leaves: submissions into the record channel; answers to clients; requests of
+/// other routes to `routes`.
+/// Invariants:
+/// 1. What was answered 2xx is durable (or committed); nothing answered otherwise is ever submitted.
+/// 2. Answers come in the order of their requests, whoever gives them.
+/// 3. A body is never whole in memory: at most two submissions, one read, and one item.
+///
+/// Crash: what was not answered is sent again by its client. Backpressure: sockets are not read. Shutdown: no more
+/// accepts; requests in hand are answered, then connections close; bounded by `drainTimeout`.
+package struct HTTPIntakeService: Service {
+    /// Answers the requests of one connection that are not for the intake; returns when the connection ends.
+    package typealias Routes = @Sendable (NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async -> Void
+
+    private let configuration: HTTPIntakeConfiguration
+    private let channel: RecordChannel
+    private let metrics: IntakeMetrics
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let routes: Routes
+    private let onListening: @Sendable ([ListenAddress]) -> Void
+
+    /// `onListening` is told the bound addresses, in the order of `configuration.listen`, once all are open.
+    package init(
+        configuration: HTTPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics,
+        group: any EventLoopGroup, logger: Logger, routes: @escaping Routes,
+        onListening: @escaping @Sendable ([ListenAddress]) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.channel = channel
+        self.metrics = metrics
+        self.group = group
+        self.logger = logger
+        self.routes = routes
+        self.onListening = onListening
+    }
+
+    /// Listens until graceful shutdown or cancellation. Throws `IntakeError`.
+    package func run() async throws {
+        // Bounded by the limit on connections: each attaches once.
+        let (attached, attach) = AsyncStream<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>.makeStream()
+        let shared = HTTPConnectionHandler.Shared(
+            configuration: configuration, channel: channel, metrics: metrics,
+            limiter: ConnectionLimiter(max: configuration.connectionsMax), logger: logger,
+            attachRoutes: { channel in
+                try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+                attach.yield(
+                    try NIOAsyncChannel(
+                        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+                )
+            })
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                await withDiscardingTaskGroup { connections in
+                    for await connection in attached { connections.addTask { await routes(connection) } }
+                }
+            }
+            defer { attach.finish() }
+            try await listen(shared)
+        }
+    }
+
+    private func listen(_ shared: HTTPConnectionHandler.Shared) async throws {
+        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode))
+        do {
+            for address in configuration.listen {
+                try await listeners.bind(address, backlog: configuration.backlog) { channel in
+                    channel.eventLoop.makeCompletedFuture { try Self.setUp(channel, shared) }
+                }
+            }
+            let addresses = listeners.open.map(\.address)
+            logger.info("http intake listening", metadata: ["addresses": "\(addresses)"])
+            onListening(addresses)
+            try await gracefulShutdown()
+        } catch {
+            await listeners.close()
+            if error is CancellationError { return }
+            throw error
+        }
+        await listeners.close()
+        logger.info("http intake stopped")
+    }
+
+    private static func setUp(_ channel: any Channel, _ shared: HTTPConnectionHandler.Shared) throws {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = shared.configuration.headerBytesMax
+        limits.maxHeaderListSize = shared.configuration.headerBytesMax
+        limits.maxHeaderFieldCount = shared.configuration.headerFieldsMax
+        let wire = HTTPWireHandler()
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(wire)
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
+            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+        try pipeline.addHandler(HTTPConnectionHandler(shared: shared, wire: wire))
+    }
+}

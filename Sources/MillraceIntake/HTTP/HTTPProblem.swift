@@ -1,0 +1,59 @@
+internal import MillraceEvent
+
+/// Why a request as a whole is refused.
+struct HTTPProblem: Error, Equatable {
+    /// Raw value = `error.code` of the answer.
+    enum Code: String, CaseIterable {
+        case malformedRequest = "malformed_request"
+        case headersTooLarge = "headers_too_large"
+        case headersTooSlow = "headers_too_slow"
+        case methodNotAllowed = "method_not_allowed"
+        case invalidAck = "invalid_ack"
+        case unsupportedMediaType = "unsupported_media_type"
+        case unsupportedEncoding = "unsupported_encoding"
+        case invalidCompression = "invalid_compression"
+        case truncatedBody = "truncated_body"
+        case malformedBody = "malformed_body"
+        case emptyBody = "empty_body"
+        case bodyTooLarge = "body_too_large"
+        case compressionRatioExceeded = "compression_ratio_exceeded"
+        case bodyTooSlow = "body_too_slow"
+        case tooManyConnections = "too_many_connections"
+        case nothingAccepted = "nothing_accepted"
+        case spoolFull = "spool_full"
+        case spoolFailed = "spool_failed"
+        case draining = "draining"
+        case unavailable = "unavailable"
+
+        var status: Int {
+            switch self {
+            case .malformedRequest, .headersTooLarge, .invalidAck, .invalidCompression, .truncatedBody,
+                .malformedBody, .emptyBody, .nothingAccepted:
+                400
+            case .methodNotAllowed: 405
+            case .headersTooSlow, .bodyTooSlow: 408
+            case .bodyTooLarge, .compressionRatioExceeded: 413
+            case .unsupportedMediaType, .unsupportedEncoding: 415
+            case .tooManyConnections, .spoolFull, .spoolFailed, .draining, .unavailable: 503
+            }
+        }
+    }
+
+    var code: Code
+    var message: String
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ refusal: SpoolRefusal) {
+        code =
+            switch refusal {
+            case .spoolFull: .spoolFull
+            case .spoolFailed: .spoolFailed
+            case .draining: .draining
+            }
+        message = refusal.message
+    }
+}

@@ -1,0 +1,31 @@
+/// Routes as metric tags: a closed set, whatever paths clients send.
+package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
+    case events, conversationSave, livez, readyz, metrics, other
+
+    package init(path: some StringProtocol) {
+        self =
+            switch path {
+            case "/v1/events": .events
+            case "/api/v1/conversations/save": .conversationSave
+            case "/livez": .livez
+            case "/readyz": .readyz
+            case "/metrics": .metrics
+            default: .other
+            }
+    }
+
+    /// The metric tag.
+    package var description: String {
+        switch self {
+        case .events: "events"
+        case .conversationSave: "conversation_save"
+        case .livez: "livez"
+        case .readyz: "readyz"
+        case .metrics: "metrics"
+        case .other: "other"
+        }
+    }
+
+    /// Answered even on the connections that are kept free for operations.
+    var isOperational: Bool { self == .livez || self == .readyz || self == .metrics }
+}

@@ -1,0 +1,65 @@
+package import MillraceEvent
+internal import Synchronization
+
+/// What the intake counts. Relaxed atomics, read by the daemon's exporter; every tag set is closed.
+package final class IntakeMetrics: Sendable {
+    /// One number that many threads change.
+    package final class Counter: Sendable {
+        private let number = Atomic<Int>(0)
+
+        init() {}
+
+        package var value: Int { number.load(ordering: .relaxed) }
+
+        package func add(_ count: Int) {
+            number.wrappingAdd(count, ordering: .relaxed)
+        }
+    }
+
+    package enum Transport: Int, Sendable, CaseIterable, CustomStringConvertible {
+        case tcp, http
+
+        package var description: String { self == .tcp ? "tcp" : "http" }
+    }
+
+    /// Counters of one transport.
+    package struct TransportCounters: Sendable {
+        /// Connections open now.
+        package let connectionsOpen = Counter()
+        package let connectionsAccepted = Counter()
+        /// Connections over `connections_max`, closed at once.
+        package let connectionsRefused = Counter()
+        /// Bytes read from sockets (HTTP: of bodies, as they came).
+        package let bytesReceived = Counter()
+        /// Lines, or items of bodies, that were looked at.
+        package let linesReceived = Counter()
+        /// Lines of connections without acks that were dropped because the daemon stopped while the spool refused them.
+        package let linesAbandoned = Counter()
+    }
+
+    private let transports = Transport.allCases.map { _ in TransportCounters() }
+    private let accepted = RecordKind.allCases.map { _ in Counter() }
+    private let refused = RefusalCode.allCases.map { _ in Counter() }
+    private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in Counter() } }
+
+    package init() {}
+
+    package subscript(transport: Transport) -> TransportCounters { transports[transport.rawValue] }
+
+    /// Lines that are durable, by kind.
+    package func accepted(_ kind: RecordKind) -> Counter { accepted[Int(kind.rawValue) - 1] }
+
+    /// Lines refused, by code.
+    package func refused(_ code: RefusalCode) -> Counter {
+        refused[RefusalCode.allCases.firstIndex(of: code) ?? 0]
+    }
+
+    /// Requests answered, by route and class of status (2 for 2xx …).
+    package func requests(_ route: HTTPRoute, statusClass: Int) -> Counter {
+        requests[route.rawValue][max(1, min(5, statusClass)) - 1]
+    }
+
+    func countAccepted(_ records: [Record]) {
+        for record in records { accepted(record.kind).add(record.count) }
+    }
+}

@@ -1,0 +1,100 @@
+internal import Glibc
+internal import MillraceEvent
+
+/// Bytes received and not yet consumed, in one piece, with `EventParser.paddingBytes` readable bytes behind them for the parser.
+struct InputBuffer: ~Copyable {
+    /// Memory kept while the buffer is empty; more is given back, so that idle connections cost little.
+    private static let idleBytesMax = 16 << 10
+
+    private var base: UnsafeMutableRawPointer?
+    private var capacity = 0
+    private var start = 0
+    private var end = 0
+
+    init() {}
+
+    deinit { base?.deallocate() }
+
+    var count: Int { end - start }
+    var isEmpty: Bool { start == end }
+
+    /// The bytes; valid until the buffer is changed.
+    var readable: UnsafeRawBufferPointer {
+        guard let base else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(start: base + start, count: end - start)
+    }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        reserve(bytes.count).copyMemory(from: bytes)
+        end += bytes.count
+    }
+
+    /// Lets `body` write up to `byteCount` bytes at the end; it returns how many it wrote.
+    mutating func append(
+        upTo byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
+    ) rethrows {
+        end += try body(reserve(byteCount))
+    }
+
+    mutating func consume(_ byteCount: Int) {
+        precondition(byteCount <= count, "consumed more than was there")
+        start += byteCount
+        guard start == end else { return }
+        start = 0
+        end = 0
+        if capacity > Self.idleBytesMax { release() }
+    }
+
+    mutating func removeAll() {
+        start = 0
+        end = 0
+        release()
+    }
+
+    private mutating func release() {
+        base?.deallocate()
+        base = nil
+        capacity = 0
+    }
+
+    private mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        let padding = EventParser.paddingBytes
+        if let base, end + byteCount + padding <= capacity {
+            return UnsafeMutableRawBufferPointer(start: base + end, count: byteCount)
+        }
+        let held = count
+        var wanted = held + byteCount + padding
+        if held > 0 { wanted = max(wanted, 2 * (held + padding)) }
+        let target: UnsafeMutableRawPointer
+        if let base, wanted <= capacity {
+            target = base
+            target.copyMemory(from: base + start, byteCount: held)
+        } else {
+            target = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
+            // Values behind the end do not matter to the parser, but they must not be undefined.
+            memset(target + held, 0, wanted - held)
+            if let base {
+                target.copyMemory(from: base + start, byteCount: held)
+                base.deallocate()
+            }
+            capacity = wanted
+        }
+        base = target
+        start = 0
+        end = held
+        return UnsafeMutableRawBufferPointer(start: target + held, count: byteCount)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Offset of the first `\n` at or after `offset`.
+    func newline(from offset: Int) -> Int? {
+        guard let baseAddress, offset < count else { return nil }
+        guard let found = memchr(baseAddress + offset, 0x0A, count - offset) else { return nil }
+        return UnsafeRawPointer(found) - baseAddress
+    }
+
+    func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[range])
+    }
+}

@@ -1,0 +1,24 @@
+internal import MillraceEvent
+internal import NIOPosix
+
+/// The parser of an event loop: its buffers are large, so that all connections of a loop share one.
+// SAFETY: reached only through `ofThisThread`; what holds it stays on its event loop.
+final class LoopParser: @unchecked Sendable {
+    private static let current = ThreadSpecificVariable<LoopParser>()
+
+    /// One parser for each thread that asks.
+    static var ofThisThread: EventParser {
+        if let held = current.currentValue { return held.parser }
+        let held = LoopParser()
+        current.currentValue = held
+        return held.parser
+    }
+
+    private let parser = EventParser()
+}
+
+extension Refusal {
+    static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
+        Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
+    }
+}

@@ -1,0 +1,27 @@
+internal import MillraceEvent
+
+/// A refused line of a connection that gets no answers, as it is kept in `dead_letters`.
+struct RefusedLine {
+    var refusal: Refusal
+    var peer: String
+    /// The first bytes of the line, as they came.
+    var prefix: UnsafeRawBufferPointer
+    /// Length of the whole line.
+    var lineBytes: Int
+
+    /// One line of JSON, without the newline. Invalid UTF-8 is replaced and NUL left out, so PostgreSQL can hold it.
+    var json: [UInt8] {
+        var text = JSONText("{\"code\":")
+        text.append(refusal.code.rawValue)
+        text.append(raw: ",\"message\":")
+        text.append(refusal.message)
+        text.append(raw: ",\"peer\":")
+        text.append(peer)
+        text.append(raw: ",\"line\":")
+        text.append(String(decoding: prefix, as: UTF8.self))
+        text.append(raw: ",\"line_bytes\":")
+        text.append(lineBytes)
+        text.append(raw: "}")
+        return text.bytes
+    }
+}

@@ -1,0 +1,23 @@
+internal import Synchronization
+
+/// Counts the open connections of one intake against their limit.
+final class ConnectionLimiter: Sendable {
+    private let max: Int
+    private let open = Atomic<Int>(0)
+
+    init(max: Int) {
+        self.max = max
+    }
+
+    /// Takes a place and says how many are taken now; nil when all are.
+    func enter() -> Int? {
+        let taken = open.wrappingAdd(1, ordering: .relaxed).newValue
+        guard taken > max else { return taken }
+        open.wrappingSubtract(1, ordering: .relaxed)
+        return nil
+    }
+
+    func leave() {
+        open.wrappingSubtract(1, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,78 @@
+internal import Glibc
+internal import Logging
+internal import NIOCore
+internal import NIOExtras
+internal import NIOPosix
+
+/// The listening sockets of one intake, and their orderly end.
+struct Listeners {
+    /// One open socket: the address as bound (port 0 replaced), and how to stop its connections.
+    struct Listener {
+        var address: ListenAddress
+        var channel: any Channel
+        var quiescing: ServerQuiescingHelper
+    }
+
+    private(set) var open: [Listener] = []
+    private let group: any EventLoopGroup
+    /// Permission bits of a Unix socket's file.
+    private let unixMode: mode_t
+
+    init(group: any EventLoopGroup, unixMode: mode_t) {
+        self.group = group
+        self.unixMode = unixMode
+    }
+
+    /// Binds one address; `makeChild` sets up an accepted connection. Throws `IntakeError.cannotListen`.
+    mutating func bind(
+        _ address: ListenAddress, backlog: Int, makeChild: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws {
+        let quiescing = ServerQuiescingHelper(group: group)
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Int32(clamping: backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        quiescing.makeServerChannelHandler(channel: channel))
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: address.isUnix ? 0 : 1)
+            .childChannelInitializer(makeChild)
+        do {
+            let channel: any Channel
+            var bound = address
+            switch address {
+            case .tcp(let host, let port):
+                channel = try await bootstrap.bind(host: host, port: port).get()
+                bound = .tcp(host: host, port: channel.localAddress?.port ?? port)
+            case .unix(let path):
+                channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+                guard chmod(path, unixMode) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
+            case .inherited(let descriptor):
+                channel = try await bootstrap.withBoundSocket(descriptor).get()
+            }
+            open.append(Listener(address: bound, channel: channel, quiescing: quiescing))
+        } catch {
+            throw IntakeError.cannotListen(address, cause: "\(error)")
+        }
+    }
+
+    /// Stops accepting, asks every connection to end, and waits until all have.
+    func close() async {
+        let ends = open.map { listener in
+            let promise = listener.channel.eventLoop.makePromise(of: Void.self)
+            listener.quiescing.initiateShutdown(promise: promise)
+            return promise.futureResult
+        }
+        for end in ends { try? await end.get() }
+        for case .unix(let path) in open.map(\.address) { unlink(path) }
+    }
+}
+
+extension ListenAddress {
+    var isUnix: Bool {
+        if case .unix = self { true } else { false }
+    }
+}

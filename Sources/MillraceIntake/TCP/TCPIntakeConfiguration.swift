@@ -1,0 +1,28 @@
+/// Settings of the TCP intake; the defaults are config.toml's.
+package struct TCPIntakeConfiguration: Sendable {
+    package var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 7171)]
+    /// Permission bits of a Unix socket's file.
+    package var unixMode: UInt32 = 0o660
+    /// Connections the kernel may keep waiting for `accept`.
+    package var backlog = 1024
+    /// Open connections; one more gets an error line and is closed.
+    package var connectionsMax = 4096
+    /// Bytes of one connection that may wait for their answer before it is read no further.
+    package var inflightBytesMax = 1 << 20
+    /// How much of a refused line is kept in `dead_letters`, in bytes.
+    package var refusedLineBytesMax = 4096
+    /// Least time between two log lines about refused lines.
+    package var refusalLogInterval = Duration.seconds(10)
+    /// How often lines that a full spool refused are offered again.
+    package var retryInterval = Duration.milliseconds(250)
+    /// How long a stop waits for the answers of what was received.
+    package var drainTimeout = Duration.seconds(10)
+    /// How long a connection that was refused may still read what it was told.
+    package var lingerTimeout = Duration.seconds(1)
+    package var limits = LineLimits()
+    package var tenant: Int32 = 0
+    /// In the answer to a greeting.
+    package var serverVersion = "dev"
+
+    package init() {}
+}

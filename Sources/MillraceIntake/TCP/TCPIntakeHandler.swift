@@ -1,0 +1,398 @@
+internal import Logging
+internal import MillraceEvent
+internal import NIOCore
+internal import NIOExtras
+
+/// One TCP connection: collects what is read, cuts lines, validates them, submits them as records, writes the answers.
+///
+/// All lines of one read go into one submission. The connection is read no further while the record channel is full,
+/// while too many of its bytes wait for their answer, while its answers are not taken, or while the spool refuses.
+/// What was received is never dropped then: it waits here and is offered again.
+final class TCPIntakeHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What all connections of one intake share.
+    struct Shared: Sendable {
+        var configuration: TCPIntakeConfiguration
+        var channel: RecordChannel
+        var metrics: IntakeMetrics
+        var refusalLog: RefusalLog
+        var limiter: ConnectionLimiter
+        var logger: Logger
+    }
+
+    private enum Phase {
+        case open
+        /// Told why it ends; what still comes is thrown away.
+        case lingering
+        /// The socket is gone. Lines of a one-way connection may still be on their way.
+        case closed
+    }
+
+    private let shared: Shared
+    private let parser = LoopParser.ofThisThread
+    private var machine: TCPConnectionStateMachine
+    private var phase = Phase.open
+    private var context: ChannelHandlerContext?
+    /// Outlives the socket: one-way lines may still be waiting for the spool.
+    private let eventLoop: any EventLoop
+    private var peer = "unknown"
+
+    private var input = InputBuffer()
+    /// Bytes at the start of `input` that hold no newline.
+    private var scannedBytes = 0
+    private var longLine: (prefix: [UInt8], byteCount: Int)?
+    private var builder: RecordBuilder
+    private var refusals: [TCPConnectionStateMachine.LineRefusal] = []
+    private var refusalBytes = 0
+
+    private var isChannelFull = false
+    private var isReadPending = false
+    private var isCutting = false
+    /// Submissions that the spool refused, to be offered again.
+    private var refusedBatches: [(id: UInt64, records: [Record])] = []
+    private var isRetryScheduled = false
+    /// The spool takes nothing any more: the connection ends with the last ack that is true.
+    private var isGivingUp = false
+    private var hasPlace: Bool
+
+    /// `hasPlace`: false when the connection is one too many, only to be told so.
+    init(shared: Shared, eventLoop: any EventLoop, hasPlace: Bool) {
+        self.shared = shared
+        self.eventLoop = eventLoop
+        self.hasPlace = hasPlace
+        machine = TCPConnectionStateMachine(inflightBytesMax: shared.configuration.inflightBytesMax)
+        builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        peer = context.remoteAddress?.peerName ?? "unknown"
+        if hasPlace {
+            shared.metrics[.tcp].connectionsOpen.add(1)
+            shared.metrics[.tcp].connectionsAccepted.add(1)
+        } else {
+            shared.metrics[.tcp].connectionsRefused.add(1)
+            linger(code: "too_many_connections", message: "every connection is taken (tcp.connections_max); try later")
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        phase = .closed
+        machine.inputEnded()
+        // A client that gets no answers sends nothing again: what it sent whole goes in. One that gets acks will.
+        if machine.isOneWay { cut() } else { refusedBatches = [] }
+        leaveIfDone()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard phase == .open else { return }
+        let buffer = unwrapInboundIn(data)
+        shared.metrics[.tcp].bytesReceived.add(buffer.readableBytes)
+        buffer.withUnsafeReadableBytes { input.append($0) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        cut()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { resume() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if phase == .open, !mayRead { isReadPending = true } else { context.read() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            machine.inputEnded()
+            if phase == .lingering { context.close(promise: nil) } else { resume() }
+        case is ChannelShouldQuiesceEvent:
+            machine.quiesceRequested()
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: TimeAmount(shared.configuration.drainTimeout)) {
+                bound.value.close(promise: nil)
+            }
+            resume()
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        shared.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    // MARK: Reading on, holding back, ending
+
+    private var mayCut: Bool {
+        !isChannelFull && refusedBatches.isEmpty && machine.mayCut && (context?.channel.isWritable ?? true)
+    }
+
+    private var mayRead: Bool { mayCut && machine.mayRead && phase == .open }
+
+    /// Something that held the connection back may be over.
+    private func resume() {
+        cut()
+        if isReadPending, mayRead {
+            isReadPending = false
+            context?.read()
+        }
+    }
+
+    private func endIfDone() {
+        let isWaitingForMore = !machine.isInputEnded && !machine.isQuiescing
+        guard !isWaitingForMore, machine.isSettled, mayCut, phase == .open else { return }
+        phase = .closed
+        // The answers written before are flushed first.
+        context?.close(promise: nil)
+    }
+
+    private func leaveIfDone() {
+        guard phase == .closed, machine.isSettled || isGivingUp || !machine.isOneWay, hasPlace else { return }
+        hasPlace = false
+        shared.limiter.leave()
+        shared.metrics[.tcp].connectionsOpen.add(-1)
+    }
+
+    /// Says why, stops reading lines, and closes once the client has read it (or a moment later).
+    private func linger(code: String, message: String) {
+        phase = .lingering
+        input.removeAll()
+        guard let context else { return }
+        write(TCPAnswers.error(code: code, message: message))
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: TimeAmount(shared.configuration.lingerTimeout)) {
+            bound.value.close(promise: nil)
+        }
+        if isReadPending {
+            isReadPending = false
+            context.read()
+        }
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        guard let context, phase != .closed else { return }
+        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: bytes)), promise: nil)
+    }
+
+    // MARK: Cutting lines
+
+    /// Cuts and submits all whole lines that may go now.
+    private func cut() {
+        guard !isCutting, phase != .lingering else { return }
+        isCutting = true
+        defer { isCutting = false }
+        while mayCut, phase != .lingering, cutBatch() {}
+        if phase != .lingering { endIfDone() }
+    }
+
+    /// Cuts lines up to the bounds of one submission and sends it. False when no line was left.
+    private func cutBatch() -> Bool {
+        builder.receivedAt = .now
+        var consumed = 0
+        let bytes = input.readable
+        while builder.byteCount + refusalBytes < Record.payloadBytesMax, phase != .lingering {
+            guard let end = bytes.newline(from: max(consumed, scannedBytes)) else {
+                scannedBytes = bytes.count
+                break
+            }
+            endLine(bytes.slice(consumed..<end))
+            consumed = end + 1
+            scannedBytes = consumed
+        }
+        guard phase != .lingering else { return false }
+        input.consume(consumed)
+        scannedBytes -= consumed
+        if scannedBytes == input.count { restOfLine() }
+        return submit()
+    }
+
+    /// Looks at what is there of a line whose end is not.
+    private func restOfLine() {
+        if machine.isInputEnded, phase == .open {
+            // The client ended its stream in order: what it sent last is a line, too.
+            if !input.isEmpty || longLine != nil { endLine(input.readable) }
+            input.consume(input.count)
+            scannedBytes = 0
+        } else if longLine != nil || input.count > shared.configuration.limits.lineBytesMax + 1 {
+            let kept = longLine?.prefix ?? Array(input.readable.prefix(shared.configuration.refusedLineBytesMax))
+            longLine = (kept, (longLine?.byteCount ?? 0) + input.count)
+            input.consume(input.count)
+            scannedBytes = 0
+        }
+    }
+
+    /// A line without its `\n`.
+    private func endLine(_ raw: UnsafeRawBufferPointer) {
+        var line = raw
+        if line.last == UInt8(ascii: "\r") { line = line.slice(0..<line.count - 1) }
+        if let long = longLine {
+            longLine = nil
+            long.prefix.withUnsafeBytes { refuseLong($0, long.byteCount + line.count) }
+            return
+        }
+        guard !line.isEmpty else { return }
+        if machine.mode == .awaitingFirstLine, !greet(line) { return }
+        guard line.count <= shared.configuration.limits.lineBytesMax else {
+            refuseLong(line, line.count)
+            return
+        }
+        let number = lineReceived()
+        do {
+            let kind = try parser.validate(
+                line, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
+            builder.append(kind, line)
+        } catch {
+            refuse(error, number: number, line: line, lineBytes: line.count)
+        }
+    }
+
+    private func lineReceived() -> UInt64 {
+        shared.metrics[.tcp].linesReceived.add(1)
+        return machine.lineReceived()
+    }
+
+    private func refuseLong(_ prefix: UnsafeRawBufferPointer, _ lineBytes: Int) {
+        if machine.mode == .awaitingFirstLine { machine.firstLineReceived(greeting: nil) }
+        let refusal = Refusal.lineTooLong(lineBytes, max: shared.configuration.limits.lineBytesMax)
+        refuse(refusal, number: lineReceived(), line: prefix, lineBytes: lineBytes)
+    }
+
+    /// Takes the connection's first line. False when it was a greeting, good or bad.
+    private func greet(_ line: UnsafeRawBufferPointer) -> Bool {
+        do {
+            let greeting = try TCPGreeting.parse(line)
+            machine.firstLineReceived(greeting: greeting)
+            guard greeting != nil else { return true }
+            write(TCPAnswers.hello(version: shared.configuration.serverVersion))
+        } catch {
+            linger(code: "invalid_hello", message: error.message)
+        }
+        return false
+    }
+
+    private func refuse(_ refusal: Refusal, number: UInt64, line: UnsafeRawBufferPointer, lineBytes: Int) {
+        shared.metrics.refused(refusal.code).add(1)
+        guard machine.isOneWay else {
+            refusals.append(TCPConnectionStateMachine.LineRefusal(line: number, refusal: refusal))
+            refusalBytes += refusal.message.utf8.count + 64
+            return
+        }
+        shared.refusalLog.refused(refusal.code, peer: peer)
+        let kept = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
+        let dead = RefusedLine(refusal: refusal, peer: peer, prefix: kept, lineBytes: lineBytes)
+        dead.json.withUnsafeBytes { builder.append(.refused, $0) }
+    }
+
+    // MARK: Submitting
+
+    /// Sends what was cut. False when that was nothing.
+    private func submit() -> Bool {
+        guard !builder.isEmpty || !refusals.isEmpty else { return false }
+        let id = machine.batchSubmitted(byteCount: builder.byteCount + refusalBytes, refusals: refusals)
+        refusals = []
+        refusalBytes = 0
+        let records = builder.take()
+        if records.isEmpty { settle(id) } else { send(id, records) }
+        return true
+    }
+
+    private func send(_ id: UInt64, _ records: [Record]) {
+        let eventLoop = eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let submission = Submission(records: records, acknowledgement: machine.acknowledgement) { outcome in
+            eventLoop.execute { bound.value.submissionEnded(id, records, outcome) }
+        }
+        guard shared.channel.send(submission) == .pause, !isChannelFull else { return }
+        isChannelFull = true
+        shared.channel.whenWritable {
+            eventLoop.execute {
+                bound.value.isChannelFull = false
+                bound.value.resume()
+            }
+        }
+    }
+
+    private func submissionEnded(_ id: UInt64, _ records: [Record], _ outcome: Submission.Outcome) {
+        switch outcome {
+        case .durable, .committed:
+            shared.metrics.countAccepted(records)
+            settle(id)
+            resume()
+            leaveIfDone()
+        case .failed(let refusal):
+            guard phase != .closed || machine.isOneWay else { return }
+            refusedBatches.append((id, records))
+            if refusal == .draining { isGivingUp = true } else { scheduleRetry() }
+        }
+        giveUpIfDue()
+    }
+
+    private func settle(_ id: UInt64) {
+        if let answer = machine.batchSettled(id) { write(TCPAnswers.answer(answer)) }
+    }
+
+    private func scheduleRetry() {
+        guard !isRetryScheduled else { return }
+        isRetryScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: TimeAmount(shared.configuration.retryInterval)) { bound.value.retry() }
+    }
+
+    private func retry() {
+        isRetryScheduled = false
+        guard shared.channel.refusal == nil || shared.channel.refusal == .draining else {
+            scheduleRetry()
+            return
+        }
+        let batches = refusedBatches
+        refusedBatches = []
+        for batch in batches { send(batch.id, batch.records) }
+        resume()
+    }
+
+    /// Closes once the oldest batch without an answer is one that nobody will take.
+    private func giveUpIfDue() {
+        guard isGivingUp, let oldest = machine.oldestBatch, refusedBatches.contains(where: { $0.id == oldest })
+        else { return }
+        let lines = refusedBatches.reduce(0) { $0 + $1.records.reduce(0) { $0 + $1.count } }
+        refusedBatches = []
+        phase = .closed
+        context?.close(promise: nil)
+        if machine.isOneWay {
+            shared.metrics[.tcp].linesAbandoned.add(lines)
+            shared.logger.error("lines lost", metadata: ["count": "\(lines)", "peer": "\(peer)", "code": "draining"])
+        }
+        leaveIfDone()
+    }
+}
+
+extension SocketAddress {
+    /// For logs and dead letters: without the host name.
+    var peerName: String {
+        switch self {
+        case .unixDomainSocket: "unix"
+        case .v4, .v6: "\(ipAddress ?? "unknown"):\(port ?? 0)"
+        }
+    }
+}

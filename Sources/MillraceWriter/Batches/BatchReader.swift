@@ -1,0 +1,84 @@
+import MillraceEvent
+
+/// Reads batches and encodes them. Owned by one writer; its buffers are reused.
+struct BatchReader {
+    private let spool: any SpoolReader
+    let encoder: BatchEncoder
+
+    init(spool: any SpoolReader) {
+        self.spool = spool
+        encoder = BatchEncoder()
+    }
+
+    /// Blocks on the disk. Throws what the spool's reader throws.
+    func read(_ batch: Batch, batchID: Int64) throws -> EncodedBatch {
+        var encoded = EncodedBatch(batch: batch, batchID: batchID)
+        encoder.reset(batchID: batchID, spoolID: spool.spoolID)
+        var rejectionsSeen = 0
+        for extent in batch.extents {
+            try spool.read(extent) { item in
+                switch item {
+                case .record(let header, let payload):
+                    try add(header, payload, to: &encoded, &rejectionsSeen)
+                case .damaged(let lost):
+                    encoded.eventLines += lost.sequences.count
+                    encoded.letters.append(DeadLetter(lost, kind: .event))
+                }
+            }
+        }
+        return encoded
+    }
+
+    private func add(
+        _ header: RecordHeader, _ payload: UnsafeRawBufferPointer, to encoded: inout EncodedBatch,
+        _ rejectionsSeen: inout Int
+    ) throws {
+        switch header.kind {
+        case .event: encoded.eventLines += header.count
+        case .conversation: encoded.conversationLines += header.count
+        case .refused:
+            encoded.letters += RefusedLine.letters(in: payload, header: header)
+            return
+        }
+        do {
+            try encoder.add(header, payload: payload)
+        } catch .recordMismatch {
+            let reason = "the record at sequence \(header.firstSequence) does not hold the lines that its header counts"
+            encoded.letters.append(
+                DeadLetter(LostSequences(sequences: header.sequences, reason: reason), kind: header.kind))
+            return
+        }
+        let rejections = encoder.rejections
+        for rejected in rejections[rejectionsSeen...] {
+            encoded.letters.append(
+                DeadLetter(
+                    sequence: rejected.sequence, kind: header.kind, tenant: header.tenant,
+                    code: rejected.refusal.code.rawValue, message: rejected.refusal.message,
+                    line: Self.line(Int(rejected.sequence - header.firstSequence), of: payload),
+                    receivedAt: header.receivedAt
+                )
+            )
+        }
+        rejectionsSeen = rejections.count
+    }
+
+    /// The lines of `sequences` (ascending) as text, with their headers; for dead letters. Blocks on the disk.
+    func lines(of sequences: [UInt64], in batch: Batch) throws -> [UInt64: (header: RecordHeader, line: String)] {
+        var lines: [UInt64: (header: RecordHeader, line: String)] = [:]
+        for extent in batch.extents where sequences.contains(where: extent.sequences.contains) {
+            try spool.read(extent) { item in
+                guard case .record(let header, let payload) = item else { return }
+                for sequence in sequences where header.sequences.contains(sequence) {
+                    let line = Self.line(Int(sequence - header.firstSequence), of: payload)
+                    lines[sequence] = (header, line)
+                }
+            }
+        }
+        return lines
+    }
+
+    private static func line(_ index: Int, of payload: UnsafeRawBufferPointer) -> String {
+        let lines = payload.split(separator: UInt8(ascii: "\n"), maxSplits: index + 1, omittingEmptySubsequences: false)
+        return index < lines.count ? String(decoding: lines[index], as: UTF8.self) : ""
+    }
+}

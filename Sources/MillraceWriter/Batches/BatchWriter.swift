@@ -1,0 +1,190 @@
+import MillraceEvent
+import MillracePostgres
+import Synchronization
+
+/// Puts one batch into PostgreSQL in one transaction, exactly once. Blocking; lives on a writer's thread.
+///
+/// The transaction, in order:
+/// 1. `pg_advisory_xact_lock(spool, writer)`: proves that an earlier backend of this writer is gone;
+/// 2. the ledger is asked whether it holds these sequences: a COMMIT whose answer was lost is seen here, never guessed;
+/// 3. rows by binary COPY into each leaf; 4. dead letters; 5. the ledger row; COMMIT.
+///
+/// On a unique violation or a refused row everything is rolled back and the batch goes through `StagedCopy` instead.
+final class BatchWriter {
+    /// A batch in the ledger.
+    struct Committed {
+        var outcome: BatchOutcome
+        /// Where the log ended right after the commit, and where it was flushed then.
+        var position: LogPosition
+    }
+
+    enum Result {
+        case committed(Committed)
+        /// The ledger holds these parts of the batch already, under other borders; nothing was written.
+        case overlap([Range<UInt64>])
+    }
+
+    private let reader: BatchReader
+    private let spool: any SpoolReader
+    private let lock: SpoolLock
+    private let index: Int
+    private let partitions: LeafPartitions
+    /// What a COMMIT would have meant whose answer was lost.
+    private var unanswered: (batchID: Int64, outcome: BatchOutcome)?
+
+    init(spool: any SpoolReader, index: Int, partitions: LeafPartitions) {
+        self.spool = spool
+        self.index = index
+        self.partitions = partitions
+        reader = BatchReader(spool: spool)
+        lock = SpoolLock(spool: spool.spoolID)
+    }
+
+    /// Of the batch last read: which leaves it has rows for.
+    var leaves: [EncodedLeaf] { reader.encoder.leaves }
+
+    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it).
+    func write(
+        _ batch: Batch, isDurable: Bool, on connection: PostgresConnection, metrics: WriterMetrics
+    ) throws -> Result {
+        let first = batch.sequences.lowerBound
+        let batchID = BatchID.make(spool: spool.spoolID, firstSequence: first, at: .now)
+        let encoded = try reader.read(batch, batchID: batchID)
+        do {
+            return try transact(encoded, isDurable: isDurable, isStaged: false, on: connection, metrics)
+        } catch let error as PostgresError where error.category == .duplicate || error.category == .poison {
+            metrics.stagedBatches.add(1, ordering: .relaxed)
+            return try transact(encoded, isDurable: isDurable, isStaged: true, on: connection, metrics)
+        }
+    }
+
+    private func transact(
+        _ encoded: EncodedBatch, isDurable: Bool, isStaged: Bool, on connection: PostgresConnection,
+        _ metrics: WriterMetrics
+    ) throws -> Result {
+        do {
+            if let known = try begin(encoded.batch, isDurable: isDurable, on: connection) { return known }
+            let copyStart = ContinuousClock.now
+            var outcome = BatchOutcome(sequences: encoded.batch.sequences)
+            var letters = encoded.letters
+            for leaf in reader.encoder.leaves {
+                if isStaged || leaf.key.needsEventID {
+                    var staged = StagedCopy(connection: connection, table: partitions.table(for: leaf.key))
+                    try staged.copy(leaf)
+                    outcome.duplicateSequences += staged.duplicates
+                    letters += try self.letters(for: staged.refused, in: encoded.batch)
+                } else {
+                    try copy(leaf, on: connection)
+                }
+            }
+            let copyDuration = copyStart.duration(to: .now)
+            outcome.settle(letters: letters, of: encoded, leaves: reader.encoder.leaves)
+            try DeadLetterCopy.write(letters, batchID: encoded.batchID, spool: spool.spoolID, on: connection)
+            let commitStart = ContinuousClock.now
+            let position = try commit(outcome, batchID: encoded.batchID, on: connection)
+            metrics.onBatch(copyDuration, commitStart.duration(to: .now), encoded.batch.count)
+            return .committed(Committed(outcome: outcome, position: position))
+        } catch {
+            if connection.isUsable { rollBack(connection) }
+            throw error
+        }
+    }
+
+    /// A connection that can't roll back is of no use any more.
+    private func rollBack(_ connection: PostgresConnection) {
+        do {
+            try connection.execute("ROLLBACK")
+        } catch {
+            connection.close()
+        }
+    }
+
+    /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
+    private func begin(_ batch: Batch, isDurable: Bool, on connection: PostgresConnection) throws -> Result? {
+        let sequences = batch.sequences
+        let found = try connection.execute(
+            """
+            BEGIN;
+            SET LOCAL synchronous_commit = \(isDurable ? "on" : "off");
+            SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index));
+            SELECT first_seq, last_seq, batch_id
+            FROM public.ingest_batches
+            WHERE spool_id = '\(spool.spoolID)' AND first_seq < \(sequences.upperBound)
+            ORDER BY first_seq DESC
+            LIMIT 1
+            """
+        )
+        guard found.rowCount == 1, let lastSequence = found.int(0, 1), lastSequence >= Int(sequences.lowerBound)
+        else { return nil }
+        let result: Result
+        if let unanswered, found.int(0, 2) == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
+            let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
+            result = .committed(Committed(outcome: unanswered.outcome, position: LogPosition(answer: answer)))
+        } else {
+            result = .overlap(try overlap(with: sequences, on: connection))
+            try connection.execute("ROLLBACK")
+        }
+        return result
+    }
+
+    private func overlap(with sequences: Range<UInt64>, on connection: PostgresConnection) throws -> [Range<UInt64>] {
+        let rows = try connection.execute(
+            """
+            SELECT first_seq, last_seq
+            FROM public.ingest_batches
+            WHERE spool_id = '\(spool.spoolID)'
+                AND first_seq < \(sequences.upperBound) AND last_seq >= \(sequences.lowerBound)
+            ORDER BY first_seq
+            """
+        )
+        return LedgerRows.ranges(rows)
+    }
+
+    private func copy(_ leaf: EncodedLeaf, on connection: PostgresConnection) throws {
+        let table = partitions.table(for: leaf.key)
+        let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
+            (copy) throws(PostgresError) in
+            try leaf.withRows(0..<leaf.count) { (rows) throws(PostgresError) in try copy.write(rows) }
+        }
+        precondition(copied == leaf.count, "COPY took \(copied) of \(leaf.count) rows")
+    }
+
+    private func commit(
+        _ outcome: BatchOutcome, batchID: Int64, on connection: PostgresConnection
+    ) throws -> LogPosition {
+        let events = outcome.events
+        let conversations = outcome.conversations
+        unanswered = (batchID, outcome)
+        let answer = try connection.execute(
+            """
+            INSERT INTO public.ingest_batches (
+                spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, refused,
+                conversation_rows, conversation_duplicates, conversation_dead
+            ) VALUES (
+                '\(spool.spoolID)', \(outcome.sequences.lowerBound), \(outcome.sequences.upperBound - 1), \(batchID),
+                \(events.committed + conversations.committed), \(events.duplicates + conversations.duplicates),
+                \(events.dead + conversations.dead), \(outcome.refused),
+                \(conversations.committed), \(conversations.duplicates), \(conversations.dead)
+            );
+            COMMIT;
+            SELECT pg_current_wal_insert_lsn()
+            """
+        )
+        unanswered = nil
+        return LogPosition(answer: answer)
+    }
+
+    /// Dead letters for rows that the database refused.
+    private func letters(for refused: [StagedCopy.RefusedRow], in batch: Batch) throws -> [DeadLetter] {
+        guard !refused.isEmpty else { return [] }
+        let lines = try reader.lines(of: refused.map(\.sequence), in: batch)
+        return refused.map { row in
+            let found = lines[row.sequence]
+            return DeadLetter(
+                sequence: row.sequence, kind: found?.header.kind ?? .event, tenant: found?.header.tenant ?? 0,
+                code: DeadLetter.databaseCode, sqlState: row.sqlState, message: row.message, line: found?.line,
+                receivedAt: found?.header.receivedAt ?? .now
+            )
+        }
+    }
+}

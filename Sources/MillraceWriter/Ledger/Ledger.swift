@@ -1,0 +1,85 @@
+import MillraceEvent
+import MillracePostgres
+import Synchronization
+
+/// The ledger's state as the writers and its service share it: what is committed, and what is to be done about it.
+final class Ledger: Sendable {
+    typealias Machine = LedgerStateMachine<ServerIdentity>
+
+    private struct State {
+        var machine: Machine
+        var actions: [Machine.Action] = []
+        var lost: [LostSequences] = []
+        var isStopping = false
+    }
+
+    private let state: Mutex<State>
+    /// Wakes the service when there is something to do.
+    let wakeup = Wakeup()
+
+    /// `liveStart`: the first sequence that this run of the daemon gives out.
+    init(liveStart: UInt64) {
+        state = Mutex(State(machine: Machine(liveStart: liveStart)))
+    }
+
+    /// A writer's batch is committed. Cheap; any thread.
+    func batchCommitted(_ sequences: Range<UInt64>, at position: LogPosition, on server: ServerIdentity) {
+        apply { $0.batchCommitted(sequences, at: position, on: server) }
+    }
+
+    /// The ledger already holds part of what a writer was about to write; read it again and queue the rest.
+    func foundOverlap(in sequences: Range<UInt64>, covered: [Range<UInt64>]) {
+        let missing = SequenceSet(covered).gaps(in: sequences)
+        apply { _ in missing.isEmpty ? [] : [.scan(missing)] }
+    }
+
+    /// A scan found that these can't be read back; they are to be recorded as dead.
+    func report(lost: [LostSequences]) {
+        guard !lost.isEmpty else { return }
+        state.withLock { $0.lost += lost }
+        wakeup.signal()
+    }
+
+    func apply(_ event: (inout Machine) -> [Machine.Action]) {
+        let hasWork = state.withLock { state in
+            let actions = event(&state.machine)
+            for action in actions where !(action == .readLedger && state.actions.contains(action)) {
+                state.actions.append(action)
+            }
+            return !actions.isEmpty
+        }
+        if hasWork { wakeup.signal() }
+    }
+
+    func takeActions() -> [Machine.Action] {
+        state.withLock { state in
+            defer { state.actions = [] }
+            return state.actions
+        }
+    }
+
+    func takeLost() -> [LostSequences] {
+        state.withLock { state in
+            defer { state.lost = [] }
+            return state.lost
+        }
+    }
+
+    /// Puts back what could not be done because the connection went.
+    func putBack(_ action: Machine.Action) {
+        state.withLock { state in
+            if !state.actions.contains(action) { state.actions.insert(action, at: 0) }
+        }
+    }
+
+    /// Ends the service's loop.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        wakeup.signal()
+    }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// The last position whose flush is awaited; nil when all is flushed.
+    var unflushedEnd: LogPosition? { state.withLock { $0.machine.unflushedEnd } }
+}

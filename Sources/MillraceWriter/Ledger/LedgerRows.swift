@@ -1,0 +1,33 @@
+import MillraceEvent
+import MillracePostgres
+
+/// Reads ranges of sequences out of answers.
+enum LedgerRows {
+    /// Rows of (first sequence, last sequence).
+    static func ranges(_ rows: borrowing PostgresResult) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        for row in 0..<rows.rowCount {
+            guard let first = rows.int(row, 0), let last = rows.int(row, 1), first >= 0, last >= first else { continue }
+            ranges.append(UInt64(first)..<UInt64(last) + 1)
+        }
+        return ranges
+    }
+
+    /// The ledger of `spool` from `sequence` on, neighbours merged by the server, so that the answer stays small.
+    static func query(spool: UniqueID, from sequence: UInt64) -> String {
+        """
+        SELECT min(first_seq), max(last_seq)
+        FROM (
+            SELECT first_seq, last_seq, count(*) FILTER (WHERE is_start) OVER (ORDER BY first_seq) AS island
+            FROM (
+                SELECT first_seq, last_seq,
+                    first_seq IS DISTINCT FROM lag(last_seq) OVER (ORDER BY first_seq) + 1 AS is_start
+                FROM public.ingest_batches
+                WHERE spool_id = '\(spool)' AND last_seq >= \(sequence)
+            ) AS marked
+        ) AS islands
+        GROUP BY island
+        ORDER BY 1
+        """
+    }
+}

@@ -1,0 +1,103 @@
+import MillraceEvent
+
+/// Knows which sequences of one spool are in the ledger, which of those PostgreSQL has flushed, and what it may have
+/// lost. A value without I/O and clock.
+///
+/// A commit is *settled* (its segment may go) once it is flushed on the server that committed it. `Server` stands for
+/// one run of one server: whenever it changes, what the old run committed without our knowing it flushed (or what a
+/// standby never got) may be gone, so the ledger is read again and what it lacks is scanned out of the spool again.
+struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
+    enum Action: Sendable, Equatable {
+        /// Read the ledger (all rows from the oldest retained sequence on) and call `ledgerRead`.
+        case readLedger
+        /// These are not in the ledger and nobody has them: find them in the spool and queue them.
+        case scan([Range<UInt64>])
+        /// These are in the ledger and flushed.
+        case settled([Range<UInt64>])
+    }
+
+    private struct Unflushed: Sendable {
+        var sequences: Range<UInt64>
+        var position: LogPosition
+    }
+
+    /// Sequences below this were on disk before this run; from here on the spool publishes them itself.
+    private let liveStart: UInt64
+    private var hasReadLedger = false
+    private var server: Server?
+    /// Committed on `server`.
+    private var committed = SequenceSet()
+    /// Committed on an earlier server; whether they are still there is to be asked.
+    private var doubtful = SequenceSet()
+    private var unflushed: [Unflushed] = []
+
+    /// `liveStart`: the first sequence of this run of the daemon.
+    init(liveStart: UInt64) {
+        self.liveStart = liveStart
+    }
+
+    /// Number of commits that are not known to be flushed.
+    var unflushedCount: Int { unflushed.count }
+
+    /// The last position to wait for; nil when all is flushed.
+    var unflushedEnd: LogPosition? { unflushed.map(\.position).max() }
+
+    /// A connection to `current` has come up.
+    mutating func connected(to current: Server) -> [Action] {
+        guard current != server else { return hasReadLedger && doubtful.isEmpty ? [] : [.readLedger] }
+        server = current
+        for range in committed.ranges { doubtful.insert(range) }
+        committed = SequenceSet()
+        unflushed = []
+        return [.readLedger]
+    }
+
+    /// A batch is committed on `committer`; the log ended at `position` right after.
+    mutating func batchCommitted(
+        _ sequences: Range<UInt64>, at position: LogPosition, on committer: Server
+    ) -> [Action] {
+        guard committer == server else {
+            doubtful.insert(sequences)
+            return [.readLedger]
+        }
+        committed.insert(sequences)
+        unflushed.append(Unflushed(sequences: sequences, position: position))
+        return []
+    }
+
+    /// The ledger of `reader` holds `ranges` of the `retained` sequences; it was read before the log ended at `position`.
+    mutating func ledgerRead(
+        _ ranges: [Range<UInt64>], retained: Range<UInt64>, at position: LogPosition, on reader: Server
+    ) -> [Action] {
+        guard reader == server else { return [.readLedger] }
+        let ledger = SequenceSet(ranges)
+        var missing: [Range<UInt64>] = []
+        if !hasReadLedger {
+            hasReadLedger = true
+            if retained.lowerBound < liveStart { missing = ledger.gaps(in: retained.lowerBound..<liveStart) }
+        }
+        for range in doubtful.ranges { missing += ledger.gaps(in: range) }
+        doubtful = SequenceSet()
+        for range in ledger.ranges {
+            committed.insert(range)
+            unflushed.append(Unflushed(sequences: range, position: position))
+        }
+        missing = SequenceSet(missing).ranges
+        return missing.isEmpty ? [] : [.scan(missing)]
+    }
+
+    /// `flusher` has flushed its log up to `position`.
+    mutating func flushed(to position: LogPosition, on flusher: Server) -> [Action] {
+        guard flusher == server else { return [] }
+        let settled = unflushed.filter { $0.position <= position }.map(\.sequences)
+        unflushed.removeAll { $0.position <= position }
+        return settled.isEmpty ? [] : [.settled(settled)]
+    }
+
+    /// Everything below `sequence` has been retired from the spool; forget it.
+    mutating func retired(below sequence: UInt64) -> [Action] {
+        committed.remove(0..<sequence)
+        doubtful.remove(0..<sequence)
+        return []
+    }
+}

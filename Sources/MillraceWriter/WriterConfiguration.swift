@@ -1,0 +1,58 @@
+/// How the writers reach PostgreSQL and how patient they are. One value for the whole stage; `config.toml` says it.
+package struct WriterConfiguration: Sendable {
+    /// libpq connection string or URI. Secret: never logged.
+    package var databaseURL: String
+    /// Number of writers, each with a connection and a thread of its own: 1 ... `writersMax`.
+    package var writers: Int
+    /// Time for one attempt to connect.
+    package var connectTimeout: Duration
+    /// Longest wait for one answer of the server; then the connection is given up and the batch retried.
+    package var statementTimeout: Duration
+    /// How long a new daemon waits for the locks of a predecessor whose backends still run.
+    package var sessionLockTimeout: Duration
+    /// Bounds of the back-off between attempts.
+    package var retryMin: Duration
+    package var retryMax: Duration
+    /// How often the flushed end of the log is asked for while commits are unflushed.
+    package var flushPoll: Duration
+    /// How long a stop waits for what is still in the extent channel.
+    package var drainLimit: Duration
+    /// Months kept ready beyond the current one.
+    package var monthsAhead: Int
+    /// How often months are made ahead, closed months indexed, and old rows of `event_ids` removed.
+    package var maintenanceInterval: Duration
+    /// How often the pending lists of the months' GIN indexes are emptied.
+    package var ginCleanInterval: Duration
+    /// How long the id of an event that came without any time is remembered.
+    package var dedupWindow: Duration
+    /// Written into `ingest_spools`, for the operator.
+    package var host: String
+    package var version: String
+
+    /// Advisory locks are taken for this many writers when a daemon starts, so more can't be configured.
+    package static let writersMax = 64
+
+    package init(
+        databaseURL: String, writers: Int, connectTimeout: Duration, statementTimeout: Duration,
+        sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, flushPoll: Duration,
+        drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
+        dedupWindow: Duration, host: String,
+        version: String
+    ) {
+        self.databaseURL = databaseURL
+        self.writers = writers
+        self.connectTimeout = connectTimeout
+        self.statementTimeout = statementTimeout
+        self.sessionLockTimeout = sessionLockTimeout
+        self.retryMin = retryMin
+        self.retryMax = retryMax
+        self.flushPoll = flushPoll
+        self.drainLimit = drainLimit
+        self.monthsAhead = monthsAhead
+        self.maintenanceInterval = maintenanceInterval
+        self.ginCleanInterval = ginCleanInterval
+        self.dedupWindow = dedupWindow
+        self.host = host
+        self.version = version
+    }
+}

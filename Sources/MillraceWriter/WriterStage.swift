@@ -1,0 +1,103 @@
+package import Logging
+package import MillraceEvent
+package import MillracePostgres
+import ServiceLifecycle
+import Synchronization
+
+/// The stage behind the spool: the ledger's session and the writers, started and stopped as one.
+///
+/// On shutdown (intake and spool have ended by then) the writers go on until nothing is left, PostgreSQL is away, or
+/// `drainLimit` is over; then every wait on the network is interrupted. What is left is in the spool and goes in after
+/// the next start.
+package struct WriterStage: Service {
+    private let configuration: WriterConfiguration
+    private let extents: ExtentChannel
+    private let board: CommitBoard
+    private let gate: DatabaseGate
+    private let ledger: Ledger
+    private let interrupt = PostgresInterrupt()
+    private let metrics: WriterMetrics
+    private let logger: Logger
+    private let ledgerService: LedgerService
+    private let maintenance: MaintenanceService
+    private let writers: [WriterService]
+
+    /// `liveStart`: the first sequence this run gives out. `settled`: told which sequences the spool may retire.
+    package init(
+        configuration: WriterConfiguration, partitionOptions: PartitionOptions, liveStart: UInt64,
+        spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger,
+        settled: @escaping @Sendable ([Range<UInt64>]) -> Void
+    ) {
+        precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
+        self.configuration = configuration
+        self.extents = extents
+        self.board = board
+        self.metrics = metrics
+        self.logger = logger
+        let ledger = Ledger(liveStart: liveStart)
+        let gate = DatabaseGate { isOpen in
+            metrics.isDatabaseUp.store(isOpen, ordering: .relaxed)
+            extents.setOpen(isOpen)
+        }
+        self.ledger = ledger
+        self.gate = gate
+        ledgerService = LedgerService(
+            configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
+            interrupt: interrupt, metrics: metrics, logger: logger, settled: settled
+        )
+        maintenance = MaintenanceService(
+            configuration: configuration, partitionOptions: partitionOptions, gate: gate, interrupt: interrupt,
+            metrics: metrics, logger: logger
+        )
+        writers = (0..<configuration.writers).map { [interrupt] index in
+            WriterService(
+                index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
+                extents: extents, board: board, ledger: ledger, gate: gate, interrupt: interrupt, metrics: metrics,
+                logger: logger
+            )
+        }
+    }
+
+    package func run() async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await ledgerService.run() }
+            group.addTask { await maintenance.run() }
+            for writer in writers { group.addTask { await writer.run() } }
+            group.addTask {
+                // Ends by cancellation too; then there is nothing to drain for.
+                try? await gracefulShutdown()
+                await drain()
+                stop()
+            }
+            do {
+                try await group.waitForAll()
+            } catch {
+                stop()
+                throw error
+            }
+        }
+    }
+
+    private func drain() async {
+        let deadline = ContinuousClock.now + configuration.drainLimit
+        while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled,
+            extents.waitingCount > 0 || metrics.batchesInFlight.load(ordering: .relaxed) > 0
+        {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        let left = extents.waitingCount
+        if left > 0 {
+            logger.notice(
+                "lines left in the spool", metadata: ["lines": "\(left)", "hint": "the next start writes them"])
+        }
+    }
+
+    private func stop() {
+        extents.finish()
+        gate.finish()
+        interrupt.raise()
+        ledger.stop()
+        maintenance.stop()
+        board.finish()
+    }
+}
