@@ -171,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceWriterTests",
-            dependencies: ["MillraceEvent", "MillraceWriter"],
+            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceTestSupport", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -190,6 +190,11 @@ let package = Package(
             dependencies: ["MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceEndToEndTests",
+            dependencies: ["CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "MillraceTestSupport",
             dependencies: ["MillracePostgres"],
@@ -205,6 +210,21 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceConfigurationTests",
+            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceTelemetryTests",
+            dependencies: [
+                "MillraceTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),

@@ -78,15 +78,18 @@ extension PrometheusRegistry: MetricsFactory {
     /// `http.serverRequests` as `http_server_requests`.
     static func snakeCase(_ label: String) -> String {
         var name = ""
-        for character in label.unicodeScalars {
-            switch character {
-            case "a"..."z": name.unicodeScalars.append(character)
-            case "0"..."9": name += name.isEmpty ? "_\(character)" : "\(character)"
-            case "A"..."Z":
-                if let last = name.last, last != "_", !last.isUppercase { name += "_" }
-                name += String(character).lowercased()
-            default: if name.last != "_" { name += "_" }
+        var isAfterCapital = true
+        for scalar in label.unicodeScalars {
+            let isCapital = ("A"..."Z").contains(scalar)
+            switch scalar {
+            case "a"..."z", "0"..."9", "A"..."Z":
+                let isFirstDigit = name.isEmpty && ("0"..."9").contains(scalar)
+                if isFirstDigit || (isCapital && !isAfterCapital && name.last != "_") { name += "_" }
+                name += String(scalar).lowercased()
+            default:
+                if name.last != "_" { name += "_" }
             }
+            isAfterCapital = isCapital
         }
         return name
     }

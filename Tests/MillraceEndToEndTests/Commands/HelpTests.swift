@@ -1,0 +1,36 @@
+import MillraceTestSupport
+import Testing
+
+extension EndToEnd {
+    struct HelpTests {
+        private static let commands: [[String]] = [
+            ["serve"], ["check"], ["migrate"], ["migrate", "up"], ["migrate", "down"], ["migrate", "status"],
+            ["migrate", "history"], ["migrate", "reset"], ["send"], ["verify"], ["status"], ["partitions"],
+            ["partitions", "list"], ["partitions", "ensure"], ["dead-letters"], ["dead-letters", "list"],
+            ["dead-letters", "retry"], ["dead-letters", "purge"],
+        ]
+
+        @Test func `every command has a help with an example`() throws {
+            let scratch = try ScratchDirectory()
+            for command in [[]] + Self.commands {
+                let run = try CommandRun(command + ["--help"], in: scratch)
+                #expect(run.isSuccess, "\(command)")
+                #expect(run.output.contains("Example"), "\(command)")
+                #expect(run.output.contains("millrace " + command.joined(separator: " ")), "\(command)")
+            }
+        }
+
+        @Test(
+            arguments: [
+                ["nonsense"], ["serve", "--bogus"], ["migrate", "sideways"], ["migrate", "down", "--steps", "0"],
+                ["send", "--ack", "maybe"], ["dead-letters", "retry"], ["dead-letters", "purge"],
+                ["partitions", "ensure", "--months", "many"], ["status", "extra"],
+            ])
+        func `wrong use is status 2 with the usage on standard error`(arguments: [String]) throws {
+            let run = try CommandRun(arguments, in: ScratchDirectory())
+            #expect(run.exit == .status(2))
+            #expect(run.output.isEmpty)
+            #expect(run.errors.contains("Usage:"), "\(run.errors)")
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Glibc
+import MillraceTestSupport
+import Synchronization
+
+/// `millrace serve` in a scratch directory, which can be killed and started again on the same spool.
+final class DaemonProcess: Sendable {
+    let directory: String
+    let tcp: Endpoint
+    let http: Endpoint
+    private let scratch: ScratchDirectory
+    private let arguments: [String]
+    private let environment: [String: String]
+    private let current = Mutex<SpawnedProcess?>(nil)
+    private let starts = Atomic<Int>(0)
+
+    /// - Parameters:
+    ///   - databaseURL: nil when the daemon is to bring its own (`--embedded` among `arguments`).
+    ///   - directory: of another daemon, to share it.
+    init(
+        databaseURL: String?, settings: [String: String] = [:], arguments: [String] = [],
+        environment: [String: String] = [:], tcp: Endpoint? = nil, http: Endpoint? = nil,
+        scratch: ScratchDirectory? = nil
+    ) throws {
+        self.scratch = try scratch ?? ScratchDirectory()
+        directory = self.scratch.path
+        self.tcp = try tcp ?? .free()
+        self.http = try http ?? .free()
+        self.arguments = arguments
+        self.environment = environment
+        var all = DaemonSettings()
+        all["tcp.listen"] = "[\"\(self.tcp)\"]"
+        all["http.listen"] = "[\"\(self.http)\"]"
+        all["spool.directory"] = DaemonSettings.quoted(directory + "/spool")
+        if let databaseURL { all["database.url"] = DaemonSettings.quoted(databaseURL) }
+        all.merge(settings)
+        configuration = "\(directory)/config-\(self.tcp.fileName).toml"
+        try TextFile.write(all.toml, to: configuration)
+    }
+
+    /// Path of its config.toml.
+    let configuration: String
+
+    private var logPath: String { "\(directory)/log-\(tcp.fileName).txt" }
+
+    /// All it has written to its standard error since the first start.
+    var log: String { TextFile.read(logPath) }
+
+    var process: SpawnedProcess {
+        get throws {
+            guard let process = current.withLock({ $0 }) else {
+                throw TestSupportError(message: "the daemon was not started")
+            }
+            return process
+        }
+    }
+
+    /// Starts it; does not wait for anything.
+    func launch() throws {
+        starts.add(1, ordering: .relaxed)
+        let process = try SpawnedProcess(
+            MillraceBinary.path, ["serve", "--config", configuration] + arguments, environment: environment,
+            mark: configuration, output: logPath, errors: logPath)
+        current.withLock { $0 = process }
+    }
+
+    /// Starts it and waits until it takes events. A daemon is live and takes events without PostgreSQL.
+    func start(within limit: Duration = .seconds(60)) throws {
+        try launch()
+        try waitUntil("/livez", within: limit)
+    }
+
+    /// Waits for 200 from a path; throws with the end of the log when the daemon ends instead.
+    func waitUntil(_ path: String, within limit: Duration = .seconds(60)) throws {
+        let process = try process
+        let isReady = eventually(within: limit) {
+            !process.isRunning || (try? HTTPClient.get(path, at: http).status) == 200
+        }
+        guard isReady, process.isRunning else {
+            throw TestSupportError(
+                message: "\(path) is not 200 within \(limit), the daemon \(process.isRunning ? "runs" : "has ended"):\n"
+                    + String(log.suffix(3000)))
+        }
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    func kill() throws {
+        try process.signal(SIGKILL)
+        try process.waitForExit(within: .seconds(20))
+    }
+
+    /// SIGTERM, and waits for the end.
+    @discardableResult
+    func stop(within limit: Duration = .seconds(30)) throws -> SpawnedProcess.Exit {
+        try process.signal(SIGTERM)
+        return try process.waitForExit(within: limit)
+    }
+
+    /// Runs a command on this daemon's configuration.
+    func run(_ command: String..., within limit: Duration = .seconds(120)) throws -> CommandRun {
+        try CommandRun(command + ["--config", configuration], in: scratch, within: limit)
+    }
+
+    /// Runs a command on this daemon's configuration.
+    func run(_ command: [String], environment: [String: String] = [:], within limit: Duration = .seconds(120)) throws
+        -> CommandRun
+    {
+        try CommandRun(command + ["--config", configuration], environment: environment, in: scratch, within: limit)
+    }
+}
+
+extension Endpoint {
+    /// For the names of files.
+    fileprivate var fileName: String {
+        switch self {
+        case .port(let port): "\(port)"
+        case .unix(let path): String(path.split(separator: "/").last ?? "unix")
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import FoundationEssentials
+
+/// What an HTTP server answered.
+struct HTTPResponse {
+    /// The answers of `/v1/events`, of errors and of the ops routes, as far as the tests look.
+    struct Body: Decodable {
+        struct Problem: Decodable, Equatable {
+            var code: String
+            var message: String
+        }
+        struct Rejection: Decodable {
+            var index: Int
+            var error: Problem
+        }
+        var accepted: Int?
+        var duplicates: Int?
+        var rejected: [Rejection]?
+        var error: Problem?
+        var status: String?
+        var id: String?
+    }
+
+    var status: Int
+    /// Names in lower case.
+    var headers: [String: String]
+    var body: [UInt8]
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    var json: Body {
+        get throws { try JSONDecoder().decode(Body.self, from: Data(body)) }
+    }
+}

@@ -1,0 +1,96 @@
+import FoundationEssentials
+import Glibc
+import MillraceTestSupport
+
+/// A client of the TCP intake.
+final class TCPClient {
+    struct Refusal: Equatable {
+        var code: String
+        var message: String
+    }
+
+    /// Any line that the server writes.
+    private struct Message: Decodable {
+        struct Hello: Decodable {
+            var server: String
+            var version: String
+        }
+        struct Problem: Decodable {
+            var code: String
+            var message: String
+        }
+        var hello: Hello?
+        var line: Int?
+        var error: Problem?
+        var ack: Int?
+    }
+
+    let socket: StreamSocket
+    /// The first so many lines are settled.
+    private(set) var acked = 0
+    /// By number of line, from 1.
+    private(set) var refusals: [Int: Refusal] = [:]
+    /// What the server said about the connection as a whole.
+    private(set) var problem: Refusal?
+    private(set) var serverVersion: String?
+
+    /// `acks`: nil for a one-way connection.
+    init(_ endpoint: Endpoint, acks: String?) throws {
+        socket = try StreamSocket(endpoint)
+        guard let acks else { return }
+        try socket.send(Array("{\"hello\":{\"acks\":\"\(acks)\"}}\n".utf8))
+        while serverVersion == nil {
+            guard try takeMessage(within: .seconds(20)) else {
+                throw TestSupportError(message: "the server closed without a hello: \(String(describing: problem))")
+            }
+        }
+    }
+
+    func send(_ line: String) throws {
+        try socket.send(Array(line.utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// Whole lines, each ended by `\n`.
+    func send(_ bytes: [UInt8], within limit: Duration = .seconds(60)) throws {
+        try socket.send(bytes, within: limit)
+    }
+
+    /// Takes what the server has said, without waiting.
+    func takeMessages() throws {
+        socket.receive()
+        while socket.hasLine, try takeMessage(within: .seconds(1)) {}
+    }
+
+    /// Waits until the first `count` lines are settled; throws when the server closes first.
+    func waitForAck(_ count: Int, within limit: Duration = .seconds(30)) throws {
+        let end = ContinuousClock.now + limit
+        while acked < count {
+            guard try takeMessage(within: end - ContinuousClock.now) else {
+                throw TestSupportError(
+                    message: "the server closed at ack \(acked) of \(count): \(String(describing: problem))")
+            }
+        }
+    }
+
+    /// Half-closes and takes everything up to the server's end.
+    func finish(within limit: Duration = .seconds(30)) throws {
+        socket.finishSending()
+        while try takeMessage(within: limit) {}
+    }
+
+    /// Takes one line of the server; false at the end of the stream.
+    private func takeMessage(within limit: Duration) throws -> Bool {
+        guard let line = try socket.line(within: limit) else { return false }
+        let message = try JSONDecoder().decode(Message.self, from: Data(line.utf8))
+        if let hello = message.hello { serverVersion = hello.version }
+        if let ack = message.ack {
+            guard ack > acked else { throw TestSupportError(message: "ack \(ack) came after \(acked)") }
+            acked = ack
+        }
+        if let error = message.error {
+            let refusal = Refusal(code: error.code, message: error.message)
+            if let number = message.line { refusals[number] = refusal } else { problem = refusal }
+        }
+        return true
+    }
+}
