@@ -138,7 +138,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
                 "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
