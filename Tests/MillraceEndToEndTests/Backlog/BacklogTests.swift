@@ -26,7 +26,8 @@ extension EndToEnd {
 
             var started = ContinuousClock.now
             try send(0..<count / 2, to: daemon, &watch)
-            print("backlog: \(count / 2) taken in \(ContinuousClock.now - started), at most \(watch.bytesMax >> 20) MiB")
+            print(
+                "backlog: \(count / 2) taken in \(ContinuousClock.now - started), at most \(watch.bytesMax >> 20) MiB")
             try daemon.kill()
             try daemon.start()
             try send(count / 2..<count, to: daemon, &watch)

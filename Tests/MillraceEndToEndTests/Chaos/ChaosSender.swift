@@ -42,7 +42,9 @@ final class ChaosSender: Sendable {
             }
             return acked >= target || fault != nil
         }
-        guard isDone else { throw TestSupportError(message: "\(acked) of \(target) lines acked within \(limit); \(last)") }
+        guard isDone else {
+            throw TestSupportError(message: "\(acked) of \(target) lines acked within \(limit); \(last)")
+        }
     }
 
     private func sendLines(upTo target: Int, acks: String) throws {

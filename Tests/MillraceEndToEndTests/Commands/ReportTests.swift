@@ -1,4 +1,4 @@
-import FoundationEssentials
+import MillracePostgres
 import MillraceTestSupport
 import Testing
 
@@ -13,6 +13,10 @@ extension EndToEnd {
         }
         private struct Made: Decodable {
             var made: [String]
+        }
+        /// Any JSON document.
+        private struct Anything: Decodable {
+            init(from decoder: any Decoder) {}
         }
 
         @Test func `partitions are made ahead and listed`() throws {
@@ -43,7 +47,7 @@ extension EndToEnd {
                 #expect(text.output.contains("80"), "\(text.output)")
                 let json = try daemon.run(command, "--json")
                 #expect(json.isSuccess)
-                #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(json.output.utf8)) }
+                #expect(throws: Never.self) { try json.report(Anything.self) }
             }
             let report = try installation.auditor.verify(daemon)
             #expect(report.total?.received == 160)

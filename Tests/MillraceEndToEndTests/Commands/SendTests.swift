@@ -53,7 +53,8 @@ extension EndToEnd {
             let file = scratch.path + "/events.ndjson"
             try TextFile.write("\(events.line(0))\n\n{\"evnt_type\":\"typo\"}\n\(events.line(1))", to: file)
             let run = try CommandRun(
-                ["send", "-", "--ack", "committed", "--json", "--config", daemon.configuration], input: file, in: scratch)
+                ["send", "-", "--ack", "committed", "--json", "--config", daemon.configuration], input: file,
+                in: scratch)
             #expect(run.exit == .status(1))
             let report = try run.report(Report.self)
             #expect(report.accepted == 2)
@@ -65,7 +66,8 @@ extension EndToEnd {
         @Test func `send gives up with status 1 when nobody listens`() throws {
             let nobody = try Endpoint.free()
             let run = try CommandRun(
-                ["send", "-", "--to", "\(nobody)", "--retry-for", "0", "--quiet"], input: #filePath, in: ScratchDirectory())
+                ["send", "-", "--to", "\(nobody)", "--retry-for", "0", "--quiet"], input: #filePath,
+                in: ScratchDirectory())
             #expect(run.exit == .status(1))
             #expect(run.errors.contains("\(nobody)"), "\(run.errors)")
         }

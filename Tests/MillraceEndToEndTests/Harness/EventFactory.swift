@@ -18,7 +18,8 @@ struct EventFactory: Sendable {
         var random = SeededGenerator(seed: seed &* 1_000_003 &+ UInt64(index))
         let milliseconds = now - Int64(index % 90) * 86_400_000 - Int64(index)
         let (high, low) = (random.next(), random.next())
-        let payload = "{\"n\":\(index),\"amount\":\(random.next() % 10_000).50,\"text\":\"größer \\u20ac \(random.next())\"}"
+        let payload =
+            "{\"n\":\(index),\"amount\":\(random.next() % 10_000).50,\"text\":\"größer \\u20ac \(random.next())\"}"
         switch index % 8 {
         case 3:
             return """
@@ -30,7 +31,8 @@ struct EventFactory: Sendable {
             let high = UInt64(milliseconds) << 16 | high & 0xFFFF
             return "{\"event_type\":\"chaos.v7\",\"id\":\"\(Self.uuid(high, low, version: 7))\",\"payload\":\(payload)}"
         case 7:
-            return "{\"event_type\":\"chaos.timeless\",\"id\":\"\(Self.uuid(high, low, version: 4))\",\"payload\":\(payload)}"
+            return
+                "{\"event_type\":\"chaos.timeless\",\"id\":\"\(Self.uuid(high, low, version: 4))\",\"payload\":\(payload)}"
         default:
             return """
                 {"event_type":"chaos.timed","id":"\(Self.uuid(high, low, version: 4))","created_at":\(milliseconds),\
@@ -51,7 +53,8 @@ struct EventFactory: Sendable {
 
     static func uuid(_ high: UInt64, _ low: UInt64, version: UInt64) -> UniqueID {
         UniqueID(
-            high: high & 0xFFFF_FFFF_FFFF_0FFF | version << 12, low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+            high: high & 0xFFFF_FFFF_FFFF_0FFF | version << 12, low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        )
     }
 
     /// RFC 3339 in UTC.

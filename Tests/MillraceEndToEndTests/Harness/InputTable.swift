@@ -39,12 +39,12 @@ struct InputTable {
         (line: "COALESCE(line -> 'payload', '{}')::text", column: "payload::text"),
         (
             line: """
-                CASE jsonb_typeof(line -> 'created_at')
-                    WHEN 'number' THEN 'epoch'::timestamptz
-                        + ((line ->> 'created_at')::numeric * 1000)::bigint * interval '1 microsecond'
-                    ELSE (line ->> 'created_at')::timestamptz
-                END
-                """, column: "created_at"
+            CASE jsonb_typeof(line -> 'created_at')
+                WHEN 'number' THEN 'epoch'::timestamptz
+                    + ((line ->> 'created_at')::numeric * 1000)::bigint * interval '1 microsecond'
+                ELSE (line ->> 'created_at')::timestamptz
+            END
+            """, column: "created_at"
         ),
     ]
     private static let conversation = [
@@ -60,7 +60,8 @@ struct InputTable {
     /// Event lines without a row that says the same in every field that the line gives. A text compares the digits of
     /// numbers too, which jsonb's own equality does not.
     func missingEvents() throws -> Int {
-        try missing(Self.event, of: "public.analytics_events", isMeant: "line ? 'event_type'", optional: ["id", "created_at"])
+        try missing(
+            Self.event, of: "public.analytics_events", isMeant: "line ? 'event_type'", optional: ["id", "created_at"])
     }
 
     func missingConversations() throws -> Int {
@@ -71,7 +72,8 @@ struct InputTable {
 
     /// Rows that no line of the input says.
     func foreignEvents() throws -> Int {
-        try foreign(Self.event, of: "public.analytics_events", isMeant: "line ? 'event_type'", optional: ["id", "created_at"])
+        try foreign(
+            Self.event, of: "public.analytics_events", isMeant: "line ? 'event_type'", optional: ["id", "created_at"])
     }
 
     func foreignConversations() throws -> Int {

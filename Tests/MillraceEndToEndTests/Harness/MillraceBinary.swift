@@ -7,11 +7,9 @@ enum MillraceBinary {
     static var path: String {
         get throws {
             if let path = Environment.string("MILLRACE_BINARY") { return path }
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = buffer.withUnsafeMutableBytes { bytes in
-                readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-            }
-            let bundle = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+            var buffer = [CChar](repeating: 0, count: 4096)
+            let count = readlink("/proc/self/exe", &buffer, buffer.count)
+            let bundle = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let path = bundle.prefix(through: bundle.lastIndex(of: "/") ?? bundle.startIndex) + "millrace"
             guard access(String(path), X_OK) == 0 else {
                 throw TestSupportError(

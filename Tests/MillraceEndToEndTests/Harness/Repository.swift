@@ -1,5 +1,6 @@
 /// Where the sources lie.
 enum Repository {
     /// This file is Tests/MillraceEndToEndTests/Harness/Repository.swift.
-    static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(separator: "/")
+    static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(
+        separator: "/")
 }

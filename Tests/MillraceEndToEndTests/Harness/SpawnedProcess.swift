@@ -24,8 +24,6 @@ final class SpawnedProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        // Sockets of the harness that are open now must not be held open by the child.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
 
         var argv = ([executable] + arguments).map { strdup($0) } + [nil]
         var envp = Self.environment(adding: environment).map { strdup($0) } + [nil]

@@ -32,7 +32,7 @@ final class StreamSocket {
             if ready & POLLIN != 0 { receive() }
             guard ready & POLLOUT != 0 else { continue }
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset, Int32(MSG_NOSIGNAL))
             }
             if count > 0 { offset += count }
             if count < 0, errno != EAGAIN, errno != EINTR {
@@ -46,7 +46,7 @@ final class StreamSocket {
     func sendNow(_ bytes: [UInt8]) -> Int {
         receive()
         let count = bytes.withUnsafeBytes {
-            Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+            Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
         return max(0, count)
     }

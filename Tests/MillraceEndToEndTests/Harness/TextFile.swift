@@ -28,7 +28,9 @@ enum TextFile {
         defer { close(descriptor) }
         var offset = 0
         while offset < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset)
+            }
             guard count > 0 else {
                 throw TestSupportError(message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
             }

@@ -18,7 +18,7 @@ extension EndToEnd {
                 }
             }
 
-            deinit { umount2(path, Int32(MNT_DETACH.rawValue)) }
+            deinit { umount2(path, Int32(MNT_DETACH)) }
 
             static let isPermitted = (try? SmallDisk(bytes: 1 << 20)) != nil
         }
@@ -37,7 +37,9 @@ extension EndToEnd {
             withExtendedLifetime(disk) {}
         }
 
-        @Test func `a full spool holds clients back, and intake goes on by itself when PostgreSQL has caught up`() throws {
+        @Test func `a full spool holds clients back, and intake goes on by itself when PostgreSQL has caught up`()
+            throws
+        {
             try fillAndRelieve(
                 settings: [
                     "spool.bytes": "\"4MiB\"", "spool.segment_bytes": "\"1MiB\"", "spool.retain": "\"0s\"",

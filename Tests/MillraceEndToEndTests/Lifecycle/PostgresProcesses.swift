@@ -1,4 +1,5 @@
 import Glibc
+import MillracePostgres
 import MillraceTestSupport
 
 /// The processes of a cluster, to be frozen as a stalled disk or a stalled machine would.

@@ -13,7 +13,8 @@ extension EndToEnd {
             try second.launch()
             #expect(try second.process.waitForExit(within: .seconds(20)) == .status(1))
             #expect(second.log.contains(scratch.path + "/spool"), "\(second.log)")
-            let answer = try HTTPClient(first.http).postEvents(EventFactory(seed: 31).lines(0..<3), query: "?ack=committed")
+            let answer = try HTTPClient(first.http).postEvents(
+                EventFactory(seed: 31).lines(0..<3), query: "?ack=committed")
             #expect(answer.status == 200)
             #expect(try first.stop() == .status(0))
             try second.start()
@@ -48,7 +49,8 @@ extension EndToEnd {
             let client = try TCPClient(daemon.tcp, acks: "committed")
             try client.send(events.lines(0..<10))
             try client.waitForAck(10)
-            #expect(try HTTPClient(daemon.http).postEvents(events.lines(10..<20), query: "?ack=committed").status == 200)
+            #expect(
+                try HTTPClient(daemon.http).postEvents(events.lines(10..<20), query: "?ack=committed").status == 200)
             #expect(try Auditor(database: database).rows == 20)
             #expect(try daemon.stop() == .status(0))
         }

@@ -1,4 +1,5 @@
 import MillracePostgres
+import MillraceTestSupport
 import Testing
 
 extension EndToEnd {
@@ -80,7 +81,8 @@ extension EndToEnd {
             try client.waitForAck(lines.count)
             #expect(client.refusals.isEmpty)
             #expect(try installation.auditor.strings("SELECT message FROM public.dead_letters").isEmpty)
-            let input = try InputTable(Array((lines.joined(separator: "\n") + "\n").utf8), database: installation.database)
+            let input = try InputTable(
+                Array((lines.joined(separator: "\n") + "\n").utf8), database: installation.database)
             #expect(try input.missingEvents() == 0)
             #expect(try input.missingConversations() == 0)
             #expect(try installation.auditor.rows == lines.count)

@@ -3,7 +3,8 @@ struct LineMutator {
     private var random: SeededGenerator
 
     private static let tokens = [
-        "null", "true", "\"\"", "{}", "[]", "[[", "}}", ",", ":", "\"", "\\", "\\u0000", "\\ud83d", "\\ude00", "\\u00e9",
+        "null", "true", "\"\"", "{}", "[]", "[[", "}}", ",", ":", "\"", "\\", "\\u0000", "\\ud83d", "\\ude00",
+        "\\u00e9",
         "\\\"", "-0", "1e400000", "1E131071", "-1e-16383", "0.10", "00", ".5", "1.", "+1", "1e", "NaN",
         "\u{FEFF}", "\u{2028}", "\u{0}", "\u{7F}", "\t", "\r", " ", "𝄞", "\"id\":", "\"event_type\":\"x\",",
         "\"payload\":{},", "\"user_id\":null,", "\"created_at\":0,", "/**/", "'",

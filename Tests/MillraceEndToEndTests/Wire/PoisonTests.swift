@@ -1,3 +1,5 @@
+import MillracePostgres
+import MillraceTestSupport
 import Testing
 
 extension EndToEnd {
@@ -25,7 +27,8 @@ extension EndToEnd {
 
             #expect(try auditor.rows == 9999)
             #expect(
-                try auditor.strings("SELECT code || ' ' || sqlstate || ' ' || kind || ' ' || state FROM public.dead_letters")
+                try auditor.strings(
+                    "SELECT code || ' ' || sqlstate || ' ' || kind || ' ' || state FROM public.dead_letters")
                     == ["database 23514 event open"])
             #expect(try auditor.strings("SELECT line FROM public.dead_letters").first?.contains("a test") == true)
             var report = try auditor.verify(daemon)

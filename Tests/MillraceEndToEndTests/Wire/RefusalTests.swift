@@ -118,7 +118,8 @@ extension EndToEnd {
             for (index, line) in mixture.refused.enumerated() {
                 let rejection = answer.rejected?.first { $0.index == 2 * index + 1 }
                 #expect(rejection?.error.code == line.code.rawValue, "\(line)")
-                #expect(rejection?.error.message.contains(line.wants) == true, "\(line): \(rejection?.error.message ?? "")")
+                #expect(
+                    rejection?.error.message.contains(line.wants) == true, "\(line): \(rejection?.error.message ?? "")")
             }
         }
     }

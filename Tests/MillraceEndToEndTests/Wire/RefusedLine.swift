@@ -48,7 +48,8 @@ struct RefusedLine: Sendable, CustomStringConvertible {
         RefusedLine(.invalidJSON, #"{"event_type":"refused"}{"event_type":"refused"}"#),
         RefusedLine(.invalidJSON, event(#""payload":{"n":01}"#)),
         RefusedLine(.invalidJSON, event(#""payload":{"n":NaN}"#)),
-        RefusedLine(.invalidUTF8, Array(#"{"event_type":"refu"#.utf8) + [0xC3, 0x28] + Array(#"sed"}"#.utf8), wants: "UTF-8"),
+        RefusedLine(
+            .invalidUTF8, Array(#"{"event_type":"refu"#.utf8) + [0xC3, 0x28] + Array(#"sed"}"#.utf8), wants: "UTF-8"),
         RefusedLine(.notAnObject, "[1,2]", wants: "object"),
         RefusedLine(.notAnObject, #""text""#, wants: "object"),
         RefusedLine(.notAnObject, "null", wants: "object"),

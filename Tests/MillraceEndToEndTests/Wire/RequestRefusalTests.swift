@@ -7,7 +7,8 @@ extension EndToEnd {
             try installation.daemon.start()
             let http = installation.daemon.http
             let line = EventFactory(seed: 11).lines(0..<1)
-            func post(_ headers: [(String, String)], _ query: String = "", body: [UInt8]? = nil) throws -> HTTPResponse {
+            func post(_ headers: [(String, String)], _ query: String = "", body: [UInt8]? = nil) throws -> HTTPResponse
+            {
                 try HTTPClient(http).request("POST", "/v1/events" + query, headers: headers, body: body ?? line)
             }
             let type = ("Content-Type", "application/x-ndjson")
