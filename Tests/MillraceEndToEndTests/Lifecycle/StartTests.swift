@@ -57,7 +57,7 @@ extension EndToEnd {
 
         @Test func `a daemon that starts without PostgreSQL takes events, and writes them when it comes`() throws {
             let cluster = try TestCluster(isDurable: false)
-            let database = try cluster.database(isMigrated: false)
+            let database = try cluster.database()
             try cluster.stop()
             let daemon = try DaemonProcess(databaseURL: database.connectionString)
             try daemon.start()
