@@ -138,7 +138,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CSimdjson", "CZlib", "CZstd", "MillraceAPI", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
                 "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -171,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceWriterTests",
-            dependencies: ["MillraceEvent", "MillraceWriter"],
+            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceTestSupport", "MillraceWriter"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -210,6 +210,29 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceConfigurationTests",
+            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceTelemetryTests",
+            dependencies: [
+                "MillraceTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceCommandsTests",
+            dependencies: [
+                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceEvent", "MillracePostgres",
+                "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

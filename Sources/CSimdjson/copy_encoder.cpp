@@ -89,7 +89,13 @@ uint64_t mix(uint64_t value) {
 
 size_t count_lines(const uint8_t *bytes, size_t length) {
   size_t lines = 0;
-  for (size_t i = 0; i < length; i++) lines += bytes[i] == '\n';
+  // Counted in bytes, at most 255 at a time, which the compiler does 16 or more at once.
+  for (size_t i = 0; i < length;) {
+    uint8_t found = 0;
+    size_t end = length - i < 255 ? length : i + 255;
+    for (; i < end; i++) found = static_cast<uint8_t>(found + (bytes[i] == '\n'));
+    lines += found;
+  }
   return lines + (length > 0 && bytes[length - 1] != '\n');
 }
 

@@ -38,20 +38,19 @@ constexpr uint32_t conversation_fields = bit(field_conversation_id) | bit(field_
 
 /// `field_count` when there is no field of that name. The length leaves at most three candidates.
 inline field find_field(const uint8_t *name, size_t length) {
-  auto test = [&](field candidate) { return memcmp(name, field_names[candidate], length) == 0; };
+  auto is = [name](const auto &candidate) { return memcmp(name, candidate, sizeof candidate - 1) == 0; };
   switch (length) {
-    case 2: return test(field_id) ? field_id : field_count;
-    case 6: return test(field_source) ? field_source : field_count;
-    case 7: return test(field_user_id) ? field_user_id : test(field_payload) ? field_payload : field_count;
+    case 2: return is("id") ? field_id : field_count;
+    case 6: return is("source") ? field_source : field_count;
+    case 7: return is("user_id") ? field_user_id : is("payload") ? field_payload : field_count;
     case 8:
-      return test(field_question)   ? field_question
-             : test(field_response) ? field_response
-             : test(field_metadata) ? field_metadata
-                                    : field_count;
-    case 9: return test(field_timestamp) ? field_timestamp : field_count;
-    case 10:
-      return test(field_event_type) ? field_event_type : test(field_created_at) ? field_created_at : field_count;
-    case 15: return test(field_conversation_id) ? field_conversation_id : field_count;
+      return is("question")   ? field_question
+             : is("response") ? field_response
+             : is("metadata") ? field_metadata
+                              : field_count;
+    case 9: return is("timestamp") ? field_timestamp : field_count;
+    case 10: return is("event_type") ? field_event_type : is("created_at") ? field_created_at : field_count;
+    case 15: return is("conversation_id") ? field_conversation_id : field_count;
     default: return field_count;
   }
 }

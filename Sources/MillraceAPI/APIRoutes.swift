@@ -59,13 +59,13 @@ package struct APIRoutes: Sendable {
         let responder = router.buildResponder()
         connections = Connections { request, writer, channel in
             let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-            let response: Response
+            var response: Response
             do {
                 response = try await responder.respond(to: request, context: context)
+                // No route of ours answers 404; Hummingbird's own answer has another shape.
+                if response.status == .notFound { response = Self.noRoute(request).response }
             } catch let problem as APIProblem {
                 response = problem.response
-            } catch let error as any HTTPResponseError {
-                response = Self.problem(error.status, request).response
             } catch {
                 logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
                 response = APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
@@ -86,10 +86,7 @@ package struct APIRoutes: Sendable {
             Ready(status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes))
     }
 
-    private static func problem(_ status: HTTPResponse.Status, _ request: Request) -> APIProblem {
-        guard status == .notFound else {
-            return APIProblem(status, "request_failed", "the request can't be answered: \(status.reasonPhrase)")
-        }
+    private static func noRoute(_ request: Request) -> APIProblem {
         guard let allowed = allowedMethods[request.uri.path] else {
             return APIProblem(.notFound, "not_found", "there is no such route")
         }

@@ -28,14 +28,14 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try options.load()
         let log = loaded.configuration.log
+        let environment = ProcessInfo.processInfo.environment
         LogOutput.bootstrap(
             level: Logger.Level(rawValue: log.level.rawValue) ?? .info,
-            format: LogOutput.Format(rawValue: log.format.rawValue) ?? .text
-        )
+            format: LogFormat(rawValue: log.format.rawValue) ?? .text, environment: environment)
         let options = options
         let daemon = Daemon(
             configuration: loaded.configuration, isEmbedded: embedded,
-            environment: ProcessInfo.processInfo.environment, logger: Logger(label: "millrace"),
+            environment: environment, logger: Logger(label: "millrace"),
             reload: { try options.load().configuration }
         )
         try await daemon.run()

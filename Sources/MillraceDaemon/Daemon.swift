@@ -51,11 +51,11 @@ package struct Daemon {
 
     private func serve(databaseURL: String) async throws {
         let settings = try StageSettings(configuration, databaseURL: databaseURL)
-        let metrics = DaemonMetrics()
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
         let board = CommitBoard()
+        let metrics = DaemonMetrics(channel: channel, extents: extents)
         let spool = try SpoolService(
             settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
         await raiseSequences(of: spool, databaseURL: databaseURL)

@@ -1,15 +1,111 @@
 import MillraceEvent
 import MillraceIntake
+import MillracePostgres
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
 import Synchronization
 
-/// The stages' counters, brought together for `/metrics`.
+/// The stages' counters, brought together under their names for `/metrics`. Reading costs nothing until asked.
 struct DaemonMetrics: Sendable {
     let intake = IntakeMetrics()
-    let spool = SpoolMetrics()
-    let writer = WriterMetrics()
+    let spool: SpoolMetrics
+    let writer: WriterMetrics
+    private let registry = PrometheusRegistry()
 
-    func text(channel: RecordChannel, extents: ExtentChannel) -> String { "" }
+    /// `channel`, `extents`: whose lengths are gauges.
+    init(channel: RecordChannel, extents: ExtentChannel) {
+        let sync = registry.timer(.spoolSyncDuration)
+        spool = SpoolMetrics { duration in sync.record(duration) }
+        let copy = registry.timer(.writerCopyDuration)
+        let commit = registry.timer(.writerCommitDuration)
+        let rows = registry.summary(.writerBatchRows)
+        writer = WriterMetrics { copyDuration, commitDuration, count in
+            copy.record(copyDuration, count: count)
+            commit.record(commitDuration, count: count)
+            rows.record(Double(count))
+        }
+        observeIntake()
+        observeSpool(channel)
+        observeWriter(extents)
+        registry.observe(.buildInfo, [.version: Version.current]) { 1 }
+        registry.observe(.processResidentMemory) { Double(ProcessMemory.residentBytes() ?? 0) }
+    }
+
+    /// Prometheus' text format, version 0.0.4.
+    func text() -> String { registry.text() }
+
+    private func observeIntake() {
+        let intake = intake
+        for transport in IntakeMetrics.Transport.allCases {
+            let counters = intake[transport]
+            let labels: PrometheusRegistry.Labels = [.transport: transport.description]
+            registry.observe(.intakeLinesReceived, labels) { Double(counters.linesReceived.value) }
+            registry.observe(.intakeLinesAbandoned, labels) { Double(counters.linesAbandoned.value) }
+            registry.observe(.intakeReceivedBytes, labels) { Double(counters.bytesReceived.value) }
+            registry.observe(.intakeConnectionsAccepted, labels) { Double(counters.connectionsAccepted.value) }
+            registry.observe(.intakeConnectionsRefused, labels) { Double(counters.connectionsRefused.value) }
+            registry.observe(.intakeConnectionsOpen, labels) { Double(counters.connectionsOpen.value) }
+        }
+        for kind in RecordKind.allCases {
+            registry.observe(.intakeLinesAccepted, [.kind: kind.description]) { Double(intake.accepted(kind).value) }
+        }
+        for code in RefusalCode.allCases {
+            registry.observe(.intakeLinesRefused, [.code: code.rawValue]) { Double(intake.refused(code).value) }
+        }
+        for route in HTTPRoute.allCases {
+            for statusClass in 1...5 {
+                registry.observe(.httpRequests, [.route: route.description, .status: "\(statusClass)xx"]) {
+                    Double(intake.requests(route, statusClass: statusClass).value)
+                }
+            }
+        }
+    }
+
+    private func observeSpool(_ channel: RecordChannel) {
+        let spool = spool
+        for kind in RecordKind.allCases {
+            let appended = spool.appended(kind)
+            let labels: PrometheusRegistry.Labels = [.kind: kind.description]
+            registry.observe(.spoolAppendedRecords, labels) { Double(appended.records.load(ordering: .relaxed)) }
+            registry.observe(.spoolAppendedLines, labels) { Double(appended.lines.load(ordering: .relaxed)) }
+            registry.observe(.spoolAppendedBytes, labels) { Double(appended.bytes.load(ordering: .relaxed)) }
+        }
+        registry.observe(.spoolGroups) { Double(spool.groups.load(ordering: .relaxed)) }
+        registry.observe(.spoolFaults) { Double(spool.faults.load(ordering: .relaxed)) }
+        registry.observe(.spoolDamaged) { Double(spool.damaged.load(ordering: .relaxed)) }
+        registry.observe(.spoolRefused, [.reason: SpoolRefusal.spoolFull.rawValue]) {
+            Double(spool.refusedFull.load(ordering: .relaxed))
+        }
+        registry.observe(.spoolRefused, [.reason: SpoolRefusal.spoolFailed.rawValue]) {
+            Double(spool.refusedFailed.load(ordering: .relaxed))
+        }
+        registry.observe(.spoolRefusing) { channel.refusal == nil ? 0 : 1 }
+        registry.observe(.spoolQueueBytes) { Double(channel.waitingBytes) }
+        registry.observe(.spoolSegments) { Double(spool.segments.load(ordering: .relaxed)) }
+        registry.observe(.spoolSegmentsRetired) { Double(spool.retired.load(ordering: .relaxed)) }
+        registry.observe(.spoolBytes) { Double(spool.segmentBytes.load(ordering: .relaxed)) }
+    }
+
+    private func observeWriter(_ extents: ExtentChannel) {
+        observe("event") { $0.events }
+        observe("conversation") { $0.conversations }
+        let writer = writer
+        registry.observe(.writerLinesRefused) { Double(writer.refused.load(ordering: .relaxed)) }
+        registry.observe(.writerBatches) { Double(writer.batches.load(ordering: .relaxed)) }
+        for reason in WriterMetrics.retryReasons {
+            registry.observe(.writerRetries, [.reason: reason.rawValue]) { Double(writer.retries(reason)) }
+        }
+        registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
+        registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
+        registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
+        registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
+    }
+
+    private func observe(_ kind: String, _ counts: @escaping @Sendable (WriterMetrics) -> WriterMetrics.Kind) {
+        let counts = counts(writer)
+        registry.observe(.writerLinesCommitted, [.kind: kind]) { Double(counts.committed.load(ordering: .relaxed)) }
+        registry.observe(.writerLinesDuplicate, [.kind: kind]) { Double(counts.duplicates.load(ordering: .relaxed)) }
+        registry.observe(.writerLinesDead, [.kind: kind]) { Double(counts.dead.load(ordering: .relaxed)) }
+    }
 }

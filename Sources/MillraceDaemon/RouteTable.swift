@@ -56,7 +56,7 @@ final class RouteTable: Sendable {
             configuration: settings, channel: channel,
             verifier: try await TokenVerifier(tokens(configuration.jwt)), logger: logger,
             readiness: { readiness(channel: channel, metrics: metrics, extents: extents) },
-            metrics: { metrics.text(channel: channel, extents: extents) },
+            metrics: { metrics.text() },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onRefused: { metrics.intake.refused($0).add(1) }
         )

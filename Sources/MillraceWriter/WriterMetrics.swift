@@ -1,10 +1,11 @@
 import MillraceEvent
+package import MillracePostgres
 package import Synchronization
 
 /// What the writers count, for the daemon to export. Written once a batch.
 package final class WriterMetrics: Sendable {
     /// Rows in, lines already there and lines dead, of one kind.
-    package struct Kind: ~Copyable, Sendable {
+    package final class Kind: Sendable {
         package let committed = Atomic<Int>(0)
         package let duplicates = Atomic<Int>(0)
         package let dead = Atomic<Int>(0)
@@ -17,15 +18,27 @@ package final class WriterMetrics: Sendable {
     /// Batches that went through the staging table.
     package let stagedBatches = Atomic<Int>(0)
     package let batchesInFlight = Atomic<Int>(0)
-    package let retries = Atomic<Int>(0)
+    /// True while the writers stand still until someone mends the database.
+    package let isStopped = Atomic<Bool>(false)
     package let isDatabaseUp = Atomic<Bool>(false)
     /// Months that are ready beyond the current one.
     package let monthsAhead = Atomic<Int>(0)
     /// Told how long the COPYs and the commit of a batch took, with the batch's count of lines.
     package let onBatch: @Sendable (_ copy: Duration, _ commit: Duration, _ count: Int) -> Void
 
+    /// Why a batch is tried again.
+    package static let retryReasons = SQLStateClass.allCases
+    private let retryCounts = Mutex<[SQLStateClass: Int]>([:])
+
     package init(onBatch: @escaping @Sendable (Duration, Duration, Int) -> Void = { _, _, _ in }) {
         self.onBatch = onBatch
+    }
+
+    /// Batches tried again for `reason`.
+    package func retries(_ reason: SQLStateClass) -> Int { retryCounts.withLock { $0[reason, default: 0] } }
+
+    func countRetry(_ reason: SQLStateClass) {
+        retryCounts.withLock { $0[reason, default: 0] += 1 }
     }
 
     func record(_ outcome: BatchOutcome) {
@@ -35,7 +48,7 @@ package final class WriterMetrics: Sendable {
         batches.add(1, ordering: .relaxed)
     }
 
-    private static func add(_ counts: BatchOutcome.Counts, to kind: borrowing Kind) {
+    private static func add(_ counts: BatchOutcome.Counts, to kind: Kind) {
         kind.committed.add(counts.committed, ordering: .relaxed)
         kind.duplicates.add(counts.duplicates, ordering: .relaxed)
         kind.dead.add(counts.dead, ordering: .relaxed)

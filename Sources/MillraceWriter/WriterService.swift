@@ -90,6 +90,7 @@ actor WriterService {
         case .committed(let committed):
             ledger.batchCommitted(batch.sequences, at: committed.position, on: server)
             metrics.record(committed.outcome)
+            metrics.isStopped.store(false, ordering: .relaxed)
             board.settle(committed.outcome)
         case .overlap(let covered):
             logger.warning("ledger holds part of a batch", metadata: ["batch": "\(batch.sequences)"])
@@ -111,7 +112,7 @@ actor WriterService {
 
     /// Decides what a failed attempt means; returns how long to wait before the next one.
     private func recover(from error: PostgresError, _ batch: Batch, _ backoff: inout Backoff) -> Duration? {
-        metrics.retries.add(1, ordering: .relaxed)
+        metrics.countRetry(error.category)
         if connection?.session.isUsable != true { connection = nil }
         switch error.category {
         case .missingPartition:
@@ -124,6 +125,7 @@ actor WriterService {
                 return backoff.next()
             }
         case .stop:
+            metrics.isStopped.store(true, ordering: .relaxed)
             logger.error("database refuses the daemon", metadata: error.metadata)
             return configuration.retryMax
         case .retry where connection == nil:

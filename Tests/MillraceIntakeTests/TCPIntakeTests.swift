@@ -236,4 +236,90 @@ struct TCPIntakeTests {
             #expect(harness.spool.records.map(\.count) == [2, 1, 1])
         }
     }
+
+    @Test func `a slow reader that half-closed gets every refusal and the last ack`() async throws {
+        try await withTCP { harness in
+            let client = try await greeted(harness)
+            let count = 50_000
+            let sent = client.channel.eventLoop.makePromise(of: Void.self)
+            client.channel.writeAndFlush(ByteBuffer(string: String(repeating: "x\n", count: count)), promise: sent)
+            client.channel.close(mode: .output, promise: nil)
+            let answers = await client.rest().split(separator: "\n")
+            let refused = answers.count { $0.hasPrefix("{\"line\"") }
+            try await sent.futureResult.get()
+            #expect(refused == count)
+            #expect(answers.last == #"{"ack":\#(count)}"#)
+        }
+    }
+
+    @Test(arguments: 0..<5)
+    func `lines survive any borders of packets`(seed: Int) async throws {
+        var random = SplitMix(state: UInt64(seed))
+        let lines = (0..<300).map { _ in
+            #"{"event_type":"e","payload":{"a":""# + String(repeating: "é", count: .random(in: 0..<200, using: &random))
+                + "\"}}"
+        }
+        try await withTCP { harness in
+            let client = try await greeted(harness)
+            var rest = Array(lines.joined(separator: "\n").utf8)[...]
+            while !rest.isEmpty {
+                let count = Int.random(in: 1...min(rest.count, 3000), using: &random)
+                try await client.send(Array(rest.prefix(count)))
+                rest = rest.dropFirst(count)
+            }
+            try await client.halfClose()
+            #expect(await client.rest().hasSuffix("{\"ack\":300}\n"))
+            #expect(harness.spool.lines() == lines)
+        }
+    }
+
+    @Test(arguments: [UInt64.random(in: 0 ... .max)])
+    func `of 20,000 mutated lines only what was sent gets in, and each line is answered`(seed: UInt64) async throws {
+        var random = SplitMix(state: seed)
+        let sources = (refusedLines.map(\.line) + [good]).map { Array($0.utf8) }.filter { $0.count < 300 }
+        let lines = (0..<20_000).map { _ in mutated(sources.randomElement(using: &random) ?? [], &random) }
+        try await withTCP { harness in
+            let client = try await greeted(harness)
+            let sent = client.channel.eventLoop.makePromise(of: Void.self)
+            client.channel.writeAndFlush(ByteBuffer(bytes: Array(lines.map { $0 + [0x0A] }.joined())), promise: sent)
+            client.channel.close(mode: .output, promise: nil)
+            let answers = await client.rest().split(separator: "\n")
+            try await sent.futureResult.get()
+            let refused = Set(
+                answers.compactMap { answer in
+                    answer.hasPrefix("{\"line\":") ? Int(answer.dropFirst(8).prefix { $0 != "," }) : nil
+                })
+            #expect(answers.last == #"{"ack":20000}"#)
+            let accepted = lines.enumerated().filter { !refused.contains($0.offset + 1) }.map { $0.element + [0x0A] }
+            #expect(Array(harness.spool.records.map(\.bytes).joined()) == Array(accepted.joined()))
+        }
+    }
+
+    private func mutated(_ source: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+        var line = source
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+            let place = Int.random(in: 0..<line.count, using: &random)
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: line[place] = .random(in: 0 ... .max, using: &random)
+            case 1: line[place] ^= UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+            case 2: line.insert(.random(in: 0 ... .max, using: &random), at: place)
+            default: if line.count > 2 { line.remove(at: place) }
+            }
+        }
+        // These two would be other lines, or other line ends.
+        return line.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+    }
+}
+
+/// A seeded generator (SplitMix64), so that a failure can be repeated.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
 }

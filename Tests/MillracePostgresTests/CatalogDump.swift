@@ -14,7 +14,7 @@ enum CatalogDump {
             WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
         ),
         relations AS (
-            SELECT class.oid, nspname || '.' || relname AS name, class.*
+            SELECT nspname || '.' || relname AS name, class.*
             FROM pg_class AS class
             JOIN spaces ON spaces.oid = relnamespace
             WHERE relname !~ '^millrace_migration'
@@ -38,7 +38,7 @@ enum CatalogDump {
             SELECT concat_ws(' ', 'index', pg_get_indexdef(indexrelid), indisvalid)
             FROM relations JOIN pg_index ON indrelid = relations.oid
             UNION ALL
-            SELECT concat_ws(' ', 'view', name, pg_get_viewdef(oid)) FROM relations WHERE relkind IN ('v', 'm')
+            SELECT concat_ws(' ', 'view', name, pg_get_viewdef(relations.oid)) FROM relations WHERE relkind IN ('v', 'm')
             UNION ALL
             SELECT concat_ws(' ', 'comment', name, objsubid, description)
             FROM relations JOIN pg_description ON objoid = relations.oid AND classoid = 'pg_class'::regclass

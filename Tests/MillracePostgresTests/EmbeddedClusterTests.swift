@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import MillracePostgres
 import MillraceTestSupport
@@ -47,6 +48,31 @@ struct EmbeddedClusterTests {
         try cluster.stop(mode: .immediate)
         try cluster.start()
         #expect(try identity(cluster).timeline == 1)
+    }
+
+    @Test func `a server that was killed is started again`() throws {
+        let cluster = EmbeddedCluster(directory: scratch.path, settings: settings)
+        defer { try? cluster.stop(mode: .immediate) }
+        try cluster.start()
+        let file = FileManager.default.contents(atPath: scratch.path + "/postgres/data/postmaster.pid")
+        let server = try #require(pid_t(String(decoding: file ?? Data(), as: UTF8.self).prefix { $0.isNumber }))
+        let session = try PostgresConnection(
+            connectionString: cluster.connectionString, applicationName: "test", connectTimeout: .seconds(10),
+            interrupt: PostgresInterrupt())
+        kill(server, SIGKILL)
+        try cluster.start()
+        #expect(throws: PostgresError.self) { try session.execute("SELECT 1") }
+        #expect(try identity(cluster).timeline == 1)
+    }
+
+    @Test func `a durable cluster of a test crashes and comes back with what was committed`() throws {
+        let cluster = try TestCluster(isDurable: true)
+        let database = try cluster.database()
+        try Partitions(connection: database.connect()).ensureAhead(months: 0, from: 0)
+        try cluster.stopImmediately()
+        #expect(throws: PostgresError.self) { try database.connect() }
+        try cluster.start()
+        try #expect(Partitions(connection: database.connect()).list().count == 2)
     }
 
     @Test func `a directory too deep for a socket puts the socket into the temporary directory`() throws {

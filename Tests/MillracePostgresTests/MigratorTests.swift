@@ -54,7 +54,8 @@ struct MigratorTests {
     }
 
     @Test func `the embedded migrations are the files of sql/migrations, and each says why`() throws {
-        let directory = "\(#filePath)/../../../sql/migrations"
+        let package = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let directory = "/\(package)/sql/migrations"
         let names = try FileManager.default.contentsOfDirectory(atPath: directory)
         #expect(Set(names) == Set(Migration.all.flatMap { ["\($0.name).up.sql", "\($0.name).down.sql"] }))
         for migration in Migration.all {

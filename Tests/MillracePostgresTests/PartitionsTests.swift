@@ -178,4 +178,17 @@ struct PartitionsTests {
         let live = Partitions(connection: connection, options: PartitionOptions(payloadIndex: .live))
         try #expect(live.ensurePayloadIndexes(at: 0).count == 2)
     }
+
+    @Test func `cleaning moves the pending rows into the index`() throws {
+        let partitions = Partitions(connection: connection)
+        try partitions.ensureAhead(months: 0, from: november.lowerMicroseconds)
+        try connection.execute(
+            """
+            INSERT INTO analytics_events (id, event_type, created_at, batch_id, payload)
+            SELECT gen_random_uuid(), 'a', '2026-11-05 00:00:00+00', 1, jsonb_build_object('n', n)
+            FROM generate_series(1, 2000) AS n
+            """)
+        try #expect(partitions.cleanPendingLists() > 0)
+        try #expect(partitions.cleanPendingLists() == 0)
+    }
 }

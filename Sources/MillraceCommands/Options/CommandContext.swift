@@ -38,22 +38,32 @@ struct CommandContext {
     /// A session with the database in use. Blocks up to `timeout`.
     func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {
         try PostgresConnection(
-            connectionString: connectionString(), applicationName: "millrace command", connectTimeout: timeout,
+            connectionString: try connectionString(), applicationName: "millrace command", connectTimeout: timeout,
             interrupt: PostgresInterrupt())
     }
 
-    /// `database.url` where someone set it, else the database of `serve --embedded` under the data directory where it
-    /// runs, else the default of `database.url`.
-    func connectionString() -> String {
-        let cluster = EmbeddedCluster(directory: configuration.data.directory)
-        let isEmbedded = FileManager.default.fileExists(atPath: cluster.socketDirectory + "/.s.PGSQL.5432")
-        return isEmbedded && !isDatabaseConfigured ? cluster.connectionString : configuration.database.url.value
+    /// `database.url` where someone set it, else the database of `serve --embedded` under the data directory where
+    /// there is one, else the default of `database.url`.
+    func connectionString() throws(CommandError) -> String {
+        let directory = configuration.data.directory
+        guard !isDatabaseConfigured, FileManager.default.fileExists(atPath: directory + "/postgres") else {
+            return configuration.database.url.value
+        }
+        let cluster = EmbeddedCluster(directory: directory)
+        guard FileManager.default.fileExists(atPath: cluster.socketDirectory + "/.s.PGSQL.5432") else {
+            throw CommandError(
+                "the embedded database in \(directory) does not run",
+                hint: "Start `millrace serve --embedded --data-directory \(directory)`, or set database.url")
+        }
+        return cluster.connectionString
     }
 
-    /// nil when there is no spool on this host. Reads every header of the spool; blocks on the disk.
-    func spoolSnapshot() throws -> SpoolSnapshot? {
+    /// nil when there is no spool on this host. Reads every header, and every payload where it `verifiesPayloads`;
+    /// blocks on the disk.
+    func spoolSnapshot(verifiesPayloads: Bool) throws -> SpoolSnapshot? {
         guard FileManager.default.fileExists(atPath: spoolDirectory) else { return nil }
-        return try SpoolSnapshot(inspecting: SpoolInspector(directory: spoolDirectory))
+        return try SpoolSnapshot(
+            inspecting: SpoolInspector(directory: spoolDirectory), verifiesPayloads: verifiesPayloads)
     }
 
     /// The first of `tcp.listen`, as a client reaches it.

@@ -192,6 +192,6 @@ struct SendStateMachine {
     private static func turnedDown(_ error: ServerMessage.Failure) -> CommandError {
         CommandError(
             "the daemon ended the connection: \(error.code): \(error.message)", hint: "Mend that, then send again",
-            isRetryable: SpoolRefusal(rawValue: error.code) != nil)
+            isRetryable: SpoolRefusal(rawValue: error.code) != nil || error.code == "too_many_connections")
     }
 }

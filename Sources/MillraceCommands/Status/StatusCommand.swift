@@ -26,7 +26,7 @@ struct StatusCommand: ParsableCommand {
         var snapshot: SpoolSnapshot?
         do {
             // Before the ledger, as `verify` does.
-            snapshot = try context.spoolSnapshot()
+            snapshot = try context.spoolSnapshot(verifiesPayloads: false)
         } catch {
             report.problems.append("the spool can't be read: \(error)")
         }
@@ -58,20 +58,21 @@ struct StatusCommand: ParsableCommand {
         return daemon
     }
 
-    /// Without a ledger, everything readable counts as backlog.
+    /// Without the ledger nothing can be said about the backlog.
     private func spool(
         _ snapshot: SpoolSnapshot, _ context: CommandContext, _ audit: LedgerAudit?
     ) throws(PostgresError) -> StatusReport.Spool {
+        var spool = StatusReport.Spool(
+            directory: context.spoolDirectory, spoolId: "\(snapshot.spoolID)", segments: snapshot.segmentCount,
+            bytes: snapshot.fileBytes, filesSetAside: snapshot.setAsideCount)
+        guard let audit else { return spool }
         let account = SpoolAccount(
-            snapshot: snapshot,
-            totals: try audit?.totals(of: snapshot.spoolID, before: snapshot.endSequence) ?? LedgerTotals(),
-            holes: try audit?.holes(of: snapshot.spoolID) ?? [])
-        let age = account.oldestReceivedAt.map { received in
+            snapshot: snapshot, totals: try audit.totals(of: snapshot.spoolID, before: snapshot.endSequence),
+            holes: try audit.holes(of: snapshot.spoolID))
+        spool.backlogLines = account.inSpool.values.reduce(0, +)
+        spool.oldestUncommittedSeconds = account.oldestReceivedAt.map { received in
             max(0, Double(Timestamp.now.microseconds - received.microseconds) / 1e6)
         }
-        return StatusReport.Spool(
-            directory: context.spoolDirectory, spoolId: "\(snapshot.spoolID)", segments: snapshot.segmentCount,
-            bytes: snapshot.fileBytes, backlogLines: account.inSpool.values.reduce(0, +),
-            oldestUncommittedSeconds: age, filesSetAside: snapshot.setAsideCount)
+        return spool
     }
 }

@@ -11,12 +11,12 @@ struct StatusReport: Encodable {
 
     struct Spool: Encodable {
         var directory: String
-        var spoolId: String?
+        var spoolId: String
         var segments: Int
         var bytes: Int
-        /// Lines that are not in the ledger.
-        var backlogLines: Int
-        /// Of the oldest of these; nil when there is none.
+        /// Lines that are not in the ledger; nil when the ledger was not reached.
+        var backlogLines: Int?
+        /// Age of the oldest of these; nil when there is none.
         var oldestUncommittedSeconds: Double?
         var filesSetAside: Int
     }
@@ -67,7 +67,7 @@ struct StatusReport: Encodable {
     }
 
     private static func lines(_ spool: Spool) -> [String] {
-        var backlog = "backlog   \(Format.count(spool.backlogLines)) lines"
+        var backlog = "backlog   " + (spool.backlogLines.map { "\(Format.count($0)) lines" } ?? "not known")
         if let age = spool.oldestUncommittedSeconds {
             backlog += ", the oldest \(Format.duration(.seconds(age))) old"
         }

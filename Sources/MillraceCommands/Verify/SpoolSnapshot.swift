@@ -33,10 +33,11 @@ struct SpoolSnapshot {
 }
 
 extension SpoolSnapshot {
-    /// Reads every header and payload, without touching anything. nil when the directory holds no spool. Blocks.
-    init?(inspecting inspector: SpoolInspector) throws {
+    /// Reads every header, and every payload where it `verifiesPayloads`, without touching anything. nil when the
+    /// directory holds no spool. Blocks.
+    init?(inspecting inspector: SpoolInspector, verifiesPayloads: Bool) throws {
         var runs: [Run] = []
-        let report = try inspector.inspect { header, isIntact in
+        let report = try inspector.inspect(verifiesPayloads: verifiesPayloads) { header, isIntact in
             guard isIntact else { return }
             // Neighbours are one run, so that a large backlog of one kind takes a few entries only. A run's time is
             // told by its first line, so it ends after a second.

@@ -35,7 +35,7 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         var meter = ProgressMeter(isQuiet: quiet)
         let context = try options.context()
-        let snapshot = try context.spoolSnapshot()
+        let snapshot = try context.spoolSnapshot(verifiesPayloads: true)
         let verification = Verification(
             connection: try context.connect(), snapshot: snapshot, timeout: .seconds(timeout),
             countsRepeatedIDs: !skipIds)

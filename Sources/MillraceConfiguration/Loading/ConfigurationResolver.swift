@@ -53,6 +53,11 @@ struct ConfigurationResolver {
 extension ConfigurationResolver {
     mutating func apply(toml text: String, path: String) {
         let table: TOMLTable
+        if let nul = text.utf8.firstIndex(of: 0) {
+            // The parser takes a C string: it would not see what follows.
+            let line = text.utf8[..<nul].count { $0 == UInt8(ascii: "\n") } + 1
+            return report(.invalidSyntax, .file(path: path, line: line), key: nil, "is no TOML: it holds a NUL byte")
+        }
         do {
             table = try TOMLTable(string: text)
         } catch let error as TOMLParseError {

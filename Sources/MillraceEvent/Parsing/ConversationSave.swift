@@ -10,6 +10,19 @@ package struct ConversationSave: Sendable, Equatable {
     /// `timestamp`, or else the time received.
     package var createdAt: Timestamp
 
+    package init(
+        conversationID: String, userID: UniqueID, question: String, response: String, source: String, metadata: String,
+        createdAt: Timestamp
+    ) {
+        self.conversationID = conversationID
+        self.userID = userID
+        self.question = question
+        self.response = response
+        self.source = source
+        self.metadata = metadata
+        self.createdAt = createdAt
+    }
+
     /// The id of its row; the same for the same save.
     package func id(tenant: Int32) -> UniqueID {
         var conversationID = conversationID

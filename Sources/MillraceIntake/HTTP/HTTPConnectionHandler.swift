@@ -62,6 +62,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var hasForwarded = false
     private var isReadPending = false
     private var isInputClosed = false
+    private var isOutputClosed = false
     private var isQuiescing = false
     private var hasPlace = false
     private var isReserved = false
@@ -150,14 +151,18 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case ChannelEvent.inputClosed:
             // Not passed on: the routes would close before their answer is written.
             isInputClosed = true
-            if phase == .lingering { context.close(promise: nil) } else { deliver() }
+            if phase == .open {
+                deliver()
+            } else if isOutputClosed {
+                context.close(promise: nil)
+            }
         case is ChannelShouldQuiesceEvent:
             isQuiescing = true
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             context.eventLoop.scheduleTask(in: TimeAmount(configuration.drainTimeout)) {
                 bound.value.close(promise: nil)
             }
-            if exchange == nil, queue.isEmpty { context.close(promise: nil) }
+            if exchange == nil, queue.isEmpty, phase == .open { linger() }
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -224,7 +229,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if let problem = decoderProblem, exchange.map({ !$0.isRequestEnded }) ?? true {
             failRequest(problem, closes: true)
         } else if isInputClosed, exchange == nil {
-            context?.close(promise: nil)
+            linger()
         }
     }
 
@@ -425,18 +430,27 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Closes the output and gives the client a moment to read it: a reset would take the answer back.
+    /// Closes the output behind what was written and gives the client a moment to read it: a reset would take the
+    /// answer back.
     private func linger() {
         guard let context else { return }
         phase = .lingering
         queue.removeAll()
-        guard !isInputClosed else {
-            context.close(promise: nil)
-            return
-        }
-        context.close(mode: .output, promise: nil)
-        setDeadline(.linger, after: configuration.lingerTimeout)
+        setDeadline(.linger, after: configuration.drainTimeout)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let flushed = context.eventLoop.makePromise(of: Void.self)
+        flushed.futureResult.whenComplete { _ in bound.value.outputClosed() }
+        context.close(mode: .output, promise: flushed)
         readOn()
+    }
+
+    private func outputClosed() {
+        isOutputClosed = true
+        if isInputClosed {
+            context?.close(promise: nil)
+        } else {
+            setDeadline(.linger, after: configuration.lingerTimeout)
+        }
     }
 
     // MARK: Deadlines

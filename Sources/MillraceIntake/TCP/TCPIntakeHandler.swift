@@ -84,7 +84,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             shared.metrics[.tcp].connectionsAccepted.add(1)
         } else {
             shared.metrics[.tcp].connectionsRefused.add(1)
-            linger(code: "too_many_connections", message: "every connection is taken (tcp.connections_max); try later")
+            refuseConnection(
+                code: "too_many_connections", message: "every connection is taken (tcp.connections_max); try later")
         }
         context.fireChannelActive()
     }
@@ -123,13 +124,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         switch event {
         case ChannelEvent.inputClosed:
             machine.inputEnded()
-            if phase == .lingering { context.close(promise: nil) } else { resume() }
+            if phase == .open { resume() } else { close(after: lingerTimeout) }
         case is ChannelShouldQuiesceEvent:
             machine.quiesceRequested()
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.eventLoop.scheduleTask(in: TimeAmount(shared.configuration.drainTimeout)) {
-                bound.value.close(promise: nil)
-            }
+            close(after: shared.configuration.drainTimeout)
             resume()
         default:
             context.fireUserInboundEventTriggered(event)
@@ -161,9 +159,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func endIfDone() {
         let isWaitingForMore = !machine.isInputEnded && !machine.isQuiescing
         guard !isWaitingForMore, machine.isSettled, mayCut, phase == .open else { return }
-        phase = .closed
-        // The answers written before are flushed first.
-        context?.close(promise: nil)
+        linger()
     }
 
     private func leaveIfDone() {
@@ -173,21 +169,41 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         shared.metrics[.tcp].connectionsOpen.add(-1)
     }
 
-    /// Says why, stops reading lines, and closes once the client has read it (or a moment later).
-    private func linger(code: String, message: String) {
+    private func refuseConnection(code: String, message: String) {
+        write(TCPAnswers.error(code: code, message: message))
+        linger()
+    }
+
+    /// Takes no more lines, closes the output behind what was written, and gives the client a moment to read it: a
+    /// reset would take it back.
+    private func linger() {
         phase = .lingering
         input.removeAll()
+        scannedBytes = 0
         guard let context else { return }
-        write(TCPAnswers.error(code: code, message: message))
-        context.close(mode: .output, promise: nil)
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: TimeAmount(shared.configuration.lingerTimeout)) {
-            bound.value.close(promise: nil)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let flushed = eventLoop.makePromise(of: Void.self)
+        flushed.futureResult.whenComplete { _ in
+            bound.value.close(after: bound.value.machine.isInputEnded ? .zero : bound.value.lingerTimeout)
         }
+        close(after: shared.configuration.drainTimeout)
+        context.close(mode: .output, promise: flushed)
         if isReadPending {
             isReadPending = false
             context.read()
         }
+    }
+
+    private var lingerTimeout: Duration { shared.configuration.lingerTimeout }
+
+    private func close(after delay: Duration) {
+        guard let context else { return }
+        guard delay > .zero else {
+            context.close(promise: nil)
+            return
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: TimeAmount(delay)) { bound.value.context?.close(promise: nil) }
     }
 
     private func write(_ bytes: [UInt8]) {
@@ -286,7 +302,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             guard greeting != nil else { return true }
             write(TCPAnswers.hello(version: shared.configuration.serverVersion))
         } catch {
-            linger(code: "invalid_hello", message: error.message)
+            refuseConnection(code: "invalid_hello", message: error.message)
         }
         return false
     }

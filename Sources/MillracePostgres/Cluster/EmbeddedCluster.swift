@@ -58,10 +58,19 @@ package struct EmbeddedCluster: Sendable {
             try initialize(account, installation)
         }
         let deadline = Deadline(after: timeout)
+        var launches = 0
         while true {
             if !isRunning(account, installation) {
-                progress("starting PostgreSQL \(installation.major)")
-                try launch(account, installation, timeout: timeout)
+                if launches == 0 { progress("starting PostgreSQL \(installation.major)") }
+                launches += 1
+                do throws(EmbeddedClusterError) {
+                    try launch(account, installation, timeout: timeout)
+                } catch {
+                    // The processes of a server that was killed take a moment to go.
+                    guard launches < 5, !deadline.isOver else { throw error }
+                    usleep(300_000)
+                    continue
+                }
             }
             do throws(PostgresError) {
                 try createDatabase(interrupt)

@@ -197,7 +197,8 @@ package final class PostgresConnection {
         interrupt: PostgresInterrupt,
         operation: String
     ) throws(PostgresError) -> Int32 {
-        while true {
+        // A socket that is always ready must not outrun the limit.
+        while !deadline.isOver {
             var entries = [
                 pollfd(fd: PQsocket(handle), events: Int16(events), revents: 0),
                 pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
@@ -213,7 +214,7 @@ package final class PostgresConnection {
                 throw PostgresError(
                     code: .connectionFailed, message: "poll failed: \(String(cString: strerror(errno)))")
             }
-            if deadline.isOver { throw .timedOut(operation) }
         }
+        throw .timedOut(operation)
     }
 }

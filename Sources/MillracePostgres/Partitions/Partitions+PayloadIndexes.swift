@@ -39,4 +39,31 @@ extension Partitions {
             throw error
         }
     }
+
+    /// Moves what waits in the pending lists of every month's GIN indexes into the indexes proper, so that no COPY has to
+    /// and `payload @>` stays fast. For a connection of the maintenance: it takes as long as there is to move.
+    ///
+    /// - Parameter timeout: for one index.
+    /// - Returns: the number of pages moved.
+    @discardableResult
+    package func cleanPendingLists(timeout: Duration = .seconds(600)) throws(PostgresError) -> Int {
+        let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }.joined(separator: ", ")
+        let indexes = try connection.execute(
+            """
+            SELECT state.indexrelid
+            FROM pg_catalog.pg_index AS state
+            JOIN pg_catalog.pg_class AS index ON index.oid = state.indexrelid
+            JOIN pg_catalog.pg_am AS method ON method.oid = index.relam
+            JOIN pg_catalog.pg_inherits AS link ON link.inhrelid = state.indrelid
+            WHERE link.inhparent IN (\(parents))
+                AND method.amname = 'gin'
+                AND state.indisvalid
+            ORDER BY pg_catalog.pg_relation_size(state.indexrelid) DESC
+            """)
+        var pages = 0
+        for index in (0..<indexes.rowCount).compactMap({ indexes.int($0, 0) }) {
+            pages += try connection.execute("SELECT gin_clean_pending_list(\(index))", timeout: timeout).int(0, 0) ?? 0
+        }
+        return pages
+    }
 }

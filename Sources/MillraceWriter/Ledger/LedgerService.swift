@@ -75,6 +75,7 @@ actor LedgerService {
                 try performActions(connection, server)
                 try recordLost(connection, server)
                 gate.open()
+                metrics.isStopped.store(false, ordering: .relaxed)
                 backoff.reset()
                 try pollFlush(connection, server)
                 ledger.wakeup.wait(upTo: pause)
@@ -202,7 +203,9 @@ actor LedgerService {
     private func report(_ error: PostgresError) {
         metrics.isDatabaseUp.store(false, ordering: .relaxed)
         switch error.category {
-        case .stop: logger.error("database refuses the daemon", metadata: error.metadata)
+        case .stop:
+            metrics.isStopped.store(true, ordering: .relaxed)
+            logger.error("database refuses the daemon", metadata: error.metadata)
         default: logger.warning("database not reached", metadata: error.metadata)
         }
     }

@@ -1,0 +1,97 @@
+# Millrace: `make help` lists the targets. Works as root, and as a user with sudo; apt is asked only for what is missing.
+
+# What the daemon is built with and runs with, and what the tests need besides.
+PACKAGES := libpq-dev libsimdjson-dev libzstd-dev pkg-config postgresql zlib1g-dev
+TEST_PACKAGES := $(PACKAGES) prometheus systemd
+
+# Of `make run`: where the spool and the database live.
+DATA ?= $(if $(filter 0,$(shell id -u)),/var/lib/millrace,$(HOME)/.local/share/millrace)
+# Of `make run`: further arguments, such as ARGS="--set tcp.listen=127.0.0.1:7000".
+ARGS ?=
+# Of `make chaos`: how many rounds, and the seed of the first (printed; empty is a random one).
+ROUNDS ?= 100
+SEED ?=
+# Of `make bench`: rows of a run, and runs.
+ROWS ?= 500000
+RUNS ?= 3
+# Of `make install`.
+PREFIX ?= /usr
+DESTDIR ?=
+
+SWIFT ?= swift
+# The Swift runtime is linked in, so that the installed binary needs no Swift.
+RELEASE_FLAGS := -c release --static-swift-stdlib --product millrace
+BINARY := .build/release/millrace
+DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
+SOURCES = $(wildcard Package.swift Sources Tests Benchmarks)
+# systemd-analyze counts in tenths: 2.3.
+EXPOSURE_MAX := 23
+
+.DEFAULT_GOAL := help
+.PHONY: run test build bench chaos check fmt install help swift packages test-packages
+
+run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
+	@echo "data directory: $(DATA)"
+	@exec $(BINARY) serve --embedded --data-directory "$(DATA)" $(ARGS)
+
+test: swift test-packages  ## run every test
+	$(SWIFT) build --build-tests
+	MILLRACE_BINARY="$(DEBUG_BINARY)" $(SWIFT) test --skip-build
+
+build: swift packages  ## build a release: .build/release/millrace
+	$(SWIFT) build $(RELEASE_FLAGS)
+
+bench: build  ## measure TCP → committed against psql's \copy: ROWS=500000, RUNS=3
+	MILLRACE_BINARY="$(CURDIR)/$(BINARY)" Benchmarks/throughput.sh $(ROWS) $(RUNS)
+
+chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, SEED=n to repeat a run
+	$(SWIFT) build --build-tests
+	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),MILLRACE_CHAOS_SEED=$(SEED)) \
+		$(SWIFT) test --skip-build --filter ChaosTests
+
+check: swift test-packages  ## the formatter in lint mode, and the unit's sandbox
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	@report=$$(systemd-analyze security --offline=true --no-pager --threshold=$(EXPOSURE_MAX) systemd/millrace.service) \
+		|| { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
+
+fmt: swift  ## format the sources
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make build`
+	@test -x $(BINARY) || { echo "run \`make build\` first, as the user who owns this folder" >&2; exit 1; }
+	install -D -m 0755 $(BINARY) "$(DESTDIR)$(PREFIX)/bin/millrace"
+	install -D -m 0644 README.md "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md"
+	install -D -m 0644 config.toml "$(DESTDIR)$(PREFIX)/share/doc/millrace/config.toml"
+	install -D -m 0644 sql/roles.sql "$(DESTDIR)$(PREFIX)/share/doc/millrace/roles.sql"
+	install -D -m 0644 systemd/millrace.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/millrace.conf"
+	install -D -m 0644 systemd/millrace.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/millrace.conf"
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	sed 's|=/usr/bin/|=$(PREFIX)/bin/|' systemd/millrace.service \
+		> "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
+	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
+	@# An operator's own settings stay.
+	test -e "$(DESTDIR)/etc/millrace/config.toml" || \
+		install -D -m 0644 config.toml "$(DESTDIR)/etc/millrace/config.toml"
+	@test -n "$(DESTDIR)" || echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload," \
+		"the database in /etc/millrace/config.toml, systemctl enable --now millrace"
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z]+):.*##  ?/  make \1\t/' | expand -t 18
+
+swift:
+	@command -v $(SWIFT) >/dev/null || { \
+		echo "swift is missing: install Swift 6.3 or newer for this system from https://www.swift.org/install/linux," >&2; \
+		echo "and put its usr/bin on PATH" >&2; exit 1; }
+
+packages test-packages:
+	@missing=; for package in $(if $(filter test-packages,$@),$(TEST_PACKAGES),$(PACKAGES)); do \
+		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	command -v apt-get >/dev/null || { echo "install with this system's packager what Debian calls:$$missing" >&2; exit 1; }; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	[ -z "$$root" ] || command -v sudo >/dev/null || { echo "as root: apt-get install$$missing" >&2; exit 1; }; \
+	echo "installing:$$missing"; \
+	$$root apt-get update -q && \
+	$$root env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get install -q -y --no-install-recommends $$missing
+	@# SYSTEMD_OFFLINE: the packages' own services are not started; Millrace starts what it needs itself.

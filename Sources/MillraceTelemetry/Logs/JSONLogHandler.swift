@@ -1,0 +1,45 @@
+package import Logging
+
+/// One JSON object a line: `{"time":"…","level":"error","label":"spool","message":"…","segment":"7"}`.
+/// A key of the metadata that is one of the first four gets an underscore behind it.
+package struct JSONLogHandler: LogHandler {
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+    package var logLevel: Logger.Level
+    private let label: String
+    private let output: LogOutput
+
+    package init(label: String, level: Logger.Level, output: LogOutput) {
+        self.label = label
+        logLevel = level
+        self.output = output
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var line = output.prefix(event.level) + "{"
+        if !output.isJournal { line += "\"time\":\"\(LogTime.now())\"," }
+        line += "\"level\":\"\(event.level)\",\"label\":\(JSONText.quoted(label))"
+        line += ",\"message\":\(JSONText.quoted("\(event.message)"))"
+        for (key, value) in merged(event).sorted(by: { $0.key < $1.key }) {
+            let name = ["time", "level", "label", "message"].contains(key) ? key + "_" : key
+            line += ",\(JSONText.quoted(name)):\(Self.json(value))"
+        }
+        output.write(line + "}\n")
+    }
+
+    private static func json(_ value: Logger.MetadataValue) -> String {
+        switch value {
+        case .array(let values): "[" + values.map(json).joined(separator: ",") + "]"
+        case .dictionary(let values):
+            "{"
+                + values.sorted { $0.key < $1.key }.map { "\(JSONText.quoted($0.key)):\(json($0.value))" }
+                .joined(separator: ",") + "}"
+        default: JSONText.quoted("\(value)")
+        }
+    }
+}

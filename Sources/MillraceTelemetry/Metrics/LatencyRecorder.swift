@@ -1,0 +1,77 @@
+internal import CoreMetrics
+package import Histogram
+internal import Synchronization
+
+/// Durations in microseconds, 0 … 1 h, to three significant digits. Safe to call from any thread.
+///
+/// Recording takes a lock that a reader holds only to swap two histograms; the adding up happens on the reader's side.
+/// A recorder that nothing was recorded in takes no memory; else it has three histograms of about 190 KB.
+package final class LatencyRecorder: TimerHandler, Sendable {
+    /// Largest duration; what is longer counts as this.
+    package static let durationMax = Duration.seconds(3600)
+    private static let microsecondsMax: UInt64 = 3_600_000_000
+
+    private struct Interval {
+        /// Since the last reading; nil until something is recorded, then never again.
+        var histogram: Histogram<UInt64>?
+        var sumSeconds = 0.0
+    }
+
+    private struct Total {
+        var histogram = LatencyRecorder.emptyHistogram()
+        var sumSeconds = 0.0
+        /// Empty; goes to the recording side at the next reading.
+        var spare = LatencyRecorder.emptyHistogram()
+    }
+
+    private let interval = Mutex(Interval())
+    private let total = Mutex<Total?>(nil)
+
+    package init() {}
+
+    static func emptyHistogram() -> Histogram<UInt64> {
+        Histogram(
+            lowestDiscernibleValue: 1, highestTrackableValue: microsecondsMax, numberOfSignificantValueDigits: .three)
+    }
+
+    /// `count` events of the same `duration`: a batch is recorded by one call. A negative one (a clock that was set
+    /// back) counts as zero.
+    package func record(_ duration: Duration, count: Int = 1) {
+        guard count > 0 else { return }
+        let (seconds, attoseconds) = duration.components
+        let clamped = max(.zero, min(duration, Self.durationMax))
+        // Rounded up, so that a value is never shown as less than it was.
+        let microseconds =
+            UInt64(clamped.components.seconds) * 1_000_000
+            + UInt64((clamped.components.attoseconds + 999_999_999_999) / 1_000_000_000_000)
+        let exactSeconds = max(0, Double(seconds) + Double(attoseconds) * 1e-18)
+        interval.withLock { interval in
+            if interval.histogram == nil { interval.histogram = Self.emptyHistogram() }
+            interval.histogram?.record(min(microseconds, Self.microsecondsMax), count: UInt64(count))
+            interval.sumSeconds += exactSeconds * Double(count)
+        }
+    }
+
+    package func recordNanoseconds(_ duration: Int64) {
+        record(.nanoseconds(duration))
+    }
+
+    /// All that was recorded since the start. The histogram is in microseconds; nil when nothing was recorded.
+    package func snapshot() -> (histogram: Histogram<UInt64>, sumSeconds: Double)? {
+        total.withLock { total in
+            guard interval.withLock({ $0.histogram != nil }) else { return nil }
+            var sum = total.take() ?? Total()
+            interval.withLock { interval in
+                let taken = interval.histogram.take()
+                interval.histogram = sum.spare
+                sum.spare = taken ?? Self.emptyHistogram()
+                sum.sumSeconds += interval.sumSeconds
+                interval.sumSeconds = 0
+            }
+            sum.histogram.add(sum.spare)
+            sum.spare.reset()
+            total = sum
+            return (sum.histogram, sum.sumSeconds)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// How a metric is exposed, what it tells, and the labels that each of its series has.
+package struct MetricDefinition: Sendable, Equatable {
+    package enum Kind: String, Sendable {
+        case counter
+        case gauge
+        /// Durations, as a histogram in seconds.
+        case timer = "histogram"
+        /// Sum and count.
+        case summary
+    }
+
+    package var kind: Kind
+    /// One sentence.
+    package var help: String
+    /// In the order of the text.
+    package var labels: [MetricLabel]
+
+    static func counter(_ help: String, _ labels: [MetricLabel]) -> Self {
+        Self(kind: .counter, help: help, labels: labels)
+    }
+
+    static func gauge(_ help: String, _ labels: [MetricLabel]) -> Self {
+        Self(kind: .gauge, help: help, labels: labels)
+    }
+
+    static func timer(_ help: String, _ labels: [MetricLabel]) -> Self {
+        Self(kind: .timer, help: help, labels: labels)
+    }
+
+    static func summary(_ help: String, _ labels: [MetricLabel]) -> Self {
+        Self(kind: .summary, help: help, labels: labels)
+    }
+}

@@ -1,0 +1,112 @@
+/// Every metric of Millrace. Raw value = name in the Prometheus text.
+///
+/// Label values come from closed sets of the program (the raw values of its enums), never from clients.
+package enum MetricName: String, Sendable, CaseIterable {
+    case intakeLinesReceived = "millrace_intake_lines_received_total"
+    case intakeLinesAccepted = "millrace_intake_lines_accepted_total"
+    case intakeLinesRefused = "millrace_intake_lines_refused_total"
+    case intakeLinesAbandoned = "millrace_intake_lines_abandoned_total"
+    case intakeReceivedBytes = "millrace_intake_received_bytes_total"
+    case intakeConnectionsAccepted = "millrace_intake_connections_accepted_total"
+    case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
+    case intakeConnectionsOpen = "millrace_intake_connections_open"
+
+    case httpRequests = "millrace_http_requests_total"
+    case httpRequestDuration = "millrace_http_request_duration_seconds"
+
+    case spoolAppendedRecords = "millrace_spool_appended_records_total"
+    case spoolAppendedLines = "millrace_spool_appended_lines_total"
+    case spoolAppendedBytes = "millrace_spool_appended_bytes_total"
+    case spoolGroups = "millrace_spool_groups_total"
+    case spoolSyncDuration = "millrace_spool_sync_duration_seconds"
+    case spoolFaults = "millrace_spool_faults_total"
+    case spoolDamaged = "millrace_spool_damaged_total"
+    case spoolRefused = "millrace_spool_refused_total"
+    case spoolRefusing = "millrace_spool_refusing"
+    case spoolQueueBytes = "millrace_spool_queue_bytes"
+    case spoolSegments = "millrace_spool_segments"
+    case spoolSegmentsRetired = "millrace_spool_segments_retired_total"
+    case spoolBytes = "millrace_spool_bytes"
+    case spoolFreeBytes = "millrace_spool_free_bytes"
+    case spoolUncommittedLines = "millrace_spool_uncommitted_lines"
+
+    case writerLinesCommitted = "millrace_writer_lines_committed_total"
+    case writerLinesDuplicate = "millrace_writer_lines_duplicate_total"
+    case writerLinesDead = "millrace_writer_lines_dead_total"
+    case writerLinesRefused = "millrace_writer_lines_refused_total"
+    case writerWaitingLines = "millrace_writer_waiting_lines"
+    case writerBatches = "millrace_writer_batches_total"
+    case writerBatchRows = "millrace_writer_batch_rows"
+    case writerCopyDuration = "millrace_writer_copy_duration_seconds"
+    case writerCommitDuration = "millrace_writer_commit_duration_seconds"
+    case writerRetries = "millrace_writer_retries_total"
+    case writerStopped = "millrace_writer_stopped"
+
+    case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
+    case pipelineCommitted = "millrace_pipeline_durable_to_committed_seconds"
+    case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
+    case pipelineUncommittedAge = "millrace_pipeline_uncommitted_age_seconds"
+
+    case postgresqlUp = "millrace_postgresql_up"
+    case partitionsMonthsAhead = "millrace_partitions_months_ahead"
+    case processResidentMemory = "millrace_process_resident_memory_bytes"
+    case buildInfo = "millrace_build_info"
+}
+
+extension MetricName {
+    /// How a metric is exposed, what it tells, and the labels that each of its series has.
+    package var definition: MetricDefinition {
+        switch self {
+        case .intakeLinesReceived: .counter("Lines, or items of bodies, that were looked at.", [.transport])
+        case .intakeLinesAccepted: .counter("Lines that became durable.", [.kind])
+        case .intakeLinesRefused: .counter("Lines that were refused, by reason.", [.code])
+        case .intakeLinesAbandoned:
+            .counter("Lines without an acknowledgement that a stop dropped while the spool was full.", [.transport])
+        case .intakeReceivedBytes: .counter("Bytes that were read from clients, as they came.", [.transport])
+        case .intakeConnectionsAccepted: .counter("Connections that were opened.", [.transport])
+        case .intakeConnectionsRefused: .counter("Connections over the limit, closed at once.", [.transport])
+        case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
+
+        case .httpRequests: .counter("Requests answered, by route and class of status.", [.route, .status])
+        case .httpRequestDuration: .timer("From a request's head to the end of its answer.", [.route])
+
+        case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
+        case .spoolAppendedLines: .counter("Lines made durable.", [.kind])
+        case .spoolAppendedBytes: .counter("Bytes made durable, headers included.", [.kind])
+        case .spoolGroups: .counter("Groups made durable, each by one fdatasync.", [])
+        case .spoolSyncDuration: .timer("Time of an fdatasync.", [])
+        case .spoolFaults: .counter("Failed writes and syncs, a full disk not counted.", [])
+        case .spoolDamaged: .counter("Damaged places that were found and set aside.", [])
+        case .spoolRefused: .counter("Submissions that the spool refused, by reason.", [.reason])
+        case .spoolRefusing: .gauge("1 while the spool takes nothing.", [])
+        case .spoolQueueBytes: .gauge("Bytes in memory that wait for the disk.", [])
+        case .spoolSegments: .gauge("Segment files.", [])
+        case .spoolSegmentsRetired: .counter("Segments that were wholly in the database and were deleted.", [])
+        case .spoolBytes: .gauge("Bytes of all segment files.", [])
+        case .spoolFreeBytes: .gauge("Bytes that are free on the spool's disk.", [])
+        case .spoolUncommittedLines: .gauge("Durable lines that are not yet in the database.", [])
+
+        case .writerLinesCommitted: .counter("Rows that went in.", [.kind])
+        case .writerLinesDuplicate: .counter("Lines whose row was there already.", [.kind])
+        case .writerLinesDead: .counter("Lines that the database refuses for good, now in dead_letters.", [.kind])
+        case .writerLinesRefused: .counter("Lines that the intake had refused, now in dead_letters.", [])
+        case .writerWaitingLines: .gauge("Lines that wait for a writer.", [])
+        case .writerBatches: .counter("Batches committed.", [])
+        case .writerBatchRows: .summary("Lines of a batch.", [])
+        case .writerCopyDuration: .timer("Time of a batch from BEGIN to COMMIT.", [])
+        case .writerCommitDuration: .timer("Time of a COMMIT.", [])
+        case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
+        case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
+
+        case .pipelineDurable: .timer("From receiving a line to its being durable.", [])
+        case .pipelineCommitted: .timer("From a line's being durable to its commit.", [])
+        case .pipelineWhole: .timer("From receiving a line to its commit.", [])
+        case .pipelineUncommittedAge: .gauge("Age of the oldest line that is durable and not committed.", [])
+
+        case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
+        case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])
+        case .processResidentMemory: .gauge("Memory of the daemon, without its PostgreSQL.", [])
+        case .buildInfo: .gauge("Always 1; the version is the label.", [.version])
+        }
+    }
+}

@@ -1,0 +1,214 @@
+import Logging
+import MillraceAPI
+import MillraceEvent
+import MillraceIntake
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct APIRoutesTests {
+    private static let secret = "a secret of at least thirty-two bytes"
+    private static let path = "/api/v1/conversations/save"
+
+    private struct Harness {
+        var channel: RecordChannel
+        var records: @Sendable () -> [Record]
+        var readiness: Mutex<Readiness>.Reference
+        var port: Int
+    }
+
+    /// The HTTP intake with the API's routes and a spool that takes everything.
+    private func withAPI(_ body: (Harness) async throws -> Void) async throws {
+        let channel = RecordChannel(bytesMax: 1 << 20)
+        let records = Mutex<[Record]>.Reference([])
+        let readiness = Mutex<Readiness>.Reference(Readiness())
+        let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        var tokens = TokenVerifierConfiguration()
+        tokens.keys = [.hs256(secret: Self.secret)]
+        var configuration = APIConfiguration()
+        configuration.saveBodyBytesMax = 4096
+        let routes = APIRoutes(
+            configuration: configuration, channel: channel, verifier: try await TokenVerifier(tokens), logger: quiet,
+            readiness: { readiness.value.withLock { $0 } }, metrics: { "up 1\n" })
+        var intake = HTTPIntakeConfiguration()
+        intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
+        intake.lingerTimeout = .milliseconds(50)
+        let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
+        let service = HTTPIntakeService(
+            configuration: intake, channel: channel, metrics: IntakeMetrics(),
+            group: MultiThreadedEventLoopGroup.singleton, logger: quiet, routes: { await routes.handle($0) },
+            onListening: { listening.yield($0) })
+        let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: quiet))
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                while case let submissions = await channel.nextAll(), !submissions.isEmpty {
+                    for submission in submissions {
+                        records.value.withLock { $0 += submission.records }
+                        submission.reply(.durable(0..<UInt64(submission.count)))
+                    }
+                }
+            }
+            var iterator = bound.makeAsyncIterator()
+            guard case .tcp(_, let port) = await iterator.next()?.first else { return }
+            let result: Result<Void, any Error>
+            do {
+                try await body(
+                    Harness(
+                        channel: channel, records: { records.value.withLock { $0 } }, readiness: readiness, port: port))
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.next()
+            channel.finish()
+            try await tasks.waitForAll()
+            try result.get()
+        }
+    }
+
+    private func token(_ subject: String = TestToken.user, role: String? = nil) async throws -> String {
+        "Authorization: Bearer "
+            + (try await TestToken(subject: subject, expiry: 4_000_000_000, role: role).signed(Self.secret))
+    }
+
+    private func save(_ extra: String = "", question: String = "why?") -> String {
+        #"{"conversation_id":"c1","question":"\#(question)","response":"so","user_id":"\#(TestToken.user)"\#(extra)}"#
+    }
+
+    private func post(_ body: String, _ headers: String...) -> String {
+        let lines = (headers + ["Host: t", "Content-Length: \(body.utf8.count)"]).joined(separator: "\r\n")
+        return "POST \(Self.path) HTTP/1.1\r\n\(lines)\r\n\r\n\(body)"
+    }
+
+    private func get(_ path: String, method: String = "GET") -> String {
+        "\(method) \(path) HTTP/1.1\r\nHost: t\r\n\r\n"
+    }
+
+    @Test func `the same save gets the same id, and its time is in the spool`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            let timed = save(#","timestamp":"2026-11-01T10:00:00.5+02:00","metadata":{"a":1}"#)
+            let first = try await client.ask(post(timed, token()))
+            #expect(first?.status == 201)
+            #expect(first?.body.hasPrefix(#"{"id":""#) == true)
+            #expect(try await client.ask(post(timed, token()))?.body == first?.body)
+            let line = harness.records().first.map { String(decoding: $0.bytes, as: UTF8.self) }
+            #expect(
+                line == #"{"conversation_id":"c1","question":"why?","response":"so","user_id":"\#(TestToken.user)","#
+                    + #""timestamp":"2026-11-01T08:00:00.500000Z","source":"unknown","metadata":{"a":1}}"# + "\n")
+        }
+    }
+
+    @Test func `a save without a time can be derived again from its line`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            let question = #"a \"quoted\"\n\u00e9 / \u0001 line"#
+            let answer = try await client.ask(post(save(question: question), token()))
+            let record = try #require(harness.records().first)
+            let later = Timestamp(microseconds: record.receivedAt.microseconds + 5_000_000)
+            let again = try EventParser().parseConversation(record.bytes, limits: EventLimits(), receivedAt: later)
+            #expect(again.question == "a \"quoted\"\né / \u{1} line")
+            #expect(answer?.body == #"{"id":"\#(again.id(tenant: 0))","status":"saved"}"#)
+        }
+    }
+
+    @Test func `only the user or a service may save`() async throws {
+        try await withAPI { harness in
+            let other = "0190b5a0-0000-7000-8000-000000000002"
+            let client = try await APIClient(port: harness.port)
+            let forbidden = try await client.ask(post(save(), token(other)))
+            #expect(forbidden?.status == 403)
+            #expect(try await client.ask(post(save(), token(other, role: "service_role")))?.status == 201)
+            let anonymous = try await client.ask(post(save()))
+            #expect(anonymous?.status == 401)
+            #expect(anonymous?.headers["www-authenticate"] == #"Bearer realm="millrace""#)
+            let wrong = try await client.ask(post(save(), "Authorization: Bearer x.y.z"))
+            #expect(wrong?.status == 401)
+            #expect(wrong?.body.contains("malformed_token") == true)
+            #expect(harness.records().count == 1)
+        }
+    }
+
+    @Test func `a refused save says why`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            let unknown = try await client.ask(post(save(#","extra":1"#), token()))
+            #expect(unknown?.status == 400)
+            #expect(unknown?.body.hasPrefix(#"{"error":{"code":"unknown_field","message":"#) == true)
+            let large = try await client.ask(post(save(question: String(repeating: "x", count: 5000)), token()))
+            #expect(large?.status == 413)
+            let again = try await APIClient(port: harness.port)
+            harness.channel.refuse(.spoolFull)
+            let full = try await again.ask(post(save(), token()))
+            #expect(full?.status == 503)
+            #expect(full?.headers["retry-after"] == "2")
+            #expect(harness.records().isEmpty)
+        }
+    }
+
+    @Test func `the routes for operations answer`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            #expect(try await client.ask(get("/livez"))?.status == 200)
+            #expect(try await client.ask(get("/metrics"))?.body == "up 1\n")
+            #expect(try await client.ask(get("/readyz"))?.body == #"{"notes":[],"reasons":[],"status":"ready"}"#)
+            harness.readiness.value.withLock { $0.reasons = [.init(code: "spool_full", message: "full")] }
+            let unready = try await client.ask(get("/readyz"))
+            #expect(unready?.status == 503)
+            #expect(unready?.body.contains(#""reasons":[{"code":"spool_full","message":"full"}]"#) == true)
+            let missing = try await client.ask(get("/nowhere"))
+            #expect(missing?.status == 404)
+            #expect(missing?.body.hasPrefix(#"{"error":{"code":"not_found""#) == true)
+            let wrong = try await client.ask(get(Self.path))
+            #expect(wrong?.status == 405)
+            #expect(wrong?.headers["allow"] == "POST")
+        }
+    }
+
+    @Test func `pipelined requests to the intake and to the routes are answered in order`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            let event = #"{"event_type":"a"}"#
+            let events = "POST /v1/events HTTP/1.1\r\nHost: t\r\nContent-Length: \(event.utf8.count)\r\n\r\n\(event)"
+            let requests = [
+                get("/nowhere"), events, get("/livez"), events, events, try await post(save(), token()),
+                get("/v1/events"), get("/livez"), get("/livez", method: "HEAD"),
+            ]
+            for _ in 0..<20 {
+                try await client.send(requests.joined())
+                var statuses: [Int] = []
+                for request in requests {
+                    let isHead = request.hasPrefix("HEAD")
+                    statuses.append(try #require(await client.response(isHead: isHead)).status)
+                }
+                #expect(statuses == [404, 202, 200, 202, 202, 201, 405, 200, 200])
+            }
+        }
+    }
+
+    @Test func `a half-closed connection gets the routes' answers, too`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            try await client.send(get("/livez") + get("/nowhere"))
+            try await client.halfClose()
+            #expect(await client.response()?.status == 200)
+            #expect(await client.response()?.status == 404)
+            #expect(await client.response() == nil)
+        }
+    }
+}
+
+extension Mutex where Value: Sendable {
+    /// A mutex that closures can share.
+    final class Reference: Sendable {
+        let value: Mutex<Value>
+
+        init(_ value: Value) {
+            self.value = Mutex(value)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import MillraceEvent
+import MillraceTestSupport
+import Testing
+
+@testable import MillraceCommands
+
+struct SendSessionTests {
+    private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession {
+        SendSession(
+            endpoint: server.endpoint, acknowledgement: .spooled, reader: LineReader(descriptor: pipe.descriptor),
+            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .seconds(30), refusedKeptMax: 1000))
+    }
+
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func `every line is acknowledged in order over connections cut at random points`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let lines = (0..<1500).map { index in
+            let padding = String(repeating: "x", count: Int.random(in: 0..<60, using: &generator))
+            return index % 97 == 5 ? "bad \(index) \(padding)" : "line \(index) \(padding)"
+        }
+        let server = try AckServer(lines: lines, cutsMax: 12, seed: seed)
+        server.start()
+        let pipe = InputPipe(Array((lines.joined(separator: "\n") + "\n").utf8), pieceBytes: 333)
+        var session = session(server, pipe)
+        try session.run { _ in }
+        let log = try server.finish()
+
+        #expect(log.cuts == 12, "seed \(seed)")
+        // Nothing lost, nothing out of order: without the repeats, what came is what was to be sent.
+        var seen = Set<String>()
+        #expect(log.received.filter { seen.insert($0).inserted } == lines, "seed \(seed)")
+        // Each connection begins with the first line whose ack the client has not got: no gap, and not before the
+        // ack that it has.
+        for (start, acked) in zip(log.starts, log.ackedAtStart) { #expect(start <= acked && start >= 0) }
+        let bad = lines.indices.filter { lines[$0].hasPrefix("bad") }
+        #expect(session.machine.refused.map(\.lineNumber) == bad.map { $0 + 1 }, "seed \(seed)")
+        #expect(session.machine.acceptedCount == lines.count - bad.count, "seed \(seed)")
+    }
+
+    @Test func `it gives up when nobody listens, and says where`() {
+        let pipe = InputPipe(Array("{}\n".utf8))
+        var session = SendSession(
+            endpoint: .unix(path: "/nonexistent/socket"), acknowledgement: .spooled,
+            reader: LineReader(descriptor: pipe.descriptor),
+            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .zero, refusedKeptMax: 10))
+        let error = #expect(throws: CommandError.self) { try session.run { _ in } }
+        #expect(error?.message.contains("unix:/nonexistent/socket") == true)
+    }
+}

@@ -1,0 +1,142 @@
+import Testing
+
+@testable import MillraceCommands
+
+struct SendStateMachineTests {
+    private let start = ContinuousClock.now
+
+    private func machine(windowBytesMax: Int = 1000, retryFor: Duration = .seconds(10)) -> SendStateMachine {
+        SendStateMachine(windowBytesMax: windowBytesMax, retryFor: retryFor, refusedKeptMax: 2)
+    }
+
+    private func greet(_ machine: inout SendStateMachine) throws {
+        machine.connected()
+        try machine.received(ServerMessage(hello: .init(server: "millrace", version: "1")), at: start)
+    }
+
+    /// Takes everything that may go out.
+    private func sent(_ machine: inout SendStateMachine) -> String {
+        var text = ""
+        while machine.hasBytesToSend {
+            machine.sendUnsent { bytes in
+                text += String(decoding: bytes, as: UTF8.self)
+                return bytes.count
+            }
+        }
+        return text
+    }
+
+    @Test func `nothing goes out before the greeting is answered`() throws {
+        var machine = machine()
+        machine.lineRead("a".utf8, number: 1)
+        machine.connected()
+        #expect(!machine.hasBytesToSend)
+        try machine.received(ServerMessage(hello: .init(server: "millrace")), at: start)
+        #expect(sent(&machine) == "a\n")
+    }
+
+    @Test func `a new connection begins with the first line that was not acknowledged`() throws {
+        var machine = machine()
+        for (index, line) in ["a", "b", "c", "d"].enumerated() { machine.lineRead(line.utf8, number: index + 1) }
+        machine.inputEnded()
+        try greet(&machine)
+        #expect(sent(&machine) == "a\nb\nc\nd\n")
+        try machine.received(ServerMessage(ack: 2), at: start)
+        let lost = CommandError("lost", hint: "")
+        #expect(machine.connectionLost(lost, at: start) == .connect(after: SendStateMachine.waitMin))
+        try greet(&machine)
+        #expect(sent(&machine) == "c\nd\n")
+        #expect(machine.resentCount == 2)
+        #expect(machine.reconnectCount == 1)
+        // Acks count from the start of the connection.
+        try machine.received(ServerMessage(ack: 2), at: start)
+        #expect(machine.isDone)
+        #expect(machine.acceptedCount == 4)
+    }
+
+    @Test func `half a line goes out whole over the next connection`() throws {
+        var machine = machine()
+        machine.lineRead("abcdef".utf8, number: 1)
+        try greet(&machine)
+        machine.sendUnsent { _ in 3 }
+        #expect(machine.window.sentCount == 0)
+        _ = machine.connectionLost(CommandError("lost", hint: ""), at: start)
+        try greet(&machine)
+        #expect(sent(&machine) == "abcdef\n")
+        #expect(machine.resentCount == 0)
+    }
+
+    @Test func `a refusal counts once, when its line is settled`() throws {
+        var machine = machine()
+        for index in 1...3 { machine.lineRead("line".utf8, number: index * 10) }
+        let refusal = ServerMessage(line: 2, error: .init(code: "invalid_json", message: "no"))
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(refusal, at: start)
+        #expect(machine.refusedCount == 0)
+        _ = machine.connectionLost(CommandError("lost", hint: ""), at: start)
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(refusal, at: start)
+        try machine.received(ServerMessage(ack: 3), at: start)
+        #expect(machine.refused == [.init(lineNumber: 20, code: "invalid_json", message: "no")])
+        #expect(machine.refusedByCode == ["invalid_json": 1])
+        #expect(machine.acceptedCount == 2)
+    }
+
+    @Test func `the window bounds what is read`() throws {
+        var machine = machine(windowBytesMax: 10)
+        machine.lineRead("12345678".utf8, number: 1)
+        #expect(machine.wantsLines)
+        machine.lineRead("12345678".utf8, number: 2)
+        #expect(!machine.wantsLines)
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(ServerMessage(ack: 1), at: start)
+        #expect(machine.wantsLines)
+    }
+
+    @Test func `it gives up when connections fail for too long without a line settled`() throws {
+        var machine = machine(retryFor: .seconds(1))
+        machine.lineRead("a".utf8, number: 1)
+        let lost = CommandError("lost", hint: "")
+        #expect(machine.connectionLost(lost, at: start) == .connect(after: .milliseconds(100)))
+        #expect(machine.connectionLost(lost, at: start + .milliseconds(500)) == .connect(after: .milliseconds(200)))
+        #expect(machine.connectionLost(lost, at: start + .seconds(1)) == .giveUp(lost))
+    }
+
+    @Test func `an ack begins the count of failures anew`() throws {
+        var machine = machine(retryFor: .seconds(1))
+        machine.lineRead("a".utf8, number: 1)
+        machine.lineRead("b".utf8, number: 2)
+        let lost = CommandError("lost", hint: "")
+        _ = machine.connectionLost(lost, at: start)
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(ServerMessage(ack: 1), at: start)
+        #expect(machine.connectionLost(lost, at: start + .seconds(5)) == .connect(after: .milliseconds(100)))
+    }
+
+    @Test(arguments: [
+        ServerMessage(ack: 2), ServerMessage(line: 2, error: .init(code: "x", message: "y")), ServerMessage(), nil,
+    ])
+    func `what no daemon says ends it`(message: ServerMessage?) throws {
+        var machine = machine()
+        machine.lineRead("a".utf8, number: 1)
+        try greet(&machine)
+        _ = sent(&machine)
+        let error = #expect(throws: CommandError.self) { try machine.received(message, at: start) }
+        #expect(error?.isRetryable == false)
+    }
+
+    @Test(arguments: [("too_many_connections", true), ("draining", true), ("invalid_hello", false)])
+    func `a daemon that ends the connection is tried again unless the greeting is at fault`(
+        code: String, isRetryable: Bool
+    ) {
+        var machine = machine()
+        machine.connected()
+        let message = ServerMessage(error: .init(code: code, message: "no"))
+        let error = #expect(throws: CommandError.self) { try machine.received(message, at: start) }
+        #expect(error?.isRetryable == isRetryable)
+    }
+}

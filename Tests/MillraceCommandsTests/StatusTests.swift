@@ -1,0 +1,48 @@
+import Glibc
+import MillraceConfiguration
+import MillraceEvent
+import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+@testable import MillraceCommands
+
+struct StatusTests {
+    @Test func `the database's part names schema, ledger, months and open letters`() throws {
+        let fixture = try LedgerFixture()
+        try fixture.addBatch(7, first: 1, events: 60, dead: 1, refused: 2)
+        let database = try StatusQuery(connection: fixture.connection).database(at: LedgerFixture.receivedAt)
+        #expect(database.migrationsPending == 0)
+        #expect(database.lastCommitAt != nil)
+        #expect(database.rowsPerSecond == 1)
+        #expect(database.tables.map(\.monthsAhead) == [0, 0])
+        #expect(database.openDeadLetters.map(\.code) == ["invalid_json", "database"])
+    }
+
+    @Test func `a database without the schema is told from one with it`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        let database = try StatusQuery(connection: connection).database(at: .now)
+        #expect(database.migrationsPending > 0)
+        #expect(database.tables.isEmpty)
+    }
+
+    @Test func `the embedded database under the data directory is found, and said to be down when it is`() throws {
+        let cluster = try TestCluster.shared.cluster
+        let running = try context(["data.directory": cluster.directory])
+        #expect(try running.connectionString() == cluster.connectionString)
+        let configured = try context(["data.directory": cluster.directory, "database.url": "host=elsewhere"])
+        #expect(try configured.connectionString() == "host=elsewhere")
+        let scratch = try ScratchDirectory()
+        try #require(mkdir(scratch.path + "/postgres", 0o755) == 0)
+        let stopped = try context(["data.directory": scratch.path])
+        let error = #expect(throws: CommandError.self) { try stopped.connectionString() }
+        #expect(error?.hint.contains("serve --embedded") == true)
+    }
+
+    private func context(_ values: [String: String]) throws -> CommandContext {
+        CommandContext(
+            try ConfigurationLoader.load(
+                file: nil, environment: [:],
+                overrides: values.map { .init(key: $0.key, value: $0.value, flag: "--set") }))
+    }
+}

@@ -1,0 +1,150 @@
+import Testing
+
+@testable import MillraceConfiguration
+
+struct ConfigurationLoaderTests {
+    @Test func `flags win over the environment, that over the file, that over the defaults`() throws {
+        let text = "[database]\nwriters = 3\nbatch_rows = 100\n[log]\nlevel = \"debug\"\n"
+        let loaded = try load(
+            text, environment: ["MILLRACE_DATABASE_WRITERS": "4", "MILLRACE_DATABASE_BATCH_ROWS": "200"],
+            set: ["database.writers=5"])
+        #expect(loaded.configuration.database.writers == 5)
+        #expect(loaded.configuration.database.batchRows == 200)
+        #expect(loaded.configuration.log.level == .debug)
+        #expect(loaded.configuration.log.format == .text)
+    }
+
+    @Test func `every value knows where it came from`() throws {
+        let fixture = try Fixture(["config.toml": "\n[log]\n# level\nlevel = \"debug\"\n"])
+        let loaded = try fixture.load(
+            environment: ["MILLRACE_LOG_FORMAT": "json"],
+            overrides: [
+                ConfigurationOverride(key: "data.directory", value: "/data", flag: "--data-directory"),
+                try #require(ConfigurationOverride(assignment: "database.writers=1")),
+            ])
+        #expect(loaded.origin(of: "log.level") == .file(path: fixture.path("config.toml"), line: 4))
+        #expect(loaded.origin(of: "log.format") == .environment("MILLRACE_LOG_FORMAT"))
+        #expect(loaded.origin(of: "data.directory") == .flag("--data-directory"))
+        #expect(loaded.origin(of: "database.writers") == .flag("--set database.writers"))
+        #expect(loaded.origin(of: "tcp.listen") == .builtIn)
+        #expect(loaded.configuration.spoolDirectory == "/data/spool")
+        #expect(loaded.file == fixture.path("config.toml"))
+    }
+
+    @Test func `without a file the defaults hold`() throws {
+        let loaded = try ConfigurationLoader.load(file: nil, environment: ["MILLRACE_CONFIG": ""])
+        #expect(loaded.configuration == DaemonConfiguration())
+    }
+
+    @Test func `MILLRACE_CONFIG names the file`() throws {
+        let fixture = try Fixture(["other.toml": "[dedup]\nwindow = \"1h\"\n"])
+        let loaded = try ConfigurationLoader.load(
+            file: nil, environment: ["MILLRACE_CONFIG": fixture.path("other.toml")])
+        #expect(loaded.configuration.dedup.window == .seconds(3600))
+    }
+
+    @Test func `lists come separated by commas`() throws {
+        let loaded = try load(
+            "", environment: ["MILLRACE_TCP_LISTEN": "127.0.0.1:1, unix:/run/m.sock", "MILLRACE_HTTP_LISTEN": ""])
+        #expect(loaded.configuration.tcp.listen == ["127.0.0.1:1", "unix:/run/m.sock"])
+        #expect(loaded.configuration.http.listen == [])
+    }
+
+    @Test(arguments: [
+        ("DATABASE_URL", "postgresql://a/b"), ("MILLRACE_DATABASE_URL", "postgresql://a/b"),
+    ])
+    func `the database is named by either variable`(variable: String, url: String) throws {
+        let loaded = try load("[database]\nurl = \"postgresql://file/\"\n", environment: [variable: url])
+        #expect(loaded.configuration.database.url == Secret(url))
+        #expect(loaded.origin(of: "database.url") == .environment(variable))
+    }
+
+    @Test func `Millrace's own variable wins over the shared one`() throws {
+        let environment = ["DATABASE_URL": "postgresql://shared/", "MILLRACE_DATABASE_URL": "postgresql://own/"]
+        #expect(try load("", environment: environment).configuration.database.url.value == "postgresql://own/")
+    }
+
+    @Test(arguments: [("true", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("", false)])
+    func `STRICT_HEALTH_CHECKS is a switch`(text: String, isStrict: Bool) throws {
+        let loaded = try load("", environment: ["STRICT_HEALTH_CHECKS": text])
+        #expect(loaded.configuration.http.strictHealthChecks == isStrict)
+    }
+
+    @Test func `secrets come from files, without the line's end`() throws {
+        let fixture = try Fixture([
+            "config.toml": "", "url": "postgresql://u:p@h/d\n", "secret": "  0123456789abcdef0123456789abcdef \n",
+        ])
+        let loaded = try fixture.load(environment: [
+            "DATABASE_URL_FILE": fixture.path("url"), "MILLRACE_JWT_SECRET_FILE": fixture.path("secret"),
+        ])
+        #expect(loaded.configuration.database.url.value == "postgresql://u:p@h/d")
+        #expect(loaded.configuration.jwt.secret.value == "0123456789abcdef0123456789abcdef")
+        #expect(loaded.origin(of: "database.url") == .environment("DATABASE_URL_FILE"))
+    }
+
+    @Test func `signing keys are read, with their files`() throws {
+        let pem = "-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n"
+        let secret = "0123456789abcdef0123456789abcdef"
+        let text = """
+            [jwt]
+            issuer = "https://auth"
+            [[jwt.keys]]
+            id = "a"
+            algorithm = "HS256"
+            secret = "\(secret)"
+            [[jwt.keys]]
+            id = "b"
+            algorithm = "HS256"
+            secret_file = "b.secret"
+            [[jwt.keys]]
+            id = "c"
+            algorithm = "RS256"
+            public_key_file = "c.pem"
+            """
+        let fixture = try Fixture(["config.toml": text, "b.secret": secret + "\n", "c.pem": pem])
+        let loaded = try fixture.load()
+        #expect(
+            loaded.configuration.jwt.keys == [
+                JWTKey(id: "a", algorithm: .hs256, material: .secret(Secret(secret))),
+                JWTKey(id: "b", algorithm: .hs256, material: .secret(Secret(secret))),
+                JWTKey(id: "c", algorithm: .rs256, material: .publicKey(pem: pem)),
+            ])
+        #expect(loaded.origin(of: "jwt.keys") == .file(path: fixture.path("config.toml"), line: 3))
+        #expect(loaded.description.contains("jwt.keys = [\"a:HS256\", \"b:HS256\", \"c:RS256\"]"))
+        #expect(!"\(loaded.configuration)".contains(secret))
+        var dumped = ""
+        dump(loaded.configuration, to: &dumped)
+        #expect(!dumped.contains(secret))
+    }
+
+    @Test func `a report shows no secret`() throws {
+        let secret = "0123456789abcdef0123456789abcdef"
+        let report = try load(
+            "[database]\nurl = \"postgresql://u:hunter2@h/d?sslpassword=hunter3\"\n[jwt]\nsecret = \"\(secret)\"\n"
+        ).description
+        #expect(report.contains("database.url = \"postgresql://u:***@h/d?sslpassword=***\""))
+        #expect(report.contains("jwt.secret = \"***\""))
+        #expect(report.contains("database.test_url = \"\""))
+        #expect(!report.contains("hunter"))
+        #expect(!report.contains(secret))
+    }
+
+    @Test(arguments: [
+        ("64MiB", 64 << 20), ("1 GiB", 1 << 30), ("2097152", 2 << 20), ("4096KiB", 4 << 20), ("67108864B", 64 << 20),
+    ])
+    func `sizes have units or are bytes`(text: String, bytes: Int) throws {
+        let loaded = try load(
+            "[spool]\nbytes = \"1TiB\"\n", set: ["spool.segment_bytes=\(text)", "spool.group_bytes=64KiB"])
+        #expect(loaded.configuration.spool.segmentBytes == bytes)
+    }
+
+    @Test(arguments: [
+        ("250ms", Duration.milliseconds(250)), ("10s", .seconds(10)), ("5m", .seconds(300)), ("24h", .seconds(86_400)),
+        ("30d", .seconds(30 * 86_400)), ("0s", .zero),
+    ])
+    func `durations have units`(text: String, duration: Duration) throws {
+        #expect(try load("", set: ["spool.retain=\(text)"]).configuration.spool.retain == duration)
+        #expect(DurationText.parse("13mo") == .seconds(13 * 31 * 86_400))
+        #expect(DurationText.parse(DurationText.format(duration)) == duration)
+    }
+}

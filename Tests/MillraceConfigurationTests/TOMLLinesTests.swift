@@ -1,0 +1,49 @@
+import Testing
+
+@testable import MillraceConfiguration
+
+struct TOMLLinesTests {
+    @Test func `keys are found behind comments, strings and lists over several lines`() {
+        let lines = TOMLLines(
+            """
+            # [tcp]
+            top = '''
+            [no]
+            listen = 1
+            '''
+            [tcp] # x = [
+            listen = [
+              "a = 1", # ]
+              'b]',
+            ]
+            "backlog" = 5
+            http.listen = "a # b"
+            [ "ht.tp" . x ]
+            y = \"\"\"
+            z = \\\"\"\" 1
+            \"\"\"
+            after = { a = 1 }
+            [[jwt.keys]]
+            id = "a"
+            [[jwt.keys]]
+            id = "b"
+            """)
+        #expect(lines.line(of: ["top"]) == 2)
+        #expect(lines.line(of: ["tcp"]) == 6)
+        #expect(lines.line(of: ["tcp", "listen"]) == 7)
+        #expect(lines.line(of: ["tcp", "backlog"]) == 11)
+        #expect(lines.line(of: ["tcp", "http", "listen"]) == 12)
+        #expect(lines.line(of: ["tcp", "http"]) == 12)
+        #expect(lines.line(of: ["ht.tp", "x", "y"]) == 14)
+        #expect(lines.line(of: ["ht.tp", "x", "after", "a"]) == 17)
+        #expect(lines.line(of: ["jwt", "keys", "#0", "id"]) == 19)
+        #expect(lines.line(of: ["jwt", "keys", "#1", "id"]) == 21)
+        #expect(lines.line(of: ["jwt", "keys", "#1", "secret"]) == 20)
+        #expect(lines.line(of: ["nowhere"]) == 1)
+    }
+
+    @Test func `lines may end with a carriage return`() {
+        let lines = TOMLLines("[tcp]\r\nlisten = []\r\nbacklog=1\r\n")
+        #expect(lines.line(of: ["tcp", "backlog"]) == 3)
+    }
+}

@@ -1,0 +1,79 @@
+import MillraceEvent
+import Synchronization
+import Testing
+
+@Suite struct CommitBoardTests {
+    private final class Replies: Sendable {
+        private let outcomes = Mutex<[Submission.Outcome]>([])
+        var all: [Submission.Outcome] { outcomes.withLock { $0 } }
+        func append(_ outcome: Submission.Outcome) { outcomes.withLock { $0.append(outcome) } }
+    }
+
+    private static func outcome(_ sequences: Range<UInt64>, duplicates: [UInt64] = [], dead: [UInt64] = [])
+        -> BatchOutcome
+    {
+        var outcome = BatchOutcome(sequences: sequences)
+        outcome.duplicateSequences = duplicates
+        outcome.deadSequences = dead
+        return outcome
+    }
+
+    @Test func `a wait is answered once its last line is settled`() {
+        let board = CommitBoard()
+        let replies = Replies()
+        board.wait(for: 10..<20) { replies.append($0) }
+        board.settle(Self.outcome(15..<30, duplicates: [9, 16, 20], dead: [17]))
+        board.settle(Self.outcome(0..<12, duplicates: [9, 11]))
+        #expect(replies.all.isEmpty)
+        board.settle(Self.outcome(12..<15))
+        board.settle(Self.outcome(12..<15))
+        #expect(replies.all == [.committed(10..<20, duplicates: 2, dead: 1)])
+    }
+
+    @Test func `a batch is awaited exactly when someone waits for one of its lines`() {
+        let board = CommitBoard()
+        board.wait(for: 10..<20) { _ in }
+        board.wait(for: 30..<40) { _ in }
+        for (range, isAwaited) in [
+            (0..<10, false), (0..<11, true), (19..<20, true), (20..<30, false), (25..<31, true), (39..<50, true),
+            (40..<50, false), (12..<13, true),
+        ] as [(Range<UInt64>, Bool)] {
+            #expect(board.isAwaited(range) == isAwaited)
+        }
+        board.settle(Self.outcome(10..<20))
+        #expect(!board.isAwaited(10..<20) && board.isAwaited(30..<31))
+    }
+
+    @Test func `who still waits at the end is told that the lines are durable`() {
+        let board = CommitBoard()
+        let replies = Replies()
+        board.wait(for: 1..<3) { replies.append($0) }
+        board.settle(Self.outcome(1..<2))
+        board.finish()
+        board.finish()
+        #expect(replies.all == [.durable(1..<3)])
+    }
+
+    @Test func `batches in any order answer every wait once`() {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("commit board seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<100 {
+            let board = CommitBoard()
+            let replies = Replies()
+            var waits: [Range<UInt64>] = []
+            for start in stride(from: UInt64(0), to: 100, by: 10) where Bool.random(using: &random) {
+                waits.append(start..<start + UInt64.random(in: 1...10, using: &random))
+            }
+            for wait in waits { board.wait(for: wait) { replies.append($0) } }
+            var cuts = Set((0..<8).map { _ in UInt64.random(in: 1..<100, using: &random) })
+            cuts.formUnion([0, 100])
+            let borders = cuts.sorted()
+            for (start, end) in zip(borders, borders.dropFirst()).shuffled(using: &random) {
+                board.settle(Self.outcome(start..<end, duplicates: Array(start..<end)))
+            }
+            let expected = waits.map { Submission.Outcome.committed($0, duplicates: $0.count, dead: 0) }
+            #expect(replies.all.count == waits.count && expected.allSatisfy(replies.all.contains), "seed \(seed)")
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import MillraceEvent
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ExtentChannelTests {
+    private static func extent(_ sequences: Range<UInt64>, segment: UInt64 = 1, bytesPerLine: Int = 100) -> Extent {
+        Extent(
+            segment: segment, offset: Int(sequences.lowerBound) * bytesPerLine, length: sequences.count * bytesPerLine,
+            firstSequence: sequences.lowerBound, count: sequences.count)
+    }
+
+    @Test func `neighbours merge into one extent`() async {
+        let channel = ExtentChannel(rowsMax: 1000, bytesMax: 1 << 20)
+        for start in stride(from: UInt64(0), to: 100, by: 10) { channel.publish(Self.extent(start..<start + 10)) }
+        #expect(channel.waitingCount == 100)
+        channel.setOpen(true)
+        #expect(await channel.nextBatch() == Batch(extents: [Self.extent(0..<100)]))
+        #expect(channel.waitingCount == 0)
+    }
+
+    @Test func `a batch has no gap and keeps its bounds`() async {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("extent channel seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let channel = ExtentChannel(rowsMax: 50, bytesMax: 4000)
+        var published = SequenceSet()
+        var next: UInt64 = 0
+        for _ in 0..<500 {
+            if Int.random(in: 0..<10, using: &random) == 0 { next += 1 }
+            let range = next..<next + UInt64.random(in: 1...60, using: &random)
+            channel.publish(Self.extent(range, segment: next / 1000))
+            published.insert(range)
+            next = range.upperBound
+        }
+        channel.setOpen(true)
+        var taken = SequenceSet()
+        while channel.waitingCount > 0, let batch = await channel.nextBatch() {
+            #expect(!taken.contains(batch.sequences) && batch.count == batch.sequences.count, "seed \(seed)")
+            let bytes = batch.extents.reduce(0) { $0 + $1.length }
+            #expect(batch.extents.count == 1 || (batch.count <= 50 && bytes <= 4000), "seed \(seed)")
+            taken.insert(batch.sequences)
+        }
+        #expect(taken == published, "seed \(seed)")
+    }
+
+    @Test func `the backlog goes first where it is older`() async {
+        let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20)
+        channel.publish(Self.extent(50..<60))
+        await channel.publishBacklog(Self.extent(0..<10))
+        await channel.publishBacklog(Self.extent(70..<80))
+        channel.setOpen(true)
+        #expect(await channel.nextBatch()?.sequences == 0..<10)
+        #expect(await channel.nextBatch()?.sequences == 50..<60)
+        #expect(await channel.nextBatch()?.sequences == 70..<80)
+    }
+
+    @Test func `a closed channel holds batches back until it opens`() async {
+        let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20)
+        channel.publish(Self.extent(0..<10))
+        async let batch = channel.nextBatch()
+        channel.setOpen(true)
+        #expect(await batch?.sequences == 0..<10)
+    }
+
+    @Test func `the scanner waits for room and goes on`() async {
+        let channel = ExtentChannel(rowsMax: 1, bytesMax: 1 << 20)
+        channel.setOpen(true)
+        await withTaskGroup { group in
+            group.addTask {
+                for start in UInt64(0)..<2000 { await channel.publishBacklog(Self.extent(start * 2..<start * 2 + 1)) }
+                channel.finish()
+            }
+            var count = 0
+            while await channel.nextBatch() != nil { count += 1 }
+            #expect(count + channel.waitingCount == 2000)
+            #expect(channel.waitingCount <= 257)
+        }
+    }
+
+    @Test func `a cancelled or finished wait gets nothing`() async {
+        let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20)
+        let cancelled = await withTaskGroup(of: Batch?.self) { group in
+            group.addTask { await channel.nextBatch() }
+            group.cancelAll()
+            return await group.next() ?? nil
+        }
+        #expect(cancelled == nil)
+        async let waiting = channel.nextBatch()
+        channel.finish()
+        #expect(await waiting == nil)
+        #expect(await channel.nextBatch() == nil)
+    }
+}

@@ -1,0 +1,171 @@
+import MillraceEvent
+import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+@testable import MillraceWriter
+
+struct BatchWriterTests {
+    /// A writer on a database of its own, with this month's partitions.
+    private struct Rig {
+        let spool = MemorySpool()
+        let connection: PostgresConnection
+        let writer: BatchWriter
+        let metrics = WriterMetrics()
+
+        init(_ name: String = #function) throws {
+            connection = try TestCluster.shared.database(name).connect()
+            let partitions = LeafPartitions(options: PartitionOptions())
+            writer = BatchWriter(spool: spool, index: 0, partitions: partitions)
+            try Partitions(connection: connection).ensureAhead(months: 0, from: Timestamp.now.microseconds)
+        }
+
+        /// Writes the extents as one batch; nil when the ledger held part of it.
+        func write(_ extents: Extent...) throws -> BatchOutcome? {
+            let result = try writer.write(
+                Batch(extents: extents), isDurable: false, on: connection, metrics: metrics)
+            guard case .committed(let committed) = result else { return nil }
+            return committed.outcome
+        }
+
+        func count(_ table: String, where condition: String = "true") throws -> Int {
+            try connection.execute("SELECT count(*) FROM \(table) WHERE \(condition)").int(0, 0) ?? -1
+        }
+    }
+
+    private static func event(_ type: String = "page.viewed", id: UniqueID? = nil, at time: String? = nil) -> String {
+        let id = id.map { #""id":"\#($0)","# } ?? ""
+        let time = time.map { #""created_at":"\#($0)","# } ?? ""
+        return #"{\#(id)\#(time)"event_type":"\#(type)","payload":{"n":1}}"#
+    }
+
+    private static func save(_ conversation: String, question: String) -> String {
+        #"{"conversation_id":"\#(conversation)","question":"\#(question)","response":"r","#
+            + #""user_id":"843d440a-a7a7-45ee-96df-3568c37384b9"}"#
+    }
+
+    /// A time in this month, for events whose identity is given.
+    private static var now: String {
+        let month = PartitionMonth(microseconds: Timestamp.now.microseconds)
+        return (month?.lowerBound ?? "").replacing(" 00:00:00+00", with: "T00:00:01.5Z")
+    }
+
+    @Test func `events and conversations of one batch go in together, with one ledger row`() throws {
+        let rig = try Rig()
+        let events = rig.spool.append([Self.event(), Self.event()])
+        let saves = rig.spool.append([Self.save("c", question: "q")], kind: .conversation)
+        let outcome = try #require(try rig.write(events, saves))
+        #expect(outcome.events == .init(committed: 2))
+        #expect(outcome.conversations == .init(committed: 1))
+        #expect(try rig.count("analytics_events") == 2)
+        #expect(try rig.count("conversations", where: "status = 'active' AND source = 'unknown'") == 1)
+        #expect(
+            try rig.count(
+                "ingest_batches",
+                where: "first_seq = 1 AND last_seq = 3 AND rows = 3 AND conversation_rows = 1") == 1)
+        #expect(try rig.count("analytics_events e JOIN ingest_batches b USING (batch_id)") == 2)
+    }
+
+    @Test func `a batch that is in the ledger is not written again`() throws {
+        let rig = try Rig()
+        let extent = rig.spool.append([Self.event(), Self.event()])
+        #expect(try rig.write(extent) != nil)
+        #expect(try rig.write(extent) == nil)
+        #expect(try rig.count("analytics_events") == 2)
+        #expect(try rig.count("ingest_batches") == 1)
+    }
+
+    @Test func `a batch that the ledger covers in part is reported, not written`() throws {
+        let rig = try Rig()
+        let first = rig.spool.append([Self.event(), Self.event()])
+        let second = rig.spool.append([Self.event()])
+        #expect(try rig.write(first) != nil)
+        let result = try rig.writer.write(
+            Batch(extents: [first, second]), isDurable: false, on: rig.connection, metrics: rig.metrics)
+        guard case .overlap(let covered) = result else {
+            Issue.record("the overlap was not seen")
+            return
+        }
+        #expect(covered == [1..<3])
+        #expect(try rig.count("analytics_events") == 2)
+    }
+
+    @Test func `repeats of an identity, in the batch and before it, go in once and are counted`() throws {
+        let rig = try Rig()
+        let known = UniqueID.random()
+        let twice = UniqueID.random()
+        let time = Self.now
+        #expect(try rig.write(rig.spool.append([Self.event(id: known, at: time)])) != nil)
+        let extent = rig.spool.append([
+            Self.event(), Self.event(id: known, at: time), Self.event(id: twice, at: time),
+            Self.event(id: twice, at: time), Self.event(),
+        ])
+        let outcome = try #require(try rig.write(extent))
+        #expect(outcome.events == .init(committed: 3, duplicates: 2))
+        #expect(outcome.duplicateSequences == [3, 5])
+        #expect(try rig.count("analytics_events") == 4)
+        #expect(rig.metrics.stagedBatches.load(ordering: .relaxed) == 1)
+    }
+
+    @Test func `an id without any time is new once, whenever it comes again`() throws {
+        let rig = try Rig()
+        let id = UniqueID.random()
+        let first = rig.spool.append([Self.event(id: id), Self.event(id: id)])
+        let again = rig.spool.append(
+            [Self.event(id: id)], receivedAt: Timestamp.now.advanced(by: .seconds(1)))
+        #expect(try rig.write(first)?.events == .init(committed: 1, duplicates: 1))
+        #expect(try rig.write(again)?.events == .init(committed: 0, duplicates: 1))
+        #expect(try rig.count("analytics_events") == 1)
+        #expect(try rig.count("event_ids") == 1)
+    }
+
+    @Test func `the same conversation save adds nothing, also within a batch`() throws {
+        let rig = try Rig()
+        let time = Timestamp.now
+        let line = Self.save("c", question: "why?")
+        let extent = rig.spool.append([line, line], kind: .conversation, receivedAt: time)
+        #expect(try rig.write(extent)?.conversations == .init(committed: 1, duplicates: 1))
+        #expect(try rig.count("conversations") == 1)
+    }
+
+    @Test func `one poison row among many becomes a dead letter, the rest goes in`() throws {
+        let rig = try Rig()
+        try rig.connection.execute(
+            "ALTER TABLE analytics_events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison')")
+        var lines = (0..<1000).map { _ in Self.event() }
+        lines[617] = Self.event("poison")
+        let outcome = try #require(try rig.write(rig.spool.append(lines)))
+        #expect(outcome.events == .init(committed: 999, dead: 1))
+        #expect(outcome.deadSequences == [618])
+        #expect(try rig.count("analytics_events") == 999)
+        #expect(
+            try rig.count(
+                "dead_letters",
+                where: "sequence = 618 AND code = 'database' AND sqlstate = '23514' AND line LIKE '%poison%'") == 1)
+    }
+
+    @Test func `refused and damaged lines are kept as dead letters and counted in the ledger`() throws {
+        let rig = try Rig()
+        let refused = rig.spool.append(
+            [#"{"code":"invalid_json","message":"no JSON","peer":"unix","line":"{oops","line_bytes":5}"#],
+            kind: .refused)
+        let damaged = rig.spool.append([Self.event(), Self.event(), Self.event()], isDamaged: true)
+        let good = rig.spool.append([Self.event()])
+        let outcome = try #require(try rig.write(refused, damaged, good))
+        #expect(outcome.events == .init(committed: 1, dead: 3))
+        #expect(outcome.refused == 1)
+        #expect(try rig.count("dead_letters", where: "code = 'invalid_json' AND line = '{oops'") == 1)
+        #expect(try rig.count("dead_letters", where: "code = 'spool_damage' AND lines = 3 AND line IS NULL") == 1)
+        #expect(try rig.count("ingest_batches", where: "rows = 1 AND dead = 3 AND refused = 1") == 1)
+    }
+
+    @Test func `a month without a partition is asked for, then written`() throws {
+        let rig = try Rig()
+        let extent = rig.spool.append([Self.event(at: "2015-09-12T00:46:58Z")])
+        let error = #expect(throws: PostgresError.self) { try rig.write(extent) }
+        #expect(error?.category == .missingPartition)
+        try LeafPartitions(options: PartitionOptions()).ensureLeaves(of: rig.writer.leaves, on: rig.connection)
+        #expect(try rig.write(extent)?.events == .init(committed: 1))
+        #expect(try rig.count("analytics_events_y2015m09") == 1)
+    }
+}
