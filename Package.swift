@@ -192,7 +192,10 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceEndToEndTests",
-            dependencies: ["CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport"],
+            dependencies: [
+                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: swiftSettings
         ),
         .target(

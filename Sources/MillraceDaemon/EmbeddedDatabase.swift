@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Logging
 import MillraceConfiguration
 import MillraceEvent
@@ -22,8 +23,10 @@ actor EmbeddedDatabase {
         self.logger = logger
     }
 
-    /// Returns the connection string of the daemon's role.
+    /// Makes the data directory if there is none. Returns the connection string of the daemon's role.
     func start() throws -> String {
+        try FileManager.default.createDirectory(
+            atPath: configuration.data.directory, withIntermediateDirectories: true)
         try cluster.start(timeout: configuration.embedded.startTimeout) { step in
             logger.notice("embedded database", metadata: ["step": "\(step)"])
         }

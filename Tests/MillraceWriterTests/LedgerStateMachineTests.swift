@@ -56,6 +56,15 @@ struct LedgerStateMachineTests {
         #expect(actions == [.scan([60..<100])])
     }
 
+    @Test func `what was retired since the last look is not missed after a restart of the server`() {
+        var (machine, _) = Self.started(ledger: [0..<100])
+        _ = machine.flushed(to: Self.position(10), on: "a")
+        _ = machine.connected(to: "b")
+        // The spool has retired 0..<60 meanwhile, so the ledger was read from 60 on.
+        let actions = machine.ledgerRead([60..<100], retained: 60..<100, at: Self.position(12), on: "b")
+        #expect(actions == [])
+    }
+
     @Test func `a retired sequence is never asked for again`() {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.retired(below: 80)

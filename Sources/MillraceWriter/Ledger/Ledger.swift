@@ -40,6 +40,11 @@ final class Ledger: Sendable {
         wakeup.signal()
     }
 
+    /// Puts back what could not be recorded; the next look at the database tries again, not before.
+    func putBack(lost: [LostSequences]) {
+        state.withLock { $0.lost.insert(contentsOf: lost, at: 0) }
+    }
+
     func apply(_ event: (inout Machine) -> [Machine.Action]) {
         let hasWork = state.withLock { state in
             let actions = event(&state.machine)

@@ -195,7 +195,7 @@ actor LedgerService {
                 metrics.events.dead.add(stretch.sequences.count, ordering: .relaxed)
                 ledger.apply { $0.batchCommitted(stretch.sequences, at: position, on: server) }
             } catch {
-                ledger.report(lost: Array(lost[index...]))
+                ledger.putBack(lost: Array(lost[index...]))
                 throw error
             }
         }

@@ -86,6 +86,8 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
             hasReadLedger = true
             if retained.lowerBound < liveStart { missing = ledger.gaps(in: retained.lowerBound..<liveStart) }
         }
+        // What is not retained any more was settled before; the ledger was read from the first retained sequence on.
+        doubtful.remove(0..<retained.lowerBound)
         for range in doubtful.ranges { missing += ledger.gaps(in: range) }
         doubtful = SequenceSet()
         for range in ledger.ranges {

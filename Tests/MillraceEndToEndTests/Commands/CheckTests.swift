@@ -4,7 +4,9 @@ import Testing
 extension EndToEnd {
     struct CheckTests {
         @Test func `check finds a good set-up good, and says what is in force`() throws {
-            let installation = try Installation()
+            // A server without fsync is none for `check`.
+            let installation = try Installation(cluster: TestCluster(isDurable: true))
+            #expect(try installation.daemon.run("partitions", "ensure").isSuccess)
             let run = try installation.daemon.run("check")
             #expect(run.isSuccess, "\(run.output)\(run.errors)")
             #expect(run.output.contains("\(installation.daemon.tcp)"))

@@ -44,7 +44,7 @@ extension EndToEnd {
             for command in ["status", "verify"] {
                 let text = try daemon.run(command)
                 #expect(text.isSuccess, "\(text.errors)")
-                #expect(text.output.contains("80"), "\(text.output)")
+                #expect(text.output.contains(command == "status" ? "ready at" : "80"), "\(text.output)")
                 let json = try daemon.run(command, "--json")
                 #expect(json.isSuccess)
                 #expect(throws: Never.self) { try json.report(Anything.self) }

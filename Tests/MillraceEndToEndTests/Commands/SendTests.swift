@@ -15,7 +15,7 @@ extension EndToEnd {
             let installation = try Installation()
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             try daemon.start()
-            let count = 60_000
+            let count = 20_000
             let lines = EventFactory(seed: 71).lines(0..<count)
             let scratch = try ScratchDirectory()
             let file = scratch.path + "/events.ndjson.gz"

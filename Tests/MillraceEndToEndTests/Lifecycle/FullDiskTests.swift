@@ -31,7 +31,7 @@ extension EndToEnd {
             try fillAndRelieve(
                 settings: [
                     "spool.directory": "\"\(disk.path)/spool\"", "spool.segment_bytes": "\"1MiB\"",
-                    "spool.free_bytes": "\"0B\"", "spool.retain": "\"0s\"",
+                    "spool.group_bytes": "\"256KiB\"", "spool.free_bytes": "\"0B\"", "spool.retain": "\"0s\"",
                 ]
             ) { _ in unlink(ballast) }
             withExtendedLifetime(disk) {}
@@ -42,7 +42,8 @@ extension EndToEnd {
         {
             try fillAndRelieve(
                 settings: [
-                    "spool.bytes": "\"4MiB\"", "spool.segment_bytes": "\"1MiB\"", "spool.retain": "\"0s\"",
+                    "spool.bytes": "\"4MiB\"", "spool.segment_bytes": "\"1MiB\"", "spool.group_bytes": "\"256KiB\"",
+                    "spool.retain": "\"0s\"",
                 ]
             ) { cluster in try cluster.start() }
         }

@@ -55,9 +55,24 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
+        @Test func `without its tables a daemon takes events, and writes them once they are there`() throws {
+            let database = try TestCluster.shared.database(isMigrated: false)
+            let daemon = try DaemonProcess(
+                databaseURL: database.connectionString, settings: ["database.retry_max": "\"500ms\""])
+            try daemon.start()
+            let client = try TCPClient(daemon.tcp, acks: "spooled")
+            try client.send(EventFactory(seed: 35).lines(0..<100))
+            try client.waitForAck(100)
+            #expect(eventually { daemon.log.contains("42P01") })
+            #expect(try daemon.run("migrate", "up").isSuccess)
+            try Auditor(database: database).waitForRows(100)
+            try Auditor(database: database).verify(daemon)
+            #expect(try daemon.stop() == .status(0))
+        }
+
         @Test func `a daemon that starts without PostgreSQL takes events, and writes them when it comes`() throws {
             let cluster = try TestCluster(isDurable: false)
-            let database = try cluster.database(isMigrated: false)
+            let database = try cluster.database()
             try cluster.stop()
             let daemon = try DaemonProcess(databaseURL: database.connectionString)
             try daemon.start()

@@ -61,7 +61,7 @@ extension EndToEnd {
             func event(_ type: String, _ payload: String) -> String {
                 "{\"event_type\":\"\(type)\",\"payload\":\(payload)}"
             }
-            let keys = "{" + (0..<20_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
+            let keys = "{" + (0..<18_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
             let deep = String(repeating: "{\"a\":", count: 63) + "{}" + String(repeating: "}", count: 63)
             let lines = [
                 event(String(repeating: "𝄞", count: 50), "{}"),
