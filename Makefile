@@ -2,7 +2,7 @@
 
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
-TEST_PACKAGES := $(PACKAGES) prometheus systemd
+TEST_PACKAGES := $(PACKAGES) prometheus systemd zstd
 
 # Of `make run`: where the spool and the database live.
 DATA ?= $(if $(filter 0,$(shell id -u)),/var/lib/millrace,$(HOME)/.local/share/millrace)
@@ -69,6 +69,7 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 	sed 's|=/usr/bin/|=$(PREFIX)/bin/|' systemd/millrace.service \
 		> "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
 	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
+	install -m 0644 systemd/millrace-tcp.socket systemd/millrace-http.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/"
 	@# An operator's own settings stay.
 	test -e "$(DESTDIR)/etc/millrace/config.toml" || \
 		install -D -m 0644 config.toml "$(DESTDIR)/etc/millrace/config.toml"

@@ -50,7 +50,8 @@ package struct Daemon {
     }
 
     private func serve(databaseURL: String) async throws {
-        let settings = try StageSettings(configuration, databaseURL: databaseURL)
+        var settings = try StageSettings(configuration, databaseURL: databaseURL)
+        settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)

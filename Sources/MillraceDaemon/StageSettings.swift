@@ -11,8 +11,8 @@ struct StageSettings {
     let spool: SpoolConfiguration
     let writer: WriterConfiguration
     let partitions: PartitionOptions
-    let tcp: TCPIntakeConfiguration
-    let http: HTTPIntakeConfiguration
+    private(set) var tcp: TCPIntakeConfiguration
+    private(set) var http: HTTPIntakeConfiguration
 
     /// `databaseURL`: where the rows go; the embedded cluster's when there is one.
     init(_ configuration: DaemonConfiguration, databaseURL: String) throws(ListenAddressError) {
@@ -30,6 +30,12 @@ struct StageSettings {
         )
         tcp = try Self.tcp(configuration)
         http = try Self.http(configuration)
+    }
+
+    /// Sockets from the service manager take the place of `tcp.listen` and `http.listen`.
+    mutating func listen(on activation: SocketActivation) {
+        if !activation.tcp.isEmpty { tcp.listen = activation.tcp }
+        if !activation.http.isEmpty { http.listen = activation.http }
     }
 
     private static func writer(_ configuration: DaemonConfiguration, databaseURL: String) -> WriterConfiguration {

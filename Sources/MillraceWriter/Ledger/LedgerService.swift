@@ -28,7 +28,9 @@ actor LedgerService {
     private let logger: Logger
     private let scans = AsyncStream.makeStream(of: [Range<UInt64>].self)
     private var session: (connection: PostgresConnection, server: ServerIdentity)?
-    private var isLockRefused = false
+    /// What was last said about a database that is away, and when: once a change, and once in a while.
+    private var lastReport: (error: PostgresError, instant: ContinuousClock.Instant)?
+    private static let reportInterval = Duration.seconds(60)
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -108,6 +110,7 @@ actor LedgerService {
         let server = try connection.serverIdentity()
         session = (connection, server)
         ledger.apply { $0.connected(to: server) }
+        lastReport = nil
         logger.notice("database connected", metadata: ["server_start": "\(server.startTime)"])
         return (connection, server)
     }
@@ -211,10 +214,13 @@ actor LedgerService {
 
     private func report(_ error: PostgresError) {
         metrics.isDatabaseUp.store(false, ordering: .relaxed)
+        if error.category == .stop { metrics.isStopped.store(true, ordering: .relaxed) }
+        if let lastReport, lastReport.error == error, lastReport.instant.duration(to: .now) < Self.reportInterval {
+            return
+        }
+        lastReport = (error, .now)
         switch error.category {
-        case .stop:
-            metrics.isStopped.store(true, ordering: .relaxed)
-            logger.error("database refuses the daemon", metadata: error.metadata)
+        case .stop: logger.error("database refuses the daemon", metadata: error.metadata)
         default: logger.warning("database not reached", metadata: error.metadata)
         }
     }
