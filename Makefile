@@ -1,7 +1,7 @@
 # Millrace: `make help` lists the targets. Works as root, and as a user with sudo; apt is asked only for what is missing.
 
 # What the daemon is built with and runs with, and what the tests need besides.
-PACKAGES := libpq-dev libsimdjson-dev libzstd-dev pkg-config postgresql zlib1g-dev
+PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
 TEST_PACKAGES := $(PACKAGES) prometheus systemd
 
 # Of `make run`: where the spool and the database live.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import MillraceConfiguration
 
 /// Runs the command line.
 package enum CommandLineTool {
@@ -25,6 +26,10 @@ package enum CommandLineTool {
     /// Every error of the stages says what, where and the next step in its description, and keeps secrets out of it.
     private static func report(_ error: any Error) -> Int32 {
         if let code = error as? ExitCode { return code.isSuccess ? 0 : 1 }
+        if let errors = error as? ConfigurationErrors {
+            Console.error("millrace: \(errors)")
+            return 2
+        }
         switch MillraceCommand.exitCode(for: error) {
         case .success:
             Console.out(MillraceCommand.fullMessage(for: error))

@@ -55,7 +55,8 @@ package struct Daemon {
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
         let board = CommitBoard()
-        let metrics = DaemonMetrics(channel: channel, extents: extents)
+        let metrics = DaemonMetrics(
+            channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)
         let spool = try SpoolService(
             settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
         await raiseSequences(of: spool, databaseURL: databaseURL)

@@ -13,20 +13,26 @@ struct DaemonMetrics: Sendable {
     let writer: WriterMetrics
     private let registry = PrometheusRegistry()
 
-    /// `channel`, `extents`: whose lengths are gauges.
-    init(channel: RecordChannel, extents: ExtentChannel) {
+    /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched.
+    init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String) {
         let sync = registry.timer(.spoolSyncDuration)
         spool = SpoolMetrics { duration in sync.record(duration) }
         let copy = registry.timer(.writerCopyDuration)
         let commit = registry.timer(.writerCommitDuration)
         let rows = registry.summary(.writerBatchRows)
+        let whole = registry.timer(.pipelineWhole)
         writer = WriterMetrics { copyDuration, commitDuration, count in
             copy.record(copyDuration, count: count)
             commit.record(commitDuration, count: count)
             rows.record(Double(count))
+        } onArrivals: { arrivals in
+            let now = Timestamp.now
+            for (receivedAt, count) in arrivals {
+                whole.record(.microseconds(now.microseconds - receivedAt.microseconds), count: count)
+            }
         }
         observeIntake()
-        observeSpool(channel)
+        observeSpool(channel, directory: spoolDirectory)
         observeWriter(extents)
         registry.observe(.buildInfo, [.version: Version.current]) { 1 }
         registry.observe(.processResidentMemory) { Double(ProcessMemory.residentBytes() ?? 0) }
@@ -62,7 +68,7 @@ struct DaemonMetrics: Sendable {
         }
     }
 
-    private func observeSpool(_ channel: RecordChannel) {
+    private func observeSpool(_ channel: RecordChannel, directory: String) {
         let spool = spool
         for kind in RecordKind.allCases {
             let appended = spool.appended(kind)
@@ -81,6 +87,7 @@ struct DaemonMetrics: Sendable {
             Double(spool.refusedFailed.load(ordering: .relaxed))
         }
         registry.observe(.spoolRefusing) { channel.refusal == nil ? 0 : 1 }
+        registry.observe(.spoolFreeBytes) { Double((try? PosixFileSystem().freeBytes(at: directory)) ?? 0) }
         registry.observe(.spoolQueueBytes) { Double(channel.waitingBytes) }
         registry.observe(.spoolSegments) { Double(spool.segments.load(ordering: .relaxed)) }
         registry.observe(.spoolSegmentsRetired) { Double(spool.retired.load(ordering: .relaxed)) }
@@ -97,6 +104,7 @@ struct DaemonMetrics: Sendable {
             registry.observe(.writerRetries, [.reason: reason.rawValue]) { Double(writer.retries(reason)) }
         }
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
+        registry.observe(.spoolUncommittedLines) { Double(writer.uncommittedLines()) }
         registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }

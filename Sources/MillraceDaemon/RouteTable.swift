@@ -55,7 +55,11 @@ final class RouteTable: Sendable {
         return APIRoutes(
             configuration: settings, channel: channel,
             verifier: try await TokenVerifier(tokens(configuration.jwt)), logger: logger,
-            readiness: { readiness(channel: channel, metrics: metrics, extents: extents) },
+            readiness: {
+                readiness(
+                    channel: channel, metrics: metrics, extents: extents,
+                    isStrict: configuration.http.strictHealthChecks)
+            },
             metrics: { metrics.text() },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onRefused: { metrics.intake.refused($0).add(1) }
@@ -82,18 +86,17 @@ final class RouteTable: Sendable {
     }
 
     private static func readiness(
-        channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel
+        channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel, isStrict: Bool
     ) -> Readiness {
         var readiness = Readiness()
         if let refusal = channel.refusal {
             readiness.reasons.append(Readiness.Item(code: refusal.rawValue, message: refusal.message))
         }
         if !metrics.writer.isDatabaseUp.load(ordering: .relaxed) {
-            readiness.notes.append(
-                Readiness.Item(
-                    code: "database_down",
-                    message:
-                        "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool"))
+            let item = Readiness.Item(
+                code: "database_down",
+                message: "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool")
+            if isStrict { readiness.reasons.append(item) } else { readiness.notes.append(item) }
         }
         return readiness
     }

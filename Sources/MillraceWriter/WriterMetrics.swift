@@ -1,4 +1,4 @@
-import MillraceEvent
+package import MillraceEvent
 package import MillracePostgres
 package import Synchronization
 
@@ -25,13 +25,28 @@ package final class WriterMetrics: Sendable {
     package let monthsAhead = Atomic<Int>(0)
     /// Told how long the COPYs and the commit of a batch took, with the batch's count of lines.
     package let onBatch: @Sendable (_ copy: Duration, _ commit: Duration, _ count: Int) -> Void
+    /// Told, right after a commit, when the lines of the batch were received.
+    package let onArrivals: @Sendable ([(receivedAt: Timestamp, count: Int)]) -> Void
 
     /// Why a batch is tried again.
     package static let retryReasons = SQLStateClass.allCases
     private let retryCounts = Mutex<[SQLStateClass: Int]>([:])
 
-    package init(onBatch: @escaping @Sendable (Duration, Duration, Int) -> Void = { _, _, _ in }) {
+    private let countUncommitted = Mutex<@Sendable () -> Int>({ 0 })
+
+    package init(
+        onBatch: @escaping @Sendable (Duration, Duration, Int) -> Void = { _, _, _ in },
+        onArrivals: @escaping @Sendable ([(receivedAt: Timestamp, count: Int)]) -> Void = { _ in }
+    ) {
         self.onBatch = onBatch
+        self.onArrivals = onArrivals
+    }
+
+    /// Lines in the spool that the ledger does not hold yet.
+    package func uncommittedLines() -> Int { countUncommitted.withLock { $0 }() }
+
+    func setUncommitted(_ count: @escaping @Sendable () -> Int) {
+        countUncommitted.withLock { $0 = count }
     }
 
     /// Batches tried again for `reason`.

@@ -124,7 +124,6 @@ struct ConfigurationLoaderTests {
         ).description
         #expect(report.contains("database.url = \"postgresql://u:***@h/d?sslpassword=***\""))
         #expect(report.contains("jwt.secret = \"***\""))
-        #expect(report.contains("database.test_url = \"\""))
         #expect(!report.contains("hunter"))
         #expect(!report.contains(secret))
     }

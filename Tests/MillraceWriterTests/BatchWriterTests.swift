@@ -1,6 +1,7 @@
 import MillraceEvent
 import MillracePostgres
 import MillraceTestSupport
+import Synchronization
 import Testing
 
 @testable import MillraceWriter

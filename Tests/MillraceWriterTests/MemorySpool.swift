@@ -30,6 +30,8 @@ final class MemorySpool: SpoolReader {
         records.withLock { records in 1..<(records.last.map { $0.firstSequence + UInt64($0.record.count) } ?? 1) }
     }
 
+    var burntSequences: [Range<UInt64>] { [] }
+
     func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws {
         let stored = records.withLock { $0[extent.offset] }
         let header = RecordHeader(of: stored.record, firstSequence: stored.firstSequence)

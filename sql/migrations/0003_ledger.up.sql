@@ -18,6 +18,7 @@ CREATE TABLE public.ingest_batches (
     duplicates integer NOT NULL,
     dead integer NOT NULL,
     refused integer NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
     conversation_rows integer NOT NULL DEFAULT 0,
     conversation_duplicates integer NOT NULL DEFAULT 0,
     conversation_dead integer NOT NULL DEFAULT 0,
@@ -25,13 +26,13 @@ CREATE TABLE public.ingest_batches (
     CONSTRAINT ingest_batches_pkey PRIMARY KEY (spool_id, first_seq),
     CONSTRAINT ingest_batches_sequences_check CHECK (first_seq <= last_seq),
     CONSTRAINT ingest_batches_counts_check CHECK (
-        rows >= 0 AND duplicates >= 0 AND dead >= 0 AND refused >= 0
+        rows >= 0 AND duplicates >= 0 AND dead >= 0 AND refused >= 0 AND skipped >= 0
         AND conversation_rows BETWEEN 0 AND rows
         AND conversation_duplicates BETWEEN 0 AND duplicates
         AND conversation_dead BETWEEN 0 AND dead
     ),
     CONSTRAINT ingest_batches_conservation_check CHECK (
-        rows::bigint + duplicates + dead + refused = last_seq - first_seq + 1
+        rows::bigint + duplicates + dead + refused + skipped = last_seq - first_seq + 1
     )
 );
 
@@ -43,4 +44,5 @@ COMMENT ON TABLE public.ingest_batches IS 'The ledger: every batch that was comm
 COMMENT ON COLUMN public.ingest_batches.first_seq IS 'Of the spool, inclusive.';
 COMMENT ON COLUMN public.ingest_batches.last_seq IS 'Of the spool, inclusive.';
 COMMENT ON COLUMN public.ingest_batches.rows IS 'Rows that went in, events and conversations together.';
+COMMENT ON COLUMN public.ingest_batches.skipped IS 'Sequences that no line has: given out to a group that a crash or the disk cut off.';
 COMMENT ON COLUMN public.ingest_batches.conversation_rows IS 'The part of rows that is conversations.';

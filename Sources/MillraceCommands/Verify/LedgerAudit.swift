@@ -95,7 +95,7 @@ struct LedgerAudit {
             """
             SELECT batch_id, count(*) OVER ()
             FROM public.ingest_batches
-            WHERE rows::bigint + duplicates + dead + refused <> last_seq - first_seq + 1
+            WHERE rows::bigint + duplicates + dead + refused + skipped <> last_seq - first_seq + 1
             LIMIT \(Self.examplesMax)
             """, timeout: timeout)
         let examples = result.texts.map { $0[0] }
@@ -103,7 +103,7 @@ struct LedgerAudit {
             "every batch adds up",
             ok: result.rowCount == 0,
             detail: result.rowCount == 0
-                ? "rows + duplicates + dead + refused = sequences"
+                ? "rows + duplicates + dead + refused + skipped = sequences"
                 : "\(result.count(0, 1)) do not: batches \(examples.joined(separator: ", "))",
             mend: "The ledger was changed by hand; restore these rows from a backup.")
     }

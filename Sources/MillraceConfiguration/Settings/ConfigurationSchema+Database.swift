@@ -6,9 +6,6 @@ extension ConfigurationSchema {
                 "url", \.database.url, .connectionString,
                 "libpq connection string; PG* variables and service files work too. Also DATABASE_URL.",
                 watch: "millrace_postgresql_up"),
-            .secret(
-                "test_url", \.database.testURL, .connectionString,
-                "A server that tests may use instead of a private one. Also TEST_DATABASE_URL."),
             .integer(
                 "writers", \.database.writers, 1...64, unit: "connections", "Batches written at the same time.",
                 watch: "millrace_writer_waiting_lines"),
@@ -122,7 +119,6 @@ extension ConfigurationSchema {
     static let embedded = ConfigurationSection(
         name: "embedded", doc: "The private PostgreSQL of `serve --embedded`.",
         keys: [
-            .string("binaries", \.embedded.binaries, "Directory of initdb and postgres; \"\" is the newest installed."),
             .bytes(
                 "shared_buffers", \.embedded.sharedBuffers, 16 << 20...1 << 40,
                 "PostgreSQL's own cache; changed at its next start.", watch: "millrace_writer_copy_duration_seconds"),

@@ -6,8 +6,7 @@ enum ConfigurationSchema {
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.
     static let environmentAliases = [
-        ("DATABASE_URL", "database.url"), ("TEST_DATABASE_URL", "database.test_url"),
-        ("STRICT_HEALTH_CHECKS", "http.strict_health_checks"),
+        ("DATABASE_URL", "database.url"), ("STRICT_HEALTH_CHECKS", "http.strict_health_checks"),
     ]
 
     static func section(_ name: String) -> ConfigurationSection? { sections.first { $0.name == name } }
@@ -58,13 +57,6 @@ enum ConfigurationSchema {
                 "connections_max", \.tcp.connectionsMax, 1...1_000_000, unit: "connections",
                 "Open connections; one more is told so and closed.",
                 watch: "millrace_intake_connections_refused_total"),
-            .duration(
-                "idle_timeout", \.tcp.idleTimeout, .zero ... .seconds(31 * 86_400),
-                "A connection without a byte for so long is closed; \"0s\" is never.",
-                watch: "millrace_intake_connections_open"),
-            .bytes(
-                "read_bytes", \.tcp.readBytes, 1 << 10...1 << 20, "Largest piece read from a socket at once.",
-                watch: "millrace_intake_received_bytes_total"),
             .bytes(
                 "inflight_bytes_max", \.tcp.inflightBytesMax, 64 << 10...256 << 20,
                 "Bytes of one connection that wait to become durable before it is read no further.",
@@ -136,7 +128,7 @@ enum ConfigurationSchema {
                 "Retry-After of a 503, in whole seconds.", watch: "millrace_spool_refused_total"),
             .bool(
                 "strict_health_checks", \.http.strictHealthChecks,
-                "An unhealthy database makes the health route answer 503. Also STRICT_HEALTH_CHECKS.",
+                "A database that is away makes /readyz answer 503. Also STRICT_HEALTH_CHECKS.",
                 watch: "millrace_postgresql_up"),
         ])
 

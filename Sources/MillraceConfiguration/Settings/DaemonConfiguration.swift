@@ -31,9 +31,6 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var listen = ["127.0.0.1:7171"]
         package var backlog = 1024
         package var connectionsMax = 1024
-        /// Zero: never.
-        package var idleTimeout = Duration.zero
-        package var readBytes = 64 << 10
         package var inflightBytesMax = 1 << 20
         package var retryInterval = Duration.milliseconds(250)
     }
@@ -91,7 +88,6 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     package struct Database: Sendable, Equatable {
         package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
-        package var testURL = Secret("")
         package var writers = 2
         package var batchRows = 8192
         package var batchBytes = 8 << 20
@@ -151,8 +147,6 @@ package struct DaemonConfiguration: Sendable, Equatable {
     }
 
     package struct Embedded: Sendable, Equatable {
-        /// Empty: the newest PostgreSQL that is installed.
-        package var binaries = ""
         package var sharedBuffers = 256 << 20
         package var startTimeout = Duration.seconds(60)
         package var stopTimeout = Duration.seconds(30)

@@ -6,6 +6,9 @@ package protocol SpoolReader: Sendable {
     /// From the oldest sequence whose segment is still there up to the next one to be given out.
     var retainedSequences: Range<UInt64> { get }
 
+    /// Sequences that were given out but never acknowledged, and so are on no disk. Few, or none.
+    var burntSequences: [Range<UInt64>] { get }
+
     /// Reads one extent and passes its records on in order, blocking on the disk. Every sequence of the extent comes
     /// exactly once: in a record or as damaged. Rethrows what `body` throws.
     func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws

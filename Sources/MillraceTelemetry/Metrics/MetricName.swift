@@ -12,7 +12,6 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeConnectionsOpen = "millrace_intake_connections_open"
 
     case httpRequests = "millrace_http_requests_total"
-    case httpRequestDuration = "millrace_http_request_duration_seconds"
 
     case spoolAppendedRecords = "millrace_spool_appended_records_total"
     case spoolAppendedLines = "millrace_spool_appended_lines_total"
@@ -42,10 +41,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerRetries = "millrace_writer_retries_total"
     case writerStopped = "millrace_writer_stopped"
 
-    case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
-    case pipelineCommitted = "millrace_pipeline_durable_to_committed_seconds"
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
-    case pipelineUncommittedAge = "millrace_pipeline_uncommitted_age_seconds"
 
     case postgresqlUp = "millrace_postgresql_up"
     case partitionsMonthsAhead = "millrace_partitions_months_ahead"
@@ -68,7 +64,6 @@ extension MetricName {
         case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
 
         case .httpRequests: .counter("Requests answered, by route and class of status.", [.route, .status])
-        case .httpRequestDuration: .timer("From a request's head to the end of its answer.", [.route])
 
         case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
         case .spoolAppendedLines: .counter("Lines made durable.", [.kind])
@@ -93,15 +88,12 @@ extension MetricName {
         case .writerWaitingLines: .gauge("Lines that wait for a writer.", [])
         case .writerBatches: .counter("Batches committed.", [])
         case .writerBatchRows: .summary("Lines of a batch.", [])
-        case .writerCopyDuration: .timer("Time of a batch from BEGIN to COMMIT.", [])
-        case .writerCommitDuration: .timer("Time of a COMMIT.", [])
+        case .writerCopyDuration: .timer("Time of a batch's COPYs, counted for each of its lines.", [])
+        case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
 
-        case .pipelineDurable: .timer("From receiving a line to its being durable.", [])
-        case .pipelineCommitted: .timer("From a line's being durable to its commit.", [])
         case .pipelineWhole: .timer("From receiving a line to its commit.", [])
-        case .pipelineUncommittedAge: .gauge("Age of the oldest line that is durable and not committed.", [])
 
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
         case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])

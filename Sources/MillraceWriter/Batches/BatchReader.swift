@@ -33,6 +33,11 @@ struct BatchReader {
         _ header: RecordHeader, _ payload: UnsafeRawBufferPointer, to encoded: inout EncodedBatch,
         _ rejectionsSeen: inout Int
     ) throws {
+        if let last = encoded.arrivals.last, last.receivedAt == header.receivedAt {
+            encoded.arrivals[encoded.arrivals.count - 1].count += header.count
+        } else {
+            encoded.arrivals.append((header.receivedAt, header.count))
+        }
         switch header.kind {
         case .event: encoded.eventLines += header.count
         case .conversation: encoded.conversationLines += header.count

@@ -83,6 +83,7 @@ final class BatchWriter {
             let commitStart = ContinuousClock.now
             let position = try commit(outcome, batchID: encoded.batchID, on: connection)
             metrics.onBatch(copyDuration, commitStart.duration(to: .now), encoded.batch.count)
+            metrics.onArrivals(encoded.arrivals)
             return .committed(Committed(outcome: outcome, position: position))
         } catch {
             if connection.isUsable { rollBack(connection) }

@@ -70,6 +70,16 @@ final class Ledger: Sendable {
         }
     }
 
+    /// Those of `ranges` that are known not to be in the ledger.
+    func missing(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+        ranges.isEmpty ? [] : state.withLock { $0.machine.missing(ranges) }
+    }
+
+    /// How many of `retained` the ledger does not hold; all of them before it has been read.
+    func uncommittedCount(of retained: Range<UInt64>) -> Int {
+        state.withLock { $0.machine.uncommittedCount(of: retained) }
+    }
+
     /// Puts back what could not be done because the connection went.
     func putBack(_ action: Machine.Action) {
         state.withLock { state in

@@ -74,6 +74,7 @@ actor LedgerService {
                 let (connection, server) = try connected()
                 try performActions(connection, server)
                 try recordLost(connection, server)
+                try recordBurnt(connection, server)
                 gate.open()
                 metrics.isStopped.store(false, ordering: .relaxed)
                 backoff.reset()
@@ -197,6 +198,14 @@ actor LedgerService {
                 ledger.putBack(lost: Array(lost[index...]))
                 throw error
             }
+        }
+    }
+
+    /// Sequences that no line has stand in the ledger too, so that every hole in it is a line that is missing.
+    private func recordBurnt(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
+        for range in ledger.missing(spool.burntSequences) {
+            let position = try LostBatch.write(skipped: range, spool: spool.spoolID, on: connection)
+            ledger.apply { $0.batchCommitted(range, at: position, on: server) }
         }
     }
 

@@ -39,6 +39,16 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     /// Number of commits that are not known to be flushed.
     var unflushedCount: Int { unflushed.count }
 
+    /// Those of `ranges` that are known not to be in the ledger; none before it has been read.
+    func missing(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+        hasReadLedger ? ranges.filter { !committed.contains($0) } : []
+    }
+
+    /// How many of `retained` are not known to be in the ledger.
+    func uncommittedCount(of retained: Range<UInt64>) -> Int {
+        committed.gaps(in: retained).reduce(0) { $0 + $1.count }
+    }
+
     /// The last position to wait for; nil when all is flushed.
     var unflushedEnd: LogPosition? { unflushed.map(\.position).max() }
 
