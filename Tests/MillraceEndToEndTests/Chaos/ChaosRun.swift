@@ -4,7 +4,7 @@ import Testing
 
 /// Rounds of sending, faults and audits on one daemon and one cluster.
 struct ChaosRun {
-    private static let linesMax = 600
+    private static let linesMax = 2000
 
     let cluster: TestCluster
     let proxy: CutProxy
@@ -65,7 +65,7 @@ struct ChaosRun {
 
     /// Waits until a random number of lines more are acknowledged, or for a moment when none will be.
     private mutating func waitForProgress(within limit: Duration) {
-        let goal = acked + Int.random(in: 0...Self.linesMax / 2, using: &random)
+        let goal = acked + Int.random(in: 0...Self.linesMax, using: &random)
         _ = eventually(within: limit) { acked >= goal }
     }
 
@@ -75,6 +75,9 @@ struct ChaosRun {
         switch fault {
         case .killDaemon:
             try daemon.kill()
+            try daemon.start()
+        case .stopDaemon:
+            #expect(try daemon.stop() == .status(0))
             try daemon.start()
         case .stopPostgres:
             try cluster.stopImmediately()
