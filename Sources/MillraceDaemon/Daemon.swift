@@ -98,7 +98,8 @@ package struct Daemon {
             logger: logger
         )
         var services = ServiceGroupConfiguration(
-            services: [writers, spool, tcp, http, manager], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [writers, spool, IntakeStage(tcp: tcp, http: http), manager],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         )
         // Each stage bounds its own stop; this is for a stage that fails to.
         services.maximumGracefulShutdownDuration =

@@ -10,7 +10,9 @@ extension EndToEnd {
             case frozen
         }
 
-        private static let exitLimit = Duration.seconds(15)
+        private static let drainLimit = 3
+        /// Both intakes at the same time, then the writers, and a moment for the rest.
+        private static let exitLimit = Duration.seconds(2 * drainLimit + 2)
 
         @Test(arguments: Postgres.allCases)
         func `SIGTERM under load ends the daemon within seconds with status 0, and nothing acked is lost`(
@@ -19,7 +21,9 @@ extension EndToEnd {
             let cluster = try TestCluster(isDurable: false)
             let installation = try Installation(
                 "stop", cluster: cluster,
-                settings: ["database.drain_limit": "\"3s\"", "intake.drain_limit": "\"3s\""])
+                settings: [
+                    "database.drain_limit": "\"\(Self.drainLimit)s\"", "intake.drain_limit": "\"\(Self.drainLimit)s\"",
+                ])
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             try daemon.start()
             try daemon.waitUntil("/readyz")

@@ -1,0 +1,23 @@
+import MillraceIntake
+import ServiceLifecycle
+
+/// Both intakes as one service, so that a stop drains them at the same time: `intake.drain_limit` passes once, and
+/// neither takes lines while the other one has stopped.
+struct IntakeStage: Service {
+    let tcp: TCPIntakeService
+    let http: HTTPIntakeService
+
+    /// Until graceful shutdown; an error of one ends the other.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await tcp.run() }
+            group.addTask { try await http.run() }
+            do {
+                try await group.waitForAll()
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+    }
+}
