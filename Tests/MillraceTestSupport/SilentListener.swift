@@ -19,8 +19,8 @@ package final class SilentListener: Sendable {
             }
         }
         port = Int(UInt16(bigEndian: address.sin_port))
+        // The deinit closes it: every property is set.
         guard isListening else {
-            close(descriptor)
             throw TestSupportError(message: "no free port on 127.0.0.1: \(String(cString: strerror(errno)))")
         }
     }

@@ -14,9 +14,8 @@ final class StreamSocket {
     init(_ endpoint: Endpoint) throws {
         descriptor = socket(endpoint.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard endpoint.withAddress({ connect(descriptor, $0, $1) }) == 0 else {
-            let reason = String(cString: strerror(errno))
-            close(descriptor)
-            throw TestSupportError(message: "no connection to \(endpoint): \(reason)")
+            // The deinit closes it: every property is set.
+            throw TestSupportError(message: "no connection to \(endpoint): \(String(cString: strerror(errno)))")
         }
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
