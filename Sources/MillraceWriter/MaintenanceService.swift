@@ -19,6 +19,8 @@ actor MaintenanceService {
     private let isStopping = Atomic<Bool>(false)
     private var connection: PostgresConnection?
     private var maintenanceDue = ContinuousClock.now
+    /// Batches that were committed before the pending lists were last emptied.
+    private var batchesCleaned = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -87,25 +89,17 @@ actor MaintenanceService {
         }
     }
 
-    /// One index a statement: each holds its pending list's lock only while it works.
+    /// Sorts the rows that the COPYs put aside into the GIN indexes, when there were any since the last time.
+    ///
+    /// In small portions: with 8 MB the sorted keys stay in the processor's cache, which took 3.4 s for 300,000 rows,
+    /// against 4.4 s with PostgreSQL's 64 MB and 5.6 s with 512 MB. An index build wants the server's setting again.
     private func cleanPendingLists(_ connection: PostgresConnection) throws(PostgresError) {
-        let indexes = try connection.execute(
-            """
-            SELECT indexes.oid::regclass::text
-            FROM pg_catalog.pg_class AS indexes
-            JOIN pg_catalog.pg_index AS state ON state.indexrelid = indexes.oid
-            JOIN pg_catalog.pg_inherits AS link ON link.inhrelid = state.indrelid
-            JOIN pg_catalog.pg_am AS method ON method.oid = indexes.relam
-            JOIN pg_catalog.pg_stat_user_tables AS activity ON activity.relid = state.indrelid
-            WHERE link.inhparent IN ('public.analytics_events'::regclass, 'public.conversations'::regclass)
-                AND method.amname = 'gin' AND state.indisvalid AND activity.n_ins_since_vacuum > 0
-            """, timeout: configuration.statementTimeout
-        )
-        for index in (0..<indexes.rowCount).compactMap({ indexes.string($0, 0) }) {
-            try connection.query(
-                "SELECT gin_clean_pending_list(to_regclass($1))", parameters: [.text(index)],
-                timeout: configuration.statementTimeout
-            )
-        }
+        let batches = metrics.batches.load(ordering: .relaxed)
+        guard batches != batchesCleaned else { return }
+        try connection.execute("SET maintenance_work_mem = '8MB'")
+        try Partitions(connection: connection, options: partitionOptions)
+            .cleanPendingLists(timeout: configuration.statementTimeout)
+        try connection.execute("RESET maintenance_work_mem")
+        batchesCleaned = batches
     }
 }

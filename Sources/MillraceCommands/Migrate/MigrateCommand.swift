@@ -7,8 +7,8 @@ struct MigrateCommand: ParsableCommand {
         commandName: "migrate",
         abstract: "Move the database's schema up and down.",
         discussion: """
-            Every migration is one transaction under a lock, so any number of daemons may start at once. `serve` runs \
-            `migrate up` by itself unless database.migrate is false.
+            Every migration is one transaction under a lock, so any number of these may run at once. `serve --embedded` \
+            migrates its own database; with another one, a daemon that finds no tables spools on until they are there.
 
             Example:
               millrace migrate up

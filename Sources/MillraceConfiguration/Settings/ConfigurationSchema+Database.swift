@@ -69,7 +69,7 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "gin_clean_interval", \.partitions.ginCleanInterval, .milliseconds(100) ... .seconds(3600),
-                "How often those lists are sorted in; short for fast searches, long for fast writes.",
+                "How often those lists are sorted in, by the maintenance connection.",
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),

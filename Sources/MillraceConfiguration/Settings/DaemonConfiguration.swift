@@ -59,7 +59,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var threads = 2
         /// Octal, as `chmod` takes it.
         package var unixMode = "0660"
-        package var drainLimit = Duration.seconds(10)
+        package var drainLimit = Duration.seconds(5)
         package var linger = Duration.seconds(1)
 
         /// `unixMode` as a number.
@@ -116,7 +116,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var payloadIndex = PayloadIndex.live
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
-        package var ginCleanInterval = Duration.seconds(5)
+        package var ginCleanInterval = Duration.milliseconds(500)
     }
 
     package struct Dedup: Sendable, Equatable {

@@ -129,15 +129,7 @@ final class BatchWriter {
     }
 
     private func overlap(with sequences: Range<UInt64>, on connection: PostgresConnection) throws -> [Range<UInt64>] {
-        let rows = try connection.execute(
-            """
-            SELECT first_seq, last_seq
-            FROM public.ingest_batches
-            WHERE spool_id = '\(spool.spoolID)'
-                AND first_seq < \(sequences.upperBound) AND last_seq >= \(sequences.lowerBound)
-            ORDER BY first_seq
-            """
-        )
+        let rows = try connection.execute(LedgerRows.query(spool: spool.spoolID, overlapping: sequences))
         return LedgerRows.ranges(rows)
     }
 

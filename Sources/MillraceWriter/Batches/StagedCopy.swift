@@ -66,7 +66,8 @@ struct StagedCopy {
         duplicates += leaf.sequences(of: range).filter { !isNew.contains($0) }
     }
 
-    /// Rows whose identity is (created_at, id).
+    /// Rows whose identity is (created_at, id). In the key's order, so that two writers with the same identities wait for
+    /// each other instead of deadlocking.
     private func insert(_ leaf: EncodedLeaf) -> String {
         """
         WITH firsts AS MATERIALIZED (
@@ -77,6 +78,7 @@ struct StagedCopy {
             INSERT INTO \(table) (\(leaf.key.columns))
             SELECT \(leaf.key.columns)
             FROM firsts
+            ORDER BY created_at, id
             ON CONFLICT (created_at, id) DO NOTHING
             RETURNING created_at, id
         )
@@ -97,6 +99,7 @@ struct StagedCopy {
             INSERT INTO public.event_ids (id, created_at)
             SELECT id, created_at
             FROM firsts
+            ORDER BY id
             ON CONFLICT (id) DO NOTHING
             RETURNING id
         ), inserted AS (

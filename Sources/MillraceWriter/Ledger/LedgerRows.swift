@@ -13,6 +13,16 @@ enum LedgerRows {
         return ranges
     }
 
+    /// The rows of `spool` that hold sequences of `range`.
+    static func query(spool: UniqueID, overlapping range: Range<UInt64>) -> String {
+        """
+        SELECT first_seq, last_seq
+        FROM public.ingest_batches
+        WHERE spool_id = '\(spool)' AND first_seq < \(range.upperBound) AND last_seq >= \(range.lowerBound)
+        ORDER BY first_seq
+        """
+    }
+
     /// The ledger of `spool` from `sequence` on, neighbours merged by the server, so that the answer stays small.
     static func query(spool: UniqueID, from sequence: UInt64) -> String {
         """

@@ -8,11 +8,14 @@ enum LostBatch {
     static func write(
         _ lost: LostSequences, spool: UniqueID, on connection: PostgresConnection
     ) throws(PostgresError) -> LogPosition {
-        let batchID = BatchID.make(spool: spool, firstSequence: lost.sequences.lowerBound, at: .now)
         try connection.transaction { () throws(PostgresError) in
-            try DeadLetterCopy.write(
-                [DeadLetter(lost, kind: .event)], batchID: batchID, spool: spool, on: connection)
-            try insert(lost.sequences, batchID: batchID, dead: lost.sequences.count, spool: spool, on: connection)
+            for range in try missing(lost.sequences, spool: spool, on: connection) {
+                let batchID = BatchID.make(spool: spool, firstSequence: range.lowerBound, at: .now)
+                let part = LostSequences(sequences: range, reason: lost.reason)
+                try DeadLetterCopy.write(
+                    [DeadLetter(part, kind: .event)], batchID: batchID, spool: spool, on: connection)
+                try insert(range, batchID: batchID, dead: range.count, spool: spool, on: connection)
+            }
         }
         return LogPosition(answer: try connection.execute("SELECT pg_current_wal_insert_lsn()"))
     }
@@ -24,6 +27,14 @@ enum LostBatch {
         let batchID = BatchID.make(spool: spool, firstSequence: range.lowerBound, at: .now)
         try insert(range, batchID: batchID, skipped: range.count, spool: spool, on: connection)
         return LogPosition(answer: try connection.execute("SELECT pg_current_wal_insert_lsn()"))
+    }
+
+    /// The parts of `range` that the ledger does not hold.
+    private static func missing(
+        _ range: Range<UInt64>, spool: UniqueID, on connection: PostgresConnection
+    ) throws(PostgresError) -> [Range<UInt64>] {
+        let known = try connection.execute(LedgerRows.query(spool: spool, overlapping: range))
+        return SequenceSet(LedgerRows.ranges(known)).gaps(in: range)
     }
 
     private static func insert(
