@@ -126,6 +126,19 @@ struct TCPIntakeTests {
         }
     }
 
+    @Test func `a line that is durable but not committed when the daemon stops gets no ack for a commit`() async throws
+    {
+        try await withTCP { harness in
+            let client = try await greeted(harness, acks: "committed")
+            try await client.send("\(good)\n")
+            #expect(await client.line() == #"{"ack":1}"#)
+            harness.spool.setMode(.stopping)
+            try await client.send("\(good)\n")
+            #expect(await client.rest() == "")
+            #expect(harness.spool.lines() == [good, good])
+        }
+    }
+
     @Test func `a full spool drops nothing and heals by itself`() async throws {
         try await withTCP({ $0.retryInterval = .milliseconds(5) }) { harness in
             let client = try await greeted(harness)

@@ -351,6 +351,11 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     private func submissionEnded(_ id: UInt64, _ records: [Record], _ outcome: Submission.Outcome) {
         switch outcome {
+        case .durable where machine.acknowledgement == .committed:
+            // The daemon stops before the commit. The client keeps its last true ack, and sends these again.
+            shared.metrics.countAccepted(records)
+            phase = .closed
+            context?.close(promise: nil)
         case .durable, .committed:
             shared.metrics.countAccepted(records)
             settle(id)

@@ -9,6 +9,8 @@ final class FakeSpool: Sendable {
         /// Keeps submissions without an answer, until `release`.
         case holding
         case failing(SpoolRefusal)
+        /// Answers durable at once, as a daemon that stops before the commit.
+        case stopping
     }
 
     private struct State {
@@ -67,10 +69,11 @@ final class FakeSpool: Sendable {
                 return nil
             case .failing(let refusal):
                 return .failed(refusal)
-            case .taking:
+            case .taking, .stopping:
                 state.records += submission.records
                 let range = state.nextSequence..<state.nextSequence + UInt64(submission.count)
                 state.nextSequence = range.upperBound
+                if case .stopping = state.mode { return .durable(range) }
                 return submission.acknowledgement == .committed
                     ? .committed(range, duplicates: state.duplicates, dead: 0) : .durable(range)
             }
