@@ -65,7 +65,8 @@ actor MaintenanceService {
         if let connection, connection.isUsable { return connection }
         let new = try PostgresConnection(
             connectionString: configuration.databaseURL, applicationName: "millrace maintenance",
-            connectTimeout: configuration.connectTimeout, interrupt: interrupt, logger: logger
+            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            interrupt: interrupt, logger: logger
         )
         connection = new
         return new

@@ -103,7 +103,8 @@ actor WriterService {
         connection = nil
         let session = try PostgresConnection(
             connectionString: configuration.databaseURL, applicationName: "millrace writer \(index)",
-            connectTimeout: configuration.connectTimeout, interrupt: interrupt, logger: logger
+            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            interrupt: interrupt, logger: logger
         )
         let server = try session.serverIdentity()
         connection = (session, server)
@@ -119,7 +120,9 @@ actor WriterService {
             do {
                 guard let session = connection?.session else { return nil }
                 try partitions.ensureLeaves(of: writer.leaves, on: session)
-                return nil
+                // At once; but not again and again, should the partition not be what is missing.
+                let wait = backoff.next()
+                return backoff.attempts == 1 ? nil : wait
             } catch {
                 logger.warning("partition not made", metadata: ["error": "\(error)"])
                 return backoff.next()

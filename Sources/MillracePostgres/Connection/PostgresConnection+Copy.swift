@@ -1,7 +1,7 @@
 internal import CLibPQ
 
 extension PostgresConnection {
-    /// Runs `COPY … FROM STDIN`; `body` writes the rows. Blocks up to `timeout` in all.
+    /// Runs `COPY … FROM STDIN`; `body` writes the rows. Blocks up to `timeout` (nil: the connection's) in all.
     ///
     /// When `body` throws, the COPY fails on the server too (the transaction then stands at `.failed`), and the body's
     /// error is thrown.
@@ -10,10 +10,10 @@ extension PostgresConnection {
     package func copyIn(
         _ sql: String,
         format: CopyFormat = .binary,
-        timeout: Duration = .seconds(60),
+        timeout: Duration? = nil,
         _ body: (borrowing CopyWriter) throws(PostgresError) -> Void
     ) throws(PostgresError) -> Int {
-        let deadline = Deadline(after: timeout)
+        let deadline = Deadline(after: timeout ?? statementTimeout)
         return try exchange { (handle) throws(PostgresError) in
             try beginCopy(handle, sql: sql, deadline: deadline)
             let writer = CopyWriter(connection: self, handle: handle, deadline: deadline)

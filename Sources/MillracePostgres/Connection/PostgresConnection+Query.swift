@@ -1,21 +1,21 @@
 internal import CLibPQ
 
 extension PostgresConnection {
-    /// Sends `sql` as one message; it may hold several statements. Blocks up to `timeout`.
+    /// Sends `sql` as one message; it may hold several statements. Blocks up to `timeout` (nil: the connection's).
     ///
     /// - Returns: the result of the last statement.
     /// - Throws: the first error; the server has then skipped the statements after it.
     @discardableResult
-    package func execute(_ sql: String, timeout: Duration = .seconds(30)) throws(PostgresError) -> PostgresResult {
-        try run(deadline: Deadline(after: timeout)) { PQsendQuery($0, sql) }
+    package func execute(_ sql: String, timeout: Duration? = nil) throws(PostgresError) -> PostgresResult {
+        try run(deadline: Deadline(after: timeout ?? statementTimeout)) { PQsendQuery($0, sql) }
     }
 
-    /// Sends one statement with values for its `$1`, `$2` …; nil is NULL. Blocks up to `timeout`.
+    /// Sends one statement with values for its `$1`, `$2` …; nil is NULL. Blocks up to `timeout` (nil: the connection's).
     @discardableResult
     package func query(
         _ sql: String,
         parameters: [PostgresParameter?] = [],
-        timeout: Duration = .seconds(30)
+        timeout: Duration? = nil
     ) throws(PostgresError) -> PostgresResult {
         let types = parameters.map { parameter -> Oid in
             if case .binary(_, let type) = parameter { type } else { 0 }
@@ -38,7 +38,7 @@ extension PostgresConnection {
             lengths.append(Int32(bytes.count - start))
             bytes.append(0)
         }
-        return try run(deadline: Deadline(after: timeout)) { handle in
+        return try run(deadline: Deadline(after: timeout ?? statementTimeout)) { handle in
             bytes.withUnsafeBytes { buffer in
                 let values = offsets.map { offset in
                     offset.flatMap { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
@@ -50,7 +50,7 @@ extension PostgresConnection {
 
     /// Runs `body` between BEGIN and COMMIT; rolls back when it throws. Blocks as its statements do.
     package func transaction<Answer>(
-        timeout: Duration = .seconds(30),
+        timeout: Duration? = nil,
         _ body: () throws(PostgresError) -> Answer
     ) throws(PostgresError) -> Answer {
         try execute("BEGIN", timeout: timeout)

@@ -14,6 +14,8 @@ package final class PostgresConnection {
     // SAFETY: libpq's connection: made in init, freed once in `close()`, used only through this class.
     private var handle: OpaquePointer?
     let interrupt: PostgresInterrupt
+    /// For what is sent without a time limit of its own.
+    let statementTimeout: Duration
     private let notices: NoticeLog
 
     /// Stops what this session's server process is doing, from another thread.
@@ -25,12 +27,14 @@ package final class PostgresConnection {
     ///   - connectionString: libpq's keywords or URI; what it leaves out comes from the `PG…` environment.
     ///   - applicationName: what `pg_stat_activity` shows.
     ///   - connectTimeout: for all hosts and addresses together, the first statement included.
+    ///   - statementTimeout: for each statement or COPY that is given no time limit of its own.
     ///   - interrupt: ends every wait of this connection.
     ///   - logger: takes the server's notices, at level debug.
     package init(
         connectionString: String,
         applicationName: String,
         connectTimeout: Duration,
+        statementTimeout: Duration = .seconds(60),
         interrupt: PostgresInterrupt,
         logger: Logger? = nil
     ) throws(PostgresError) {
@@ -46,6 +50,7 @@ package final class PostgresConnection {
         }
         self.handle = handle
         self.interrupt = interrupt
+        self.statementTimeout = statementTimeout
         self.notices = notices
         canceller = PostgresCanceller(connectionString: connectionString, backendID: PQbackendPID(handle))
         try prepareSession(deadline: deadline)

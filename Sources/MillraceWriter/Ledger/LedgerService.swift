@@ -104,7 +104,8 @@ actor LedgerService {
         session = nil
         let connection = try PostgresConnection(
             connectionString: configuration.databaseURL, applicationName: "millrace ledger",
-            connectTimeout: configuration.connectTimeout, interrupt: interrupt, logger: logger
+            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            interrupt: interrupt, logger: logger
         )
         try lockSession(connection)
         let server = try connection.serverIdentity()
