@@ -35,8 +35,8 @@ struct CommandLineTests {
         #expect(await CommandLineTool.run(arguments) == 2)
     }
 
-    @Test func `a configuration that is wrong is status 1`() async {
-        #expect(await CommandLineTool.run(["status", "--set", "tcp.listn=1"]) == 1)
+    @Test func `a configuration that is wrong is used wrongly: status 2`() async {
+        #expect(await CommandLineTool.run(["status", "--set", "tcp.listn=1"]) == 2)
     }
 
     @Test func `a schema goes up, down and back, and reset wants to be meant`() async throws {

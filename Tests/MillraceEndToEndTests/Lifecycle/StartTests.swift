@@ -29,7 +29,7 @@ extension EndToEnd {
                 databaseURL: database.connectionString, settings: [key: "[\"\(port)\"]"])
             try daemon.launch()
             let exit = try daemon.process.waitForExit(within: .seconds(20))
-            #expect(exit == .status(1) || exit == .status(2))
+            #expect(exit == .status(2))
             #expect(daemon.log.contains(key), "\(daemon.log)")
             let check = try daemon.run("check")
             #expect(!check.isSuccess)
