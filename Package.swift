@@ -166,7 +166,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceEventTests",
-            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent"],
+            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -177,7 +177,7 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceEvent", "MillraceIntake", "CZlib", "CZstd",
+                "MillraceEvent", "MillraceIntake", "MillraceTestSupport", "CZlib", "CZstd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

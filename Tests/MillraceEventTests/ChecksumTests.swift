@@ -1,3 +1,4 @@
+import MillraceTestSupport
 import CChecksum
 import MillraceEvent
 import Testing

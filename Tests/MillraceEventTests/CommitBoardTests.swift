@@ -1,3 +1,4 @@
+import MillraceTestSupport
 import MillraceEvent
 import Synchronization
 import Testing

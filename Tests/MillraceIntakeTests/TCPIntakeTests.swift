@@ -1,3 +1,4 @@
+import MillraceTestSupport
 import MillraceEvent
 import MillraceIntake
 import NIOCore
@@ -267,7 +268,7 @@ struct TCPIntakeTests {
 
     @Test(arguments: 0..<5)
     func `lines survive any borders of packets`(seed: Int) async throws {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let lines = (0..<300).map { _ in
             #"{"event_type":"e","payload":{"a":""# + String(repeating: "é", count: .random(in: 0..<200, using: &random))
                 + "\"}}"
@@ -288,7 +289,7 @@ struct TCPIntakeTests {
 
     @Test(arguments: [UInt64.random(in: 0 ... .max)])
     func `of 20,000 mutated lines only what was sent gets in, and each line is answered`(seed: UInt64) async throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let sources = (refusedLines.map(\.line) + [good]).map { Array($0.utf8) }.filter { $0.count < 300 }
         let lines = (0..<20_000).map { _ in mutated(sources.randomElement(using: &random) ?? [], &random) }
         try await withTCP { harness in
@@ -308,7 +309,7 @@ struct TCPIntakeTests {
         }
     }
 
-    private func mutated(_ source: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    private func mutated(_ source: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var line = source
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             let place = Int.random(in: 0..<line.count, using: &random)
@@ -321,18 +322,5 @@ struct TCPIntakeTests {
         }
         // These two would be other lines, or other line ends.
         return line.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
-    }
-}
-
-/// A seeded generator (SplitMix64), so that a failure can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import MillraceEvent
+import MillraceTestSupport
 import Testing
 
 @testable import MillraceWriter
@@ -105,7 +106,7 @@ struct LedgerStateMachineTests {
     /// Commits, crashes that lose a random unflushed tail, and retirement in any order: at the end every sequence is in
     /// the ledger, and nothing was settled that a crash could still take.
     @Test(arguments: 0..<200) func `random crashes lose nothing`(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SeededGenerator(seed: seed)
         var machine = Machine(liveStart: 0)
         var server = 0
         var log: [(range: Range<UInt64>, end: UInt64)] = []
@@ -155,18 +156,5 @@ struct LedgerStateMachineTests {
         #expect(reached.count == log.reduce(0) { $0 + UInt64($1.range.count) }, "seed \(seed): written twice")
         for range in todo { reached.insert(range) }
         #expect(reached.contains(0..<next), "seed \(seed): lost")
-    }
-}
-
-/// splitmix64, so that a seed gives the same run everywhere.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -70,6 +70,7 @@ final class CutProxy: Sendable {
             var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 50) > 0 else { continue }
             let client = accept(listener, nil, nil)
+            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             guard client >= 0 else { continue }
             _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

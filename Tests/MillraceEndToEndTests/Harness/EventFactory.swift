@@ -1,3 +1,4 @@
+import MillraceTestSupport
 import MillraceEvent
 
 /// Makes lines that are the same whenever they are asked for again, so that a sender needs to remember none.

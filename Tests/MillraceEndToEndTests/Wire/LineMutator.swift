@@ -1,3 +1,4 @@
+import MillraceTestSupport
 /// Damages lines in ways that parsers get wrong.
 struct LineMutator {
     private var random: SeededGenerator

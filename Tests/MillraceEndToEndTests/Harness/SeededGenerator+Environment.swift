@@ -1,0 +1,10 @@
+import MillraceTestSupport
+
+extension SeededGenerator {
+    /// From the environment, or one by chance; printed, so that a failure can be repeated.
+    static func seed(_ variable: String) -> UInt64 {
+        let seed = Environment.string(variable).flatMap { UInt64($0) } ?? UInt64.random(in: 1...999_999_999)
+        print("\(variable)=\(seed)")
+        return seed
+    }
+}
