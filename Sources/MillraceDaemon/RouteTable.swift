@@ -51,7 +51,7 @@ final class RouteTable: Sendable {
         var settings = APIConfiguration()
         settings.saveBodyBytesMax = configuration.http.requestBodyMax
         settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
-        settings.limits = StageSettings.events(configuration)
+        settings.limits = configuration.eventLimits
         return APIRoutes(
             configuration: settings, channel: channel,
             verifier: try await TokenVerifier(tokens(configuration.jwt)), logger: logger,

@@ -23,11 +23,7 @@ struct StageSettings {
             fullRetry: configuration.spool.fullRetry
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
-        partitions = PartitionOptions(
-            payloadIndex: PayloadIndexPolicy(rawValue: configuration.partitions.payloadIndex.rawValue) ?? .live,
-            ginPendingListKiB: configuration.partitions.ginPendingListBytes >> 10,
-            lockTimeout: configuration.database.lockTimeout
-        )
+        partitions = configuration.partitionOptions
         tcp = try Self.tcp(configuration)
         http = try Self.http(configuration)
     }
@@ -93,18 +89,10 @@ struct StageSettings {
         return http
     }
 
-    /// What an event may be, for the intake and the routes.
-    static func events(_ configuration: DaemonConfiguration) -> EventLimits {
-        EventLimits(
-            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
-            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture
-        )
-    }
-
     private static func lines(_ configuration: DaemonConfiguration) -> LineLimits {
         var limits = LineLimits()
         limits.lineBytesMax = configuration.limits.lineBytes
-        limits.event = events(configuration)
+        limits.event = configuration.eventLimits
         return limits
     }
 

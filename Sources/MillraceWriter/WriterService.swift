@@ -62,6 +62,7 @@ actor WriterService {
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
         }
         connection = nil
+        executor.stop()
     }
 
     private func writeUntilCommitted(_ batch: Batch) async {

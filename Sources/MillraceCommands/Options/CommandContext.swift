@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import MillraceConfiguration
+internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceSpool
@@ -17,18 +18,9 @@ struct CommandContext {
 
     var spoolDirectory: String { configuration.spoolDirectory }
 
-    var eventLimits: EventLimits {
-        EventLimits(
-            payloadBytesMax: configuration.limits.payloadBytes, depthMax: configuration.limits.depth,
-            acceptPast: configuration.partitions.acceptPast, acceptFuture: configuration.partitions.acceptFuture)
-    }
+    var eventLimits: EventLimits { configuration.eventLimits }
 
-    var partitionOptions: PartitionOptions {
-        PartitionOptions(
-            payloadIndex: PayloadIndexPolicy(rawValue: configuration.partitions.payloadIndex.rawValue) ?? .live,
-            ginPendingListKiB: configuration.partitions.ginPendingListBytes / 1024,
-            lockTimeout: configuration.database.lockTimeout)
-    }
+    var partitionOptions: PartitionOptions { configuration.partitionOptions }
 
     var monthsAhead: Int { configuration.partitions.ahead }
 

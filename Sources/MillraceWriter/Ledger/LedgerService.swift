@@ -59,6 +59,7 @@ actor LedgerService {
             group.cancelAll()
         }
         session = nil
+        executor.stop()
     }
 
     /// Off this service's thread: a scan waits for the disk and for room in the channel.

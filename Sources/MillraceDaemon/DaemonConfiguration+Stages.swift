@@ -1,0 +1,20 @@
+package import MillraceConfiguration
+package import MillraceEvent
+package import MillracePostgres
+
+/// What the daemon's stages and the commands both take of the configuration.
+extension DaemonConfiguration {
+    /// What an event may be.
+    package var eventLimits: EventLimits {
+        EventLimits(
+            payloadBytesMax: limits.payloadBytes, depthMax: limits.depth, acceptPast: partitions.acceptPast,
+            acceptFuture: partitions.acceptFuture)
+    }
+
+    /// How months are made.
+    package var partitionOptions: PartitionOptions {
+        PartitionOptions(
+            payloadIndex: PayloadIndexPolicy(rawValue: partitions.payloadIndex.rawValue) ?? .live,
+            ginPendingListKiB: partitions.ginPendingListBytes >> 10, lockTimeout: database.lockTimeout)
+    }
+}
