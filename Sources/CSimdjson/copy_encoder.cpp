@@ -173,6 +173,7 @@ struct mr_encoder {
     limits.payload_bytes_max = SIZE_MAX;
     limits.depth_max = MR_DEPTH_MAX;
     limits.kind_wanted = record.kind;
+    limits.was_accepted = true;
     mr_event event;
     mr_rejection rejection;
     if (mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
