@@ -36,7 +36,7 @@ SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchm
 EXPOSURE_MAX := 23
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench chaos check fmt install help swift packages test-packages bench-packages
+.PHONY: run test build bench chaos check fmt install help swift packages test-packages bench-packages bench-server
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -49,9 +49,13 @@ test: swift test-packages  ## run every test
 build: swift packages  ## build a release: .build/release/millrace
 	$(SWIFT) build $(RELEASE_FLAGS)
 
-bench: build bench-packages $(PEER)  ## measure all scenes beside their references: ROWS=2000000, RUNS=5, ONLY=P1,P4, QUICK=1
+bench: build bench-packages bench-server $(PEER)  ## measure all scenes beside their references: ROWS=2000000, RUNS=5, ONLY=P1,P4, QUICK=1
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m scenes $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(README),--readme) $(if $(PROFILE),--profile)
+
+# What HTTP is measured beside.
+bench-server: swift
+	$(SWIFT) build --package-path Benchmarks -c release --static-swift-stdlib --product bare-server
 
 # What the asyncio peer of the scenes runs in.
 $(PEER): Benchmarks/peer/requirements.txt | bench-packages

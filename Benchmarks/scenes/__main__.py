@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from . import ingest, machine, report
+from . import durable, ingest, machine, processor, report, requests
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Scenes that share what is costly to make run together.
 FAMILIES = [
     (("P1", "P1b", "P1c", "P1d"), ingest.run),
+    (("P2",), processor.run),
+    (("P3",), durable.run),
+    (("P4",), requests.run),
 ]
 
 

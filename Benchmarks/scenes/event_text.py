@@ -29,6 +29,7 @@ def users(seed: int) -> list[uuid.UUID]:
 
 def payload(bits: int, *, is_short: bool) -> str:
     """A payload from 256 random bits: about 190 bytes, or 27 fewer."""
+
     def take(below: int) -> int:
         nonlocal bits
         bits, value = divmod(bits, below)

@@ -19,9 +19,9 @@ class Goal:
     @property
     def bound(self) -> str:
         if self.least is not None:
-            return f"≥ {self.least:,g}"
+            return f"≥ {self.least:,.10g}"
         if self.most is not None:
-            return f"≤ {self.most:,g}"
+            return f"≤ {self.most:,.10g}"
         return ""
 
     def is_met(self, value: float) -> bool | None:

@@ -39,8 +39,8 @@ def send_acknowledged(file: Path, port: int, connections: int) -> float:
                 for key, events in selector.select():
                     key.data.advance(selector, events)
         seconds = time.perf_counter() - began
-    for upload in uploads:
-        upload.check()
+        for upload in uploads:
+            upload.check()
     return seconds
 
 
