@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from . import durable, ingest, machine, processor, report, requests
+from . import backlog, durable, growth, ingest, latency, machine, processor, report, requests
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -21,6 +21,9 @@ FAMILIES = [
     (("P2",), processor.run),
     (("P3",), durable.run),
     (("P4",), requests.run),
+    (("P5",), latency.run),
+    (("P6", "P7"), backlog.run),
+    (("P8",), growth.run),
 ]
 
 

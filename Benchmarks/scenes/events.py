@@ -44,7 +44,7 @@ def random_order(directory: Path, count: int, seed: int, *, is_short: bool = Fal
 
     Keeps the files in `directory` and takes them from there the next time.
     """
-    start, end = months.window(datetime.now(timezone.utc))
+    start, end = months.window(months.now())
     size = "330" if is_short else "357"
     stem = f"events-{size}-{count}-{seed}-{start:%Y%m%d}"
     files = EventFiles(
@@ -76,27 +76,35 @@ def random_order(directory: Path, count: int, seed: int, *, is_short: bool = Fal
     return files
 
 
-def arrival_order(directory: Path, count: int, seed: int) -> Path:
-    """`count` events without an id, each line starting with its `created_at`, in order over the day 2000-01-01."""
-    file = directory / f"arrivals-{count}-{seed}.ndjson"
+def arrival_order(directory: Path, count: int, seed: int, day: datetime) -> Path:
+    """`count` events of one day in order, without an id: the daemon makes them, so that no line is ever a repeat.
+
+    Each line starts with `day_mark(day)`, by which it can be moved to another day.
+    """
+    file = directory / f"arrivals-{count}-{seed}-{day:%Y%m%d}.ndjson"
     if file.exists():
         return file
     print(f"making {count:,} events in order of arrival", file=sys.stderr)
     unfinished = file.with_suffix(".part")
-    day = months.milliseconds(datetime(2000, 1, 1, tzinfo=timezone.utc))
+    start = months.milliseconds(day)
     source = random.Random(f"arrivals {seed}")
     people = _users(seed)
     types = source.choices(event_text.TYPES, weights=event_text.TYPE_WEIGHTS, k=count)
     with open(unfinished, "w") as lines:
-        for index in range(count):
+        for index, event_type in enumerate(types):
             # Up to a minute late, as events of many senders are.
-            offset = min(months.DAY_MS - 1, index * months.DAY_MS // count + source.randrange(60_000))
-            user = people[source.randrange(len(people))]
+            offset = min(months.DAY_MS - 1, index * months.DAY_MS // count + int(source.random() * 60_000))
+            user = people[int(source.random() * len(people))]
             lines.write(
-                f'{{"created_at":"{_stamp(day + offset)}","event_type":"{types[index]}","user_id":"{user}",'
+                f'{{"created_at":"{_stamp(start + offset)}","event_type":"{event_type}","user_id":"{user}",'
                 f'"payload":{event_text.payload(source.getrandbits(256), is_short=False)}}}\n')
     unfinished.rename(file)
     return file
+
+
+def day_mark(day: datetime) -> bytes:
+    """How the lines of `arrival_order` start."""
+    return f'{{"created_at":"{day:%Y-%m-%d}'.encode()
 
 
 @cache

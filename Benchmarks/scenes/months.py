@@ -6,6 +6,11 @@ DAYS = 20
 DAY_MS = 86_400_000
 
 
+def now() -> datetime:
+    """In UTC, as the partitions are."""
+    return datetime.now(timezone.utc)
+
+
 def window(now: datetime) -> tuple[datetime, datetime]:
     """20 days up to the last 20th: a day in one month, the rest in the next, whatever today is."""
     end = now.replace(day=20, hour=0, minute=0, second=0, microsecond=0)
