@@ -36,7 +36,7 @@ SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchm
 EXPOSURE_MAX := 23
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench chaos check fmt install help swift packages test-packages bench-packages bench-server
+.PHONY: run test build bench bench-parts bench-server chaos check fmt install help swift packages test-packages bench-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -52,6 +52,9 @@ build: swift packages  ## build a release: .build/release/millrace
 bench: build bench-packages bench-server $(PEER)  ## measure all scenes beside their references: ROWS=2000000, RUNS=5, ONLY=P1,P4, QUICK=1
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m scenes $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(README),--readme) $(if $(PROFILE),--profile)
+
+bench-parts: swift packages  ## measure the inner parts: parse, encode, frame, append, checksum
+	$(SWIFT) package --package-path Benchmarks -c release benchmark --target Parts --no-progress
 
 # What HTTP is measured beside.
 bench-server: swift
@@ -96,7 +99,7 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 		"the database in /etc/millrace/config.toml, systemctl enable --now millrace"
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z]+):.*##  ?/  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z-]+):.*##  ?/  make \1\t/' | expand -t 20
 
 swift:
 	@command -v $(SWIFT) >/dev/null || { \
