@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,8 +31,10 @@ FAMILIES = [
 def main() -> int:
     arguments = _arguments()
     settings = Settings(**arguments)
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # the user's own database is not meant
     try:
         if not os.access(settings.binary, os.X_OK):
             raise SceneError(f"{settings.binary} is missing: `make build` makes it")
@@ -56,9 +59,11 @@ def _run(bench: Bench) -> None:
             continue
         try:
             run(bench, wanted)
-        except SceneError as error:
+        except Exception as error:  # the other scenes' figures are worth having
+            if not isinstance(error, SceneError):
+                traceback.print_exc()
             name = ", ".join(sorted(wanted))
-            bench.results.failures[name] = str(error)
+            bench.results.failures[name] = str(error) or type(error).__name__
             bench.say(f"{name} failed: {error}")
         finally:
             bench.stop_daemons()

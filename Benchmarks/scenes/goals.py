@@ -1,6 +1,8 @@
 """What the scenes must reach."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Goal:
     reference_name: str = ""
     least: float | None = None
     most: float | None = None
+    # Which of the runs' figures counts.
+    pick: Callable[[Sequence[float]], float] = median
 
     @property
     def bound(self) -> str:
@@ -67,8 +71,8 @@ GOALS = [
     Goal("P5", "receive → committed at half of the highest rate, p50", "latency p50", "ms"),
     Goal("P5", "receive → committed at half of the highest rate, p99", "latency p99", "ms", most=50),
     Goal("P5", "receive → committed at half of the highest rate, p99.9", "latency p99.9", "ms"),
-    Goal("P6", "memory under flood, highest", "flood resident", "MiB", most=64),
-    Goal("P6", "memory while a backlog drains, highest", "backlog resident", "MiB", most=64),
+    Goal("P6", "memory under flood, highest", "flood resident", "MiB", most=64, pick=max),
+    Goal("P6", "memory while a backlog drains, highest", "backlog resident", "MiB", most=64, pick=max),
     Goal("P6", "the same, highest − median (flat)", "backlog growth", "MiB", most=8),
     Goal("P7", "start → ready, migrated database", "start", "ms", most=150),
     Goal("P7", "start → ready with a backlog, after a clean stop", "start stopped", "ms", most=1000),

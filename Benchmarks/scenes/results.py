@@ -1,7 +1,6 @@
 """What was measured: samples by name, one for each run."""
 
 from dataclasses import dataclass, field
-from statistics import median
 
 from .goals import GOALS, Goal
 
@@ -16,7 +15,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """A goal and how it came out; medians over the runs, of the ratio too."""
+    """A goal and how it came out over the runs; of a ratio, each run's own counts."""
 
     goal: Goal
     figure: float
@@ -48,11 +47,12 @@ class Results:
         if not figures:
             return None
         if goal.reference is None:
-            return Row(goal, median(figures), None, None, figures, goal.is_met(median(figures)))
+            figure = goal.pick(figures)
+            return Row(goal, figure, None, None, figures, goal.is_met(figure))
         references = self.values(goal.reference)
         # Run by run: what disturbs the machine disturbs both.
         ratios = [figure / reference for figure, reference in zip(figures, references)]
         if not ratios:
             return None
-        ratio = median(ratios)
-        return Row(goal, median(figures), median(references), ratio, ratios, goal.is_met(ratio))
+        ratio = goal.pick(ratios)
+        return Row(goal, goal.pick(figures), goal.pick(references), ratio, ratios, goal.is_met(ratio))
