@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -80,11 +79,10 @@ def asyncio_peer(bench: Bench, name: str, files: EventFiles) -> None:
             raise SceneError("the asyncio peer did not start; its message is above")
         cpu_before, began = bench.cluster.cpu_seconds(), time.perf_counter()
         send_one_way(files.lines, int(port))
-        seconds = time.perf_counter() - began
-        peer_cpu = round(processes.cpu_seconds(server.pid), 2)
-        _report(bench, name, files, seconds, cpu_before, peer_cpu_seconds=peer_cpu)
+        seconds, peer_cpu = time.perf_counter() - began, processes.cpu_seconds(server.pid)
     finally:
         processes.stop(server)
+    _report(bench, name, files, seconds, cpu_before, peer_cpu_seconds=round(peer_cpu, 2))
 
 
 def _report(bench: Bench, name: str, files: EventFiles, seconds: float, cpu_before: float, **details: object) -> None:
