@@ -61,7 +61,7 @@ def update_readme(readme: Path, table: str) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise SceneError(f"{readme} has no lines {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
+    readme.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}")
 
 
 def _cells(row: Row) -> list[str]:
