@@ -3,6 +3,7 @@
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
 TEST_PACKAGES := $(PACKAGES) prometheus systemd zstd
+BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk
 
 # Of `make run`: where the spool and the database live.
 DATA ?= $(if $(filter 0,$(shell id -u)),/var/lib/millrace,$(HOME)/.local/share/millrace)
@@ -11,24 +12,31 @@ ARGS ?=
 # Of `make chaos`: how many rounds, and the seed of the first (printed; empty is a random one).
 ROUNDS ?= 100
 SEED ?=
-# Of `make bench`: rows of a run, and runs.
-ROWS ?= 500000
-RUNS ?= 3
+# Of `make bench`: rows of a run of P1 (2000000), runs (5), scenes by comma (all), QUICK=1 for small sizes,
+# README=1 to put the table into README.md, PROFILE=1 to run P2 under perf; BENCH_DATA keeps the events between calls.
+ROWS ?=
+RUNS ?=
+ONLY ?=
+QUICK ?=
+README ?=
+PROFILE ?=
 # Of `make install`.
 PREFIX ?= /usr
 DESTDIR ?=
 
 SWIFT ?= swift
+PYTHON ?= /usr/bin/python3
 # The Swift runtime is linked in, so that the installed binary needs no Swift.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace
 BINARY := .build/release/millrace
+PEER := Benchmarks/.build/peer/installed
 DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
-SOURCES = $(wildcard Package.swift Sources Tests Benchmarks)
+SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Parts)
 # systemd-analyze counts in tenths: 2.3.
 EXPOSURE_MAX := 23
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench chaos check fmt install help swift packages test-packages
+.PHONY: run test build bench bench-parts bench-server chaos check fmt install help swift packages test-packages bench-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -41,8 +49,22 @@ test: swift test-packages  ## run every test
 build: swift packages  ## build a release: .build/release/millrace
 	$(SWIFT) build $(RELEASE_FLAGS)
 
-bench: build  ## measure TCP → committed against psql's \copy: ROWS=500000, RUNS=3
-	MILLRACE_BINARY="$(CURDIR)/$(BINARY)" Benchmarks/throughput.sh $(ROWS) $(RUNS)
+bench: build bench-packages bench-server $(PEER)  ## measure all scenes beside their references: ROWS=2000000, RUNS=5, ONLY=P1,P4, QUICK=1
+	PYTHONPATH=Benchmarks $(PYTHON) -B -m scenes $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(README),--readme) $(if $(PROFILE),--profile)
+
+bench-parts: swift packages  ## measure the inner parts: parse, encode, frame, append, checksum
+	$(SWIFT) package --package-path Benchmarks -c release benchmark --target Parts --no-progress
+
+# What HTTP is measured beside.
+bench-server: swift
+	$(SWIFT) build --package-path Benchmarks -c release --static-swift-stdlib --product bare-server
+
+# What the asyncio peer of the scenes runs in.
+$(PEER): Benchmarks/peer/requirements.txt | bench-packages
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	touch $@
 
 chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, SEED=n to repeat a run
 	$(SWIFT) build --build-tests
@@ -77,15 +99,18 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 		"the database in /etc/millrace/config.toml, systemctl enable --now millrace"
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z]+):.*##  ?/  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z-]+):.*##  ?/  make \1\t/' | expand -t 20
 
 swift:
 	@command -v $(SWIFT) >/dev/null || { \
 		echo "swift is missing: install Swift 6.3 or newer for this system from https://www.swift.org/install/linux," >&2; \
 		echo "and put its usr/bin on PATH" >&2; exit 1; }
 
-packages test-packages:
-	@missing=; for package in $(if $(filter test-packages,$@),$(TEST_PACKAGES),$(PACKAGES)); do \
+packages: NEEDED := $(PACKAGES)
+test-packages: NEEDED := $(TEST_PACKAGES)
+bench-packages: NEEDED := $(BENCH_PACKAGES)
+packages test-packages bench-packages:
+	@missing=; for package in $(NEEDED); do \
 		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \

@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A target of the package above, compiled as a part of this one (`Millrace` links to its sources): `package` access ends
+/// at the package's border, and products that exist only to be measured would be every user's.
+func part(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Millrace/\(name)", resources: resources,
+        swiftSettings: swiftSettings)
+}
+
+// Nested, so that users of Millrace's package do not resolve what only measurements need.
+let package = Package(
+    name: "benchmarks",
+    products: [
+        .executable(name: "bare-server", targets: ["BareServer"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Without its traits, whose interposers change what is measured.
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
+    ],
+    targets: [
+        // What HTTP is measured beside.
+        .executableTarget(
+            name: "BareServer",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
+        // The inner parts, one at a time.
+        .executableTarget(
+            name: "Parts",
+            dependencies: [
+                "MillraceEvent", "MillraceIntake", "MillraceSpool", "MillraceWriter",
+                .product(name: "Benchmark", package: "benchmark"),
+                .product(name: "BenchmarkPlugin", package: "benchmark"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Parts",
+            swiftSettings: swiftSettings
+        ),
+        .systemLibrary(name: "CLibPQ", path: "Millrace/CLibPQ", pkgConfig: "libpq"),
+        .systemLibrary(name: "CZlib", path: "Millrace/CZlib", pkgConfig: "zlib"),
+        .systemLibrary(name: "CZstd", path: "Millrace/CZstd", pkgConfig: "libzstd"),
+        .target(name: "CChecksum", path: "Millrace/CChecksum"),
+        .target(
+            name: "CSimdjson", path: "Millrace/CSimdjson", cxxSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+        part("MillraceEvent", ["CChecksum", "CSimdjson", .product(name: "Crypto", package: "swift-crypto")]),
+        part(
+            "MillraceTelemetry",
+            [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+        part(
+            "MillraceIntake",
+            [
+                "MillraceEvent", "MillraceTelemetry", "CSimdjson", "CZlib", "CZstd",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        part(
+            "MillraceSpool",
+            [
+                "MillraceEvent", "MillraceTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        part(
+            "MillracePostgres", ["CLibPQ", .product(name: "Logging", package: "swift-log")],
+            resources: [.embedInCode("Migrations")]),
+        part(
+            "MillraceWriter",
+            [
+                "MillraceEvent", "MillracePostgres", "MillraceTelemetry", "CSimdjson",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,82 @@
+"""What the scenes must reach."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure, or its ratio to a reference of the same run, and its bound: at least, or at most."""
+
+    id: str
+    scene: str
+    figure: str
+    unit: str
+    reference: str | None = None
+    reference_name: str = ""
+    least: float | None = None
+    most: float | None = None
+    # Which of the runs' figures counts.
+    pick: Callable[[Sequence[float]], float] = median
+
+    @property
+    def bound(self) -> str:
+        if self.least is not None:
+            return f"≥ {self.least:,.10g}"
+        if self.most is not None:
+            return f"≤ {self.most:,.10g}"
+        return ""
+
+    def is_met(self, value: float) -> bool | None:
+        """None: there is no bound, the figure is for information."""
+        if self.least is not None:
+            return value >= self.least
+        if self.most is not None:
+            return value <= self.most
+        return None
+
+
+ONE_SESSION = ("psql one session", "psql, one session")
+TWO_SESSIONS = ("psql two sessions", "psql, two sessions")
+ASYNCIO = ("asyncio", "asyncio + asyncpg")
+
+
+def _rate(id_: str, scene: str, figure: str, reference: tuple[str, str], least: float) -> Goal:
+    return Goal(id_, scene, figure, "rows/s", reference[0], reference[1], least=least)
+
+
+TWO_WRITERS = "TCP → committed, 2 writers"
+CLOSED = "the same, payload_index = closed"
+
+GOALS = [
+    _rate("P1", "TCP → committed, 1 writer", "millrace one writer", ONE_SESSION, 1.4),
+    _rate("P1b", TWO_WRITERS, "millrace two writers", ONE_SESSION, 1.7),
+    _rate("P1b", TWO_WRITERS, "millrace two writers", TWO_SESSIONS, 0.95),
+    _rate("P1b", TWO_WRITERS, "millrace two writers", ASYNCIO, 1.2),
+    _rate("P1c", CLOSED, "millrace closed", ONE_SESSION, 3),
+    _rate("P1c", CLOSED, "millrace closed", TWO_SESSIONS, 1.8),
+    _rate("P1c", CLOSED, "millrace closed", ASYNCIO, 2.2),
+    _rate(
+        "P1d", "the same, primary key only", "millrace primary key",
+        ("psql primary key", "psql, two sessions, primary key only"), 1.0),
+    Goal("P2", "daemon's processor time for 1 million events, TCP → committed", "processor seconds", "s", most=0.8),
+    Goal(
+        "P3", "TCP → durable, PostgreSQL stopped", "durable bytes", "MiB/s", "disk bytes",
+        "1 MiB appends with fdatasync", least=0.6),
+    Goal("P3", "TCP → durable, PostgreSQL stopped", "durable events", "events/s", least=1_000_000),
+    Goal(
+        "P4", "one event a request, 64 connections, durable before the answer (aim 0.8)", "http requests",
+        "requests/s", "bare requests", "bare NIO handler", least=0.6),
+    Goal("P5", "receive → committed at half of the highest rate, p50", "latency p50", "ms"),
+    Goal("P5", "receive → committed at half of the highest rate, p99", "latency p99", "ms", most=50),
+    Goal("P5", "receive → committed at half of the highest rate, p99.9", "latency p99.9", "ms"),
+    Goal("P6", "memory under flood, highest", "flood resident", "MiB", most=64, pick=max),
+    Goal("P6", "memory while a backlog drains, highest", "backlog resident", "MiB", most=64, pick=max),
+    Goal("P6", "the same, highest − median (flat)", "backlog growth", "MiB", most=8),
+    Goal("P7", "start → ready, migrated database", "start", "ms", most=150),
+    Goal("P7", "start → ready with a backlog, after a clean stop", "start stopped", "ms", most=1000),
+    Goal("P7", "start → ready with a backlog, after kill -9", "start killed", "ms", most=1000),
+    Goal(
+        "P8", "the month's last step ÷ its first", "last step", "rows/s", "first step", "the first step", least=0.8),
+]

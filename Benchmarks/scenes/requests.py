@@ -1,0 +1,71 @@
+"""P4: one event a request over keep-alive connections, beside a server that does nothing but answer."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from . import processes
+from .bench import Bench
+from .daemon import DATABASE
+from .events import EventFiles
+from .scene_error import SceneError
+
+CONNECTIONS = 64
+# The default of intake.threads: both serve with as many event loops.
+EVENT_LOOPS = 2
+# More than any machine sends in a second; wrk must not run out of lines.
+REQUESTS_PER_SECOND_MAX = 150_000
+
+
+def run(bench: Bench, _: frozenset[str]) -> None:
+    """The same wrk script against both, in turn; the daemon with PostgreSQL running."""
+    if not bench.settings.bare_server.exists():
+        raise SceneError(f"{bench.settings.bare_server} is missing: `make bench` builds it")
+    files = bench.events(max(bench.settings.rows, REQUESTS_PER_SECOND_MAX * bench.settings.http_seconds))
+    bench.cluster.start()
+    for turn in range(bench.settings.runs):
+        _bare(bench, files)
+        _millrace(bench, files)
+        bench.say(f"P4 run {turn + 1} of {bench.settings.runs}")
+
+
+def _bare(bench: Bench, files: EventFiles) -> None:
+    server = subprocess.Popen([bench.settings.bare_server, str(EVENT_LOOPS)], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline())
+        before = processes.cpu_seconds(server.pid)
+        _measure(bench, "bare requests", files, port, lambda: processes.cpu_seconds(server.pid) - before)
+    finally:
+        processes.stop(server)
+
+
+def _millrace(bench: Bench, files: EventFiles) -> None:
+    daemon = bench.daemon(partitions__maintenance_interval="1d")
+    daemon.create()
+    daemon.start()
+    daemon.settle()
+    before = daemon.cpu_seconds()
+    _measure(bench, "http requests", files, daemon.http_port, lambda: daemon.cpu_seconds() - before)
+    daemon.kill()  # what it has not written yet is not wanted
+    bench.cluster.drop(DATABASE)
+
+
+def _measure(bench: Bench, name: str, files: EventFiles, port: int, spent) -> None:
+    url, script = f"http://127.0.0.1:{port}/v1/events", Path(__file__).with_name("events.lua")
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{bench.settings.http_seconds}s", "-s", str(script), url]
+    try:
+        run = subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"EVENTS": str(files.lines)})
+    except FileNotFoundError:
+        raise SceneError("wrk is missing: apt-get install wrk") from None
+    lines = run.stdout.strip().splitlines()
+    if run.returncode != 0 or not lines or not lines[-1].startswith("{"):
+        raise SceneError(f"wrk failed:\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
+    result, cpu = json.loads(lines[-1]), spent()
+    if result["bad"]:
+        raise SceneError(f"{name}: {result['bad']} of {result['requests']} requests failed")
+    rate = result["requests"] / result["seconds"]
+    bench.results.add(
+        name, rate, p50_us=result["p50_us"], p99_us=result["p99_us"], server_cpu_seconds=round(cpu, 2))
+    bench.say(f"{name:24} {rate:10,.0f} requests/s, p99 {result['p99_us'] / 1000:.1f} ms, server {cpu:.1f} s")

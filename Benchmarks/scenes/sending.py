@@ -1,0 +1,115 @@
+"""Load that costs next to nothing: sendfile into TCP connections."""
+
+import json
+import os
+import selectors
+import socket
+import time
+from pathlib import Path
+
+from .scene_error import SceneError
+
+GREETING = b'{"hello":{"acks":"spooled"}}\n'
+SENDFILE_BYTES = 1 << 20
+
+
+def send_one_way(file: Path, port: int) -> None:
+    """One connection without a greeting; returns when the peer has read all and closed."""
+    with socket.create_connection(("127.0.0.1", port)) as connection, open(file, "rb") as lines:
+        connection.sendfile(lines)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass
+
+
+def send_acknowledged(file: Path, port: int, connections: int) -> float:
+    """Sends the file's lines over several connections and reads the acks; returns the seconds until the last one.
+
+    Raises when a line was refused or not acknowledged.
+    """
+    with open(file, "rb") as lines:
+        parts = _line_ranges(lines.fileno(), connections)
+        began = time.perf_counter()
+        with selectors.DefaultSelector() as selector:
+            for start, end in parts:
+                upload = _Upload(lines.fileno(), start, end, port)
+                selector.register(upload.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, upload)
+            uploads = [key.data for key in selector.get_map().values()]
+            while selector.get_map():
+                for key, events in selector.select():
+                    key.data.advance(selector, events)
+        seconds = time.perf_counter() - began
+        for upload in uploads:
+            upload.check()
+    return seconds
+
+
+class _Upload:
+    """One connection's part of the file."""
+
+    def __init__(self, descriptor: int, start: int, end: int, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.sendall(GREETING)
+        self.socket.setblocking(False)
+        self.acknowledged = 0
+        self._descriptor, self._offset, self._end = descriptor, start, end
+        self._start = start
+        self._answers = b""
+
+    def advance(self, selector: selectors.BaseSelector, events: int) -> None:
+        if events & selectors.EVENT_READ and not self._read():
+            selector.unregister(self.socket)
+            self.socket.close()
+            return
+        if events & selectors.EVENT_WRITE and self._write():
+            selector.modify(self.socket, selectors.EVENT_READ, self)
+
+    def check(self) -> None:
+        lines = _count_lines(self._descriptor, self._start, self._end)
+        if self.acknowledged != lines:
+            raise SceneError(f"{self.acknowledged} of {lines} lines were acknowledged; see the daemon's log")
+
+    def _read(self) -> bool:
+        """False at the end of the stream."""
+        try:
+            chunk = self.socket.recv(65_536)
+        except BlockingIOError:
+            return True
+        *answers, self._answers = (self._answers + chunk).split(b"\n")
+        for answer in answers:
+            if b'"error"' in answer:
+                raise SceneError(f"a line was refused: {answer.decode(errors='replace')}")
+        if answers and b'"ack"' in answers[-1]:
+            self.acknowledged = json.loads(answers[-1])["ack"]
+        return bool(chunk)
+
+    def _write(self) -> bool:
+        """True when all is sent."""
+        try:
+            self._offset += os.sendfile(
+                self.socket.fileno(), self._descriptor, self._offset, min(SENDFILE_BYTES, self._end - self._offset))
+        except BlockingIOError:
+            return False
+        if self._offset < self._end:
+            return False
+        self.socket.shutdown(socket.SHUT_WR)
+        return True
+
+
+def _line_ranges(descriptor: int, count: int) -> list[tuple[int, int]]:
+    """Offsets that cut the file into `count` parts of whole lines."""
+    size = os.fstat(descriptor).st_size
+    cuts = [0]
+    for part in range(1, count):
+        guess = size * part // count
+        cuts.append(guess + os.pread(descriptor, 1 << 20, guess).index(b"\n") + 1)
+    return list(zip(cuts, cuts[1:] + [size]))
+
+
+def _count_lines(descriptor: int, start: int, end: int) -> int:
+    lines = 0
+    while start < end:
+        chunk = os.pread(descriptor, min(1 << 22, end - start), start)
+        lines += chunk.count(b"\n")
+        start += len(chunk)
+    return lines
