@@ -39,7 +39,8 @@ struct StageSettings {
         return WriterConfiguration(
             databaseURL: databaseURL, writers: database.writers, connectTimeout: database.connectTimeout,
             statementTimeout: database.statementTimeout, sessionLockTimeout: database.sessionLockTimeout,
-            retryMin: database.retryMin, retryMax: database.retryMax, flushPoll: database.flushPoll,
+            retryMin: database.retryMin, retryMax: database.retryMax, batchInterval: database.batchInterval,
+            flushPoll: database.flushPoll,
             drainLimit: database.drainLimit, monthsAhead: configuration.partitions.ahead,
             maintenanceInterval: configuration.partitions.maintenanceInterval,
             ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,

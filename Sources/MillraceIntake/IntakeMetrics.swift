@@ -22,8 +22,8 @@ package final class IntakeMetrics: Sendable {
         package var description: String { self == .tcp ? "tcp" : "http" }
     }
 
-    /// Counters of one transport.
-    package struct TransportCounters: Sendable {
+    /// Counters of one transport. A class, so that reaching one of them counts one reference and not all.
+    package final class TransportCounters: Sendable {
         /// Connections open now.
         package let connectionsOpen = Counter()
         package let connectionsAccepted = Counter()
@@ -35,6 +35,8 @@ package final class IntakeMetrics: Sendable {
         package let linesReceived = Counter()
         /// Lines of connections without acks that were dropped because the daemon stopped while the spool refused them.
         package let linesAbandoned = Counter()
+
+        init() {}
     }
 
     private let transports = Transport.allCases.map { _ in TransportCounters() }

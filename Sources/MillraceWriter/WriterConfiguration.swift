@@ -13,6 +13,8 @@ package struct WriterConfiguration: Sendable {
     /// Bounds of the back-off between attempts.
     package var retryMin: Duration
     package var retryMax: Duration
+    /// Shortest time from the start of a batch of `paced` rows to the start of the same writer's next one.
+    package var batchInterval: Duration
     /// How often the flushed end of the log is asked for while commits are unflushed.
     package var flushPoll: Duration
     /// How long a stop waits for what is still in the extent channel.
@@ -29,12 +31,17 @@ package struct WriterConfiguration: Sendable {
     package var host: String
     package var version: String
 
+    /// Rows of a batch behind which a writer waits for `batchInterval` to pass. Fewer: nothing would gather meanwhile.
+    /// More: a transaction costs little beside its rows, and more of them are waiting.
+    static let paced = 32..<2048
+
     /// Advisory locks are taken for this many writers when a daemon starts, so more can't be configured.
     package static let writersMax = 64
 
     package init(
         databaseURL: String, writers: Int, connectTimeout: Duration, statementTimeout: Duration,
-        sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, flushPoll: Duration,
+        sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, batchInterval: Duration,
+        flushPoll: Duration,
         drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
         dedupWindow: Duration, host: String,
         version: String
@@ -46,6 +53,7 @@ package struct WriterConfiguration: Sendable {
         self.sessionLockTimeout = sessionLockTimeout
         self.retryMin = retryMin
         self.retryMax = retryMax
+        self.batchInterval = batchInterval
         self.flushPoll = flushPoll
         self.drainLimit = drainLimit
         self.monthsAhead = monthsAhead

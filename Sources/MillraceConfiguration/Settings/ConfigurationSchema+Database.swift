@@ -38,6 +38,10 @@ extension ConfigurationSchema {
                 "retry_max", \.database.retryMax, .milliseconds(10) ... .seconds(3600), "Longest such pause.",
                 watch: "millrace_writer_retries_total"),
             .duration(
+                "batch_interval", \.database.batchInterval, .zero ... .seconds(10),
+                "Shortest time from one batch of a writer to its next, unless they are very small or large.",
+                watch: "millrace_writer_batch_rows"),
+            .duration(
                 "flush_poll", \.database.flushPoll, .milliseconds(10) ... .seconds(60),
                 "How often it is asked up to where PostgreSQL has flushed its log.",
                 watch: "millrace_spool_segments_retired_total"),

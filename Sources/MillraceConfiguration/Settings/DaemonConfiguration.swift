@@ -97,6 +97,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var sessionLockTimeout = Duration.seconds(30)
         package var retryMin = Duration.milliseconds(100)
         package var retryMax = Duration.seconds(10)
+        package var batchInterval = Duration.milliseconds(20)
         package var flushPoll = Duration.milliseconds(200)
         package var drainLimit = Duration.seconds(5)
     }

@@ -82,10 +82,12 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        wire.onHeadStarted = { self.headStarted() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        wire.onHeadStarted = {}
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -147,8 +149,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is HTTPWireHandler.HeadStarted:
-            if exchange == nil, phase == .open { setDeadline(.head, after: configuration.headerTimeout) }
         case ChannelEvent.inputClosed:
             // Not passed on: the routes would close before their answer is written.
             isInputClosed = true
@@ -167,6 +167,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         default:
             context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    private func headStarted() {
+        if exchange == nil, phase == .open { setDeadline(.head, after: configuration.headerTimeout) }
     }
 
     // MARK: Reading
@@ -266,7 +270,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             let events = EventsRequest(
                 head: wanted, configuration: configuration, channel: shared.channel, metrics: shared.metrics,
                 eventLoop: context.eventLoop)
-            events.onChange = { [weak self] in self?.eventsChanged() }
+            // Holds this handler until the request is answered or the connection gone. A weak reference would make each
+            // count of references to the handler slow.
+            events.onChange = { self.eventsChanged() }
             exchange?.events = events
             sayContinue(head, fields)
         } catch {
@@ -310,11 +316,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func answerIfReady() {
-        guard let exchange else { return }
-        if let answer = exchange.events?.answer {
-            if exchange.answer == nil, !exchange.isRequestEnded { self.exchange?.closes = true }
+        if let answer = exchange?.events?.answer {
+            if exchange?.answer == nil, exchange?.isRequestEnded == false { exchange?.closes = true }
             write(answer)
-        } else if let answer = exchange.answer, exchange.isRequestEnded {
+        } else if exchange?.isRequestEnded == true, let answer = exchange?.answer {
             write(answer)
         }
     }

@@ -7,9 +7,8 @@ final class HTTPWireHandler: ChannelInboundHandler {
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Fired through the pipeline before the first bytes after `expectHead`.
-    struct HeadStarted {}
-
+    /// Called before the first bytes after `expectHead`.
+    var onHeadStarted: () -> Void = {}
     private var isHeadExpected = true
     private var context: ChannelHandlerContext?
 
@@ -33,7 +32,7 @@ final class HTTPWireHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isHeadExpected {
             isHeadExpected = false
-            context.fireUserInboundEventTriggered(HeadStarted())
+            onHeadStarted()
         }
         context.fireChannelRead(data)
     }
