@@ -58,18 +58,18 @@ actor WriterService {
     func run() async {
         while let batch = await extents.nextBatch() {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
-            await writeUntilCommitted(batch)
+            await writeUntilCommitted(batch, takenAt: .now)
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
         }
         connection = nil
         executor.stop()
     }
 
-    private func writeUntilCommitted(_ batch: Batch) async {
+    private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {
         var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
         while await gate.waitUntilOpen() {
             do {
-                try attempt(batch)
+                try attempt(batch, takenAt: takenAt)
                 return
             } catch let error as PostgresError {
                 guard error.code != .interrupted else { return }
@@ -82,7 +82,7 @@ actor WriterService {
         }
     }
 
-    private func attempt(_ batch: Batch) throws {
+    private func attempt(_ batch: Batch, takenAt: Timestamp) throws {
         let (session, server) = try connected()
         let result = try writer.write(
             batch, isDurable: board.isAwaited(batch.sequences), on: session, metrics: metrics
@@ -90,6 +90,7 @@ actor WriterService {
         switch result {
         case .committed(let committed):
             ledger.batchCommitted(batch.sequences, at: committed.position, on: server)
+            metrics.onCommitted(batch.sequences, committed.arrivals, takenAt)
             metrics.record(committed.outcome)
             metrics.isStopped.store(false, ordering: .relaxed)
             board.settle(committed.outcome)

@@ -14,6 +14,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var dedup = Dedup()
     package var jwt = JWT()
     package var log = Log()
+    package var latency = Latency()
     package var embedded = Embedded()
 
     package init() {}
@@ -144,6 +145,13 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
         package var level = Level.info
         package var format = Format.text
+    }
+
+    package struct Latency: Sendable, Equatable {
+        package var log = ""
+        package var logInterval = Duration.seconds(10)
+        package var logBytesMax = 64 << 20
+        package var logFiles = 4
     }
 
     package struct Embedded: Sendable, Equatable {

@@ -30,6 +30,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     struct Exchange {
         var head: HTTPRequestHead
         var route: HTTPRoute
+        /// When its head was read.
+        var startedAt: NIODeadline
         /// Nil for a request that is passed on, or refused by its head.
         var events: EventsRequest?
         /// An answer that waits for the end of a short body.
@@ -236,7 +238,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func start(_ head: HTTPRequestHead) {
         let path = head.uri.prefix { $0 != "?" }
         let route = HTTPRoute(path: path)
-        exchange = Exchange(head: head, route: route, closes: !head.isKeepAlive)
+        exchange = Exchange(head: head, route: route, startedAt: .now(), closes: !head.isKeepAlive)
         setDeadline(.body, after: configuration.bodyRateInterval)
         bodyBytesInWindow = 0
         wasHeldInWindow = false
@@ -418,6 +420,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func responseEnded(closes: Bool) {
         if let exchange {
             shared.metrics.requests(exchange.route, statusClass: exchange.status / 100).add(1)
+            let took = NIODeadline.now() - exchange.startedAt
+            shared.metrics.onRequest(exchange.route, .nanoseconds(took.nanoseconds))
             exchange.events?.onChange = {}
         }
         exchange = nil

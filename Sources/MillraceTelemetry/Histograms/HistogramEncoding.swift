@@ -54,7 +54,8 @@ enum HistogramEncoding {
         bytes.append(bigEndian: UInt32(0))
         bytes.append(bigEndian: UInt32(histogram.numberOfSignificantValueDigits.rawValue))
         bytes.append(bigEndian: histogram.lowestDiscernibleValue)
-        bytes.append(bigEndian: histogram.highestTrackableValue)
+        // Of all our histograms the same, though they grow as they must: readers add them up.
+        bytes.append(bigEndian: max(histogram.highestTrackableValue, LatencyHistogram.microsecondsMax))
         bytes.append(bigEndian: 1.0.bitPattern)
         return bytes + counts
     }

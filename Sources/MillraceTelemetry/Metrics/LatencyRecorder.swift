@@ -4,17 +4,22 @@ internal import Synchronization
 
 /// Durations in microseconds, 0 … 1 h, to three significant digits. Safe to call from any thread.
 ///
-/// Recording takes a lock that a reader holds only to swap two histograms; the adding up happens on the reader's side.
-/// A recorder that nothing was recorded in takes no memory; else it has three histograms of about 190 KB.
+/// An interval recorder: recording takes a lock that a reader holds only to swap two histograms, never while it adds up,
+/// iterates or writes. A recorder that nothing was recorded in takes no memory; else it has up to three histograms that
+/// grow with their values (190 KB each for an hour, 80 KB for a second).
 package final class LatencyRecorder: TimerHandler, Sendable {
     /// Largest duration; what is longer counts as this.
     package static let durationMax = Duration.seconds(3600)
-    private static let microsecondsMax = LatencyHistogram.microsecondsMax
 
     private struct Interval {
         /// Since the last reading; nil until something is recorded, then never again.
         var histogram: LatencyHistogram?
         var sumSeconds = 0.0
+
+        mutating func record(_ microseconds: UInt64, _ count: Int) {
+            if histogram == nil { histogram = .latencies() }
+            histogram?.record(min(microseconds, LatencyHistogram.microsecondsMax), count: UInt64(count))
+        }
     }
 
     private struct Total {
@@ -41,9 +46,26 @@ package final class LatencyRecorder: TimerHandler, Sendable {
             + UInt64((clamped.components.attoseconds + 999_999_999_999) / 1_000_000_000_000)
         let exactSeconds = max(0, Double(seconds) + Double(attoseconds) * 1e-18)
         interval.withLock { interval in
-            if interval.histogram == nil { interval.histogram = .latencies() }
-            interval.histogram?.record(min(microseconds, Self.microsecondsMax), count: UInt64(count))
+            interval.record(microseconds, count)
             interval.sumSeconds += exactSeconds * Double(count)
+        }
+    }
+
+    /// The same for differences of the wall clock.
+    package func record(microseconds: Int64, count: Int = 1) {
+        record([(microseconds, count)])
+    }
+
+    /// Several at once, under one lock: what a group or a batch is made of.
+    package func record(_ entries: [(microseconds: Int64, count: Int)]) {
+        interval.withLock { interval in
+            var sum = 0.0
+            for (microseconds, count) in entries where count > 0 {
+                let value = max(0, microseconds)
+                interval.record(UInt64(value), count)
+                sum += Double(value) * Double(count)
+            }
+            interval.sumSeconds += sum / 1_000_000
         }
     }
 
