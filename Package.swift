@@ -208,7 +208,8 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -21,7 +21,7 @@ struct DaemonMetrics: Sendable {
     init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String) {
         let latencies = StageLatencies(registry)
         self.latencies = latencies
-        intake = IntakeMetrics { route, duration in latencies.requestAnswered(route, duration) }
+        intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
         spool = SpoolMetrics { group in latencies.groupDurable(group) }
         let rows = registry.summary(.writerBatchRows)
         writer = WriterMetrics { copy, commit, count in

@@ -32,8 +32,8 @@ final class StageLatencies: Sendable {
         requests = HTTPRoute.allCases.map { registry.timer(.httpRequestDuration, [.route: $0.description]) }
     }
 
-    func requestAnswered(_ route: HTTPRoute, _ duration: Duration) {
-        requests[route.rawValue].record(duration)
+    func requestAnswered(_ route: HTTPRoute, _ microseconds: Int64) {
+        requests[route.rawValue].record(microseconds: microseconds)
     }
 
     /// Before a writer can see the group.

@@ -43,9 +43,9 @@ package final class IntakeMetrics: Sendable {
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in Counter() } }
 
     /// Told how long each request took, from its head to the end of its answer, on its event loop.
-    package let onRequest: @Sendable (_ route: HTTPRoute, _ duration: Duration) -> Void
+    package let onRequest: @Sendable (_ route: HTTPRoute, _ microseconds: Int64) -> Void
 
-    package init(onRequest: @escaping @Sendable (HTTPRoute, Duration) -> Void = { _, _ in }) {
+    package init(onRequest: @escaping @Sendable (HTTPRoute, Int64) -> Void = { _, _ in }) {
         self.onRequest = onRequest
     }
 

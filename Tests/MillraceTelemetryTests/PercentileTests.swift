@@ -1,6 +1,7 @@
 import Foundation
 import Histogram
 import MillraceTelemetry
+import MillraceTestSupport
 import Testing
 
 struct PercentileTests {
@@ -45,7 +46,31 @@ struct PercentileTests {
         let ends = try #require(lines.first { $0.contains(" 1.000000000000 ") })
         #expect(ends.split(separator: " ").dropFirst() == ["1.000000000000", "1000"])
         #expect(lines.contains { $0.hasPrefix("#[Max     = ") && $0.hasSuffix("Total count    =         1000]") })
-        #expect(lines.contains("#[Buckets =           22, SubBuckets     =         2048]"))
+        #expect(lines.contains("#[Buckets =           10, SubBuckets     =         2048]"))
+    }
+
+    @Test func `a distribution is the one that the package writes`() {
+        var generator = SeededGenerator(seed: 6)
+        var histogram = LatencyHistogram.latencies()
+        for _ in 0..<20_000 {
+            let value = UInt64.random(in: 0...100_000, using: &generator)
+            histogram.record(value >> UInt64.random(in: 0...12, using: &generator))
+        }
+        var package = ""
+        histogram.outputPercentileDistribution(to: &package, outputValueUnitScalingRatio: 1000)
+        let (lines, expected) = (Self.numbers(PercentileDistribution.text(histogram)), Self.numbers(package))
+        #expect(lines.count == expected.count)
+        for (line, other) in zip(lines, expected) {
+            #expect(line.count == other.count)
+            // The C library rounds the twelfth digit by more digits than a Double's product has.
+            #expect(zip(line, other).allSatisfy { abs($0 - $1) < 2e-12 }, "\(line) is not \(other)")
+        }
+    }
+
+    private static func numbers(_ text: String) -> [[Double]] {
+        text.split(separator: "\n").map { line in
+            line.split { " ,]".contains($0) }.compactMap { Double($0) }
+        }
     }
 
     @Test func `counts of more than 32 bits are written whole`() {

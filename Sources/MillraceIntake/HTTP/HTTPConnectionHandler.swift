@@ -421,7 +421,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if let exchange {
             shared.metrics.requests(exchange.route, statusClass: exchange.status / 100).add(1)
             let took = NIODeadline.now() - exchange.startedAt
-            shared.metrics.onRequest(exchange.route, .nanoseconds(took.nanoseconds))
+            shared.metrics.onRequest(exchange.route, (took.nanoseconds + 999) / 1000)
             exchange.events?.onChange = {}
         }
         exchange = nil

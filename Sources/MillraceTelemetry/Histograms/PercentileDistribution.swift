@@ -15,12 +15,12 @@ package enum PercentileDistribution {
         for slot in slots {
             passed += slot.count
             let isLast = passed == histogram.totalCount
-            while level <= Double(passed) / Double(histogram.totalCount) {
+            while level <= 100 * Double(passed) / Double(histogram.totalCount) {
                 text += line(slot, passed, level)
                 if isLast { break }
                 level = next(level)
             }
-            if isLast { text += line(slot, passed, 1) }
+            if isLast { text += line(slot, passed, 100) }
         }
         let layout = HistogramLayout(histogram)
         text += "#[Mean    = \(milliseconds(slots.mean)), "
@@ -33,17 +33,18 @@ package enum PercentileDistribution {
     }
 
     private static func line(_ slot: HistogramSlot, _ passed: UInt64, _ level: Double) -> String {
-        var line = milliseconds(Double(slot.values.upperBound)) + " " + FixedPoint.text(level, decimals: 12)
+        let fraction = level / 100
+        var line = milliseconds(Double(slot.values.upperBound)) + " " + FixedPoint.text(fraction, decimals: 12)
         line += " " + FixedPoint.pad("\(passed)", to: 10)
-        if level < 1 { line += " " + FixedPoint.text(1 / (1 - level), decimals: 2, width: 14) }
+        if level < 100 { line += " " + FixedPoint.text(1 / (1 - fraction), decimals: 2, width: 14) }
         return line + "\n"
     }
 
-    /// The level after `level`: its distance to 1, rounded up to a power of two, in equal steps.
+    /// The percentile after `level`: each halving of the distance to 100 goes in equal steps.
     private static func next(_ level: Double) -> Double {
         var halvings = 1.0
-        while halvings * 2 * (1 - level) <= 1 { halvings *= 2 }
-        return level + 1 / (Double(ticksPerHalfDistance) * halvings * 2)
+        while halvings * 2 * (100 - level) <= 100 { halvings *= 2 }
+        return level + 100 / (Double(ticksPerHalfDistance) * halvings * 2)
     }
 
     private static func milliseconds(_ microseconds: Double) -> String {

@@ -14,6 +14,11 @@ package struct LatencySnapshot: Sendable {
     }
 
     private struct Report: Encodable {
+        enum CodingKeys: String, CodingKey {
+            case startedAt = "started_at"
+            case seconds, stages
+        }
+
         var startedAt: String
         var seconds: Double
         var stages: [LatencySummary]
@@ -85,7 +90,6 @@ package struct LatencySnapshot: Sendable {
 
     private var json: String {
         let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let report = Report(
             startedAt: LogTime.text(startedAt), seconds: (length / .milliseconds(1)).rounded() / 1000,

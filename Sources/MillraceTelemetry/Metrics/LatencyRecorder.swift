@@ -51,9 +51,14 @@ package final class LatencyRecorder: TimerHandler, Sendable {
         }
     }
 
-    /// The same for differences of the wall clock.
+    /// The same without the arithmetic of `Duration`, for what is recorded once a request.
     package func record(microseconds: Int64, count: Int = 1) {
-        record([(microseconds, count)])
+        guard count > 0 else { return }
+        let value = max(0, microseconds)
+        interval.withLock { interval in
+            interval.record(UInt64(value), count)
+            interval.sumSeconds += Double(value) * Double(count) / 1_000_000
+        }
     }
 
     /// Several at once, under one lock: what a group or a batch is made of.
