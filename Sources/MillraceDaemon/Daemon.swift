@@ -122,9 +122,10 @@ package struct Daemon {
     /// nil unless `latency.log` is set.
     private func latencyLog(_ metrics: DaemonMetrics) -> LatencyLogService? {
         let latency = configuration.latency
-        guard !latency.log.isEmpty else { return nil }
+        guard !configuration.latencyLogPath.isEmpty else { return nil }
         return LatencyLogService(
-            file: LatencyLogFile(path: latency.log, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
+            file: LatencyLogFile(
+                path: configuration.latencyLogPath, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
             interval: latency.logInterval, startedAt: metrics.startedAt, logger: logger,
             snapshot: { metrics.latencySnapshot() })
     }

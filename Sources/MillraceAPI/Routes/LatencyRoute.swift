@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceTelemetry
 internal import NIOCore
+internal import ServiceLifecycle
 
 /// `GET /debug/latency`: percentiles of every stage since the start, or of the next `seconds`.
 ///
@@ -41,7 +42,7 @@ struct LatencyRoute: Sendable {
         }
         let before = latencies()
         // A daemon that stops meanwhile answers with what there is.
-        try? await Task.sleep(for: .seconds(count))
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(count)) }
         return latencies().since(before)
     }
 }

@@ -121,7 +121,7 @@ extension ConfigurationSchema {
         keys: [
             .string(
                 "log", \.latency.log,
-                "A file for HdrHistogram logs, an interval of every stage at a time; \"\" is none.",
+                "A file (in data.directory) for HdrHistogram logs, an interval of every stage at a time; \"\" is none.",
                 watch: "millrace_pipeline_received_to_committed_seconds"),
             .duration(
                 "log_interval", \.latency.logInterval, .seconds(1) ... .seconds(86_400), "Length of an interval.",

@@ -24,6 +24,11 @@ package struct DaemonConfiguration: Sendable, Equatable {
         spool.directory.isEmpty ? data.directory + "/spool" : spool.directory
     }
 
+    /// `latency.log`, or its place under `data.directory`; empty when there is to be none.
+    package var latencyLogPath: String {
+        latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
+    }
+
     package struct Data: Sendable, Equatable {
         package var directory = "/var/lib/millrace"
     }

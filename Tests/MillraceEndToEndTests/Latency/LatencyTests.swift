@@ -101,16 +101,18 @@ extension EndToEnd {
                 settings: ["spool.directory": DaemonSettings.quoted(away.directory + "/spool")])
             try daemon.start()
             try installation.auditor.waitForSettled(400)
-            var after = ""
             #expect(
                 try eventually {
-                    after = try HTTPClient.get("/metrics", at: daemon.http).text
-                    return Self.value("millrace_pipeline_received_to_committed_seconds_count", in: after) == 400
+                    let text = try HTTPClient.get("/metrics", at: daemon.http).text
+                    return Self.value("millrace_writer_lines_committed_total{kind=\"event\"}", in: text) == 350
+                        && Self.value("millrace_writer_lines_committed_total{kind=\"conversation\"}", in: text) == 50
                 })
+            // That is counted last of a batch; asked again, all is there.
+            let after = try HTTPClient.get("/metrics", at: daemon.http).text
+            #expect(Self.value("millrace_pipeline_received_to_committed_seconds_count", in: after) == 400)
             #expect(Self.value("millrace_pipeline_durable_to_committed_seconds_count", in: after) == 400)
             #expect(Self.value("millrace_spool_recovered_lines_total{kind=\"event\"}", in: after) == 350)
             #expect(Self.value("millrace_spool_recovered_lines_total{kind=\"conversation\"}", in: after) == 50)
-            #expect(Self.value("millrace_writer_lines_committed_total{kind=\"event\"}", in: after) == 350)
             for kind in ["event", "conversation", "refused", "unread"] {
                 #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"\(kind)\"}", in: after) == 0)
             }
@@ -144,6 +146,25 @@ extension EndToEnd {
             #expect(eventually { daemon.log.contains("latency log not written") })
             #expect(try daemon.stop() == .status(0))
             #expect(daemon.log.split(separator: "\n").count { $0.contains("latency log not written") } == 1)
+        }
+
+        @Test func `who watches an interval when the daemon stops is answered with what there is`() throws {
+            let daemon = try DaemonProcess(databaseURL: "host=127.0.0.1 port=1 user=nobody dbname=nothing")
+            try daemon.start()
+            #expect(try HTTPClient(daemon.http).postEvents(EventFactory(seed: 305).lines(0..<10)).status == 202)
+            let output = daemon.directory + "/watch"
+            let watch = try SpawnedProcess(
+                MillraceBinary.path, ["latency", "--interval", "5m", "--config", daemon.configuration],
+                mark: daemon.configuration, output: output, errors: output)
+            let open = "millrace_intake_connections_open{transport=\"http\"}"
+            #expect(
+                try eventually {
+                    // The other one is this question's.
+                    Self.value(open, in: try HTTPClient.get("/metrics", at: daemon.http).text) == 2
+                })
+            #expect(try daemon.stop() == .status(0))
+            #expect(try watch.waitForExit(within: .seconds(30)) == .status(0), "\(TextFile.read(output))")
+            #expect(TextFile.read(output).hasPrefix("since "))
         }
 
         /// Of one series.
