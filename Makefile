@@ -25,7 +25,7 @@ PYTHON ?= python3
 # The tests' interpreter, with the packages of Tests/requirements.txt; a folder that is ignored and may be deleted.
 TEST_PYTHON := .build-python
 # The Swift runtime is linked in, so that the installed binary needs no Swift.
-RELEASE_FLAGS := -c release --static-swift-stdlib --product millrace
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace
 BINARY := .build/release/millrace
 DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
 SOURCES = $(wildcard Package.swift Sources Tests Benchmarks)

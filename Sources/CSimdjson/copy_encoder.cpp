@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "growing_buffer.hpp"
@@ -18,6 +19,13 @@ constexpr uint16_t conversation_columns = 11;
 /// Of a row besides its texts: the count, the columns' lengths, two UUIDs, int4, three int8, jsonb's version byte.
 constexpr size_t fixed_row_bytes_max = 2 + conversation_columns * 4 + 2 * 16 + 4 + 3 * 8 + 1;
 
+/// A sort key: the lower bits say which row, the others when in its month, in microseconds. 31 days need 42 bits.
+constexpr uint32_t row_bits = 20;
+constexpr uint32_t time_bits = 44;
+/// Four passes: an even number, so that the sorted keys end where they began.
+constexpr uint32_t digit_bits = 11;
+static_assert(time_bits % (2 * digit_bits) == 0 && row_bits + time_bits == 64);
+
 /// Rows of one leaf, or a spare whose buffers wait for the next leaf.
 struct leaf_rows {
   uint8_t kind;
@@ -29,11 +37,41 @@ struct leaf_rows {
   growing_buffer<uint8_t> rows;
   growing_buffer<uint64_t> offsets;
   growing_buffer<uint64_t> sequences;
+  /// Of each row: created_at since the start of the month, and in the lower bits which row it is. Sorted by
+  /// mr_encoder_sort.
+  growing_buffer<uint64_t> keys;
+  /// Whether the rows came in order of created_at, as live events mostly do.
+  bool is_ordered;
 
   size_t capacity_bytes() const {
-    return rows.capacity_bytes() + offsets.capacity_bytes() + sequences.capacity_bytes();
+    return rows.capacity_bytes() + offsets.capacity_bytes() + sequences.capacity_bytes() + keys.capacity_bytes();
+  }
+
+  bool add_key(int64_t created_us) {
+    if (is_identified) return true;
+    if (!keys.reserve(1)) return false;
+    size_t row = sequences.count();
+    uint64_t key = static_cast<uint64_t>(created_us - start_us) << row_bits | row;
+    is_ordered = is_ordered && (row == 0 || keys.values()[row - 1] < key);
+    keys.append(key);
+    return true;
   }
 };
+
+/// Sorts `keys` by their time, `digit_bits` at a time from the lowest up; `spare` has room for as many.
+void sort_by_time(uint64_t *keys, uint64_t *spare, size_t count) {
+  uint64_t *from = keys;
+  uint64_t *to = spare;
+  for (uint32_t shift = row_bits; shift < row_bits + time_bits; shift += digit_bits) {
+    size_t starts[1 << digit_bits] = {};
+    constexpr uint64_t mask = (1 << digit_bits) - 1;
+    for (size_t i = 0; i < count; i++) starts[from[i] >> shift & mask]++;
+    size_t start = 0;
+    for (size_t &digit : starts) start += std::exchange(digit, start);
+    for (size_t i = 0; i < count; i++) to[starts[from[i] >> shift & mask]++] = from[i];
+    std::swap(from, to);
+  }
+}
 
 /// Appends the big-endian fields of a row to memory that has room for them.
 struct row_writer {
@@ -113,6 +151,9 @@ struct mr_encoder {
   /// Where the row before went: the next one mostly goes there too.
   size_t latest = 0;
   growing_buffer<mr_rejection> rejections;
+  /// While sorting: keys. While rows are handed out in order: those rows.
+  growing_buffer<uint64_t> spare_keys;
+  growing_buffer<uint8_t> chunk;
 
   ~mr_encoder() { mr_parser_destroy(parser); }
 
@@ -132,6 +173,7 @@ struct mr_encoder {
     limits.payload_bytes_max = SIZE_MAX;
     limits.depth_max = MR_DEPTH_MAX;
     limits.kind_wanted = record.kind;
+    limits.was_accepted = true;
     mr_event event;
     mr_rejection rejection;
     if (mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
@@ -142,7 +184,7 @@ struct mr_encoder {
     }
     leaf_rows *leaf = leaf_for(event);
     if (leaf == nullptr || !leaf->rows.reserve(row_bytes_max(event)) || !leaf->sequences.reserve(1) ||
-        !leaf->offsets.reserve(1)) {
+        !leaf->offsets.reserve(1) || !leaf->add_key(event.created_us)) {
       return false;
     }
     row_writer row{leaf->rows.end()};
@@ -216,6 +258,7 @@ struct mr_encoder {
     leaf.offsets.append(0);
     leaf.kind = event.kind;
     leaf.is_identified = is_identified;
+    leaf.is_ordered = true;
     leaf.date = {0, 0, 0};
     if (!is_identified) {
       leaf.date = civil_from_microseconds(event.created_us);
@@ -227,18 +270,59 @@ struct mr_encoder {
     return &leaf;
   }
 
+  /// False when there is no memory.
+  bool sort() {
+    for (size_t i = 0; i < leaves_used; i++) {
+      leaf_rows &leaf = leaves[i];
+      size_t count = leaf.keys.count();
+      if (leaf.is_ordered || count > size_t{1} << row_bits) continue;
+      spare_keys.clear();
+      if (!spare_keys.reserve(count)) return false;
+      sort_by_time(leaf.keys.first(), spare_keys.end(), count);
+    }
+    return true;
+  }
+
+  mr_text next_chunk(const leaf_rows &leaf, size_t *row) {
+    const uint64_t *offsets = leaf.offsets.values();
+    size_t count = leaf.sequences.count();
+    size_t first = *row;
+    if (leaf.is_ordered || count > size_t{1} << row_bits) {
+      while (*row < count && (*row == first || offsets[*row + 1] - offsets[first] <= MR_CHUNK_BYTES)) ++*row;
+      return {leaf.rows.values() + offsets[first], offsets[*row] - offsets[first]};
+    }
+    chunk.clear();
+    for (; *row < count; ++*row) {
+      size_t from = leaf.keys.values()[*row] & ((uint64_t{1} << row_bits) - 1);
+      size_t length = offsets[from + 1] - offsets[from];
+      if (*row > first && chunk.count() + length > MR_CHUNK_BYTES) break;
+      const uint8_t *bytes = leaf.rows.values() + offsets[from];
+      if (!chunk.reserve(length)) {
+        // Without memory for a chunk, what there is goes, or else this row alone from where it is.
+        if (*row > first) break;
+        ++*row;
+        return {bytes, length};
+      }
+      memcpy(chunk.end(), bytes, length);
+      chunk.set_end(chunk.end() + length);
+    }
+    return {chunk.values(), chunk.count()};
+  }
+
   void reset() {
-    size_t kept = 0;
+    size_t kept = spare_keys.capacity_bytes();
     for (leaf_rows &leaf : leaves) {
       kept += leaf.capacity_bytes();
       leaf.rows.clear();
       leaf.offsets.clear();
       leaf.sequences.clear();
+      leaf.keys.clear();
       if (kept <= MR_ENCODER_KEPT_BYTES_MAX) continue;
       kept -= leaf.capacity_bytes();
       leaf.rows.release();
       leaf.offsets.release();
       leaf.sequences.release();
+      leaf.keys.release();
     }
     rejections.release();
     leaves_used = latest = 0;
@@ -295,6 +379,12 @@ mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index) {
   leaf.offsets = from.offsets.values();
   leaf.sequences = from.sequences.values();
   return leaf;
+}
+
+bool mr_encoder_sort(mr_encoder *encoder) { return encoder->sort(); }
+
+mr_text mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row) {
+  return encoder->next_chunk(encoder->leaves[leaf], row);
 }
 
 size_t mr_encoder_rejection_count(const mr_encoder *encoder) { return encoder->rejections.count(); }

@@ -49,6 +49,7 @@ class growing_buffer {
     count_ = capacity_ = 0;
   }
 
+  Value *first() { return values_; }
   const Value *values() const { return values_; }
   size_t count() const { return count_; }
   size_t capacity_bytes() const { return capacity_ * sizeof(Value); }

@@ -28,8 +28,14 @@ struct json_value {
 /// The structural index behind the last one is the line's length.
 class json_walker {
  public:
-  json_walker(const uint8_t *bytes, size_t length, const uint32_t *structurals, uint32_t count, uint32_t depth_max)
-      : bytes_(bytes), length_(length), structurals_(structurals), count_(count), depth_max_(depth_max) {
+  json_walker(const uint8_t *bytes, size_t length, const uint32_t *structurals, uint32_t count, uint32_t depth_max,
+              bool trusts_last_object)
+      : bytes_(bytes),
+        length_(length),
+        structurals_(structurals),
+        count_(count),
+        depth_max_(depth_max),
+        trusts_last_object_(trusts_last_object) {
     find_backslash(0);
   }
 
@@ -61,7 +67,7 @@ class json_walker {
       case '[':
         value.first = first;
         value.start = offset();
-        if (!take_container()) return false;
+        if (!take_last_object() && !take_container()) return false;
         value.end = structurals_[at_ - 1] + 1;
         return true;
       default:
@@ -99,6 +105,7 @@ class json_walker {
   const uint32_t *structurals_;
   uint32_t count_;
   uint32_t depth_max_;
+  bool trusts_last_object_;
   uint32_t at_ = 0;
   /// Of the first backslash behind all strings taken so far; the line's length when there is none. One search a line
   /// where there are no escapes.
@@ -122,6 +129,15 @@ class json_walker {
       unsupported = found;
       unsupported_offset = offset;
     }
+    return true;
+  }
+
+  /// Takes the object at the next token unseen, if it is the last value of the line's object and may be trusted: then
+  /// two brackets close the line, and no other field of a line that was accepted ends with one.
+  bool take_last_object() {
+    if (!trusts_last_object_ || peek() != '{' || at_ + 3 > count_) return false;
+    if (bytes_[structurals_[count_ - 1]] != '}' || bytes_[structurals_[count_ - 2]] != '}') return false;
+    at_ = count_ - 1;
     return true;
   }
 

@@ -8,7 +8,7 @@ int32_t line_parser::parse() {
   if (int32_t code = index()) return code;
   const auto &stage1 = *parser_->stage1;
   json_walker walker(bytes_, length_, stage1.structural_indexes.get(), stage1.n_structural_indexes,
-                     limits_.depth_max < MR_DEPTH_MAX ? limits_.depth_max : MR_DEPTH_MAX);
+                     limits_.depth_max < MR_DEPTH_MAX ? limits_.depth_max : MR_DEPTH_MAX, limits_.was_accepted);
   if (walker.peek() != '{') return refuse_non_object(walker);
   if (!take_fields(walker)) return refuse_fault(walker);
   if (int32_t code = check_values(walker)) return code;

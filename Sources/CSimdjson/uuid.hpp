@@ -3,33 +3,46 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace millrace {
 
-/// The value of each hexadecimal digit, either case; 0xFF for every other byte.
-struct hex_values {
-  uint8_t of[256] = {};
-
-  constexpr hex_values() {
-    for (int i = 0; i < 256; i++) of[i] = 0xFF;
-    for (uint8_t i = 0; i < 10; i++) of['0' + i] = i;
-    for (uint8_t i = 0; i < 6; i++) of['a' + i] = of['A' + i] = static_cast<uint8_t>(10 + i);
-  }
-};
+/// Reads eight hexadecimal digits, the first one in the lowest byte; `bad` keeps a bit when one of them is none.
+inline uint32_t parse_hex8(uint64_t digits, uint64_t &bad) {
+  constexpr uint64_t ones = 0x0101010101010101;
+  // A letter has bit 6; without its bit 5 it is upper case. What is left must be 0-9, or 1-6 for letters.
+  uint64_t letters = digits >> 6 & ones;
+  uint64_t low = digits & ones * 0x0F;
+  uint64_t kind = digits & ones * 0xF0 & ~(letters * 0x20);
+  bad |= kind ^ (letters * 0x40 | (ones - letters) * 0x30);
+  // Digits: low <= 9. Letters: 1 <= low <= 6. Both as "no carry into bit 4".
+  bad |= (low + letters * 9 + (ones - letters) * 6) & ones * 0xF0;
+  bad |= (low - letters) & ones * 0xF0;
+  uint64_t values = low + letters * 9;
+  // Pairs to bytes, bytes to the word; the first digit is the highest.
+  values = (values << 4 | values >> 8) & 0x00FF00FF00FF00FF;
+  values = (values | values >> 8) & 0x0000FFFF0000FFFF;
+  return static_cast<uint32_t>(values | values >> 16);
+}
 
 /// Reads 8-4-4-4-12 hexadecimal digits, either case. False for anything else.
 inline bool parse_uuid(const uint8_t *text, size_t length, uint8_t out[16]) {
-  static constexpr hex_values hex;
-  constexpr uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   if (length != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
-  uint8_t bad = 0;
-  for (int i = 0; i < 16; i++) {
-    uint8_t high = hex.of[text[places[i]]];
-    uint8_t low = hex.of[text[places[i] + 1]];
-    bad |= high | low;
-    out[i] = static_cast<uint8_t>(high << 4 | low);
-  }
-  return bad <= 0x0F;
+  auto load = [text](size_t first, size_t second) {
+    uint32_t low, high;
+    memcpy(&low, text + first, 4);
+    memcpy(&high, text + second, 4);
+    return low | static_cast<uint64_t>(high) << 32;
+  };
+  uint64_t bad = 0;
+  const uint32_t words[4] = {
+      parse_hex8(load(0, 4), bad),
+      parse_hex8(load(9, 14), bad),
+      parse_hex8(load(19, 24), bad),
+      parse_hex8(load(28, 32), bad),
+  };
+  memcpy(out, words, 16);
+  return bad == 0;
 }
 
 /// True for a UUIDv7 of RFC 9562: version 7, variant 10.

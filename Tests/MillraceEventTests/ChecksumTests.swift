@@ -35,4 +35,14 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [3071, 3072, 3073, 6144, 6151, 100_000])
+    func `processor and table agree on long runs, which go in three streams`(_ count: Int) {
+        var random = SeededGenerator(seed: UInt64(count))
+        let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        bytes.withUnsafeBytes { bytes in
+            #expect(
+                crc32c_extend(7, bytes.baseAddress, count) == crc32c_extend_portable(7, bytes.baseAddress, count))
+        }
+    }
 }

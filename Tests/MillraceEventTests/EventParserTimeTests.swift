@@ -30,6 +30,37 @@ import Testing
         #expect(event.createdAt.microseconds == microseconds)
     }
 
+    /// The form with milliseconds and `Z` is read by a way of its own; a fourth digit takes the general one.
+    @Test func `both ways of reading a time agree on every byte in every place`() {
+        let time = Array("2026-11-05T12:34:56.789".utf8)
+        func read(_ bytes: [UInt8], _ end: String) -> Int64? {
+            let text = String(decoding: bytes, as: UTF8.self) + end
+            return try? parser.event(#"{"event_type":"a","created_at":"\#(text)"}"#, limits: limits).createdAt
+                .microseconds
+        }
+        #expect(read(time, "Z") == 1_793_882_096_789_000)
+        for place in time.indices {
+            for byte in UInt8(0x20)..<0x7F where byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") {
+                var changed = time
+                changed[place] = byte
+                #expect(read(changed, "Z") == read(changed, "0Z"), "\(byte) at \(place)")
+            }
+        }
+    }
+
+    @Test func `a UUID is hexadecimal digits in every place, and nothing else`() {
+        let id = "0a1b2c3d-4e5f-4678-9ABC-def012345678"
+        for place in id.utf8.indices {
+            for byte in UInt8(0x20)..<0x7F where byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") {
+                let character = Character(UnicodeScalar(byte))
+                let changed = String(id[..<place]) + String(character) + String(id[id.index(after: place)...])
+                let read = try? parser.event(#"{"event_type":"a","user_id":"\#(changed)"}"#, limits: limits).userID
+                let isWanted = id[place] == "-" ? character == "-" : character.isHexDigit
+                #expect(read?.description == (isWanted ? changed.lowercased() : nil), "\(changed)")
+            }
+        }
+    }
+
     @Test(arguments: [
         "", "2026", "2026-11-05", "2026-11-05T12:34:56", "2026-11-05T12:34Z", "2026-11-05T12:34:56.Z",
         "2026-11-05T24:00:00Z", "2026-11-05T23:60:00Z", "2026-11-05T12:00:61Z", "2016-12-31T23:59:60.5Z",

@@ -1,4 +1,5 @@
 import MillraceEvent
+import MillraceTestSupport
 import MillraceWriter
 import Testing
 
@@ -118,6 +119,46 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
             #expect(staged.map { describe($0, as: "i")[0] } == range.map { "\(100 + $0)" })
             #expect(leaf.sequences(of: range) == range.map { UInt64(100 + $0) })
         }
+    }
+
+    @Test(arguments: [1, 2, 7, 3000])
+    func `rows are sent in order of their time, those of one time as they came`(_ count: Int) throws {
+        var generator = SeededGenerator(seed: UInt64(count))
+        let milliseconds = (0..<count).map { _ in Int.random(in: 0..<max(1, count / 2), using: &generator) }
+        let filler = String(repeating: "x", count: 100)
+        try encode(
+            milliseconds.enumerated().map { row, time in
+                #"{"event_type":"\#(row) \#(filler)","created_at":\#(1_793_500_000_000 + time * 701_003)}"#
+            })
+        try encoder.sort()
+        let leaf = try #require(encoder.leaves.first)
+        var chunks: [Int] = []
+        var sent: [[UInt8]] = []
+        try leaf.withChunks { bytes in
+            let rows = try #require(decodeCopyRows(bytes))
+            chunks.append(rows.count)
+            sent += rows.map { $0[2] ?? [] }
+        }
+        let wanted = (0..<count).sorted { (milliseconds[$0], $0) < (milliseconds[$1], $1) }
+        #expect(sent.map { String(decoding: $0, as: UTF8.self) } == wanted.map { "\($0) \(filler)" })
+        #expect((chunks.count > 1) == (count == 3000))
+        // The rows themselves stay numbered by sequence.
+        #expect(leaf.sequences(of: 0..<count) == (0..<count).map { 100 + UInt64($0) })
+    }
+
+    @Test func `a payload is taken whole wherever it stands in the line`() throws {
+        let payloads = ["{}", #"{"a":{"b":{}}}"#, #"{"a":"}}"}"#, #"{"a":[{}],"b":"\u007d"}"#]
+        var lines: [String] = []
+        for payload in payloads {
+            lines.append(#"{"event_type":"last","payload":\#(payload)}"#)
+            lines.append(#"{"event_type":"last", "payload" : \#(payload) } "#)
+            lines.append(#"{"payload":\#(payload),"event_type":"first"}"#)
+        }
+        try encode(lines)
+        let leaf = try #require(encoder.leaves.first)
+        let found = try rows(leaf).map { String(decoding: ($0[4] ?? []).dropFirst(), as: UTF8.self) }
+        #expect(found == payloads.flatMap { [$0, $0, $0] })
+        #expect(encoder.rejections.isEmpty)
     }
 
     @Test func `a line that does not parse any more is rejected alone`() throws {

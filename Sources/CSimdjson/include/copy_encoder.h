@@ -71,6 +71,19 @@ size_t mr_encoder_leaf_count(const mr_encoder *encoder);
 /// `index` below mr_encoder_leaf_count.
 mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index);
 
+/// Puts the rows of each month in order of created_at (those of one time in the order in which they were added), for
+/// mr_encoder_next_chunk: neighbours in time are neighbours in the indexes, whose pages are then found in the cache.
+/// The rows of an mr_leaf stay as they were. Of a leaf with more than 2^20 rows, the order stays, too. False when
+/// memory ran out; reset before going on.
+bool mr_encoder_sort(mr_encoder *encoder);
+
+/// Most bytes of a chunk that holds more than one row.
+#define MR_CHUNK_BYTES (64u << 10)
+
+/// The next rows of a leaf in their order, from the `*row`th on, which it moves behind them. Whole rows, at least one
+/// as long as `*row` is below the leaf's count. Valid until the next call.
+mr_text mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row);
+
 size_t mr_encoder_rejection_count(const mr_encoder *encoder);
 const mr_rejection *mr_encoder_rejections(const mr_encoder *encoder);
 

@@ -63,6 +63,9 @@ typedef struct {
   uint32_t depth_max;
   /// MR_KIND_EVENT or MR_KIND_CONVERSATION when only that is wanted; 0 when the fields shall decide.
   uint8_t kind_wanted;
+  /// The line was accepted before: an object that is the last field is taken without a look at what is in it. For
+  /// another line, what is given as `payload` or `metadata` may be no JSON, but lies in the line.
+  bool was_accepted;
 } mr_limits;
 
 /// One event or conversation save. Texts are unescaped UTF-8, except `payload` and `metadata`, which are the JSON text

@@ -40,7 +40,8 @@ package struct EventLimits: Sendable, Equatable {
             newest_us: receivedAt.microseconds + acceptFutureMicroseconds,
             payload_bytes_max: payloadBytesMax,
             depth_max: UInt32(depthMax),
-            kind_wanted: kind?.rawValue ?? 0
+            kind_wanted: kind?.rawValue ?? 0,
+            was_accepted: false
         )
     }
 }

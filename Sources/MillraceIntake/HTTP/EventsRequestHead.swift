@@ -1,5 +1,4 @@
 internal import MillraceEvent
-internal import NIOHTTP1
 
 /// What the head of `POST /v1/events` asks for.
 struct EventsRequestHead: Equatable {
@@ -7,10 +6,10 @@ struct EventsRequestHead: Equatable {
     var encoding: BodyEncoding
     var acknowledgement: Submission.Acknowledgement
 
-    init(_ head: HTTPRequestHead) throws(HTTPProblem) {
-        acknowledgement = try Self.acknowledgement(uri: head.uri)
-        format = try Self.format(contentType: head.headers.first(name: "content-type"))
-        let encodings = head.headers["content-encoding"]
+    init(uri: String, _ fields: HTTPRequestFields) throws(HTTPProblem) {
+        acknowledgement = try Self.acknowledgement(uri: uri)
+        format = try Self.format(contentType: fields.contentType)
+        let encodings = fields.contentEncodings
         guard encodings.count <= 1, let encoding = BodyEncoding(header: encodings.first) else {
             throw HTTPProblem(.unsupportedEncoding, "Content-Encoding must be one of gzip, deflate, zstd, identity")
         }
@@ -18,7 +17,7 @@ struct EventsRequestHead: Equatable {
     }
 
     private static func acknowledgement(uri: String) throws(HTTPProblem) -> Submission.Acknowledgement {
-        guard let question = uri.firstIndex(of: "?") else { return .spooled }
+        guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return .spooled }
         var result = Submission.Acknowledgement.spooled
         for pair in uri[uri.index(after: question)...].split(separator: "&") where pair.hasPrefix("ack=") {
             guard let wanted = Submission.Acknowledgement(rawValue: String(pair.dropFirst(4))) else {
@@ -30,7 +29,7 @@ struct EventsRequestHead: Equatable {
     }
 
     private static func format(contentType: String?) throws(HTTPProblem) -> ItemCutter.Format {
-        guard let contentType else { return .json }
+        guard let contentType, contentType != "application/json" else { return .json }
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         switch type {
         case "", "application/json": return .json

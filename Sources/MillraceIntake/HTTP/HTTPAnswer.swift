@@ -1,3 +1,6 @@
+internal import NIOCore
+internal import NIOHTTP1
+
 /// A whole answer that the intake gives itself: JSON, small.
 struct HTTPAnswer {
     var status: Int
@@ -19,5 +22,30 @@ struct HTTPAnswer {
         body = text.bytes
         if status == 503 { headers.append(("Retry-After", String(retryAfterSeconds))) }
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST")) }
+    }
+
+    /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one.
+    func bytes(connection: String?, hasBody: Bool, allocator: ByteBufferAllocator) -> ByteBuffer {
+        var buffer = allocator.buffer(capacity: 128 + 32 * headers.count + body.count)
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(status))
+        buffer.writeStaticString(" ")
+        buffer.writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
+        for (name, value) in headers { buffer.writeField(name, value) }
+        buffer.writeStaticString("\r\nContent-Type: application/json\r\nContent-Length: ")
+        buffer.writeString(String(body.count))
+        if let connection { buffer.writeField("Connection", connection) }
+        buffer.writeStaticString("\r\n\r\n")
+        if hasBody { buffer.writeBytes(body) }
+        return buffer
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func writeField(_ name: String, _ value: String) {
+        writeStaticString("\r\n")
+        writeString(name)
+        writeStaticString(": ")
+        writeString(value)
     }
 }

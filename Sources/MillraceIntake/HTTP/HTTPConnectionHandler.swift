@@ -29,6 +29,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// A request that is being read or answered.
     struct Exchange {
         var head: HTTPRequestHead
+        var fields: HTTPRequestFields
         var route: HTTPRoute
         /// When its head was read.
         var startedAt: NIODeadline
@@ -236,62 +237,62 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func start(_ head: HTTPRequestHead) {
-        let path = head.uri.prefix { $0 != "?" }
-        let route = HTTPRoute(path: path)
-        exchange = Exchange(head: head, route: route, startedAt: .now(), closes: !head.isKeepAlive)
+        let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
+        let route = HTTPRoute(path: Substring(path))
+        let fields = HTTPRequestFields(head.headers)
+        exchange = Exchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
         setDeadline(.body, after: configuration.bodyRateInterval)
         bodyBytesInWindow = 0
         wasHeldInWindow = false
-        if let problem = HTTPFraming.problem(head) {
+        if let problem = HTTPFraming.problem(head, fields) {
             failRequest(problem, closes: true)
         } else if isReserved, !route.isOperational {
             failRequest(
                 HTTPProblem(.tooManyConnections, "the connections that are left answer only /livez, /readyz, /metrics"),
                 closes: true)
         } else if route == .events {
-            startEvents(head)
+            startEvents(head, fields)
         } else {
-            startRouted(head)
+            startRouted(head, fields)
         }
     }
 
-    private func startEvents(_ head: HTTPRequestHead) {
+    private func startEvents(_ head: HTTPRequestHead, _ fields: HTTPRequestFields) {
         guard let context else { return }
         do throws(HTTPProblem) {
             guard head.method == .POST else {
                 throw HTTPProblem(.methodNotAllowed, "events are sent with POST")
             }
-            let wanted = try EventsRequestHead(head)
+            let wanted = try EventsRequestHead(uri: head.uri, fields)
             if let refusal = shared.channel.refusal { throw HTTPProblem(refusal) }
             let events = EventsRequest(
                 head: wanted, configuration: configuration, channel: shared.channel, metrics: shared.metrics,
                 eventLoop: context.eventLoop)
             events.onChange = { [weak self] in self?.eventsChanged() }
             exchange?.events = events
-            sayContinue(head)
+            sayContinue(head, fields)
         } catch {
             exchange?.isTakenOver = true
             refuseHead(error)
         }
     }
 
-    private func startRouted(_ head: HTTPRequestHead) {
+    private func startRouted(_ head: HTTPRequestHead, _ fields: HTTPRequestFields) {
         guard let context else { return }
         do {
             if !isRouteAttached {
                 try shared.attachRoutes(context.channel)
                 isRouteAttached = true
             }
-            sayContinue(head)
+            sayContinue(head, fields)
             forward(.head(head))
         } catch {
             failRequest(HTTPProblem(.unavailable, "the daemon is stopping"), closes: true)
         }
     }
 
-    private func sayContinue(_ head: HTTPRequestHead) {
-        guard head.version == .http1_1, let context,
-            head.headers.first(name: "expect")?.lowercased() == "100-continue"
+    private func sayContinue(_ head: HTTPRequestHead, _ fields: HTTPRequestFields) {
+        guard let expect = fields.expect, head.version == .http1_1, let context, expect.lowercased() == "100-continue"
         else { return }
         let proceed = HTTPResponseHead(version: .http1_1, status: .continue)
         context.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
@@ -323,9 +324,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// Refuses a request by its head. When its body is short, it is read away, so that the connection can go on.
     private func refuseHead(_ problem: HTTPProblem) {
         let answer = HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
-        let length = exchange?.head.headers.first(name: "content-length").flatMap { Int($0) }
-        let isBodiless = length == nil && exchange?.head.headers.contains(name: "transfer-encoding") == false
-        let isAwaitingContinue = exchange?.head.headers.contains(name: "expect") == true
+        guard let fields = exchange?.fields else { return }
+        let length = fields.contentLengths.first.flatMap { Int($0) }
+        let isBodiless = length == nil && fields.transferEncodings.isEmpty
+        let isAwaitingContinue = fields.expect != nil
         if !isAwaitingContinue, isBodiless || length ?? .max <= 64 << 10 {
             exchange?.answer = answer
         } else {
@@ -362,26 +364,17 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         exchange?.status = answer.status
         let closes = answer.closes || exchange?.closes ?? true || isQuiescing
         exchange?.closes = closes
-        var headers = HTTPHeaders(answer.headers)
-        headers.add(name: "Content-Type", value: "application/json")
-        headers.add(name: "Content-Length", value: String(answer.body.count))
-        addConnection(&headers, closes: closes)
-        let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if exchange?.head.method != .HEAD {
-            let body = context.channel.allocator.buffer(bytes: answer.body)
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        wire.write(
+            answer.bytes(
+                connection: connectionField(closes: closes), hasBody: exchange?.head.method != .HEAD,
+                allocator: context.channel.allocator))
         responseEnded(closes: closes)
     }
 
-    private func addConnection(_ headers: inout HTTPHeaders, closes: Bool) {
-        if closes {
-            headers.replaceOrAdd(name: "Connection", value: "close")
-        } else if exchange?.head.version == .http1_0 {
-            headers.replaceOrAdd(name: "Connection", value: "keep-alive")
-        }
+    /// The field `Connection` of an answer, where its default would say something else.
+    private func connectionField(closes: Bool) -> String? {
+        if closes { return "close" }
+        return exchange?.head.version == .http1_0 ? "keep-alive" : nil
     }
 
     // MARK: Answers from the routes
@@ -399,7 +392,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 // A body that nobody will read: the connection can't go on behind it.
                 let closes = exchange.closes || isQuiescing || !exchange.isRequestEnded || !head.isKeepAlive
                 self.exchange?.closes = closes
-                addConnection(&head.headers, closes: closes)
+                if let field = connectionField(closes: closes) {
+                    head.headers.replaceOrAdd(name: "Connection", value: field)
+                }
             }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body(let body):

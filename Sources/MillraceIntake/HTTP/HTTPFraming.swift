@@ -2,9 +2,9 @@ internal import NIOHTTP1
 
 /// What llhttp lets through and Millrace doesn't: anything that two servers could read in two ways.
 enum HTTPFraming {
-    static func problem(_ head: HTTPRequestHead) -> HTTPProblem? {
-        let lengths = head.headers["content-length"]
-        let codings = head.headers["transfer-encoding"]
+    static func problem(_ head: HTTPRequestHead, _ fields: HTTPRequestFields) -> HTTPProblem? {
+        let lengths = fields.contentLengths
+        let codings = fields.transferEncodings
         if lengths.count > 1 {
             return HTTPProblem(.malformedRequest, "more than one Content-Length")
         }
@@ -17,8 +17,7 @@ enum HTTPFraming {
         if !codings.isEmpty, head.version == .http1_0 {
             return HTTPProblem(.malformedRequest, "Transfer-Encoding is not for HTTP/1.0")
         }
-        let hosts = head.headers["host"].count
-        if hosts > 1 || hosts == 0 && head.version == .http1_1 {
+        if fields.hosts > 1 || fields.hosts == 0 && head.version == .http1_1 {
             return HTTPProblem(.malformedRequest, "a request has exactly one Host")
         }
         return nil

@@ -9,6 +9,8 @@ struct RecordBuilder {
     private(set) var count = 0
     /// Of every record built next.
     var receivedAt: Timestamp
+    /// How many bytes of lines are likely to come: room for them is made at once.
+    var expectedBytes = 0
     let tenant: Int32
 
     init(tenant: Int32, receivedAt: Timestamp) {
@@ -26,7 +28,9 @@ struct RecordBuilder {
         if let last = records.last, last.kind == kind, last.bytes.count + length <= Record.payloadBytesMax {
             records[records.count - 1].count += 1
         } else {
-            records.append(Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: 1, bytes: []))
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(max(length, min(expectedBytes - byteCount + length, Record.payloadBytesMax)))
+            records.append(Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: 1, bytes: bytes))
         }
         let index = records.count - 1
         let start = records[index].bytes.count

@@ -227,6 +227,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         builder.receivedAt = .now
         var consumed = 0
         let bytes = input.readable
+        builder.expectedBytes = bytes.count
         while builder.byteCount + refusalBytes < Record.payloadBytesMax, phase != .lingering {
             guard let end = bytes.newline(from: max(consumed, scannedBytes)) else {
                 scannedBytes = bytes.count

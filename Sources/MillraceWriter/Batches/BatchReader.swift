@@ -26,6 +26,7 @@ struct BatchReader {
                 }
             }
         }
+        try encoder.sort()
         return encoded
     }
 

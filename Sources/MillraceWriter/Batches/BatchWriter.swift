@@ -142,7 +142,7 @@ final class BatchWriter {
         let table = partitions.table(for: leaf.key)
         let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
-            try leaf.withRows(0..<leaf.count) { (rows) throws(PostgresError) in try copy.write(rows) }
+            try leaf.withChunks { (rows) throws(PostgresError) in try copy.write(rows) }
         }
         precondition(copied == leaf.count, "COPY took \(copied) of \(leaf.count) rows")
     }

@@ -55,9 +55,21 @@ package final class BatchEncoder {
         }
     }
 
+    /// Puts each leaf's rows in order of `created_at` for `EncodedLeaf.withChunks`. After `outOfMemory` the batch must be
+    /// reset.
+    package func sort() throws(BatchEncoderError) {
+        if !mr_encoder_sort(encoder) { throw .outOfMemory }
+    }
+
+    /// The next rows of a leaf in their order, from the `row`th on; moves `row` behind them.
+    func nextChunk(ofLeaf index: Int, row: inout Int) -> UnsafeRawBufferPointer {
+        let chunk = mr_encoder_next_chunk(encoder, index, &row)
+        return UnsafeRawBufferPointer(start: chunk.bytes, count: chunk.length)
+    }
+
     /// The leaves that have rows, in the order in which they were first seen.
     package var leaves: [EncodedLeaf] {
-        (0..<mr_encoder_leaf_count(encoder)).map { EncodedLeaf(mr_encoder_leaf(encoder, $0), of: self) }
+        (0..<mr_encoder_leaf_count(encoder)).map { EncodedLeaf(mr_encoder_leaf(encoder, $0), index: $0, of: self) }
     }
 
     /// Lines that can't be encoded, in order of sequence.

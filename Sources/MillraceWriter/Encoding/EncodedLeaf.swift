@@ -1,16 +1,18 @@
 internal import CSimdjson
 internal import MillraceEvent
 
-/// The rows of one leaf in a `BatchEncoder`, in order of sequence. Valid until the encoder is added to or reset.
+/// The rows of one leaf in a `BatchEncoder`, numbered in order of sequence. Valid until the encoder is added to or reset.
 package struct EncodedLeaf {
     package let key: LeafKey
     /// Number of rows.
     package let count: Int
     private let leaf: mr_leaf
+    private let index: Int
     private let encoder: BatchEncoder
     private let generation: Int
 
-    init(_ leaf: mr_leaf, of encoder: BatchEncoder) {
+    /// `index`: of the leaf in the encoder.
+    init(_ leaf: mr_leaf, index: Int, of encoder: BatchEncoder) {
         key =
             leaf.is_identified
             ? .identifiedEvents
@@ -19,6 +21,7 @@ package struct EncodedLeaf {
                 month: Int(leaf.month))
         count = leaf.count
         self.leaf = leaf
+        self.index = index
         self.encoder = encoder
         generation = encoder.generation
     }
@@ -41,6 +44,18 @@ package struct EncodedLeaf {
     ) throws(Failure) -> Value {
         let count = byteCount(of: rows)
         return try body(UnsafeRawBufferPointer(start: leaf.rows + Int(leaf.offsets[rows.lowerBound]), count: count))
+    }
+
+    /// Passes all rows on as binary COPY rows, without header and trailer, in the order that `BatchEncoder.sort` gave
+    /// them: chunks of some ten KiB, whole rows each, valid during the call only.
+    package func withChunks<Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        check(0..<count)
+        var row = 0
+        while row < count {
+            try body(encoder.nextChunk(ofLeaf: index, row: &row))
+        }
     }
 
     /// `rows` for a staging table: each with its sequence (int8) as one more column in front.
