@@ -2,7 +2,9 @@
 
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
-TEST_PACKAGES := $(PACKAGES) prometheus systemd zstd
+TEST_PACKAGES := $(PACKAGES) prometheus python3-venv systemd zstd
+# Python packages without a wheel for this machine are built.
+TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
 BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk
 
 # Of `make run`: where the spool and the database live.
@@ -25,7 +27,10 @@ PREFIX ?= /usr
 DESTDIR ?=
 
 SWIFT ?= swift
+# Also makes the environments of the tests and of the asyncio peer.
 PYTHON ?= /usr/bin/python3
+# The tests' interpreter, with the packages of Tests/requirements.txt; a folder that is ignored and may be deleted.
+TEST_PYTHON := .build-python
 # The Swift runtime is linked in, so that the installed binary needs no Swift.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace
 BINARY := .build/release/millrace
@@ -42,9 +47,9 @@ run: build  ## build a release and start it with a private PostgreSQL: DATA=dire
 	@echo "data directory: $(DATA)"
 	@exec $(BINARY) serve --embedded --data-directory "$(DATA)" $(ARGS)
 
-test: swift test-packages  ## run every test
+test: swift test-packages $(TEST_PYTHON)/installed  ## run every test
 	$(SWIFT) build --build-tests
-	MILLRACE_BINARY="$(DEBUG_BINARY)" $(SWIFT) test --skip-build
+	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHON)/bin/python" $(SWIFT) test --skip-build
 
 build: swift packages  ## build a release: .build/release/millrace
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -105,6 +110,11 @@ swift:
 	@command -v $(SWIFT) >/dev/null || { \
 		echo "swift is missing: install Swift 6.3 or newer for this system from https://www.swift.org/install/linux," >&2; \
 		echo "and put its usr/bin on PATH" >&2; exit 1; }
+
+$(TEST_PYTHON)/installed: Tests/requirements.txt | test-packages
+	$(PYTHON) -m venv --clear $(TEST_PYTHON)
+	$(TEST_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 packages: NEEDED := $(PACKAGES)
 test-packages: NEEDED := $(TEST_PACKAGES)

@@ -48,6 +48,7 @@ let package = Package(
         .target(
             name: "MillraceTelemetry",
             dependencies: [
+                "CZlib",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -114,6 +115,7 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -207,7 +209,8 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceEvent", "MillraceIntake",
+                "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -224,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "MillraceTelemetryTests",
             dependencies: [
-                "MillraceTelemetry",
+                "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

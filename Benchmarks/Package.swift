@@ -72,6 +72,7 @@ let package = Package(
         part(
             "MillraceTelemetry",
             [
+                "CZlib",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

@@ -3,6 +3,7 @@ internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
 package import MillraceEvent
+package import MillraceTelemetry
 package import NIOCore
 package import NIOHTTPTypes
 
@@ -31,16 +32,18 @@ package struct APIRoutes: Sendable {
 
     private static let allowedMethods = [
         "/api/v1/conversations/save": "POST", "/livez": "GET, HEAD", "/readyz": "GET, HEAD", "/metrics": "GET, HEAD",
+        "/debug/latency": "GET, HEAD",
     ]
 
     private let connections: Connections
     private let logger: Logger
 
-    /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`. `onAccepted` and
-    /// `onRefused` count conversation saves.
+    /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
+    /// start) for each `/debug/latency`. `onAccepted` and `onRefused` count conversation saves.
     package init(
         configuration: APIConfiguration, channel: RecordChannel, verifier: TokenVerifier, logger: Logger,
         readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
+        latencies: @escaping @Sendable () -> LatencySnapshot,
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
@@ -56,6 +59,8 @@ package struct APIRoutes: Sendable {
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: await metrics())))
         }
+        let latency = LatencyRoute(latencies: latencies)
+        router.get("/debug/latency") { request, _ in try await latency.respond(request) }
         let responder = router.buildResponder()
         connections = Connections { request, writer, channel in
             let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))

@@ -13,6 +13,7 @@ struct MillraceCommand: ParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
+            LatencyCommand.self,
             VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
         ]
     )

@@ -4,6 +4,7 @@ import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceSpool
+import MillraceTelemetry
 import MillraceWriter
 import NIOCore
 import NIOPosix
@@ -58,8 +59,10 @@ package struct Daemon {
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)
+        metrics.bootstrap()
         let spool = try SpoolService(
             settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
+        metrics.observeOldest(in: spool.store)
         await raiseSequences(of: spool, databaseURL: databaseURL)
         let writers = WriterStage(
             configuration: settings.writer, partitionOptions: settings.partitions,
@@ -97,8 +100,10 @@ package struct Daemon {
             },
             logger: logger
         )
+        var stages: [any Service] = [writers, spool, IntakeStage(tcp: tcp, http: http), manager]
+        if let log = latencyLog(metrics) { stages.insert(log, at: 0) }
         var services = ServiceGroupConfiguration(
-            services: [writers, spool, IntakeStage(tcp: tcp, http: http), manager],
+            services: stages,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         )
         // Each stage bounds its own stop; this is for a stage that fails to.
@@ -112,6 +117,17 @@ package struct Daemon {
         }
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// nil unless `latency.log` is set.
+    private func latencyLog(_ metrics: DaemonMetrics) -> LatencyLogService? {
+        let latency = configuration.latency
+        guard !configuration.latencyLogPath.isEmpty else { return nil }
+        return LatencyLogService(
+            file: LatencyLogFile(
+                path: configuration.latencyLogPath, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
+            interval: latency.logInterval, startedAt: metrics.startedAt, logger: logger,
+            snapshot: { metrics.latencySnapshot() })
     }
 
     /// When the ledger knows later sequences than the spool (its newest segment was lost), the spool must not give them

@@ -1,3 +1,4 @@
+import Metrics
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
@@ -8,28 +9,26 @@ import Synchronization
 
 /// The stages' counters, brought together under their names for `/metrics`. Reading costs nothing until asked.
 struct DaemonMetrics: Sendable {
-    let intake = IntakeMetrics()
+    let intake: IntakeMetrics
     let spool: SpoolMetrics
     let writer: WriterMetrics
+    /// Since 1970.
+    let startedAt = WallClock.sinceEpoch
     private let registry = PrometheusRegistry()
+    private let latencies: StageLatencies
 
     /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched.
     init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String) {
-        let sync = registry.timer(.spoolSyncDuration)
-        spool = SpoolMetrics { duration in sync.record(duration) }
-        let copy = registry.timer(.writerCopyDuration)
-        let commit = registry.timer(.writerCommitDuration)
+        let latencies = StageLatencies(registry)
+        self.latencies = latencies
+        intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
+        spool = SpoolMetrics { group in latencies.groupDurable(group) }
         let rows = registry.summary(.writerBatchRows)
-        let whole = registry.timer(.pipelineWhole)
-        writer = WriterMetrics { copyDuration, commitDuration, count in
-            copy.record(copyDuration, count: count)
-            commit.record(commitDuration, count: count)
+        writer = WriterMetrics { copy, commit, count in
+            latencies.batchWritten(copy: copy, commit: commit, count: count)
             rows.record(Double(count))
-        } onArrivals: { arrivals in
-            let now = Timestamp.now
-            for (receivedAt, count) in arrivals {
-                whole.record(.microseconds(now.microseconds - receivedAt.microseconds), count: count)
-            }
+        } onCommitted: { sequences, arrivals, takenAt in
+            latencies.batchCommitted(sequences, arrivals, takenAt: takenAt)
         }
         observeIntake()
         observeSpool(channel, directory: spoolDirectory)
@@ -40,6 +39,32 @@ struct DaemonMetrics: Sendable {
 
     /// Prometheus' text format, version 0.0.4.
     func text() -> String { registry.text() }
+
+    /// All latencies since the start.
+    func latencySnapshot() -> LatencySnapshot { registry.latencySnapshot(startedAt: startedAt) }
+
+    /// Takes what libraries record through swift-metrics too. Once in a process.
+    func bootstrap() {
+        MetricsSystem.bootstrap(registry)
+    }
+
+    /// Age of the oldest line that is not known to be in the database. `store`: read, where this run did not see the line.
+    func observeOldest(in store: SegmentStore) {
+        let writer = writer
+        let latencies = latencies
+        let found = Mutex<(sequence: UInt64, receivedAt: Timestamp)?>(nil)
+        registry.observe(.spoolOldestUncommitted) {
+            guard let first = writer.uncommitted().first else { return 0 }
+            let receivedAt =
+                latencies.receivedAt(of: first)
+                ?? found.withLock { found in
+                    if let found, found.sequence == first { return found.receivedAt }
+                    found = store.receivedAt(of: first).map { (first, $0) }
+                    return found?.receivedAt
+                }
+            return receivedAt.map { max(0, Double(Timestamp.now.microseconds - $0.microseconds) / 1e6) } ?? 0
+        }
+    }
 
     private func observeIntake() {
         let intake = intake
@@ -75,6 +100,7 @@ struct DaemonMetrics: Sendable {
             let labels: PrometheusRegistry.Labels = [.kind: kind.description]
             registry.observe(.spoolAppendedRecords, labels) { Double(appended.records.load(ordering: .relaxed)) }
             registry.observe(.spoolAppendedLines, labels) { Double(appended.lines.load(ordering: .relaxed)) }
+            registry.observe(.spoolRecoveredLines, labels) { Double(spool.recovered(kind)) }
             registry.observe(.spoolAppendedBytes, labels) { Double(appended.bytes.load(ordering: .relaxed)) }
         }
         registry.observe(.spoolGroups) { Double(spool.groups.load(ordering: .relaxed)) }
@@ -104,7 +130,10 @@ struct DaemonMetrics: Sendable {
             registry.observe(.writerRetries, [.reason: reason.rawValue]) { Double(writer.retries(reason)) }
         }
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
-        registry.observe(.spoolUncommittedLines) { Double(writer.uncommittedLines()) }
+        let latest = uncommitted
+        for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {
+            registry.observe(.spoolUncommittedLines, [.kind: kind]) { Double(latest()[index]) }
+        }
         registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
@@ -115,5 +144,27 @@ struct DaemonMetrics: Sendable {
         registry.observe(.writerLinesCommitted, [.kind: kind]) { Double(counts.committed.load(ordering: .relaxed)) }
         registry.observe(.writerLinesDuplicate, [.kind: kind]) { Double(counts.duplicates.load(ordering: .relaxed)) }
         registry.observe(.writerLinesDead, [.kind: kind]) { Double(counts.dead.load(ordering: .relaxed)) }
+    }
+
+    /// Lines in the spool and not in the database, by kind, and last those whose kind is not known: of an earlier run,
+    /// not yet seen by the scan that queues them. What was appended or recovered, less what was settled.
+    private var uncommitted: @Sendable () -> [Int] {
+        { [spool, writer] in
+            let uncommitted = writer.uncommitted()
+            func kind(_ kind: RecordKind, _ settled: Int) -> Int {
+                max(0, spool.appended(kind).lines.load(ordering: .relaxed) + spool.recovered(kind) - settled)
+            }
+            let kinds = [
+                kind(.event, Self.settled(writer.events)), kind(.conversation, Self.settled(writer.conversations)),
+                kind(.refused, writer.refused.load(ordering: .relaxed)),
+            ]
+            let unread = max(0, uncommitted.count - kinds.reduce(0, +))
+            return kinds + [min(unread, uncommitted.earlierCount)]
+        }
+    }
+
+    private static func settled(_ counts: WriterMetrics.Kind) -> Int {
+        counts.committed.load(ordering: .relaxed) + counts.duplicates.load(ordering: .relaxed)
+            + counts.dead.load(ordering: .relaxed)
     }
 }

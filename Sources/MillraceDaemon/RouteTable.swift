@@ -61,6 +61,7 @@ final class RouteTable: Sendable {
                     isStrict: configuration.http.strictHealthChecks)
             },
             metrics: { metrics.text() },
+            latencies: { metrics.latencySnapshot() },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onRefused: { metrics.intake.refused($0).add(1) }
         )

@@ -44,7 +44,12 @@ package final class IntakeMetrics: Sendable {
     private let refused = RefusalCode.allCases.map { _ in Counter() }
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in Counter() } }
 
-    package init() {}
+    /// Told how long each request took, from its head to the end of its answer, on its event loop.
+    package let onRequest: @Sendable (_ route: HTTPRoute, _ microseconds: Int64) -> Void
+
+    package init(onRequest: @escaping @Sendable (HTTPRoute, Int64) -> Void = { _, _ in }) {
+        self.onRequest = onRequest
+    }
 
     package subscript(transport: Transport) -> TransportCounters { transports[transport.rawValue] }
 

@@ -61,12 +61,13 @@ final class SpoolAppender {
 
     private func commit(_ group: ArraySlice<Submission>, bytes: Int) {
         if let refusal = health.refusal { return fail(group, refusal) }
+        let takenAt = Timestamp.now
         do {
             try admit(bytes)
             if writer.needsSegment(for: bytes) { try openSegment() }
             let written = try writer.append(group)
             spoolBytes += bytes
-            publish(group, written)
+            publish(group, written, takenAt: takenAt)
         } catch {
             fault(error)
             fail(group, error.code == .full ? .spoolFull : .spoolFailed)
@@ -74,10 +75,10 @@ final class SpoolAppender {
     }
 
     /// Order matters: whoever waits for the commit is on the board before a writer can see the extent.
-    private func publish(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written) {
+    private func publish(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written, takenAt: Timestamp) {
         store.segmentGrew(endSequence: written.segment.endSequence, endBytes: written.segment.endBytes)
         retention.segmentGrew(written.segment.number, written.segment.sequences)
-        count(group)
+        count(group, written, takenAt: takenAt)
         for (submission, sequences) in zip(group, written.sequences)
         where submission.acknowledgement == .committed && !sequences.isEmpty {
             board.wait(for: sequences, reply: submission.reply)
@@ -100,13 +101,25 @@ final class SpoolAppender {
         for submission in group { submission.reply(.failed(refusal)) }
     }
 
-    private func count(_ group: ArraySlice<Submission>) {
+    private func count(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written, takenAt: Timestamp) {
         metrics.groups.add(1, ordering: .relaxed)
+        var arrivals: [(receivedAt: Timestamp, count: Int)] = []
         for record in group.lazy.flatMap(\.records) {
             let appended = metrics.appended(record.kind)
             appended.records.add(1, ordering: .relaxed)
             appended.lines.add(record.count, ordering: .relaxed)
             appended.bytes.add(RecordHeader.byteCount + record.bytes.count, ordering: .relaxed)
+            if arrivals.last?.receivedAt == record.receivedAt {
+                arrivals[arrivals.count - 1].count += record.count
+            } else {
+                arrivals.append((record.receivedAt, record.count))
+            }
+        }
+        if let first = written.sequences.first, let last = written.sequences.last {
+            metrics.onGroup(
+                SpoolGroup(
+                    sequences: first.lowerBound..<last.upperBound, arrivals: arrivals, takenAt: takenAt,
+                    durableAt: .now, sync: written.sync))
         }
         updateGauges()
     }

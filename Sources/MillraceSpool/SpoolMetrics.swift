@@ -33,11 +33,27 @@ package final class SpoolMetrics: Sendable {
     /// Submissions answered `spool_failed`.
     package let refusedFailed = Atomic<Int>(0)
 
-    /// Takes the time of each `fdatasync`, on the spool's thread.
-    package let onSync: @Sendable (Duration) -> Void
+    /// Lines that a scan found for the ledger, which lacked them; also those that can't be read back, as events.
+    private let recoveredLines = RecordKind.allCases.map { _ in RecoveredLines() }
 
-    package init(onSync: @escaping @Sendable (Duration) -> Void = { _ in }) {
-        self.onSync = onSync
+    /// Told of each group once it is durable, on the spool's thread, before anyone can read it.
+    package let onGroup: @Sendable (SpoolGroup) -> Void
+
+    package init(onGroup: @escaping @Sendable (SpoolGroup) -> Void = { _ in }) {
+        self.onGroup = onGroup
+    }
+
+    private final class RecoveredLines: Sendable {
+        let count = Atomic<Int>(0)
+    }
+
+    /// Lines of `kind` that were found in the spool and that the ledger lacked.
+    package func recovered(_ kind: RecordKind) -> Int {
+        recoveredLines[Int(kind.rawValue) - 1].count.load(ordering: .relaxed)
+    }
+
+    func countRecovered(_ kind: RecordKind, _ count: Int) {
+        recoveredLines[Int(kind.rawValue) - 1].count.add(count, ordering: .relaxed)
     }
 
     package func appended(_ kind: RecordKind) -> Appended {

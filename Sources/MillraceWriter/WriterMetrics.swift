@@ -25,28 +25,28 @@ package final class WriterMetrics: Sendable {
     package let monthsAhead = Atomic<Int>(0)
     /// Told how long the COPYs and the commit of a batch took, with the batch's count of lines.
     package let onBatch: @Sendable (_ copy: Duration, _ commit: Duration, _ count: Int) -> Void
-    /// Told, right after a commit, when the lines of the batch were received.
-    package let onArrivals: @Sendable ([(receivedAt: Timestamp, count: Int)]) -> Void
+    /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.
+    package let onCommitted: @Sendable (_ sequences: Range<UInt64>, _ arrivals: [Arrival], _ takenAt: Timestamp) -> Void
 
     /// Why a batch is tried again.
     package static let retryReasons = SQLStateClass.allCases
     private let retryCounts = Mutex<[SQLStateClass: Int]>([:])
 
-    private let countUncommitted = Mutex<@Sendable () -> Int>({ 0 })
+    private let findUncommitted = Mutex<@Sendable () -> Uncommitted>({ Uncommitted() })
 
     package init(
         onBatch: @escaping @Sendable (Duration, Duration, Int) -> Void = { _, _, _ in },
-        onArrivals: @escaping @Sendable ([(receivedAt: Timestamp, count: Int)]) -> Void = { _ in }
+        onCommitted: @escaping @Sendable (Range<UInt64>, [Arrival], Timestamp) -> Void = { _, _, _ in }
     ) {
         self.onBatch = onBatch
-        self.onArrivals = onArrivals
+        self.onCommitted = onCommitted
     }
 
-    /// Lines in the spool that the ledger does not hold yet.
-    package func uncommittedLines() -> Int { countUncommitted.withLock { $0 }() }
+    /// Lines in the spool that are not known to be in the database.
+    package func uncommitted() -> Uncommitted { findUncommitted.withLock { $0 }() }
 
-    func setUncommitted(_ count: @escaping @Sendable () -> Int) {
-        countUncommitted.withLock { $0 = count }
+    func setUncommitted(_ find: @escaping @Sendable () -> Uncommitted) {
+        findUncommitted.withLock { $0 = find }
     }
 
     /// Batches tried again for `reason`.

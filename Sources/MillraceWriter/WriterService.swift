@@ -59,7 +59,7 @@ actor WriterService {
         while let batch = await extents.nextBatch() {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
             let start = ContinuousClock.now
-            await writeUntilCommitted(batch)
+            await writeUntilCommitted(batch, takenAt: .now)
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
             // Many small transactions a second cost PostgreSQL more than their rows. Ends early when the stage stops.
             if WriterConfiguration.paced.contains(batch.count) {
@@ -70,11 +70,11 @@ actor WriterService {
         executor.stop()
     }
 
-    private func writeUntilCommitted(_ batch: Batch) async {
+    private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {
         var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
         while await gate.waitUntilOpen() {
             do {
-                try attempt(batch)
+                try attempt(batch, takenAt: takenAt)
                 return
             } catch let error as PostgresError {
                 guard error.code != .interrupted else { return }
@@ -87,7 +87,7 @@ actor WriterService {
         }
     }
 
-    private func attempt(_ batch: Batch) throws {
+    private func attempt(_ batch: Batch, takenAt: Timestamp) throws {
         let (session, server) = try connected()
         let result = try writer.write(
             batch, isDurable: board.isAwaited(batch.sequences), on: session, metrics: metrics
@@ -95,6 +95,7 @@ actor WriterService {
         switch result {
         case .committed(let committed):
             ledger.batchCommitted(batch.sequences, at: committed.position, on: server)
+            metrics.onCommitted(batch.sequences, committed.arrivals, takenAt)
             metrics.record(committed.outcome)
             metrics.isStopped.store(false, ordering: .relaxed)
             board.settle(committed.outcome)

@@ -49,7 +49,7 @@ package struct WriterStage: Service {
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, interrupt: interrupt,
             metrics: metrics, logger: logger
         )
-        metrics.setUncommitted { ledger.uncommittedCount(of: spool.retainedSequences) }
+        metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         writers = (0..<configuration.writers).map { [interrupt] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,

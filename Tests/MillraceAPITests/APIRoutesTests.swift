@@ -1,7 +1,9 @@
+import Histogram
 import Logging
 import MillraceAPI
 import MillraceEvent
 import MillraceIntake
+import MillraceTelemetry
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
@@ -31,7 +33,8 @@ struct APIRoutesTests {
         configuration.saveBodyBytesMax = 4096
         let routes = APIRoutes(
             configuration: configuration, channel: channel, verifier: try await TokenVerifier(tokens), logger: quiet,
-            readiness: { readiness.value.withLock { $0 } }, metrics: { "up 1\n" })
+            readiness: { readiness.value.withLock { $0 } }, metrics: { "up 1\n" },
+            latencies: { Self.latencies })
         var intake = HTTPIntakeConfiguration()
         intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
         intake.lingerTimeout = .milliseconds(50)
@@ -166,6 +169,47 @@ struct APIRoutesTests {
             let wrong = try await client.ask(get(Self.path))
             #expect(wrong?.status == 405)
             #expect(wrong?.headers["allow"] == "POST")
+        }
+    }
+
+    /// A day of one stage.
+    private static var latencies: LatencySnapshot {
+        var histogram = LatencyHistogram.latencies()
+        histogram.record(1500, count: 7)
+        return LatencySnapshot(
+            startedAt: .seconds(1_795_267_200), endedAt: .seconds(1_795_353_600),
+            stages: [LatencySnapshot.Stage(name: "commit", histogram: histogram)])
+    }
+
+    @Test func `latencies come in the format that is asked for`() async throws {
+        try await withAPI { harness in
+            let client = try await APIClient(port: harness.port)
+            func ask(_ query: String) async throws -> APIClient.Response {
+                try #require(await client.ask(get("/debug/latency" + query)))
+            }
+            let text = try await ask("")
+            #expect(text.status == 200)
+            #expect(text.body.hasPrefix("since 2026-11-21T13:20:00.000Z, 86400.000 s\n\nstage"))
+            #expect(text.body.contains("\ncommit      7"))
+            let json = try await ask("?format=json")
+            #expect(json.headers["content-type"] == "application/json")
+            #expect(json.body.contains(#""p99.9_us" : 1500"#))
+            #expect(json.body.contains(#""started_at" : "2026-11-21T13:20:00.000Z""#))
+            #expect(try await ask("?format=hlog").body.contains("\nTag=commit,1795267200.000,86400.000,1.500,HISTFAAA"))
+            // Of received_to_committed there is nothing.
+            #expect(try await ask("?format=hgrm").body.contains("Total count    =            0]"))
+            #expect(try await ask("?format=hgrm&stage=commit").body.contains("Total count    =            7]"))
+            #expect(try await ask("?stage=copy").body.contains("\ncopy       0"))
+            // The recorder of this test never grows, so nothing happens in the second that is watched.
+            #expect(try await ask("?seconds=1").body.hasSuffix("max ms\n"))
+            for (query, code) in [
+                ("?format=xml", "invalid_format"), ("?stage=nonsense", "unknown_stage"),
+                ("?seconds=0", "invalid_seconds"), ("?seconds=301", "invalid_seconds"),
+            ] {
+                let refused = try await ask(query)
+                #expect(refused.status == 400)
+                #expect(refused.body.hasPrefix(#"{"error":{"code":"\#(code)""#), "\(refused.body)")
+            }
         }
     }
 

@@ -1,16 +1,17 @@
 internal import Glibc
 
-/// One `GET` over a plain socket: enough for `/readyz`.
+/// One `GET` over a plain socket: enough for the daemon's own short answers.
 enum HTTPProbe {
     struct Answer: Equatable {
         var status: Int
         var body: String
     }
 
-    private static let answerBytesMax = 1 << 20
-
-    /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers.
-    static func get(_ path: String, from endpoint: Endpoint, timeout: Duration) throws(CommandError) -> Answer {
+    /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers. `bytesMax`: an answer is cut
+    /// off there.
+    static func get(
+        _ path: String, from endpoint: Endpoint, timeout: Duration, bytesMax: Int = 1 << 20
+    ) throws(CommandError) -> Answer {
         let socket = try ClientSocket(connectingTo: endpoint, timeout: timeout)
         let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
         // A request this short fits into any socket's buffer.
@@ -18,7 +19,7 @@ enum HTTPProbe {
         let deadline = ContinuousClock.now + timeout
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
-        while bytes.count < answerBytesMax {
+        while bytes.count < bytesMax {
             var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, (deadline - .now).milliseconds) > 0 else { break }
             let result = try chunk.withUnsafeMutableBytes { socket.read(into: $0) }.get()

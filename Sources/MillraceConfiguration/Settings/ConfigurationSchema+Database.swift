@@ -120,6 +120,23 @@ extension ConfigurationSchema {
             .choice("format", \.log.format, "For people, or one JSON object a line."),
         ])
 
+    static let latency = ConfigurationSection(
+        name: "latency", doc: "Histograms of every stage; /metrics, /debug/latency and `millrace latency` show them.",
+        keys: [
+            .string(
+                "log", \.latency.log,
+                "A file (in data.directory) for HdrHistogram logs, an interval of every stage at a time; \"\" is none.",
+                watch: "millrace_pipeline_received_to_committed_seconds"),
+            .duration(
+                "log_interval", \.latency.logInterval, .seconds(1) ... .seconds(86_400), "Length of an interval.",
+                watch: "millrace_pipeline_received_to_committed_seconds"),
+            .bytes(
+                "log_bytes_max", \.latency.logBytesMax, 64 << 10...1 << 40,
+                "The file is rotated before it grows beyond: to log.1, which becomes log.2, and so on."),
+            .integer(
+                "log_files", \.latency.logFiles, 1...1000, unit: "files", "Rotated files that are kept."),
+        ])
+
     static let embedded = ConfigurationSection(
         name: "embedded", doc: "The private PostgreSQL of `serve --embedded`.",
         keys: [

@@ -14,6 +14,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var dedup = Dedup()
     package var jwt = JWT()
     package var log = Log()
+    package var latency = Latency()
     package var embedded = Embedded()
 
     package init() {}
@@ -21,6 +22,11 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// `spool.directory`, or its place under `data.directory`.
     package var spoolDirectory: String {
         spool.directory.isEmpty ? data.directory + "/spool" : spool.directory
+    }
+
+    /// `latency.log`, or its place under `data.directory`; empty when there is to be none.
+    package var latencyLogPath: String {
+        latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
     }
 
     package struct Data: Sendable, Equatable {
@@ -145,6 +151,13 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
         package var level = Level.info
         package var format = Format.text
+    }
+
+    package struct Latency: Sendable, Equatable {
+        package var log = ""
+        package var logInterval = Duration.seconds(10)
+        package var logBytesMax = 64 << 20
+        package var logFiles = 4
     }
 
     package struct Embedded: Sendable, Equatable {

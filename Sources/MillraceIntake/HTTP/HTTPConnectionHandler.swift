@@ -31,6 +31,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         var head: HTTPRequestHead
         var fields: HTTPRequestFields
         var route: HTTPRoute
+        /// When its head was read.
+        var startedAt: NIODeadline
         /// Nil for a request that is passed on, or refused by its head.
         var events: EventsRequest?
         /// An answer that waits for the end of a short body.
@@ -242,7 +244,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
         let route = HTTPRoute(path: Substring(path))
         let fields = HTTPRequestFields(head.headers)
-        exchange = Exchange(head: head, fields: fields, route: route, closes: !head.isKeepAlive)
+        exchange = Exchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
         setDeadline(.body, after: configuration.bodyRateInterval)
         bodyBytesInWindow = 0
         wasHeldInWindow = false
@@ -418,6 +420,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func responseEnded(closes: Bool) {
         if let exchange {
             shared.metrics.requests(exchange.route, statusClass: exchange.status / 100).add(1)
+            let took = NIODeadline.now() - exchange.startedAt
+            shared.metrics.onRequest(exchange.route, (took.nanoseconds + 999) / 1000)
             exchange.events?.onChange = {}
         }
         exchange = nil

@@ -1,6 +1,6 @@
-/// Routes as metric tags: a closed set, whatever paths clients send.
+/// Routes as metric tags: a closed set of patterns, whatever paths clients send.
 package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
-    case events, conversationSave, livez, readyz, metrics, other
+    case events, conversationSave, livez, readyz, metrics, latency, other
 
     package init(path: some StringProtocol) {
         self =
@@ -10,6 +10,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
             case "/livez": .livez
             case "/readyz": .readyz
             case "/metrics": .metrics
+            case "/debug/latency": .latency
             default: .other
             }
     }
@@ -17,11 +18,12 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// The metric tag.
     package var description: String {
         switch self {
-        case .events: "events"
-        case .conversationSave: "conversation_save"
-        case .livez: "livez"
-        case .readyz: "readyz"
-        case .metrics: "metrics"
+        case .events: "/v1/events"
+        case .conversationSave: "/api/v1/conversations/save"
+        case .livez: "/livez"
+        case .readyz: "/readyz"
+        case .metrics: "/metrics"
+        case .latency: "/debug/latency"
         case .other: "other"
         }
     }

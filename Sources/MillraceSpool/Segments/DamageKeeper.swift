@@ -6,7 +6,7 @@ internal import Synchronization
 struct DamageKeeper: Sendable {
     private let fileSystem: any FileSystem
     private let directory: String
-    private let metrics: SpoolMetrics
+    let metrics: SpoolMetrics
 
     init(_ fileSystem: any FileSystem, directory: String, metrics: SpoolMetrics) {
         self.fileSystem = fileSystem

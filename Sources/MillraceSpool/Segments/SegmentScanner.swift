@@ -88,6 +88,7 @@ actor SegmentScanner {
             report(header.sequences, reason + SegmentName.file(segment.number), [wanted])
             return builder.finish()
         }
+        store.keeper.metrics.countRecovered(header.kind, header.count)
         return builder.add(header, segment: segment.number, offset: offset)
     }
 

@@ -85,7 +85,30 @@ package final class SegmentStore: SpoolReader {
     package func scan(_ ranges: [Range<UInt64>], into channel: ExtentChannel) async -> [LostSequences] {
         let scanner = SegmentScanner(self)
         defer { scanner.stop() }
-        return await scanner.scan(ranges, into: channel)
+        let lost = await scanner.scan(ranges, into: channel)
+        // They are recorded as dead events.
+        keeper.metrics.countRecovered(.event, lost.reduce(0) { $0 + $1.sequences.count })
+        return lost
+    }
+
+    /// When the record that holds `sequence`, or else the next one behind it, was received; nil when there is none to be
+    /// read. Walks over the headers of its segment: blocks on the disk, for some milliseconds where the segment is long.
+    package func receivedAt(of sequence: UInt64) -> Timestamp? {
+        guard let segment = segments.first(where: { $0.endSequence > sequence }),
+            let open = try? openSegment(segment.number)
+        else { return nil }
+        let buffer = buffers.take()
+        defer { buffers.giveBack(buffer) }
+        var walker = SegmentWalker(
+            fileSystem, open.file, from: SegmentHeader.byteCount, to: segment.endBytes,
+            expecting: segment.firstSequence, sequenceEnd: segment.endSequence, verifiesPayloads: false,
+            buffer: buffer)
+        while let step = try? walker.next() {
+            if case .record(let header, _, _) = step, header.sequences.upperBound > sequence {
+                return header.receivedAt
+            }
+        }
+        return nil
     }
 
     private func step(_ walker: inout SegmentWalker, _ segment: UInt64) throws(SpoolError) -> SegmentWalker.Step? {

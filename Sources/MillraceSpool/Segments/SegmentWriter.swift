@@ -16,6 +16,8 @@ final class SegmentWriter {
         var extents: [Extent] = []
         /// Of each submission, in order.
         var sequences: [Range<UInt64>] = []
+        /// How long its `fdatasync` took.
+        var sync = Duration.zero
     }
 
     private enum Newest {
@@ -116,7 +118,7 @@ final class SegmentWriter {
         let endSequence = nextSequence + UInt64(group.reduce(0) { $0 + $1.count })
         do {
             try write(group, to: file, &written)
-            try synchronize(file)
+            written.sync = try synchronize(file)
         } catch {
             mend(file, segment, after: error, burning: endSequence)
             throw SpoolError(error, writing: "\(configuration.directory)/\(SegmentName.file(segment.number))")
@@ -181,11 +183,12 @@ final class SegmentWriter {
         filled = 0
     }
 
-    private func synchronize(_ file: FileID) throws(FileSystemError) {
+    @discardableResult
+    private func synchronize(_ file: FileID) throws(FileSystemError) -> Duration {
         let start = ContinuousClock.now
         metrics.syncs.add(1, ordering: .relaxed)
-        defer { metrics.onSync(start.duration(to: .now)) }
         try fileSystem.synchronize(file)
+        return start.duration(to: .now)
     }
 
     private func mend(

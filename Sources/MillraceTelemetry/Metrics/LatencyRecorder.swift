@@ -1,38 +1,38 @@
 internal import CoreMetrics
-package import Histogram
+internal import Histogram
 internal import Synchronization
 
 /// Durations in microseconds, 0 … 1 h, to three significant digits. Safe to call from any thread.
 ///
-/// Recording takes a lock that a reader holds only to swap two histograms; the adding up happens on the reader's side.
-/// A recorder that nothing was recorded in takes no memory; else it has three histograms of about 190 KB.
+/// An interval recorder: recording takes a lock that a reader holds only to swap two histograms, never while it adds up,
+/// iterates or writes. A recorder that nothing was recorded in takes no memory; else it has up to three histograms that
+/// grow with their values (190 KB each for an hour, 80 KB for a second).
 package final class LatencyRecorder: TimerHandler, Sendable {
     /// Largest duration; what is longer counts as this.
     package static let durationMax = Duration.seconds(3600)
-    private static let microsecondsMax: UInt64 = 3_600_000_000
 
     private struct Interval {
         /// Since the last reading; nil until something is recorded, then never again.
-        var histogram: Histogram<UInt64>?
+        var histogram: LatencyHistogram?
         var sumSeconds = 0.0
+
+        mutating func record(_ microseconds: UInt64, _ count: Int) {
+            if histogram == nil { histogram = .latencies() }
+            histogram?.record(min(microseconds, LatencyHistogram.microsecondsMax), count: UInt64(count))
+        }
     }
 
     private struct Total {
-        var histogram = LatencyRecorder.emptyHistogram()
+        var histogram = LatencyHistogram.latencies()
         var sumSeconds = 0.0
         /// Empty; goes to the recording side at the next reading.
-        var spare = LatencyRecorder.emptyHistogram()
+        var spare = LatencyHistogram.latencies()
     }
 
     private let interval = Mutex(Interval())
     private let total = Mutex<Total?>(nil)
 
     package init() {}
-
-    static func emptyHistogram() -> Histogram<UInt64> {
-        Histogram(
-            lowestDiscernibleValue: 1, highestTrackableValue: microsecondsMax, numberOfSignificantValueDigits: .three)
-    }
 
     /// `count` events of the same `duration`: a batch is recorded by one call. A negative one (a clock that was set
     /// back) counts as zero.
@@ -46,9 +46,31 @@ package final class LatencyRecorder: TimerHandler, Sendable {
             + UInt64((clamped.components.attoseconds + 999_999_999_999) / 1_000_000_000_000)
         let exactSeconds = max(0, Double(seconds) + Double(attoseconds) * 1e-18)
         interval.withLock { interval in
-            if interval.histogram == nil { interval.histogram = Self.emptyHistogram() }
-            interval.histogram?.record(min(microseconds, Self.microsecondsMax), count: UInt64(count))
+            interval.record(microseconds, count)
             interval.sumSeconds += exactSeconds * Double(count)
+        }
+    }
+
+    /// The same without the arithmetic of `Duration`, for what is recorded once a request.
+    package func record(microseconds: Int64, count: Int = 1) {
+        guard count > 0 else { return }
+        let value = max(0, microseconds)
+        interval.withLock { interval in
+            interval.record(UInt64(value), count)
+            interval.sumSeconds += Double(value) * Double(count) / 1_000_000
+        }
+    }
+
+    /// Several at once, under one lock: what a group or a batch is made of.
+    package func record(_ entries: [(microseconds: Int64, count: Int)]) {
+        interval.withLock { interval in
+            var sum = 0.0
+            for (microseconds, count) in entries where count > 0 {
+                let value = max(0, microseconds)
+                interval.record(UInt64(value), count)
+                sum += Double(value) * Double(count)
+            }
+            interval.sumSeconds += sum / 1_000_000
         }
     }
 
@@ -57,14 +79,14 @@ package final class LatencyRecorder: TimerHandler, Sendable {
     }
 
     /// All that was recorded since the start. The histogram is in microseconds; nil when nothing was recorded.
-    package func snapshot() -> (histogram: Histogram<UInt64>, sumSeconds: Double)? {
+    package func snapshot() -> (histogram: LatencyHistogram, sumSeconds: Double)? {
         total.withLock { total in
             guard interval.withLock({ $0.histogram != nil }) else { return nil }
             var sum = total.take() ?? Total()
             interval.withLock { interval in
                 let taken = interval.histogram.take()
                 interval.histogram = sum.spare
-                sum.spare = taken ?? Self.emptyHistogram()
+                sum.spare = taken ?? .latencies()
                 sum.sumSeconds += interval.sumSeconds
                 interval.sumSeconds = 0
             }

@@ -2,7 +2,7 @@
 package enum MetricLabel: String, Sendable, CaseIterable {
     /// `RefusalCode`.
     case code
-    /// `RecordKind`: event, conversation, refused.
+    /// `RecordKind`: event, conversation, refused; of uncommitted lines also unread.
     case kind
     /// `SpoolRefusal`, or a class of SQLSTATE.
     case reason

@@ -12,11 +12,14 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeConnectionsOpen = "millrace_intake_connections_open"
 
     case httpRequests = "millrace_http_requests_total"
+    case httpRequestDuration = "millrace_http_request_duration_seconds"
 
     case spoolAppendedRecords = "millrace_spool_appended_records_total"
     case spoolAppendedLines = "millrace_spool_appended_lines_total"
     case spoolAppendedBytes = "millrace_spool_appended_bytes_total"
     case spoolGroups = "millrace_spool_groups_total"
+    case spoolRecoveredLines = "millrace_spool_recovered_lines_total"
+    case spoolQueueDuration = "millrace_spool_queue_duration_seconds"
     case spoolSyncDuration = "millrace_spool_sync_duration_seconds"
     case spoolFaults = "millrace_spool_faults_total"
     case spoolDamaged = "millrace_spool_damaged_total"
@@ -28,6 +31,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case spoolBytes = "millrace_spool_bytes"
     case spoolFreeBytes = "millrace_spool_free_bytes"
     case spoolUncommittedLines = "millrace_spool_uncommitted_lines"
+    case spoolOldestUncommitted = "millrace_spool_oldest_uncommitted_seconds"
 
     case writerLinesCommitted = "millrace_writer_lines_committed_total"
     case writerLinesDuplicate = "millrace_writer_lines_duplicate_total"
@@ -36,11 +40,14 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerWaitingLines = "millrace_writer_waiting_lines"
     case writerBatches = "millrace_writer_batches_total"
     case writerBatchRows = "millrace_writer_batch_rows"
+    case writerQueueDuration = "millrace_writer_queue_duration_seconds"
     case writerCopyDuration = "millrace_writer_copy_duration_seconds"
     case writerCommitDuration = "millrace_writer_commit_duration_seconds"
     case writerRetries = "millrace_writer_retries_total"
     case writerStopped = "millrace_writer_stopped"
 
+    case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
+    case pipelineCommit = "millrace_pipeline_durable_to_committed_seconds"
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
 
     case postgresqlUp = "millrace_postgresql_up"
@@ -65,11 +72,18 @@ extension MetricName {
 
         case .httpRequests: .counter("Requests answered, by route and class of status.", [.route, .status])
 
+        case .httpRequestDuration:
+            .timer("From a request's head to the end of its answer, once a request, by route.", [.route])
+
         case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
         case .spoolAppendedLines: .counter("Lines made durable.", [.kind])
         case .spoolAppendedBytes: .counter("Bytes made durable, headers included.", [.kind])
         case .spoolGroups: .counter("Groups made durable, each by one fdatasync.", [])
-        case .spoolSyncDuration: .timer("Time of an fdatasync.", [])
+        case .spoolRecoveredLines:
+            .counter(
+                "Lines found in the spool that the ledger lacked, after a start or a loss of the database.", [.kind])
+        case .spoolQueueDuration: .timer("From receiving a line to the spool's taking it, counted for each line.", [])
+        case .spoolSyncDuration: .timer("Time of a group's fdatasync, counted for each of its lines.", [])
         case .spoolFaults: .counter("Failed writes and syncs, a full disk not counted.", [])
         case .spoolDamaged: .counter("Damaged places that were found and set aside.", [])
         case .spoolRefused: .counter("Submissions that the spool refused, by reason.", [.reason])
@@ -79,7 +93,11 @@ extension MetricName {
         case .spoolSegmentsRetired: .counter("Segments that were wholly in the database and were deleted.", [])
         case .spoolBytes: .gauge("Bytes of all segment files.", [])
         case .spoolFreeBytes: .gauge("Bytes that are free on the spool's disk.", [])
-        case .spoolUncommittedLines: .gauge("Durable lines that are not yet in the database.", [])
+        case .spoolUncommittedLines:
+            .gauge(
+                "Durable lines that are not yet in the database; unread: of an earlier run, kind not yet seen.", [.kind]
+            )
+        case .spoolOldestUncommitted: .gauge("Age of the oldest line not known to be in the database; 0: none.", [])
 
         case .writerLinesCommitted: .counter("Rows that went in.", [.kind])
         case .writerLinesDuplicate: .counter("Lines whose row was there already.", [.kind])
@@ -88,11 +106,14 @@ extension MetricName {
         case .writerWaitingLines: .gauge("Lines that wait for a writer.", [])
         case .writerBatches: .counter("Batches committed.", [])
         case .writerBatchRows: .summary("Lines of a batch.", [])
+        case .writerQueueDuration: .timer("From a line's durability to a writer's taking it.", [])
         case .writerCopyDuration: .timer("Time of a batch's COPYs, counted for each of its lines.", [])
         case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
 
+        case .pipelineDurable: .timer("From receiving a line to its durability in the spool.", [])
+        case .pipelineCommit: .timer("From a line's durability to its commit.", [])
         case .pipelineWhole: .timer("From receiving a line to its commit.", [])
 
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
@@ -101,4 +122,28 @@ extension MetricName {
         case .buildInfo: .gauge("Always 1; the version is the label.", [.version])
         }
     }
+}
+
+extension MetricName {
+    /// What tables, logs and `--stage` call a timer; nil for the others. A label's value follows behind a colon.
+    package var stage: String? {
+        switch self {
+        case .pipelineDurable: "received_to_durable"
+        case .pipelineCommit: "durable_to_committed"
+        case .pipelineWhole: "received_to_committed"
+        case .spoolQueueDuration: "spool_queue"
+        case .spoolSyncDuration: "fsync"
+        case .writerQueueDuration: "writer_queue"
+        case .writerCopyDuration: "copy"
+        case .writerCommitDuration: "commit"
+        case .httpRequestDuration: "http"
+        default: nil
+        }
+    }
+
+    /// The timers in the order of tables: the whole way first, then its parts.
+    package static let stages: [MetricName] = [
+        .pipelineDurable, .pipelineCommit, .pipelineWhole, .spoolQueueDuration, .spoolSyncDuration,
+        .writerQueueDuration, .writerCopyDuration, .writerCommitDuration, .httpRequestDuration,
+    ]
 }

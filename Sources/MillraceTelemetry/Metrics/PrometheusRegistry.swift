@@ -58,14 +58,15 @@ package final class PrometheusRegistry: Sendable {
         }
     }
 
-    /// The recorders that something was recorded in, by name and then by labels.
-    package func latencies() -> [(name: MetricName, labels: [(name: String, value: String)], recorder: LatencyRecorder)]
-    {
+    /// What was recorded since the start, of every timer of ours in which something was: its stage, its histogram.
+    package func latencies() -> [(stage: String, histogram: LatencyHistogram)] {
         let families = families.withLock { $0 }
-        return MetricName.allCases.flatMap { name in
+        return MetricName.stages.flatMap { name in
             (families[name.rawValue]?.series ?? [:]).sorted { $0.key < $1.key }.compactMap { _, series in
-                guard case .timer(let recorder) = series.source else { return nil }
-                return (name, series.labels, recorder)
+                guard case .timer(let recorder) = series.source, let stage = name.stage,
+                    let histogram = recorder.snapshot()?.histogram
+                else { return nil }
+                return (([stage] + series.labels.map(\.value)).joined(separator: ":"), histogram)
             }
         }
     }

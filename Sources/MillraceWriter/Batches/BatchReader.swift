@@ -34,10 +34,13 @@ struct BatchReader {
         _ header: RecordHeader, _ payload: UnsafeRawBufferPointer, to encoded: inout EncodedBatch,
         _ rejectionsSeen: inout Int
     ) throws {
-        if let last = encoded.arrivals.last, last.receivedAt == header.receivedAt {
-            encoded.arrivals[encoded.arrivals.count - 1].count += header.count
+        let sequences = header.sequences
+        if let last = encoded.arrivals.last, last.receivedAt == header.receivedAt,
+            last.sequences.upperBound == sequences.lowerBound
+        {
+            encoded.arrivals[encoded.arrivals.count - 1].sequences = last.sequences.lowerBound..<sequences.upperBound
         } else {
-            encoded.arrivals.append((header.receivedAt, header.count))
+            encoded.arrivals.append(Arrival(receivedAt: header.receivedAt, sequences: sequences))
         }
         switch header.kind {
         case .event: encoded.eventLines += header.count

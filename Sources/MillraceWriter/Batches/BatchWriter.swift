@@ -16,6 +16,8 @@ final class BatchWriter {
         var outcome: BatchOutcome
         /// Where the log ended right after the commit, and where it was flushed then.
         var position: LogPosition
+        /// When its lines were received.
+        var arrivals: [Arrival]
     }
 
     enum Result {
@@ -63,7 +65,7 @@ final class BatchWriter {
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(encoded.batch, isDurable: isDurable, on: connection) { return known }
+            if let known = try begin(encoded, isDurable: isDurable, on: connection) { return known }
             let copyStart = ContinuousClock.now
             var outcome = BatchOutcome(sequences: encoded.batch.sequences)
             var letters = encoded.letters
@@ -83,8 +85,7 @@ final class BatchWriter {
             let commitStart = ContinuousClock.now
             let position = try commit(outcome, batchID: encoded.batchID, on: connection)
             metrics.onBatch(copyDuration, commitStart.duration(to: .now), encoded.batch.count)
-            metrics.onArrivals(encoded.arrivals)
-            return .committed(Committed(outcome: outcome, position: position))
+            return .committed(Committed(outcome: outcome, position: position, arrivals: encoded.arrivals))
         } catch {
             if connection.isUsable { rollBack(connection) }
             throw error
@@ -101,8 +102,10 @@ final class BatchWriter {
     }
 
     /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
-    private func begin(_ batch: Batch, isDurable: Bool, on connection: PostgresConnection) throws -> Result? {
-        let sequences = batch.sequences
+    private func begin(
+        _ encoded: EncodedBatch, isDurable: Bool, on connection: PostgresConnection
+    ) throws -> Result? {
+        let sequences = encoded.batch.sequences
         let found = try connection.execute(
             """
             BEGIN;
@@ -120,7 +123,9 @@ final class BatchWriter {
         let result: Result
         if let unanswered, found.int(0, 2) == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
             let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
-            result = .committed(Committed(outcome: unanswered.outcome, position: LogPosition(answer: answer)))
+            result = .committed(
+                Committed(
+                    outcome: unanswered.outcome, position: LogPosition(answer: answer), arrivals: encoded.arrivals))
         } else {
             result = .overlap(try overlap(with: sequences, on: connection))
             try connection.execute("ROLLBACK")

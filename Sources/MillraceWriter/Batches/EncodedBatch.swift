@@ -8,7 +8,7 @@ struct EncodedBatch {
     var eventLines = 0
     var conversationLines = 0
     /// When the lines were received, each time once for neighbours.
-    var arrivals: [(receivedAt: Timestamp, count: Int)] = []
+    var arrivals: [Arrival] = []
     /// Refused at the intake (kind `refused`), unreadable (`spool_damage`), or no longer parsed.
     var letters: [DeadLetter] = []
 }

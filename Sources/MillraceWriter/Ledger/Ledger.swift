@@ -75,9 +75,9 @@ final class Ledger: Sendable {
         ranges.isEmpty ? [] : state.withLock { $0.machine.missing(ranges) }
     }
 
-    /// How many of `retained` the ledger does not hold; all of them before it has been read.
-    func uncommittedCount(of retained: Range<UInt64>) -> Int {
-        state.withLock { $0.machine.uncommittedCount(of: retained) }
+    /// Those of `retained` that the ledger does not hold; all of them before it has been read.
+    func uncommitted(of retained: Range<UInt64>) -> Uncommitted {
+        state.withLock { $0.machine.uncommitted(of: retained) }
     }
 
     /// Puts back what could not be done because the connection went.

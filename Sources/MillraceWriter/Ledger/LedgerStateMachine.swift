@@ -44,9 +44,14 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
         hasReadLedger ? ranges.filter { !committed.contains($0) } : []
     }
 
-    /// How many of `retained` are not known to be in the ledger.
-    func uncommittedCount(of retained: Range<UInt64>) -> Int {
-        committed.gaps(in: retained).reduce(0) { $0 + $1.count }
+    /// Those of `retained` that are not known to be in the ledger.
+    func uncommitted(of retained: Range<UInt64>) -> Uncommitted {
+        let gaps = committed.gaps(in: retained)
+        let earlier = gaps.prefix { $0.lowerBound < liveStart }
+        return Uncommitted(
+            count: gaps.reduce(0) { $0 + $1.count },
+            earlierCount: earlier.reduce(0) { $0 + Int(min($1.upperBound, liveStart) - $1.lowerBound) },
+            first: gaps.first?.lowerBound)
     }
 
     /// The last position to wait for; nil when all is flushed.
