@@ -35,7 +35,7 @@ struct RecordBuilder {
         let index = records.count - 1
         let start = records[index].bytes.count
         records[index].bytes.append(contentsOf: line)
-        if isPretty {
+        if isPretty, line.newline(from: 0) != nil {
             for position in start..<start + line.count where records[index].bytes[position] == 0x0A {
                 records[index].bytes[position] = 0x20
             }
