@@ -48,6 +48,7 @@ let package = Package(
         .target(
             name: "MillraceTelemetry",
             dependencies: [
+                "CZlib",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -224,7 +225,7 @@ let package = Package(
         .testTarget(
             name: "MillraceTelemetryTests",
             dependencies: [
-                "MillraceTelemetry",
+                "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,17 +1,21 @@
 internal import Glibc
 
-/// The time of a log line.
+/// The wall clock as text.
 enum LogTime {
     /// RFC 3339 in UTC, to the millisecond.
     static func now() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        text(WallClock.sinceEpoch)
+    }
+
+    /// The same for a time since 1970.
+    static func text(_ sinceEpoch: Duration) -> String {
+        var seconds = Int(sinceEpoch.components.seconds)
         var fields = tm()
-        gmtime_r(&now.tv_sec, &fields)
+        gmtime_r(&seconds, &fields)
         let date =
             "\(pad(Int(fields.tm_year) + 1900, 4))-\(pad(Int(fields.tm_mon) + 1, 2))-\(pad(Int(fields.tm_mday), 2))"
         let time = "\(pad(Int(fields.tm_hour), 2)):\(pad(Int(fields.tm_min), 2)):\(pad(Int(fields.tm_sec), 2))"
-        return "\(date)T\(time).\(pad(now.tv_nsec / 1_000_000, 3))Z"
+        return "\(date)T\(time).\(pad(Int(sinceEpoch.components.attoseconds / 1_000_000_000_000_000), 3))Z"
     }
 
     private static func pad(_ number: Int, _ width: Int) -> String {

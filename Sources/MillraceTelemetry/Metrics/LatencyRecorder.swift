@@ -1,5 +1,5 @@
 internal import CoreMetrics
-package import Histogram
+internal import Histogram
 internal import Synchronization
 
 /// Durations in microseconds, 0 … 1 h, to three significant digits. Safe to call from any thread.
@@ -9,30 +9,25 @@ internal import Synchronization
 package final class LatencyRecorder: TimerHandler, Sendable {
     /// Largest duration; what is longer counts as this.
     package static let durationMax = Duration.seconds(3600)
-    private static let microsecondsMax: UInt64 = 3_600_000_000
+    private static let microsecondsMax = LatencyHistogram.microsecondsMax
 
     private struct Interval {
         /// Since the last reading; nil until something is recorded, then never again.
-        var histogram: Histogram<UInt64>?
+        var histogram: LatencyHistogram?
         var sumSeconds = 0.0
     }
 
     private struct Total {
-        var histogram = LatencyRecorder.emptyHistogram()
+        var histogram = LatencyHistogram.latencies()
         var sumSeconds = 0.0
         /// Empty; goes to the recording side at the next reading.
-        var spare = LatencyRecorder.emptyHistogram()
+        var spare = LatencyHistogram.latencies()
     }
 
     private let interval = Mutex(Interval())
     private let total = Mutex<Total?>(nil)
 
     package init() {}
-
-    static func emptyHistogram() -> Histogram<UInt64> {
-        Histogram(
-            lowestDiscernibleValue: 1, highestTrackableValue: microsecondsMax, numberOfSignificantValueDigits: .three)
-    }
 
     /// `count` events of the same `duration`: a batch is recorded by one call. A negative one (a clock that was set
     /// back) counts as zero.
@@ -46,7 +41,7 @@ package final class LatencyRecorder: TimerHandler, Sendable {
             + UInt64((clamped.components.attoseconds + 999_999_999_999) / 1_000_000_000_000)
         let exactSeconds = max(0, Double(seconds) + Double(attoseconds) * 1e-18)
         interval.withLock { interval in
-            if interval.histogram == nil { interval.histogram = Self.emptyHistogram() }
+            if interval.histogram == nil { interval.histogram = .latencies() }
             interval.histogram?.record(min(microseconds, Self.microsecondsMax), count: UInt64(count))
             interval.sumSeconds += exactSeconds * Double(count)
         }
@@ -57,14 +52,14 @@ package final class LatencyRecorder: TimerHandler, Sendable {
     }
 
     /// All that was recorded since the start. The histogram is in microseconds; nil when nothing was recorded.
-    package func snapshot() -> (histogram: Histogram<UInt64>, sumSeconds: Double)? {
+    package func snapshot() -> (histogram: LatencyHistogram, sumSeconds: Double)? {
         total.withLock { total in
             guard interval.withLock({ $0.histogram != nil }) else { return nil }
             var sum = total.take() ?? Total()
             interval.withLock { interval in
                 let taken = interval.histogram.take()
                 interval.histogram = sum.spare
-                sum.spare = taken ?? Self.emptyHistogram()
+                sum.spare = taken ?? .latencies()
                 sum.sumSeconds += interval.sumSeconds
                 interval.sumSeconds = 0
             }

@@ -1,0 +1,36 @@
+internal import Histogram
+
+/// How HdrHistogram lays its counts out: bucket `k` has `subBucketCount` slots of `2^k` units each, of which all but
+/// bucket 0 use the upper half only.
+struct HistogramLayout {
+    /// log2 of the width of a slot in bucket 0.
+    let unitMagnitude: Int
+    /// A power of two.
+    let subBucketCount: Int
+    let bucketCount: Int
+
+    init(_ histogram: LatencyHistogram) {
+        unitMagnitude = UInt64.bitWidth - 1 - histogram.lowestDiscernibleValue.leadingZeroBitCount
+        var singleUnitMax = 2
+        for _ in 0..<histogram.numberOfSignificantValueDigits.rawValue { singleUnitMax *= 10 }
+        subBucketCount = 1 << max(1, Int.bitWidth - (singleUnitMax - 1).leadingZeroBitCount)
+        var buckets = 1
+        var untrackable = UInt64(subBucketCount) << UInt64(unitMagnitude)
+        while untrackable <= histogram.highestTrackableValue {
+            buckets += 1
+            let (doubled, isTooLarge) = untrackable.multipliedReportingOverflow(by: 2)
+            if isTooLarge { break }
+            untrackable = doubled
+        }
+        bucketCount = buckets
+    }
+
+    /// Place of `value` in the array of counts.
+    func index(of value: UInt64) -> Int {
+        let magnitude = subBucketCount.trailingZeroBitCount
+        let mask = UInt64(subBucketCount - 1) << UInt64(unitMagnitude)
+        let bucket = UInt64.bitWidth - unitMagnitude - magnitude - (value | mask).leadingZeroBitCount
+        let subBucket = Int(value >> UInt64(bucket + unitMagnitude))
+        return bucket * (subBucketCount / 2) + subBucket
+    }
+}
