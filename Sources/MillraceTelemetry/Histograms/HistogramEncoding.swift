@@ -60,14 +60,12 @@ enum HistogramEncoding {
     }
 
     private static func counts(_ histogram: LatencyHistogram) -> [UInt8] {
-        let layout = HistogramLayout(histogram)
         var bytes: [UInt8] = []
         var next = 0
-        for step in histogram.recordedValues() {
-            let index = layout.index(of: step.value)
-            if index > next { bytes.append(zigZag: Int64(next - index)) }
-            bytes.append(zigZag: Int64(clamping: step.count))
-            next = index + 1
+        for slot in histogram.recordedSlots() {
+            if slot.index > next { bytes.append(zigZag: Int64(next - slot.index)) }
+            bytes.append(zigZag: Int64(clamping: slot.count))
+            next = slot.index + 1
         }
         return bytes
     }

@@ -33,4 +33,13 @@ struct HistogramLayout {
         let subBucket = Int(value >> UInt64(bucket + unitMagnitude))
         return bucket * (subBucketCount / 2) + subBucket
     }
+
+    /// The values that are counted at `index`.
+    func values(at index: Int) -> ClosedRange<UInt64> {
+        let half = subBucketCount / 2
+        let bucket = max(0, index / half - 1)
+        let shift = UInt64(bucket + unitMagnitude)
+        let lowest = UInt64(index - bucket * half) << shift
+        return lowest...lowest + (1 << shift) - 1
+    }
 }

@@ -33,7 +33,7 @@ package struct LatencySummary: Sendable, Equatable, Codable {
         self.name = name
         count = histogram.totalCount
         min = histogram.min
-        mean = (histogram.mean * 1000).rounded() / 1000
+        mean = (histogram.recordedSlots().mean * 1000).rounded() / 1000
         p50 = histogram.valueAtPercentile(50)
         p75 = histogram.valueAtPercentile(75)
         p90 = histogram.valueAtPercentile(90)

@@ -34,9 +34,9 @@ package enum PrometheusText {
         var counts = [UInt64](repeating: 0, count: bucketMicroseconds.count)
         if let histogram = snapshot?.histogram {
             var bucket = 0
-            for step in histogram.recordedValues() {
-                while bucket < counts.count - 1, step.value > bucketMicroseconds[bucket] { bucket += 1 }
-                counts[bucket] += step.count
+            for slot in histogram.recordedSlots() {
+                while bucket < counts.count - 1, slot.values.upperBound > bucketMicroseconds[bucket] { bucket += 1 }
+                counts[bucket] += slot.count
             }
         }
         var total: UInt64 = 0
