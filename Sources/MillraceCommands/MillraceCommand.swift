@@ -13,7 +13,7 @@ struct MillraceCommand: ParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
-            VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
+            VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self, BenchCommand.self,
         ]
     )
 }
