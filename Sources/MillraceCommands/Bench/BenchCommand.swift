@@ -139,13 +139,12 @@ struct BenchCommand: AsyncParsableCommand {
         let context = try options.context()
         let endpoint = try to ?? (wire == .tcp ? context.tcpEndpoint() : context.httpEndpoint())
         let runID = RunID(startedAt: .now, random: .random(in: .min ... .max))
-        var templates =
+        let templates =
             if let file {
-                try EventTemplates.file(file, limits: context.eventLimits, runID: runID)
+                try EventTemplates.file(file, limits: context.eventLimits, at: .now, runID: runID)
             } else {
                 EventTemplates.generated(seed: seed ?? 1, lineBytes: eventBytes ?? 330, runID: runID)
             }
-        if file != nil { templates.seed = 0 }
         let plan = plan
         var session = BenchSession(
             endpoint: endpoint, templates: templates, check: noVerify ? nil : try TableCheck(context, runID: runID),

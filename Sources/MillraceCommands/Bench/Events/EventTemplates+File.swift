@@ -4,10 +4,13 @@ internal import MillraceEvent
 extension EventTemplates {
     /// Bytes of a file that are held in memory.
     static let fileBytesMax = 1 << 30
+    private static let millennium = Duration.seconds(31_536_000_000)
 
     /// The events of an NDJSON file (gzip and zstd are told by their first bytes), as they stand but for their ids;
     /// those without a time get the time they are sent at. Every line is judged as the daemon would. Blocks on the file.
-    static func file(_ path: String, limits: EventLimits, runID: RunID) throws(CommandError) -> EventTemplates {
+    static func file(
+        _ path: String, limits: EventLimits, at now: Timestamp, runID: RunID
+    ) throws(CommandError) -> EventTemplates {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw CommandError(
@@ -18,13 +21,12 @@ extension EventTemplates {
         var made = EventTemplates()
         var reader = LineReader(descriptor: descriptor)
         let parser = EventParser()
-        let now = Timestamp.now
         while true {
             switch try reader.next() {
             case .needsInput: try reader.read()
             case .line(let line, let number):
                 try made.append(
-                    Array(line), parser: parser, limits: limits, now: now, runID: runID, place: "\(path):\(number)")
+                    Array(line), parser: parser, limits: limits, at: now, runID: runID, place: "\(path):\(number)")
             case .tooLong(let number):
                 throw CommandError("\(path):\(number) is too long for a line", hint: "Leave it out")
             case .ended:
@@ -37,25 +39,35 @@ extension EventTemplates {
     }
 
     private mutating func append(
-        _ line: [UInt8], parser: EventParser, limits: EventLimits, now: Timestamp, runID: RunID, place: String
+        _ line: [UInt8], parser: EventParser, limits: EventLimits, at now: Timestamp, runID: RunID, place: String
     ) throws(CommandError) {
-        let event = try Self.parsed(line, parser: parser, limits: limits, now: now, place: place)
+        // Whatever its time: that of its id, which is replaced, does not count.
+        let anyTime = EventLimits(
+            payloadBytesMax: limits.payloadBytesMax, depthMax: limits.depthMax, acceptPast: Self.millennium,
+            acceptFuture: Self.millennium)
+        let hasID = try Self.parsed(line, parser: parser, limits: anyTime, at: now, place: place).id != nil
+        let members = JSONMembers(of: line).members
+        guard !hasID || members.contains(where: { line[$0.name].elementsEqual("id".utf8) }) else {
+            throw CommandError("\(place) writes its \"id\" with escapes", hint: "Write the name plainly")
+        }
         var text = Array("{\"id\":\"\(runID.textPrefix)".utf8)
         let numberOffset = Int32(text.count)
         text += Array("000000000000\"".utf8)
         var timeOffset: Int32?
-        if event.isTimeKnown, Self.hasTime(line) {
-            let time = event.createdAt.microseconds
-            ownTimes = min(ownTimes?.lowerBound ?? time, time)...max(ownTimes?.upperBound ?? time, time)
-        } else {
+        if !members.contains(where: { line[$0.name].elementsEqual("created_at".utf8) }) {
             text += Array(",\"created_at\":\"".utf8)
             timeOffset = Int32(text.count)
-            text += Array(repeating: UInt8(ascii: "0"), count: EventClock.textBytes) + [UInt8(ascii: "\"")]
+            text += EventClock(at: now).text + [UInt8(ascii: "\"")]
         }
-        for member in JSONMembers(of: line).members where !line[member.name].elementsEqual("id".utf8) {
+        for member in members where !line[member.name].elementsEqual("id".utf8) {
             text += [UInt8(ascii: ",")] + line[member.whole]
         }
         text += Array("}\n".utf8)
+        let event = try Self.parsed(text, parser: parser, limits: limits, at: now, place: place)
+        if timeOffset == nil {
+            let time = event.createdAt.microseconds
+            ownTimes = min(ownTimes?.lowerBound ?? time, time)...max(ownTimes?.upperBound ?? time, time)
+        }
         guard bytes.count + text.count <= Self.fileBytesMax else {
             throw CommandError(
                 "the file is larger than \(Format.bytes(Self.fileBytesMax))",
@@ -69,7 +81,7 @@ extension EventTemplates {
     }
 
     private static func parsed(
-        _ line: [UInt8], parser: EventParser, limits: EventLimits, now: Timestamp, place: String
+        _ line: [UInt8], parser: EventParser, limits: EventLimits, at now: Timestamp, place: String
     ) throws(CommandError) -> AnalyticsEvent {
         let padded = line + Array(repeating: 0, count: EventParser.paddingBytes)
         let outcome = padded.withUnsafeBytes { bytes in
@@ -79,12 +91,7 @@ extension EventTemplates {
             }
         }
         switch outcome {
-        case .success(.event(let event)):
-            let names = JSONMembers(of: line).members.map { line[$0.name] }
-            guard event.id == nil || names.contains(where: { $0.elementsEqual("id".utf8) }) else {
-                throw CommandError("\(place) writes its \"id\" with escapes", hint: "Write the name plainly")
-            }
-            return event
+        case .success(.event(let event)): return event
         case .success(.conversation):
             throw CommandError(
                 "\(place) is a conversation save; a run sends events",
@@ -93,9 +100,5 @@ extension EventTemplates {
             throw CommandError(
                 "\(place) would be refused: \(refusal.code.rawValue): \(refusal.message)", hint: "Mend or remove it")
         }
-    }
-
-    private static func hasTime(_ line: [UInt8]) -> Bool {
-        JSONMembers(of: line).members.contains { line[$0.name].elementsEqual("created_at".utf8) }
     }
 }

@@ -3,6 +3,7 @@ internal import MillraceEvent
 extension EventTemplates {
     /// Smallest and largest `lineBytes`: what the fixed fields take, and what stays below `limits.payload_bytes`.
     static let lineBytesRange = 224...200_000
+    private static let userCount = 50_000
 
     /// Analytics events as products send them: 40 types by Zipf's law, 50,000 users, every tenth event without one,
     /// and a payload of nested objects, an array, numbers, booleans and text. The same `seed` gives the same events;
@@ -11,13 +12,7 @@ extension EventTemplates {
         precondition(lineBytesRange.contains(lineBytes), "a line has \(lineBytesRange) bytes")
         var made = EventTemplates()
         made.seed = seed
-        for index in 0..<50_000 {
-            var bits = UniqueID(
-                high: EventHash.mix(~seed, UInt64(index), lane: 0), low: EventHash.mix(~seed, UInt64(index), lane: 1))
-            bits.high = bits.high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-            bits.low = bits.low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-            made.users += Array("\(bits)".utf8)
-        }
+        made.users = users(seed: ~seed)
         // About 1.4 MB at the usual size: many enough to look random, few enough to stay in the processor's cache.
         let count = max(64, min(4096, (8 << 20) / lineBytes))
         // What earlier lines were too long (or too short): the mean comes out right.
@@ -31,6 +26,23 @@ extension EventTemplates {
             made.append(draft)
         }
         return made
+    }
+
+    private static func users(seed: UInt64) -> [UInt8] {
+        let memory = RawBuffer(byteCount: userCount * userBytes)
+        for index in 0..<userCount {
+            // Version 4.
+            let high = EventHash.mix(seed, UInt64(index), lane: 0) & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+            let low = EventHash.mix(seed, UInt64(index), lane: 1) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+            guard let text = memory.bytes.baseAddress.map({ $0 + index * userBytes }) else { continue }
+            Hexadecimal.write(high >> 32, digits: 8, to: text)
+            Hexadecimal.write(high >> 16, digits: 4, to: text + 9)
+            Hexadecimal.write(high, digits: 4, to: text + 14)
+            Hexadecimal.write(low >> 48, digits: 4, to: text + 19)
+            Hexadecimal.write(low, digits: 12, to: text + 24)
+            for dash in [8, 13, 18, 23] { text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: dash, as: UInt8.self) }
+        }
+        return Array(memory.bytes)
     }
 
     private mutating func append(_ draft: EventDraft) {
