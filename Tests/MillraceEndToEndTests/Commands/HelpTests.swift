@@ -7,7 +7,7 @@ extension EndToEnd {
             ["serve"], ["check"], ["migrate"], ["migrate", "up"], ["migrate", "down"], ["migrate", "status"],
             ["migrate", "history"], ["migrate", "reset"], ["send"], ["verify"], ["status"], ["latency"], ["partitions"],
             ["partitions", "list"], ["partitions", "ensure"], ["dead-letters"], ["dead-letters", "list"],
-            ["dead-letters", "retry"], ["dead-letters", "purge"],
+            ["dead-letters", "retry"], ["dead-letters", "purge"], ["bench"],
         ]
 
         @Test func `every command has a help with an example`() throws {
@@ -24,7 +24,8 @@ extension EndToEnd {
             arguments: [
                 ["nonsense"], ["serve", "--bogus"], ["migrate", "sideways"], ["migrate", "down", "--steps", "0"],
                 ["send", "--ack", "maybe"], ["dead-letters", "retry"], ["dead-letters", "purge"],
-                ["partitions", "ensure", "--months", "many"], ["status", "extra"],
+                ["partitions", "ensure", "--months", "many"], ["status", "extra"], ["bench", "--find-max"],
+                ["bench", "--events", "5", "--duration", "3"],
             ])
         func `wrong use is status 2 with the usage on standard error`(arguments: [String]) throws {
             let run = try CommandRun(arguments, in: ScratchDirectory())

@@ -1,0 +1,106 @@
+/// One generated line while it is put together.
+struct EventDraft {
+    private static let types: [String] = ["viewed", "started", "done", "failed"].flatMap { verb in
+        ["page", "click", "cart", "order", "search", "video", "session", "profile", "mail", "error"].map {
+            "\($0).\(verb)"
+        }
+    }
+    /// Of Zipf's law with exponent 1: the sum up to each type.
+    private static let weights: [Double] = (1...40).reduce(into: []) { $0.append(($0.last ?? 0) + 1 / Double($1)) }
+    private static let systems = ["ios", "android", "macos", "windows", "linux"]
+    /// As they stand in JSON.
+    private static let words = [
+        "tea", "café", "räder", "shoes", "lamp", "book", "mug", "日本", "chair", #"say \"hi\""#, #"c:\\tmp"#, #"a\tb"#,
+    ]
+
+    private(set) var bytes: [UInt8] = []
+    private(set) var holes: [EventTemplates.Hole] = []
+    let numberOffset: Int32
+    let timeOffset: Int32
+    private(set) var userOffset: Int32?
+    private var state: UInt64
+    private let seed: UInt64
+
+    /// The fixed fields up to the payload's first one.
+    init(seed: UInt64, index: UInt64, runID: RunID) {
+        self.seed = seed
+        state = EventHash.mix(seed, index, lane: 0)
+        bytes = Array("{\"id\":\"\(runID.textPrefix)".utf8)
+        numberOffset = Int32(bytes.count)
+        bytes += Array("000000000000\",\"event_type\":\"".utf8)
+        let type = Double(EventHash.mix(state, 0, lane: 1) >> 11) / Double(1 << 53) * (Self.weights.last ?? 1)
+        bytes += Array(Self.types[Self.weights.firstIndex { type < $0 } ?? 0].utf8)
+        let isAnonymous = EventHash.mix(state, 0, lane: 2) % 10 == 0
+        bytes += Array(isAnonymous ? "\",\"user_id\":null,\"created_at\":\"".utf8 : "\",\"user_id\":\"".utf8)
+        if !isAnonymous {
+            userOffset = Int32(bytes.count)
+            bytes += Array(repeating: UInt8(ascii: "0"), count: EventTemplates.userBytes)
+            bytes += Array("\",\"created_at\":\"".utf8)
+        }
+        timeOffset = Int32(bytes.count)
+        bytes += Array(repeating: UInt8(ascii: "0"), count: EventClock.textBytes)
+        bytes += Array("\",\"payload\":{\"sid\":\"".utf8)
+        hole(16, .hexadecimal)
+        bytes += Array("\"".utf8)
+    }
+
+    /// A number below `bound`.
+    mutating func draw(_ bound: UInt64) -> UInt64 {
+        state &+= 1
+        return EventHash.mix(seed, state, lane: 3) % bound
+    }
+
+    /// Adds the payload's fields that fit into a line of `lineBytes`, and a text of what is left over.
+    mutating func fill(to lineBytes: Int) {
+        // What is left of the line once it is closed: `}}` and the line ending.
+        let end = lineBytes - 3
+        for field in 0..<7 {
+            let before = self
+            add(field)
+            if bytes.count > end { self = before }
+        }
+        let start = Array(",\"note\":\"".utf8)
+        let rest = end - bytes.count - start.count - 1
+        if rest > 0 {
+            bytes += start
+            for index in 0..<rest {
+                // Words of eight letters.
+                bytes.append(index % 9 == 8 ? UInt8(ascii: " ") : UInt8(ascii: "a") + UInt8(draw(26)))
+            }
+            bytes.append(UInt8(ascii: "\""))
+        }
+        bytes += Array("}}\n".utf8)
+    }
+
+    private mutating func add(_ field: Int) {
+        switch field {
+        case 0:
+            bytes += Array(",\"page\":{\"path\":\"/p/".utf8)
+            hole(5, .decimal)
+            bytes += Array("/\(Self.words[Int(draw(12))])\"}".utf8)
+        case 1:
+            let width = [360, 390, 414, 768, 1280, 1920][Int(draw(6))]
+            let system = Self.systems[Int(draw(5))]
+            let version = "\(1 + draw(19)).\(draw(10))"
+            bytes += Array(",\"device\":{\"os\":\"\(system)\",\"v\":\"\(version)\",\"w\":\(width)}".utf8)
+        case 2:
+            bytes += Array(",\"ms\":".utf8)
+            hole(Int8(3 + draw(3) / 2), .decimal)
+        case 3:
+            bytes += Array(",\"value\":".utf8)
+            hole(Int8(2 + draw(2)), .decimal)
+            bytes += Array(".\(1 + draw(9))".utf8)
+        case 4: bytes += Array(",\"ok\":\(["true", "false", "null"][Int(draw(3))])".utf8)
+        case 5: bytes += Array(",\"ab\":[\"x\(draw(8))\",\"y\(draw(8))\"]".utf8)
+        default:
+            bytes += Array(",\"ref\":\"https://ex.org/".utf8)
+            hole(8, .hexadecimal)
+            bytes += Array("\"".utf8)
+        }
+    }
+
+    private mutating func hole(_ count: Int8, _ content: EventTemplates.Hole.Content) {
+        holes.append(EventTemplates.Hole(offset: Int32(bytes.count), count: count, content: content))
+        bytes += Array(repeating: UInt8(ascii: "1"), count: Int(count))
+    }
+}
