@@ -19,8 +19,8 @@ struct StageSettings {
         spool = SpoolConfiguration(
             directory: configuration.spoolDirectory, segmentBytes: configuration.spool.segmentBytes,
             bytesMax: configuration.spool.bytes, freeBytesMin: configuration.spool.freeBytes,
-            groupBytesMax: configuration.spool.groupBytes, retain: configuration.spool.retain,
-            fullRetry: configuration.spool.fullRetry
+            groupBytesMax: configuration.spool.groupBytes, zeroAheadBytes: configuration.spool.zeroAheadBytes,
+            retain: configuration.spool.retain, fullRetry: configuration.spool.fullRetry
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
         partitions = configuration.partitionOptions

@@ -11,6 +11,8 @@ package struct SpoolConfiguration: Sendable, Equatable {
     package var freeBytesMin: Int
     /// Bytes that one `fdatasync` covers at most, unless one submission alone is larger.
     package var groupBytesMax: Int
+    /// Zeros written at a time for small groups to be written over; 0 lets the file grow with each group.
+    package var zeroAheadBytes: Int
     /// How long a settled segment is kept, for an operator who wants to look.
     package var retain: Duration
     /// How often a full spool looks for room, and how often retention is considered.
@@ -18,13 +20,15 @@ package struct SpoolConfiguration: Sendable, Equatable {
 
     package init(
         directory: String, segmentBytes: Int = 64 << 20, bytesMax: Int = 16 << 30, freeBytesMin: Int = 256 << 20,
-        groupBytesMax: Int = 4 << 20, retain: Duration = .seconds(600), fullRetry: Duration = .seconds(1)
+        groupBytesMax: Int = 4 << 20, zeroAheadBytes: Int = 1 << 20, retain: Duration = .seconds(600),
+        fullRetry: Duration = .seconds(1)
     ) {
         self.directory = directory
         self.segmentBytes = max(SegmentHeader.byteCount + 1, min(segmentBytes, bytesMax / 4))
         self.bytesMax = bytesMax
         self.freeBytesMin = freeBytesMin
         self.groupBytesMax = groupBytesMax
+        self.zeroAheadBytes = zeroAheadBytes
         self.retain = retain
         self.fullRetry = fullRetry
     }

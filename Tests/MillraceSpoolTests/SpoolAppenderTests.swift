@@ -177,6 +177,36 @@ import Testing
         #expect(try await SpoolRig(disk.copy()).readAll().lines == ["one", "room 0", "room 1"])
     }
 
+    @Test func `small groups are written over zeros, and the file grows once`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk, zeroAheadBytes: 10_000)
+        await rig.append("one")
+        let bytes = disk.contents(FaultyFileSystem.segment(1)).count
+        #expect(bytes > 10_000)
+        await rig.append("two")
+        await rig.append("three", "four")
+        #expect(disk.contents(FaultyFileSystem.segment(1)).count == bytes)
+        // As after a kill: the zeros are still there.
+        let again = try SpoolRig(disk.copy(), zeroAheadBytes: 10_000)
+        #expect(try await again.readAll().lines == ["one", "two", "three", "four"])
+        await again.append("five")
+        #expect(try await again.readAll().lines == ["one", "two", "three", "four", "five"])
+        #expect(again.disk.damagedFiles.isEmpty)
+        // After a stop in order they are not.
+        await rig.service.close()
+        #expect(disk.contents(FaultyFileSystem.segment(1)).last == UInt8(ascii: "\n"))
+    }
+
+    @Test func `a disk without room for zeros still takes what it has room for`() async throws {
+        let disk = FaultyFileSystem()
+        let rig = try SpoolRig(disk, zeroAheadBytes: 10_000)
+        disk.setCapacity(disk.usedBytes + 1000)
+        await rig.append("one")
+        await rig.append("two")
+        #expect(rig.kept == ["one", "two"])
+        #expect(disk.usedBytes < 1000)
+    }
+
     @Test func `the reserve of free bytes is kept`() async throws {
         let disk = FaultyFileSystem()
         disk.setCapacity(100_000)

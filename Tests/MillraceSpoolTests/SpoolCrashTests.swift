@@ -5,8 +5,8 @@ import Testing
 
 /// Random work, power failures at random calls, random loss of what was not synchronized.
 @Suite struct SpoolCrashTests {
-    @Test(arguments: 0..<12)
-    func `whatever crashes, what was kept is there once and in order`(seed: Int) async throws {
+    @Test(arguments: 0..<12, [0, 200])
+    func `whatever crashes, what was kept is there once and in order`(seed: Int, zeroAheadBytes: Int) async throws {
         var random = SeededRandom(state: UInt64(seed))
         let disk = FaultyFileSystem()
         var kept: [String] = []
@@ -18,7 +18,7 @@ import Testing
             disk.setFault { call, index in
                 (call == .write || call == .synchronize) && index == failing ? .error(5) : nil
             }
-            if let rig = try? SpoolRig(disk, segmentBytes: 600, groupBytesMax: 300) {
+            if let rig = try? SpoolRig(disk, segmentBytes: 600, groupBytesMax: 300, zeroAheadBytes: zeroAheadBytes) {
                 for _ in 0..<Int.random(in: 1..<12, using: &random) where !disk.isCrashed {
                     let group = (0..<Int.random(in: 1..<6, using: &random)).map { index in
                         "line \(sent + index) " + String(repeating: "x", count: Int.random(in: 0..<150, using: &random))
@@ -32,7 +32,7 @@ import Testing
                 kept += rig.kept
             }
             disk.restart(using: &random)
-            let rig = try SpoolRig(disk, segmentBytes: 600, groupBytesMax: 300)
+            let rig = try SpoolRig(disk, segmentBytes: 600, groupBytesMax: 300, zeroAheadBytes: zeroAheadBytes)
             let contents = try await rig.readAll()
             let place = "seed \(seed), round \(round)"
             #expect(Set(contents.lines).count == contents.lines.count, "\(place): a line is there twice")

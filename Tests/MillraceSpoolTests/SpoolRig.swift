@@ -18,12 +18,12 @@ final class SpoolRig: Sendable {
 
     init(
         _ disk: FaultyFileSystem, segmentBytes: Int = 1 << 20, bytesMax: Int = 1 << 30, freeBytesMin: Int = 0,
-        groupBytesMax: Int = 4096, retain: Duration = .zero
+        groupBytesMax: Int = 4096, zeroAheadBytes: Int = 0, retain: Duration = .zero
     ) throws(SpoolError) {
         self.disk = disk
         let configuration = SpoolConfiguration(
             directory: Self.directory, segmentBytes: segmentBytes, bytesMax: bytesMax, freeBytesMin: freeBytesMin,
-            groupBytesMax: groupBytesMax, retain: retain, fullRetry: .seconds(1))
+            groupBytesMax: groupBytesMax, zeroAheadBytes: zeroAheadBytes, retain: retain, fullRetry: .seconds(1))
         var logger = Logger(label: "spool")
         logger.logLevel = .critical
         service = try SpoolService(
@@ -106,6 +106,7 @@ struct SpoolContents {
 }
 
 extension SpoolService {
+    func close() { appender.close() }
     func commit(_ submissions: [Submission]) { appender.append(submissions) }
 
     func maintain(settled: [Range<UInt64>] = [], after duration: Duration = .seconds(3600)) {

@@ -192,6 +192,10 @@ enum ConfigurationSchema {
             .bytes(
                 "group_bytes", \.spool.groupBytes, 64 << 10...256 << 20, "What one fdatasync covers at most.",
                 watch: "millrace_spool_sync_duration_seconds"),
+            .bytes(
+                "zero_ahead_bytes", \.spool.zeroAheadBytes, 0...64 << 20,
+                "Zeros written at a time, for small groups to go over: a file that stays as long is durable sooner.",
+                watch: "millrace_spool_sync_duration_seconds"),
             .duration(
                 "retain", \.spool.retain, .zero ... .seconds(31 * 86_400),
                 "How long a segment that is wholly in the database is kept.",

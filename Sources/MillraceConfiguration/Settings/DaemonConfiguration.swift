@@ -88,6 +88,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var freeBytes = 256 << 20
         package var queueBytes = 16 << 20
         package var groupBytes = 4 << 20
+        package var zeroAheadBytes = 1 << 20
         package var retain = Duration.seconds(600)
         package var fullRetry = Duration.seconds(1)
     }

@@ -6,8 +6,11 @@ internal import Synchronization
 /// A group is in one segment, and durable when `append` returns. A file on which a write or a sync failed is never
 /// written again: the segment ends where it was durable, which the next segment's header says.
 ///
-/// Segments are not preallocated: with `fallocate`, keeping the size or not, appends of 4 KiB and 1 MiB with one
-/// `fdatasync` each took as long as without (0.25 ms and 0.8 ms at the median on ext4, less than the noise apart).
+/// Small groups are written over zeros, which a small group before them wrote ahead: a file that does not grow needs no
+/// commit of the file system's journal with each `fdatasync`, which then took 0.13 ms instead of 0.23 ms at the median
+/// (ext4), and does not hold up PostgreSQL's files on the same disk. (`fallocate` does not help: its blocks must be
+/// marked as written.) Zeros behind the last record are the log's end. A group is not answered before all of it is on
+/// disk; when the power fails before that, any part of it may be, and recovery then reports the rest as damage.
 final class SegmentWriter {
     /// Where a group lies.
     struct Written {
@@ -19,6 +22,9 @@ final class SegmentWriter {
         /// How long its `fdatasync` took.
         var sync = Duration.zero
     }
+
+    /// A larger group grows the file itself: the journal's commit is little beside it, and zeros would be much.
+    private static let smallGroupBytesMax = 256 << 10
 
     private enum Newest {
         case open(FileID, Segment)
@@ -32,6 +38,9 @@ final class SegmentWriter {
     private let configuration: SpoolConfiguration
     private let spoolID: UniqueID
     private let metrics: SpoolMetrics
+    /// Zeros up to here in the newest segment's file, from its `endBytes`; nothing beyond has been written.
+    private var zeroEndBytes = 0
+    private let zeros: [UInt8]
     /// Records on their way to the disk; a larger group takes several writes.
     private let buffer: UnsafeMutableRawBufferPointer
     private var newest: Newest
@@ -47,6 +56,7 @@ final class SegmentWriter {
         self.configuration = configuration
         self.metrics = metrics
         spoolID = recovered.spoolID
+        zeros = [UInt8](repeating: 0, count: configuration.zeroAheadBytes)
         nextSequence = recovered.nextSequence
         newest = recovered.segments.last.map { .sealed($0) } ?? .none
         if let segment = recovered.segments.last, nextSequence > segment.endSequence { gap = .burnt }
@@ -99,7 +109,7 @@ final class SegmentWriter {
             gap: gap)
         let path = "\(configuration.directory)/\(SegmentName.file(number))"
         let file = try create(path, header.encoded())
-        if case .open(let file, _) = newest { fileSystem.close(file) }
+        if case .open(let file, let segment) = newest { seal(file, segment) }
         let segment = Segment(
             number: number, firstSequence: nextSequence, endSequence: nextSequence, endBytes: SegmentHeader.byteCount,
             fileBytes: SegmentHeader.byteCount, skipped: header.previousEndSequence..<nextSequence, gap: gap)
@@ -118,6 +128,7 @@ final class SegmentWriter {
         let endSequence = nextSequence + UInt64(group.reduce(0) { $0 + $1.count })
         do {
             try write(group, to: file, &written)
+            try zeroAhead(file, written.segment, groupBytes: written.segment.endBytes - segment.endBytes)
             written.sync = try synchronize(file)
         } catch {
             mend(file, segment, after: error, burning: endSequence)
@@ -131,7 +142,7 @@ final class SegmentWriter {
     /// Closes the file; what is in it is durable.
     func close() {
         guard case .open(let file, let segment) = newest else { return }
-        fileSystem.close(file)
+        seal(file, segment)
         newest = .sealed(segment)
     }
 
@@ -176,6 +187,33 @@ final class SegmentWriter {
         written.segment.fileBytes = written.segment.endBytes
     }
 
+    /// Makes room for the next small groups. A disk without room for that may still have room for them.
+    private func zeroAhead(_ file: FileID, _ segment: Segment, groupBytes: Int) throws(FileSystemError) {
+        guard segment.endBytes > zeroEndBytes else { return }
+        zeroEndBytes = segment.endBytes
+        let count = min(zeros.count, configuration.segmentBytes - segment.endBytes)
+        guard groupBytes <= Self.smallGroupBytesMax, count > 0 else { return }
+        let zeros = zeros
+        let bytes = zeros.span.bytes
+        do {
+            try bytes.withUnsafeBytes { (zeros) throws(FileSystemError) in
+                let part = UnsafeRawBufferPointer(rebasing: zeros[..<count])
+                try fileSystem.writeAll(part, to: file, at: segment.endBytes)
+            }
+            zeroEndBytes += count
+        } catch {
+            guard error.isOutOfSpace else { throw error }
+            try fileSystem.truncate(file, to: segment.endBytes)
+        }
+    }
+
+    /// Cuts off the zeros behind the last record, for tidiness, and closes the file.
+    private func seal(_ file: FileID, _ segment: Segment) {
+        if zeroEndBytes > segment.endBytes { try? fileSystem.truncate(file, to: segment.endBytes) }
+        zeroEndBytes = 0
+        fileSystem.close(file)
+    }
+
     private func flush(_ filled: inout Int, to file: FileID, _ segment: inout Segment) throws(FileSystemError) {
         guard filled > 0 else { return }
         try fileSystem.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<filled]), to: file, at: segment.endBytes)
@@ -194,6 +232,7 @@ final class SegmentWriter {
     private func mend(
         _ file: FileID, _ segment: Segment, after error: FileSystemError, burning endSequence: UInt64
     ) {
+        zeroEndBytes = 0
         if error.isOutOfSpace, error.call == .write {
             do {
                 try fileSystem.truncate(file, to: segment.endBytes)
