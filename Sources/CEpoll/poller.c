@@ -4,17 +4,13 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { ready_max = 256 };
 
 int mr_poller_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int mr_poller_add(int poller, int descriptor, uint64_t token, bool is_socket) {
-  struct epoll_event event = {
-      .events = is_socket ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN,
-      .data.u64 = token,
-  };
+int mr_poller_add(int poller, int descriptor, uint64_t token) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = token};
   return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event);
 }
 
@@ -41,12 +37,6 @@ int mr_timer_set(int timer, int64_t nanoseconds) {
       .it_value = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000},
   };
   return timerfd_settime(timer, TFD_TIMER_ABSTIME, &time, NULL);
-}
-
-void mr_timer_clear(int timer) {
-  uint64_t expirations;
-  ssize_t count = read(timer, &expirations, sizeof expirations);
-  (void)count;
 }
 
 static int64_t read_clock(clockid_t clock) {

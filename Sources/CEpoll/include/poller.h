@@ -17,8 +17,8 @@ typedef struct {
 /// A new epoll descriptor, closed on exec.
 int mr_poller_create(void);
 
-/// Watches a descriptor for reading and writing, edge-triggered, or for reading only, level-triggered.
-int mr_poller_add(int poller, int descriptor, uint64_t token, bool is_socket);
+/// Watches a descriptor for reading and writing, edge-triggered.
+int mr_poller_add(int poller, int descriptor, uint64_t token);
 
 /// Waits up to `timeout_ms`, and writes at most `count_max` entries. Returns how many; 0 too when a signal came.
 int mr_poller_wait(int poller, mr_ready *ready, int count_max, int timeout_ms);
@@ -26,11 +26,9 @@ int mr_poller_wait(int poller, mr_ready *ready, int count_max, int timeout_ms);
 /// A new timer of CLOCK_MONOTONIC, non-blocking, closed on exec.
 int mr_timer_create(void);
 
-/// Makes the timer readable at `nanoseconds` (above 0) of CLOCK_MONOTONIC.
+/// Makes the timer readable at `nanoseconds` (above 0) of CLOCK_MONOTONIC, and not before. A poller reports it once;
+/// it need not be read.
 int mr_timer_set(int timer, int64_t nanoseconds);
-
-/// Makes the timer unreadable again.
-void mr_timer_clear(int timer);
 
 /// Nanoseconds of CLOCK_MONOTONIC.
 int64_t mr_monotonic_now(void);

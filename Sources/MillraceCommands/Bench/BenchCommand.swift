@@ -15,6 +15,9 @@ struct BenchCommand: AsyncParsableCommand {
             interval, the mean time between two events of one in-flight place. Trust the open loop for latencies, the \
             closed one for throughput.
 
+            --find-max doubles the rate until a step fails twice, then bisects to 5 %. A step holds when its corrected p99 \
+            is at most --p99 and 98 % of its rate were sent; each begins when the rows of the one before are in the tables.
+
             A latency ends when the ack is read. The ramp-up is sent and left out of the figures. At the end the rows \
             with the run's ids are counted in PostgreSQL. The daemon's tables keep them: use a database for this.
 

@@ -5,6 +5,7 @@ internal import MillraceTelemetry
 @MainActor
 struct BenchSession {
     private static let lookInterval = Duration.milliseconds(50)
+    private static let shownLengthMin = Duration.milliseconds(200)
 
     let endpoint: Endpoint
     let templates: EventTemplates
@@ -77,6 +78,8 @@ struct BenchSession {
                     latencies.add(pair)
                     try log?.append(interval, pair)
                 }
+                // The last one may be too short for a rate.
+                if interval.length < Self.shownLengthMin { continue }
                 progress.show(
                     interval, elapsed: elapsed,
                     p99Microseconds: latencies.corrected.totalCount > 0

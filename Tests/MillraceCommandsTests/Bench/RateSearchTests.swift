@@ -14,7 +14,7 @@ struct RateSearchTests {
 
     @Test func `it doubles until a step fails, then bisects`() {
         let search = search(capacity: 5000)
-        #expect(search.steps.map(\.rate) == [1000, 2000, 4000, 8000, 6000, 5000, 5500, 5250])
+        #expect(search.steps.map(\.rate) == [1000, 2000, 4000, 8000, 8000, 6000, 6000, 5000, 5500, 5500, 5250, 5250])
         #expect(search.highestHeld?.rate == 5000)
     }
 
@@ -26,10 +26,19 @@ struct RateSearchTests {
     }
 
     @Test func `it halves when the first step fails, and ends with nothing when none holds`() {
-        #expect(search(capacity: 300).steps.prefix(4).map(\.rate) == [1000, 500, 250, 375])
+        #expect(search(capacity: 300).steps.prefix(5).map(\.rate) == [1000, 1000, 500, 500, 250])
         let none = search(capacity: 0)
         #expect(none.highestHeld == nil)
         #expect(none.steps.last?.rate ?? 0 >= RateSearch.rateMin)
+    }
+
+    @Test func `a rate that fails once and holds then is held`() {
+        var search = RateSearch(p99MaxMicroseconds: 1000, firstRate: 100, stepsMax: 9)
+        search.stepEnded(rate: 100, sentRate: 100, p99Microseconds: 5000)
+        #expect(search.nextRate == 100)
+        search.stepEnded(rate: 100, sentRate: 100, p99Microseconds: 500)
+        #expect(search.nextRate == 200)
+        #expect(search.highestHeld?.rate == 100)
     }
 
     @Test func `its steps are bounded`() {

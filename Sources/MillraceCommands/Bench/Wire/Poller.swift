@@ -26,7 +26,7 @@ struct Poller: ~Copyable {
     init() throws(CommandError) {
         poller = mr_poller_create()
         timer = mr_timer_create()
-        guard poller >= 0, timer >= 0, mr_poller_add(poller, timer, Self.timerToken, false) == 0 else {
+        guard poller >= 0, timer >= 0, mr_poller_add(poller, timer, Self.timerToken) == 0 else {
             throw Self.failed("no epoll or timer could be made")
         }
     }
@@ -38,7 +38,7 @@ struct Poller: ~Copyable {
 
     /// Reports every time the socket becomes readable or writable. A closed descriptor removes itself.
     func add(_ descriptor: Int32, token: Int) throws(CommandError) {
-        guard mr_poller_add(poller, descriptor, UInt64(token), true) == 0 else {
+        guard mr_poller_add(poller, descriptor, UInt64(token)) == 0 else {
             throw Self.failed("a socket can't be watched")
         }
     }
@@ -53,7 +53,6 @@ struct Poller: ~Copyable {
         for index in 0..<max(0, Int(count)) {
             let entry = ready[index]
             if entry.token == Self.timerToken {
-                mr_timer_clear(timer)
                 armed = 0
                 continue
             }
