@@ -34,7 +34,10 @@ struct BenchSession {
             step.rate = rate
             let (result, latencies) = try await load(step)
             outcome.add(result)
-            guard result.failure == nil else { return }
+            guard result.failure == nil else {
+                if search.steps.isEmpty { outcome.show(step, result, latencies) }
+                return
+            }
             let sentRate = Double(result.tally.measuredSent) * 1e9 / Double(duration)
             let p99 = latencies.corrected.valueAtPercentile(99)
             let ended = search.stepEnded(rate: rate, sentRate: sentRate, p99Microseconds: p99)

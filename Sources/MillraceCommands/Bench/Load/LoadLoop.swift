@@ -1,3 +1,4 @@
+internal import Histogram
 internal import MillraceEvent
 internal import MillraceTelemetry
 
@@ -270,7 +271,10 @@ struct LoadLoop: ~Copyable {
         let elapsed = Double(now - startedAt) / 1000
         let interval = LoadInterval(
             startedAt: WallClock.sinceEpoch - length, length: length, settled: settled - intervalSettled,
-            inFlight: machine.inFlight, isMeasured: intervalFrom >= machine.measuresFrom, latencies: latencies,
+            inFlight: machine.inFlight,
+            // The ramp-up's last interval ends a little late, and may hold the first measured lines.
+            isMeasured: intervalFrom >= machine.measuresFrom || latencies.uncorrected.totalCount > 0,
+            latencies: latencies,
             correctionMicroseconds: plan.rate == nil && done > 0
                 ? UInt64(elapsed * Double(plan.places) / Double(done)) : nil)
         latencies = board.post(interval)
