@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import processes
 from .bench import Bench
-from .daemon import DATABASE
+from .daemon import DATABASE, Daemon
 from .events import EventFiles
 from .scene_error import SceneError
 
@@ -19,14 +19,22 @@ REQUESTS_PER_SECOND_MAX = 150_000
 
 
 def run(bench: Bench, _: frozenset[str]) -> None:
-    """The same wrk script against both, in turn; the daemon with PostgreSQL running."""
+    """The same wrk script against both, in turn; the daemon alone, and with PostgreSQL writing beside it."""
     if not bench.settings.bare_server.exists():
         raise SceneError(f"{bench.settings.bare_server} is missing: `make bench` builds it")
     files = bench.events(max(bench.settings.rows, REQUESTS_PER_SECOND_MAX * bench.settings.http_seconds))
-    bench.cluster.start()
     for turn in range(bench.settings.runs):
         _bare(bench, files)
-        _millrace(bench, files)
+        daemon = bench.daemon(partitions__maintenance_interval="1d")
+        bench.cluster.start()
+        daemon.create()
+        daemon.start()
+        daemon.settle()
+        _millrace(bench, "http requests, writing", files, daemon)
+        bench.cluster.drop(DATABASE)
+        bench.cluster.stop()
+        daemon.start()
+        _millrace(bench, "http requests", files, daemon)
         bench.say(f"P4 run {turn + 1} of {bench.settings.runs}")
 
 
@@ -40,15 +48,11 @@ def _bare(bench: Bench, files: EventFiles) -> None:
         processes.stop(server)
 
 
-def _millrace(bench: Bench, files: EventFiles) -> None:
-    daemon = bench.daemon(partitions__maintenance_interval="1d")
-    daemon.create()
-    daemon.start()
-    daemon.settle()
+def _millrace(bench: Bench, name: str, files: EventFiles, daemon: Daemon) -> None:
     before = daemon.cpu_seconds()
-    _measure(bench, "http requests", files, daemon.http_port, lambda: daemon.cpu_seconds() - before)
+    _measure(bench, name, files, daemon.http_port, lambda: daemon.cpu_seconds() - before)
     daemon.kill()  # what it has not written yet is not wanted
-    bench.cluster.drop(DATABASE)
+    daemon.erase()
 
 
 def _measure(bench: Bench, name: str, files: EventFiles, port: int, spent) -> None:
