@@ -47,6 +47,9 @@ struct leaf_rows {
     return rows.capacity_bytes() + offsets.capacity_bytes() + sequences.capacity_bytes() + keys.capacity_bytes();
   }
 
+  /// Whether the rows go as they came: they are in order, or too many for a key to say which row it is.
+  bool goes_as_it_came() const { return is_ordered || sequences.count() > size_t{1} << row_bits; }
+
   bool add_key(int64_t created_us) {
     if (is_identified) return true;
     if (!keys.reserve(1)) return false;
@@ -274,8 +277,8 @@ struct mr_encoder {
   bool sort() {
     for (size_t i = 0; i < leaves_used; i++) {
       leaf_rows &leaf = leaves[i];
+      if (leaf.goes_as_it_came()) continue;
       size_t count = leaf.keys.count();
-      if (leaf.is_ordered || count > size_t{1} << row_bits) continue;
       spare_keys.clear();
       if (!spare_keys.reserve(count)) return false;
       sort_by_time(leaf.keys.first(), spare_keys.end(), count);
@@ -287,7 +290,7 @@ struct mr_encoder {
     const uint64_t *offsets = leaf.offsets.values();
     size_t count = leaf.sequences.count();
     size_t first = *row;
-    if (leaf.is_ordered || count > size_t{1} << row_bits) {
+    if (leaf.goes_as_it_came()) {
       while (*row < count && (*row == first || offsets[*row + 1] - offsets[first] <= MR_CHUNK_BYTES)) ++*row;
       return {leaf.rows.values() + offsets[first], offsets[*row] - offsets[first]};
     }

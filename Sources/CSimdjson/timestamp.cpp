@@ -114,7 +114,7 @@ int32_t two(const uint8_t *at) { return (at[0] - '0') * 10 + (at[1] - '0'); }
 /// time.
 bool parse_milliseconds_utc(const uint8_t *bytes, size_t length, int64_t *microseconds) {
   if (length != 24) return false;
-  // The text with its punctuation turned to zeros must be digits only.
+  // The marks must stand in their places, and everything else must be a digit.
   uint64_t words[3], marks[3];
   memcpy(words, bytes, 24);
   memcpy(marks, "\0\0\0\0-\0\0-\0\0T\0\0:\0\0:\0\0.\0\0\0Z", 24);

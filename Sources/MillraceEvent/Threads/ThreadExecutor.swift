@@ -12,9 +12,11 @@ package final class ThreadExecutor: SerialExecutor, Sendable {
     }
 
     private let name: String
-    // SAFETY: the three are allocated once and freed in deinit; `state` is touched only with `mutex` held.
+    // SAFETY: allocated once, freed in deinit; made for use by many threads.
     nonisolated(unsafe) private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    // SAFETY: as `mutex`.
     nonisolated(unsafe) private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    // SAFETY: touched only with `mutex` held.
     nonisolated(unsafe) private var state = State()
 
     /// `name`: shown by `top -H`; the kernel keeps 15 bytes.

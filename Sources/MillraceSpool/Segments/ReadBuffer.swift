@@ -1,9 +1,9 @@
 /// Bytes to read into, grown when a record needs it; reused, since an extent is about a MiB.
+// SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); `bytes` is freed in deinit only.
 final class ReadBuffer: @unchecked Sendable {
     /// Readable bytes behind what was asked for: simdjson reads ahead.
     static let paddingBytes = 64
 
-    // SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); freed in deinit only.
     private(set) var bytes: UnsafeMutableRawBufferPointer
 
     init(capacity: Int) {
