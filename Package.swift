@@ -34,6 +34,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum"),
         .target(name: "CEpoll"),
+        .target(name: "CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
             name: "CSimdjson",
             cxxSettings: [.unsafeFlags(["-O2"])],
@@ -99,9 +100,19 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "MillraceProjections",
+            dependencies: [
+                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "MillraceWriter",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceTelemetry", "CSimdjson",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CSimdjson",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -110,7 +121,7 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -126,7 +137,7 @@ let package = Package(
             name: "MillraceDaemon",
             dependencies: [
                 "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
-                "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -142,7 +153,7 @@ let package = Package(
             name: "MillraceCommands",
             dependencies: [
                 "CEpoll", "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
-                "MillracePostgres", "MillraceSpool", "MillraceTelemetry",
+                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -175,7 +186,14 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceWriterTests",
-            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceTestSupport", "MillraceWriter"],
+            dependencies: [
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport", "MillraceWriter",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceProjectionsTests",
+            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -211,7 +229,8 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
+                "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillracePostgres", "MillraceProjections",
+                "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -240,7 +259,7 @@ let package = Package(
             name: "MillraceCommandsTests",
             dependencies: [
                 "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceEvent", "MillracePostgres",
-                "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: swiftSettings

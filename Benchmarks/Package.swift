@@ -30,6 +30,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Without its traits, whose interposers change what is measured.
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
@@ -102,10 +103,19 @@ let package = Package(
         part(
             "MillracePostgres", ["CLibPQ", .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Migrations")]),
+        .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+        part(
+            "MillraceProjections",
+            [
+                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
         part(
             "MillraceWriter",
             [
-                "MillraceEvent", "MillracePostgres", "MillraceTelemetry", "CSimdjson",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CSimdjson",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

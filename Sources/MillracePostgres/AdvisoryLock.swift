@@ -6,4 +6,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case partition = 0x4D4C_0002
     /// Second key: hashtext of the month's table; held by the session while its payload index is built.
     case payloadIndex = 0x4D4C_0003
+    /// Second key 0: held shared by each batch, and alone while the set of projections changes.
+    case projections = 0x4D4C_0004
 }

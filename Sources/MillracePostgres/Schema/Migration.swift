@@ -46,5 +46,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             6, "projections",
             up: PackageResources._006_projections_up_sql, down: PackageResources._006_projections_down_sql),
+        Migration(
+            7, "projection_versions",
+            up: PackageResources._007_projection_versions_up_sql,
+            down: PackageResources._007_projection_versions_down_sql),
     ]
 }

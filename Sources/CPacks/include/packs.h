@@ -1,0 +1,20 @@
+#ifndef MILLRACE_PACKS_H
+#define MILLRACE_PACKS_H
+
+#include <stddef.h>
+
+/// A file of a pack that is compiled in, so that the binary is all there is to install.
+typedef struct {
+  /// The folder under sql/packs.
+  const char *pack;
+  /// The file in it.
+  const char *name;
+  const unsigned char *bytes;
+  size_t length;
+} mr_pack_file;
+
+/// Files of all packs, those of one behind each other.
+extern const mr_pack_file mr_pack_files[];
+extern const size_t mr_pack_file_count;
+
+#endif

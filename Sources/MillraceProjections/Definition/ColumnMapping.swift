@@ -1,0 +1,13 @@
+/// A column of a projection's table and the field that it is filled from.
+package struct ColumnMapping: Sendable, Equatable {
+    package var column: String
+    package var field: FieldPath
+    /// The value of a row whose field is missing or null, as PostgreSQL reads the column's type; nil: NULL.
+    package var fallback: String?
+
+    package init(column: String, field: FieldPath, fallback: String? = nil) {
+        self.column = column
+        self.field = field
+        self.fallback = fallback
+    }
+}
