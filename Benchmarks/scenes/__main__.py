@@ -8,7 +8,7 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
-from . import backlog, durable, growth, ingest, latency, machine, processor, report, requests
+from . import backlog, durable, growth, ingest, latency, machine, processor, projections, reading, report, requests
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -25,6 +25,8 @@ FAMILIES = [
     (("P5",), latency.run),
     (("P6", "P7"), backlog.run),
     (("P8",), growth.run),
+    (("R1",), projections.run),
+    (("R2",), reading.run),
 ]
 
 

@@ -83,4 +83,14 @@ GOALS = [
     Goal("P7", "start → ready with a backlog, after kill -9", "start killed", "ms", most=1000),
     Goal(
         "P8", "the month's last step ÷ its first", "last step", "rows/s", "first step", "the first step", least=0.8),
+    _rate("R1", "TCP → committed, 2 writers, all packs", "all packs", ("without projections", "without packs"), 0.85),
+    Goal("R2", "read API, 20 readers while 10,000 events/s come in: slowest p99 of counts, tops, status counts, "
+         "0.5 million events", "counting p99, small", "ms"),
+    Goal("R2", "the same, 5 million events", "counting p99, large", "ms", most=10),
+    Goal("R2", "the same, 5 million ÷ 0.5 million, the route that grew most", "counting growth", "times", most=1.5),
+    *(
+        Goal("R2", f"the same, p99 of {route}", f"{route}, large", "ms")
+        for route in ("counts", "tops", "status counts", "uniques", "events of type", "events of user", "history",
+                      "search", "orders", "dashboard")
+    ),
 ]

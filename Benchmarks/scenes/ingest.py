@@ -15,6 +15,7 @@ POLL_SECONDS = 0.02
 DROP_INDEXES = """
 DROP INDEX analytics_events_event_type_created_at_idx;
 DROP INDEX analytics_events_user_id_created_at_idx;
+DROP INDEX analytics_events_batch_id_idx;
 """
 # What waits in a GIN index's list is not yet searched fast: it belongs to the work.
 CLEAN = """
@@ -40,19 +41,19 @@ def run(bench: Bench, scenes: frozenset[str]) -> None:
             reference.psql(bench, "psql two sessions", files, sessions=2, is_indexed=True)
             reference.asyncio_peer(bench, "asyncio", files)
         if "P1" in scenes:
-            _millrace(bench, "millrace one writer", files, database__writers=1)
+            measure(bench, "millrace one writer", files, database__writers=1)
         if "P1b" in scenes:
-            _millrace(bench, "millrace two writers", files, database__writers=2)
+            measure(bench, "millrace two writers", files, database__writers=2)
         if "P1c" in scenes:
-            _millrace(bench, "millrace closed", files, database__writers=2, partitions__payload_index="closed")
+            measure(bench, "millrace closed", files, database__writers=2, partitions__payload_index="closed")
         if "P1d" in scenes:
             reference.psql(bench, "psql primary key", files, sessions=2, is_indexed=False)
-            _millrace(
+            measure(
                 bench, "millrace primary key", files, before=DROP_INDEXES, database__writers=2,
-                partitions__payload_index="none")
+                partitions__payload_index="none", projections__packs="")
 
 
-def _millrace(bench: Bench, name: str, files: EventFiles, before: str = "", **settings: object) -> None:
+def measure(bench: Bench, name: str, files: EventFiles, before: str = "", **settings: object) -> None:
     """`before`: SQL after the migration. The clock stops when all is committed and GIN's lists are empty."""
     # Once at the start is enough, so that no month is closed meanwhile.
     daemon = bench.daemon(partitions__maintenance_interval="1d", **settings)

@@ -60,3 +60,13 @@ class Settings:
     def growth_steps(self) -> int:
         """P8: the month's rows in steps."""
         return 6 if self.quick else 20
+
+    @property
+    def reading_events(self) -> int:
+        """R2: events in the tables at the end, beside a fifth as many conversations."""
+        return 50_000 if self.quick else 5_000_000
+
+    @property
+    def reading_seconds(self) -> int:
+        """R2: of one route."""
+        return 2 if self.quick else 10
