@@ -10,6 +10,42 @@ static const unsigned char analytics_up[] = {
 static const unsigned char analytics_down[] = {
 #embed "../../sql/packs/analytics/down.sql"
 };
+static const unsigned char casework_pack[] = {
+#embed "../../sql/packs/casework/pack.toml"
+};
+static const unsigned char casework_up[] = {
+#embed "../../sql/packs/casework/up.sql"
+};
+static const unsigned char casework_down[] = {
+#embed "../../sql/packs/casework/down.sql"
+};
+static const unsigned char commerce_pack[] = {
+#embed "../../sql/packs/commerce/pack.toml"
+};
+static const unsigned char commerce_up[] = {
+#embed "../../sql/packs/commerce/up.sql"
+};
+static const unsigned char commerce_down[] = {
+#embed "../../sql/packs/commerce/down.sql"
+};
+static const unsigned char conversations_pack[] = {
+#embed "../../sql/packs/conversations/pack.toml"
+};
+static const unsigned char conversations_up[] = {
+#embed "../../sql/packs/conversations/up.sql"
+};
+static const unsigned char conversations_down[] = {
+#embed "../../sql/packs/conversations/down.sql"
+};
+static const unsigned char workspaces_pack[] = {
+#embed "../../sql/packs/workspaces/pack.toml"
+};
+static const unsigned char workspaces_up[] = {
+#embed "../../sql/packs/workspaces/up.sql"
+};
+static const unsigned char workspaces_down[] = {
+#embed "../../sql/packs/workspaces/down.sql"
+};
 
 #define FILE_OF(pack, name, bytes) {pack, name, bytes, sizeof bytes}
 
@@ -17,5 +53,17 @@ const mr_pack_file mr_pack_files[] = {
     FILE_OF("analytics", "pack.toml", analytics_pack),
     FILE_OF("analytics", "up.sql", analytics_up),
     FILE_OF("analytics", "down.sql", analytics_down),
+    FILE_OF("casework", "pack.toml", casework_pack),
+    FILE_OF("casework", "up.sql", casework_up),
+    FILE_OF("casework", "down.sql", casework_down),
+    FILE_OF("commerce", "pack.toml", commerce_pack),
+    FILE_OF("commerce", "up.sql", commerce_up),
+    FILE_OF("commerce", "down.sql", commerce_down),
+    FILE_OF("conversations", "pack.toml", conversations_pack),
+    FILE_OF("conversations", "up.sql", conversations_up),
+    FILE_OF("conversations", "down.sql", conversations_down),
+    FILE_OF("workspaces", "pack.toml", workspaces_pack),
+    FILE_OF("workspaces", "up.sql", workspaces_up),
+    FILE_OF("workspaces", "down.sql", workspaces_down),
 };
 const size_t mr_pack_file_count = sizeof mr_pack_files / sizeof mr_pack_files[0];

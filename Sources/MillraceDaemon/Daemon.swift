@@ -100,7 +100,9 @@ package struct Daemon {
             },
             logger: logger
         )
-        var stages: [any Service] = [writers, spool, IntakeStage(tcp: tcp, http: http), manager]
+        let outbox = OutboxService(
+            configuration: settings.outbox, channel: channel, metrics: metrics.outbox, logger: logger)
+        var stages: [any Service] = [writers, spool, outbox, IntakeStage(tcp: tcp, http: http), manager]
         if let log = latencyLog(metrics) { stages.insert(log, at: 0) }
         var services = ServiceGroupConfiguration(
             services: stages,

@@ -12,6 +12,7 @@ struct DaemonMetrics: Sendable {
     let intake: IntakeMetrics
     let spool: SpoolMetrics
     let writer: WriterMetrics
+    let outbox = OutboxMetrics()
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
     private let registry = PrometheusRegistry()
@@ -33,6 +34,7 @@ struct DaemonMetrics: Sendable {
         observeIntake()
         observeSpool(channel, directory: spoolDirectory)
         observeWriter(extents)
+        observeOutbox()
         registry.observe(.buildInfo, [.version: Version.current]) { 1 }
         registry.observe(.processResidentMemory) { Double(ProcessMemory.residentBytes() ?? 0) }
     }
@@ -137,6 +139,13 @@ struct DaemonMetrics: Sendable {
         registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
+    }
+
+    private func observeOutbox() {
+        let outbox = outbox
+        registry.observe(.outboxWaitingRows) { Double(outbox.waiting.load(ordering: .relaxed)) }
+        registry.observe(.outboxDeliveredRows) { Double(outbox.delivered.load(ordering: .relaxed)) }
+        registry.observe(.outboxRefusedRows) { Double(outbox.refused.load(ordering: .relaxed)) }
     }
 
     private func observe(_ kind: String, _ counts: @escaping @Sendable (WriterMetrics) -> WriterMetrics.Kind) {

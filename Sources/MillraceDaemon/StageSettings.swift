@@ -11,6 +11,7 @@ struct StageSettings {
     let spool: SpoolConfiguration
     let writer: WriterConfiguration
     let partitions: PartitionOptions
+    let outbox: OutboxConfiguration
     private(set) var tcp: TCPIntakeConfiguration
     private(set) var http: HTTPIntakeConfiguration
 
@@ -24,6 +25,7 @@ struct StageSettings {
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
         partitions = configuration.partitionOptions
+        outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)
         http = try Self.http(configuration)
     }
@@ -45,6 +47,16 @@ struct StageSettings {
             maintenanceInterval: configuration.partitions.maintenanceInterval,
             ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,
             host: hostName(), version: Version.current
+        )
+    }
+
+    private static func outbox(_ configuration: DaemonConfiguration, databaseURL: String) -> OutboxConfiguration {
+        let database = configuration.database
+        return OutboxConfiguration(
+            databaseURL: databaseURL, poll: configuration.outbox.poll, rowsMax: configuration.outbox.batchRows,
+            connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout,
+            retryMin: database.retryMin, retryMax: database.retryMax, lines: lines(configuration),
+            refusedLineBytesMax: configuration.limits.refusedLineBytes
         )
     }
 

@@ -8,4 +8,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case payloadIndex = 0x4D4C_0003
     /// Second key 0: held shared by each batch, and alone while the set of projections changes.
     case projections = 0x4D4C_0004
+    /// Second key 0: held by the session of the daemon that empties the outbox.
+    case outbox = 0x4D4C_0005
 }

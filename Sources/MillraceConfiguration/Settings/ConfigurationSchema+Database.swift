@@ -89,6 +89,17 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_lines_duplicate_total")
         ])
 
+    static let outbox = ConfigurationSection(
+        name: "outbox", doc: "Events that applications write into the table outbox, in their own transactions.",
+        keys: [
+            .duration(
+                "poll", \.outbox.poll, .milliseconds(10) ... .seconds(60), "How often the table is looked at.",
+                watch: "millrace_outbox_waiting_rows"),
+            .integer(
+                "batch_rows", \.outbox.batchRows, 1...100_000, unit: "rows", "Rows that are taken at a time.",
+                watch: "millrace_outbox_waiting_rows"),
+        ])
+
     static let jwt = ConfigurationSection(
         name: "jwt", doc: "Bearer tokens, for the routes that want one.",
         keys: [

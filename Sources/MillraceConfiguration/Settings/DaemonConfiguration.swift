@@ -12,6 +12,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var database = Database()
     package var partitions = Partitions()
     package var dedup = Dedup()
+    package var outbox = Outbox()
     package var jwt = JWT()
     package var log = Log()
     package var latency = Latency()
@@ -129,6 +130,11 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     package struct Dedup: Sendable, Equatable {
         package var window = Duration.seconds(7 * 86_400)
+    }
+
+    package struct Outbox: Sendable, Equatable {
+        package var poll = Duration.milliseconds(250)
+        package var batchRows = 1000
     }
 
     package struct JWT: Sendable, Equatable {

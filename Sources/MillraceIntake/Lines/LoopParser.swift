@@ -1,4 +1,4 @@
-internal import MillraceEvent
+package import MillraceEvent
 internal import NIOPosix
 
 /// The parser of an event loop: its buffers are large, so that all connections of a loop share one.
@@ -18,7 +18,8 @@ final class LoopParser: @unchecked Sendable {
 }
 
 extension Refusal {
-    static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
+    /// `byteCount`: of the line. `max`: what is taken.
+    package static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
         Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
     }
 }

@@ -1,7 +1,7 @@
-internal import MillraceEvent
+package import MillraceEvent
 
-/// A refused line of a connection that gets no answers, as it is kept in `dead_letters`.
-struct RefusedLine {
+/// A refused line of a sender that gets no answers, as it is kept in `dead_letters`: the line of a `refused` record.
+package struct RefusedLine {
     var refusal: Refusal
     var peer: String
     /// The first bytes of the line, as they came.
@@ -9,8 +9,16 @@ struct RefusedLine {
     /// Length of the whole line.
     var lineBytes: Int
 
+    /// `peer`: where it came from. `prefix`: its first bytes, read before this returns. `lineBytes`: its whole length.
+    package init(refusal: Refusal, peer: String, prefix: UnsafeRawBufferPointer, lineBytes: Int) {
+        self.refusal = refusal
+        self.peer = peer
+        self.prefix = prefix
+        self.lineBytes = lineBytes
+    }
+
     /// One line of JSON, without the newline. Invalid UTF-8 is replaced and NUL left out, so PostgreSQL can hold it.
-    var json: [UInt8] {
+    package var json: [UInt8] {
         var text = JSONText("{\"code\":")
         text.append(refusal.code.rawValue)
         text.append(raw: ",\"message\":")

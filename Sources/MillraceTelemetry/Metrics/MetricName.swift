@@ -46,6 +46,10 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerRetries = "millrace_writer_retries_total"
     case writerStopped = "millrace_writer_stopped"
 
+    case outboxWaitingRows = "millrace_outbox_waiting_rows"
+    case outboxDeliveredRows = "millrace_outbox_delivered_rows_total"
+    case outboxRefusedRows = "millrace_outbox_refused_rows_total"
+
     case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
     case pipelineCommit = "millrace_pipeline_durable_to_committed_seconds"
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
@@ -111,6 +115,12 @@ extension MetricName {
         case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
+
+        case .outboxWaitingRows:
+            .gauge("Rows that wait in the outbox, as the daemon that empties it saw it last; 0 in the others.", [])
+        case .outboxDeliveredRows:
+            .counter("Rows of the outbox that are in analytics_events or dead_letters, and left it.", [])
+        case .outboxRefusedRows: .counter("Rows of the outbox that are no events, now in dead_letters.", [])
 
         case .pipelineDurable: .timer("From receiving a line to its durability in the spool.", [])
         case .pipelineCommit: .timer("From a line's durability to its commit.", [])

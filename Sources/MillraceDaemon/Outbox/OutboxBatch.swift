@@ -1,0 +1,57 @@
+import MillraceEvent
+import MillraceIntake
+
+/// Rows of the outbox as records of the spool: events, and rows that are none as `refused` lines for `dead_letters`.
+struct OutboxBatch {
+    /// In the rows' order; a run of one kind and tenant is one record, cut at `Record.payloadBytesMax`.
+    private(set) var records: [Record] = []
+    /// Rows that are no events.
+    private(set) var refused = 0
+
+    init(_ rows: [OutboxRow], configuration: OutboxConfiguration, parser: EventParser, receivedAt: Timestamp) {
+        for row in rows {
+            var line = Array(row.line.utf8)
+            let count = line.count
+            line.append(contentsOf: repeatElement(0, count: EventParser.paddingBytes))
+            line.withUnsafeBytes { bytes in
+                let line = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+                if let refusal = Self.refusal(of: line, row, configuration, parser, receivedAt) {
+                    refused += 1
+                    let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(configuration.refusedLineBytesMax))
+                    let kept = RefusedLine(refusal: refusal, peer: "outbox", prefix: prefix, lineBytes: row.lineBytes)
+                    append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
+                } else {
+                    append(line, .event, tenant: row.tenant, receivedAt: receivedAt)
+                }
+            }
+        }
+    }
+
+    private static func refusal(
+        of line: UnsafeRawBufferPointer, _ row: OutboxRow, _ configuration: OutboxConfiguration, _ parser: EventParser,
+        _ receivedAt: Timestamp
+    ) -> Refusal? {
+        let bytesMax = configuration.lines.lineBytesMax
+        guard row.lineBytes <= bytesMax else { return .lineTooLong(row.lineBytes, max: bytesMax) }
+        do throws(Refusal) {
+            _ = try parser.validate(line, limits: configuration.lines.event, receivedAt: receivedAt, kind: .event)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private mutating func append(
+        _ line: some Collection<UInt8>, _ kind: RecordKind, tenant: Int32, receivedAt: Timestamp
+    ) {
+        if let last = records.last, last.kind == kind, last.tenant == tenant,
+            last.bytes.count + line.count < Record.payloadBytesMax
+        {
+            records[records.count - 1].count += 1
+        } else {
+            records.append(Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: 1, bytes: []))
+        }
+        records[records.count - 1].bytes.append(contentsOf: line)
+        records[records.count - 1].bytes.append(UInt8(ascii: "\n"))
+    }
+}

@@ -1,0 +1,178 @@
+import Logging
+import MillraceEvent
+import MillraceIntake
+import MillracePostgres
+import MillraceTelemetry
+import ServiceLifecycle
+import Synchronization
+
+/// Takes the events that applications wrote into `public.outbox` in their own transactions, and hands them to the spool
+/// as the intake does.
+///
+/// Enters: rows of the outbox, in order of (created_at, id). Leaves: records in the record channel; rows deleted.
+///
+/// Invariants
+/// 1. A row is deleted only when its event is committed in `analytics_events`, or it is in `dead_letters`. Committed, not
+///    only durable in the spool: so whoever sees the outbox empty sees every event of it in the tables.
+/// 2. An event is in `analytics_events` once: its identity is (id, created_at), so what is handed over again after a crash
+///    before the delete is a duplicate that the writers drop.
+/// 3. Exactly the rows handed over are deleted; what was committed meanwhile, with an earlier time too, comes next.
+/// 4. No row blocks those behind it: what the parser refuses goes the way of refused lines, and leaves the outbox.
+/// 5. One daemon at a time takes rows, by an advisory lock of its session; another one takes over when it is gone. Two
+///    for a moment, as when a network parts, do no harm by 2; a refused row may then be in `dead_letters` twice.
+///
+/// Crash: the rows are still there. Backpressure: one submission at a time; none while the spool refuses or PostgreSQL is
+/// away. Shutdown: ends at once, wherever it waits; what is not deleted comes again after the next start.
+actor OutboxService: Service {
+    /// Time from one count of a long outbox to the next.
+    private static let countInterval = Duration.seconds(5)
+
+    private let executor = ThreadExecutor(name: "outbox")
+    private let configuration: OutboxConfiguration
+    private let channel: RecordChannel
+    private let metrics: OutboxMetrics
+    private let logger: Logger
+    private let interrupt = PostgresInterrupt()
+    private let isStopping = Atomic<Bool>(false)
+    /// Whoever waits for the submission under way; nil as the answer: the service stops.
+    private let waiting = Mutex<CheckedContinuation<Submission.Outcome?, Never>?>(nil)
+    private let parser = EventParser()
+    private var table: OutboxTable?
+    /// Whether `table`'s session is the one that takes rows.
+    private var isHolder = false
+    private var countDue = ContinuousClock.now
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(configuration: OutboxConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger) {
+        self.configuration = configuration
+        self.channel = channel
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Until graceful shutdown or cancellation.
+    nonisolated func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.drain() }
+            group.addTask {
+                try? await gracefulShutdown()
+                self.stop()
+            }
+            await group.waitForAll()
+        }
+    }
+
+    private nonisolated func stop() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        interrupt.raise()
+        answer(nil)
+    }
+
+    private func drain() async {
+        var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
+        while !isStopping.load(ordering: .relaxed) {
+            do throws(PostgresError) {
+                let isMore = try await takeRows()
+                backoff.reset()
+                if !isMore { try interrupt.pause(for: configuration.poll) }
+            } catch {
+                leave()
+                metrics.waiting.store(0, ordering: .relaxed)
+                if error.code == .interrupted { break }
+                if backoff.attempts == 0 { logger.warning("outbox not read", metadata: Self.metadata(of: error)) }
+                do throws(PostgresError) { try interrupt.pause(for: backoff.next()) } catch { break }
+            }
+        }
+        leave()
+        executor.stop()
+    }
+
+    /// One look at the outbox; true when more rows may be waiting.
+    private func takeRows() async throws(PostgresError) -> Bool {
+        guard channel.refusal == nil, let table = try connected() else { return false }
+        let rows = try table.first(configuration.rowsMax, lineBytesMax: configuration.lines.lineBytesMax)
+        guard !rows.isEmpty else {
+            metrics.waiting.store(0, ordering: .relaxed)
+            return false
+        }
+        try count(table, atLeast: rows.count)
+        let batch = OutboxBatch(rows, configuration: configuration, parser: parser, receivedAt: .now)
+        switch await submit(batch.records) {
+        case .committed:
+            let deleted = try table.delete(rows)
+            metrics.delivered.add(deleted, ordering: .relaxed)
+            metrics.refused.add(batch.refused, ordering: .relaxed)
+            metrics.waiting.store(max(0, metrics.waiting.load(ordering: .relaxed) - deleted), ordering: .relaxed)
+            if batch.refused > 0 {
+                logger.warning(
+                    "outbox rows refused",
+                    metadata: ["count": "\(batch.refused)", "hint": "millrace dead-letters list says why"])
+            }
+            return true
+        case .durable, .failed, nil:
+            // The daemon stops, or the spool takes nothing: the rows are where they were.
+            return false
+        }
+    }
+
+    /// A session that holds the lock; nil while another daemon's does.
+    private func connected() throws(PostgresError) -> OutboxTable? {
+        let current: OutboxTable
+        if let table, table.connection.isUsable {
+            current = table
+        } else {
+            leave()
+            current = OutboxTable(
+                connection: try PostgresConnection(
+                    connectionString: configuration.databaseURL, applicationName: "millrace outbox",
+                    connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+                    interrupt: interrupt, logger: logger))
+            table = current
+        }
+        if !isHolder { isHolder = try current.lock() }
+        return isHolder ? current : nil
+    }
+
+    /// Ends the session, and its lock with it.
+    private func leave() {
+        table = nil
+        isHolder = false
+    }
+
+    /// Counting reads all rows, so a long outbox is not counted each time.
+    private func count(_ table: OutboxTable, atLeast rows: Int) throws(PostgresError) {
+        let known = metrics.waiting.load(ordering: .relaxed)
+        guard rows >= configuration.rowsMax, ContinuousClock.now >= countDue else {
+            return metrics.waiting.store(max(known, rows), ordering: .relaxed)
+        }
+        metrics.waiting.store(try table.count(), ordering: .relaxed)
+        countDue = ContinuousClock.now + Self.countInterval
+    }
+
+    /// Hands the records over and waits until all are settled in PostgreSQL; nil when the service stops first.
+    private func submit(_ records: [Record]) async -> Submission.Outcome? {
+        await withCheckedContinuation { continuation in
+            waiting.withLock { $0 = continuation }
+            // Set before the flag is read, and `stop` sets the flag before it looks for it: one of them answers.
+            guard !isStopping.load(ordering: .sequentiallyConsistent) else { return answer(nil) }
+            channel.send(Submission(records: records, acknowledgement: .committed) { self.answer($0) })
+        }
+    }
+
+    private nonisolated func answer(_ outcome: Submission.Outcome?) {
+        let continuation = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
+        }
+        continuation?.resume(returning: outcome)
+    }
+
+    /// For a log line: never DETAIL, which quotes rows.
+    private static func metadata(of error: PostgresError) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["code": "\(error.code.rawValue)", "reason": "\(error.message)"]
+        if !error.hint.isEmpty { metadata["hint"] = "\(error.hint)" }
+        if let sqlState = error.sqlState { metadata["sql_state"] = "\(sqlState)" }
+        return metadata
+    }
+}

@@ -1,0 +1,80 @@
+import MillracePostgres
+
+/// The statements on `public.outbox`, over one session. Blocks.
+struct OutboxTable {
+    /// Bytes of lines taken at a time; the row that exceeds it is the last one.
+    private static let bytesMax = 4 << 20
+
+    let connection: PostgresConnection
+
+    /// True when this session is, or was already, the one that empties the outbox. Held as long as the session.
+    func lock() throws(PostgresError) -> Bool {
+        try connection.execute("SELECT pg_try_advisory_lock(\(AdvisoryLock.outbox.rawValue), 0)").bool(0, 0) ?? false
+    }
+
+    /// The first rows in order of (created_at, id): at most `count`, and not many more bytes than `bytesMax`. PostgreSQL
+    /// makes the lines, so that texts are quoted as its own jsonb is. What is longer than `lineBytesMax` comes cut.
+    func first(_ count: Int, lineBytesMax: Int) throws(PostgresError) -> [OutboxRow] {
+        let result = try connection.query(
+            """
+            WITH taken AS (
+                SELECT
+                    id,
+                    created_at,
+                    tenant_id,
+                    json_build_object(
+                        'id', id,
+                        'event_type', event_type,
+                        'user_id', user_id,
+                        'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                        'payload', payload
+                    )::text AS line
+                FROM public.outbox
+                ORDER BY created_at, id
+                LIMIT $1
+            ),
+            measured AS (
+                SELECT
+                    *,
+                    octet_length(line) AS line_bytes,
+                    sum(octet_length(line)) OVER (ORDER BY created_at, id) - octet_length(line) AS bytes_before
+                FROM taken
+            )
+            SELECT
+                id,
+                created_at,
+                tenant_id,
+                CASE WHEN line_bytes > $2 THEN left(line, $2 / 4) ELSE line END,
+                line_bytes
+            FROM measured
+            WHERE bytes_before < $3
+            ORDER BY created_at, id
+            """,
+            parameters: [.integer(count), .integer(lineBytesMax), .integer(Self.bytesMax)])
+        return (0..<result.rowCount).map { row in
+            OutboxRow(
+                id: result.string(row, 0) ?? "", createdAt: result.string(row, 1) ?? "",
+                tenant: Int32(result.int(row, 2) ?? 0), line: result.string(row, 3) ?? "",
+                lineBytes: result.int(row, 4) ?? 0)
+        }
+    }
+
+    /// Deletes exactly these rows, and returns how many of them there were.
+    func delete(_ rows: [OutboxRow]) throws(PostgresError) -> Int {
+        try connection.query(
+            """
+            DELETE FROM public.outbox AS row
+            USING unnest($1::timestamptz[], $2::uuid[]) AS settled (created_at, id)
+            WHERE row.created_at = settled.created_at AND row.id = settled.id
+            """,
+            parameters: [
+                .text("{" + rows.map { "\"\($0.createdAt)\"" }.joined(separator: ",") + "}"),
+                .text("{" + rows.map(\.id).joined(separator: ",") + "}"),
+            ]
+        ).affectedRows
+    }
+
+    func count() throws(PostgresError) -> Int {
+        try connection.execute("SELECT count(*) FROM public.outbox").int(0, 0) ?? 0
+    }
+}

@@ -1,0 +1,2 @@
+-- Why: undoes 0008; events that wait in it are lost.
+DROP TABLE public.outbox;
