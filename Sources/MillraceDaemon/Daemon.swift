@@ -91,7 +91,7 @@ package struct Daemon {
             manager: ServiceManager(environment: environment),
             untilReady: {
                 let addresses = await countdown.addresses()
-                ProcessMemory.releaseStart()
+                ProcessMemory.releaseCode()
                 return "listening on \(addresses.joined(separator: ", "))"
             },
             reload: {

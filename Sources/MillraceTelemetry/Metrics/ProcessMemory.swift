@@ -16,9 +16,10 @@ package enum ProcessMemory {
         }
     }
 
-    /// Lets go of the code that only the start needed: what runs on comes back page by page from the page cache. Of the
-    /// binary with everything linked in, some 20 MiB are resident after a start. Reads `/proc/self/maps`; does nothing where there is none.
-    package static func releaseStart() {
+    /// Lets go of the pages of code, for after work that is seldom done: what runs on comes back from the page cache.
+    /// Of the binary with everything linked in, some 20 MiB are resident after a start, most of it for nothing more.
+    /// Reads `/proc/self/maps`; does nothing where there is none.
+    package static func releaseCode() {
         guard let maps = contents(of: "/proc/self/maps") else { return }
         for line in maps.split(separator: UInt8(ascii: "\n")) {
             // 55d0c8a00000-55d0cb2db000 r-xp 00000000 fe:00 1234    /usr/bin/millrace
