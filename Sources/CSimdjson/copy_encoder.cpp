@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "growing_buffer.hpp"
+#include "row_blocks.hpp"
 #include "timestamp.hpp"
 
 using namespace millrace;
@@ -34,8 +35,8 @@ struct leaf_rows {
   /// The month, in microseconds since the Unix epoch: `start ..< end`.
   int64_t start_us;
   int64_t end_us;
-  growing_buffer<uint8_t> rows;
-  growing_buffer<uint64_t> offsets;
+  /// Where each row is, in the encoder's blocks.
+  growing_buffer<mr_text> rows;
   growing_buffer<uint64_t> sequences;
   /// Of each row: created_at since the start of the month, and in the lower bits which row it is. Sorted by
   /// mr_encoder_sort.
@@ -44,7 +45,7 @@ struct leaf_rows {
   bool is_ordered;
 
   size_t capacity_bytes() const {
-    return rows.capacity_bytes() + offsets.capacity_bytes() + sequences.capacity_bytes() + keys.capacity_bytes();
+    return rows.capacity_bytes() + sequences.capacity_bytes() + keys.capacity_bytes();
   }
 
   /// Whether the rows go as they came: they are in order, or too many for a key to say which row it is.
@@ -154,6 +155,8 @@ struct mr_encoder {
   /// Where the row before went: the next one mostly goes there too.
   size_t latest = 0;
   growing_buffer<mr_rejection> rejections;
+  /// The rows of all leaves, in the order in which they were added.
+  row_blocks blocks;
   /// While sorting: keys. While rows are handed out in order: those rows.
   growing_buffer<uint64_t> spare_keys;
   growing_buffer<uint8_t> chunk;
@@ -186,16 +189,15 @@ struct mr_encoder {
       return true;
     }
     leaf_rows *leaf = leaf_for(event);
-    if (leaf == nullptr || !leaf->rows.reserve(row_bytes_max(event)) || !leaf->sequences.reserve(1) ||
-        !leaf->offsets.reserve(1) || !leaf->add_key(event.created_us)) {
-      return false;
-    }
-    row_writer row{leaf->rows.end()};
+    if (leaf == nullptr || !leaf->rows.reserve(1) || !leaf->sequences.reserve(1)) return false;
+    uint8_t *start = blocks.reserve(row_bytes_max(event));
+    if (start == nullptr || !leaf->add_key(event.created_us)) return false;
+    row_writer row{start};
     if (event.kind == MR_KIND_EVENT) write_event(row, event, record, sequence);
     else write_conversation(row, event, record);
-    leaf->rows.set_end(row.at);
+    blocks.set_end(row.at);
+    leaf->rows.append({start, static_cast<size_t>(row.at - start)});
     leaf->sequences.append(sequence);
-    leaf->offsets.append(leaf->rows.count());
     return true;
   }
 
@@ -257,8 +259,6 @@ struct mr_encoder {
   leaf_rows *start_leaf(const mr_event &event, bool is_identified) {
     if (leaves_used == leaves.size()) leaves.emplace_back();
     leaf_rows &leaf = leaves[leaves_used];
-    if (!leaf.offsets.reserve(1)) return nullptr;
-    leaf.offsets.append(0);
     leaf.kind = event.kind;
     leaf.is_identified = is_identified;
     leaf.is_ordered = true;
@@ -287,43 +287,49 @@ struct mr_encoder {
   }
 
   mr_text next_chunk(const leaf_rows &leaf, size_t *row) {
-    const uint64_t *offsets = leaf.offsets.values();
-    size_t count = leaf.sequences.count();
+    const mr_text *rows = leaf.rows.values();
+    size_t count = leaf.rows.count();
     size_t first = *row;
-    if (leaf.goes_as_it_came()) {
-      while (*row < count && (*row == first || offsets[*row + 1] - offsets[first] <= MR_CHUNK_BYTES)) ++*row;
-      return {leaf.rows.values() + offsets[first], offsets[*row] - offsets[first]};
+    bool as_it_came = leaf.goes_as_it_came();
+    if (as_it_came && leaves_used == 1) {
+      // They lie one behind the other, up to the end of a block, and go from where they are.
+      const uint8_t *start = rows[first].bytes;
+      const uint8_t *end = start;
+      while (*row < count && rows[*row].bytes == end) {
+        size_t length = static_cast<size_t>(end - start) + rows[*row].length;
+        if (*row > first && length > MR_CHUNK_BYTES) break;
+        end = start + length;
+        ++*row;
+      }
+      return {start, static_cast<size_t>(end - start)};
     }
     chunk.clear();
     for (; *row < count; ++*row) {
-      size_t from = leaf.keys.values()[*row] & ((uint64_t{1} << row_bits) - 1);
-      size_t length = offsets[from + 1] - offsets[from];
-      if (*row > first && chunk.count() + length > MR_CHUNK_BYTES) break;
-      const uint8_t *bytes = leaf.rows.values() + offsets[from];
-      if (!chunk.reserve(length)) {
+      const mr_text &from = rows[as_it_came ? *row : leaf.keys.values()[*row] & ((uint64_t{1} << row_bits) - 1)];
+      if (*row > first && chunk.count() + from.length > MR_CHUNK_BYTES) break;
+      if (!chunk.reserve(from.length)) {
         // Without memory for a chunk, what there is goes, or else this row alone from where it is.
         if (*row > first) break;
         ++*row;
-        return {bytes, length};
+        return from;
       }
-      memcpy(chunk.end(), bytes, length);
-      chunk.set_end(chunk.end() + length);
+      memcpy(chunk.end(), from.bytes, from.length);
+      chunk.set_end(chunk.end() + from.length);
     }
     return {chunk.values(), chunk.count()};
   }
 
   void reset() {
-    size_t kept = spare_keys.capacity_bytes();
+    blocks.clear(MR_ENCODER_KEPT_BYTES_MAX);
+    size_t kept = blocks.capacity_bytes() + spare_keys.capacity_bytes();
     for (leaf_rows &leaf : leaves) {
       kept += leaf.capacity_bytes();
       leaf.rows.clear();
-      leaf.offsets.clear();
       leaf.sequences.clear();
       leaf.keys.clear();
       if (kept <= MR_ENCODER_KEPT_BYTES_MAX) continue;
       kept -= leaf.capacity_bytes();
       leaf.rows.release();
-      leaf.offsets.release();
       leaf.sequences.release();
       leaf.keys.release();
     }
@@ -379,7 +385,6 @@ mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index) {
   leaf.month = static_cast<uint8_t>(from.date.month);
   leaf.count = from.sequences.count();
   leaf.rows = from.rows.values();
-  leaf.offsets = from.offsets.values();
   leaf.sequences = from.sequences.values();
   return leaf;
 }
@@ -395,18 +400,20 @@ size_t mr_encoder_rejection_count(const mr_encoder *encoder) { return encoder->r
 const mr_rejection *mr_encoder_rejections(const mr_encoder *encoder) { return encoder->rejections.values(); }
 
 size_t mr_leaf_staged_bytes(const mr_leaf *leaf, size_t first, size_t end) {
-  return leaf->offsets[end] - leaf->offsets[first] + (end - first) * 12;
+  size_t bytes = (end - first) * 12;
+  for (size_t i = first; i < end; i++) bytes += leaf->rows[i].length;
+  return bytes;
 }
 
 void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out) {
   uint16_t columns = leaf->kind == MR_KIND_EVENT ? event_columns : conversation_columns;
   row_writer row{out};
   for (size_t i = first; i < end; i++) {
-    size_t behind_count = leaf->offsets[i] + 2;
-    size_t rest = leaf->offsets[i + 1] - behind_count;
+    const uint8_t *behind_count = leaf->rows[i].bytes + 2;
+    size_t rest = leaf->rows[i].length - 2;
     row.put16(static_cast<uint16_t>(columns + 1));
     row.int8(static_cast<int64_t>(leaf->sequences[i]));
-    memcpy(row.at, leaf->rows + behind_count, rest);
+    memcpy(row.at, behind_count, rest);
     row.at += rest;
   }
 }

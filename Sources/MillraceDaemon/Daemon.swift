@@ -89,7 +89,11 @@ package struct Daemon {
         }
         let manager = ServiceManagerService(
             manager: ServiceManager(environment: environment),
-            untilReady: { "listening on \(await countdown.addresses().joined(separator: ", "))" },
+            untilReady: {
+                let addresses = await countdown.addresses()
+                ProcessMemory.releaseCode()
+                return "listening on \(addresses.joined(separator: ", "))"
+            },
             reload: {
                 do {
                     try await routes.reload(reload())

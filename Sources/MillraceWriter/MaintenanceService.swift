@@ -1,6 +1,7 @@
 import Logging
 import MillraceEvent
 import MillracePostgres
+import MillraceTelemetry
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
@@ -88,6 +89,7 @@ actor MaintenanceService {
         for name in try partitions.ensurePayloadIndexes(at: now) {
             logger.notice("payload index built", metadata: ["partition": "\(name)"])
         }
+        ProcessMemory.releaseCode()
     }
 
     /// Sorts the rows that the COPYs put aside into the GIN indexes, when there were any since the last time.

@@ -225,6 +225,8 @@ extension FaultyFileSystem {
         with { state in state.open.removeValue(forKey: file.descriptor)?.isLocked = false }
     }
 
+    func forget(_ file: FileID, at offset: Int, byteCount: Int) {}
+
     func write(_ bytes: UnsafeRawBufferPointer, to file: FileID, at offset: Int) throws(FileSystemError) -> Int {
         try perform(.write) { (state, limit) throws(FileSystemError) in
             guard let file = state.open[file.descriptor] else { throw FileSystemError(.write, errno: EBADF) }

@@ -33,9 +33,8 @@ typedef struct {
   int32_t year;
   uint8_t month;
   size_t count;
-  const uint8_t *rows;
-  /// Offset of each row, and the length of all as the last: count + 1 values.
-  const uint64_t *offsets;
+  /// Each row in one piece, anywhere.
+  const mr_text *rows;
   const uint64_t *sequences;
 } mr_leaf;
 

@@ -97,7 +97,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct Database: Sendable, Equatable {
         package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
         package var writers = 2
-        package var batchRows = 8192
+        package var batchRows = 24_576
         package var batchBytes = 8 << 20
         package var connectTimeout = Duration.seconds(5)
         package var statementTimeout = Duration.seconds(60)

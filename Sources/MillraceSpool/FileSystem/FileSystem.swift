@@ -8,6 +8,8 @@ package protocol FileSystem: Sendable {
     /// Reads at `offset`, perhaps less than asked; 0 at the end of the file.
     func read(into bytes: UnsafeMutableRawBufferPointer, from file: FileID, at offset: Int)
         throws(FileSystemError) -> Int
+    /// Says that these bytes, which are synchronized, are not likely to be read again: their memory may go.
+    func forget(_ file: FileID, at offset: Int, byteCount: Int)
     /// Size in bytes.
     func size(of file: FileID) throws(FileSystemError) -> Int
     /// `fdatasync`: contents and size. After a failure the kernel has marked the pages clean: never call it again.

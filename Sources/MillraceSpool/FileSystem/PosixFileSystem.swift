@@ -33,6 +33,11 @@ package struct PosixFileSystem: FileSystem {
         try check(.read) { pread(file.descriptor, bytes.baseAddress, bytes.count, offset) }
     }
 
+    package func forget(_ file: FileID, at offset: Int, byteCount: Int) {
+        // An advice: when it is not taken, the pages stay in the cache.
+        _ = posix_fadvise(file.descriptor, offset, byteCount, POSIX_FADV_DONTNEED)
+    }
+
     package func size(of file: FileID) throws(FileSystemError) -> Int {
         var status = stat()
         _ = try check(.size) { Int(fstat(file.descriptor, &status)) }

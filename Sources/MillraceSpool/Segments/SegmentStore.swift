@@ -54,6 +54,8 @@ package final class SegmentStore: SpoolReader {
             fileSystem, open.file, from: extent.offset, to: extent.offset + extent.length,
             expecting: extent.firstSequence, sequenceEnd: extent.sequences.upperBound, verifiesPayloads: true,
             buffer: buffer, windowBytes: extent.length)
+        // A batch is mostly read once; the memory is of more use to the next lines, and to PostgreSQL.
+        defer { fileSystem.forget(open.file, at: extent.offset, byteCount: extent.length) }
         var next = extent.firstSequence
         while let step = try step(&walker, extent.segment) {
             switch step {

@@ -26,6 +26,11 @@ final class SegmentWriter {
     /// A larger group grows the file itself: the journal's commit is little beside it, and zeros would be much.
     private static let smallGroupBytesMax = 256 << 10
 
+    /// Of the buffer.
+    private static let bufferBytes = 256 << 10
+    /// A larger payload is written from where it is: a call costs less than its copy.
+    private static let copiedBytesMax = 32 << 10
+
     private enum Newest {
         case open(FileID, Segment)
         /// Ended; the next group begins a new segment.
@@ -41,7 +46,7 @@ final class SegmentWriter {
     /// Zeros up to here in the newest segment's file, from its `endBytes`; nothing beyond has been written.
     private var zeroEndBytes = 0
     private let zeros: [UInt8]
-    /// Records on their way to the disk; a larger group takes several writes.
+    /// Small records on their way to the disk, and headers; a larger group takes several writes.
     private let buffer: UnsafeMutableRawBufferPointer
     private var newest: Newest
     private var gap = SegmentHeader.Gap.none
@@ -68,7 +73,8 @@ final class SegmentWriter {
                 throw SpoolError(error, writing: path)
             }
         }
-        buffer = .allocate(byteCount: max(configuration.groupBytesMax, RecordHeader.byteCount), alignment: 4096)
+        let bufferBytes = min(max(configuration.groupBytesMax, RecordHeader.byteCount), Self.bufferBytes)
+        buffer = .allocate(byteCount: bufferBytes, alignment: 4096)
     }
 
     deinit {
@@ -157,7 +163,10 @@ final class SegmentWriter {
             for record in submission.records {
                 let header = RecordHeader(of: record, firstSequence: sequence)
                 let length = RecordHeader.byteCount + record.bytes.count
-                if filled + length > buffer.count { try flush(&filled, to: file, &written.segment) }
+                let isCopied = record.bytes.count <= min(Self.copiedBytesMax, buffer.count - RecordHeader.byteCount)
+                if filled + (isCopied ? length : RecordHeader.byteCount) > buffer.count {
+                    try flush(&filled, to: file, &written.segment)
+                }
                 if let extent = builder.add(
                     header, segment: written.segment.number, offset: written.segment.endBytes + filled)
                 {
@@ -165,17 +174,16 @@ final class SegmentWriter {
                 }
                 header.encode(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
                 filled += RecordHeader.byteCount
-                if filled + record.bytes.count > buffer.count {
-                    // A record larger than the buffer goes from where it is.
+                if isCopied {
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyBytes(from: record.bytes)
+                    filled += record.bytes.count
+                } else {
                     try flush(&filled, to: file, &written.segment)
                     let payload = record.bytes.span.bytes
                     try payload.withUnsafeBytes { (bytes) throws(FileSystemError) in
                         try fileSystem.writeAll(bytes, to: file, at: written.segment.endBytes)
                     }
                     written.segment.endBytes += record.bytes.count
-                } else {
-                    UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyBytes(from: record.bytes)
-                    filled += record.bytes.count
                 }
                 sequence = header.sequences.upperBound
             }

@@ -11,6 +11,9 @@ struct StagedCopy {
         var message: String
     }
 
+    /// Rows that are made for the stage before they are sent: a copy of all would double the batch.
+    private static let rowsAtOnce = 256
+
     private let connection: PostgresConnection
     private let table: String
     /// Sequences whose row was there before, or earlier in the batch.
@@ -55,7 +58,9 @@ struct StagedCopy {
         try connection.execute("SAVEPOINT millrace_stage")
         _ = try connection.copyIn("COPY \(leaf.key.stage) (sequence, \(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
-            try copy.write(leaf.stagingRows(range))
+            for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.rowsAtOnce) {
+                try copy.write(leaf.stagingRows(first..<min(first + Self.rowsAtOnce, range.upperBound)))
+            }
         }
         let inserted = try connection.execute(leaf.key.needsEventID ? identifiedInsert(leaf) : insert(leaf))
         var isNew = Set<UInt64>(minimumCapacity: inserted.rowCount)

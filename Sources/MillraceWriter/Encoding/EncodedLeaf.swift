@@ -32,18 +32,25 @@ package struct EncodedLeaf {
         return Array(UnsafeBufferPointer(start: leaf.sequences, count: count)[rows])
     }
 
-    /// Bytes of `rows` in binary COPY, without header and trailer.
-    package func byteCount(of rows: Range<Int>) -> Int {
-        check(rows)
-        return Int(leaf.offsets[rows.upperBound] - leaf.offsets[rows.lowerBound])
+    /// Passes a row on as a binary COPY row, without header and trailer. The bytes are valid during the call only.
+    package func withRow<Value, Failure: Error>(
+        _ row: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        check(row..<row + 1)
+        let bytes = leaf.rows[row]
+        return try body(UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.length))
     }
 
-    /// Passes `rows` on as binary COPY rows, without header and trailer. The bytes are valid during the call only.
-    package func withRows<Value, Failure: Error>(
-        _ rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
-    ) throws(Failure) -> Value {
-        let count = byteCount(of: rows)
-        return try body(UnsafeRawBufferPointer(start: leaf.rows + Int(leaf.offsets[rows.lowerBound]), count: count))
+    /// Passes each row on with its sequence, in the order in which they were added, as a binary COPY row. The bytes are
+    /// valid during the call only.
+    package func forEachRow<Failure: Error>(
+        _ body: (_ sequence: UInt64, _ row: UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        check(0..<count)
+        for row in 0..<count {
+            let bytes = leaf.rows[row]
+            try body(leaf.sequences[row], UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.length))
+        }
     }
 
     /// Passes all rows on as binary COPY rows, without header and trailer, in the order that `BatchEncoder.sort` gave
