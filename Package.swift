@@ -58,9 +58,10 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
             name: "MillraceConfiguration",
-            dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["MillraceTOML", .product(name: "TOMLKit", package: "TOMLKit")],
             swiftSettings: swiftSettings
         ),
 
@@ -102,7 +103,7 @@ let package = Package(
         .target(
             name: "MillraceProjections",
             dependencies: [
-                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres",
+                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
@@ -242,7 +243,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceConfigurationTests",
-            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
+            dependencies: ["MillraceConfiguration", "MillraceTelemetry", "MillraceTOML"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

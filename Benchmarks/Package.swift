@@ -104,10 +104,11 @@ let package = Package(
             "MillracePostgres", ["CLibPQ", .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Migrations")]),
         .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+        part("MillraceTOML", []),
         part(
             "MillraceProjections",
             [
-                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres",
+                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),

@@ -1,6 +1,5 @@
+import MillraceTOML
 import Testing
-
-@testable import MillraceConfiguration
 
 struct TOMLLinesTests {
     @Test func `keys are found behind comments, strings and lists over several lines`() {
@@ -40,6 +39,14 @@ struct TOMLLinesTests {
         #expect(lines.line(of: ["jwt", "keys", "#1", "id"]) == 21)
         #expect(lines.line(of: ["jwt", "keys", "#1", "secret"]) == 20)
         #expect(lines.line(of: ["nowhere"]) == 1)
+    }
+
+    @Test func `a table within an array of tables belongs to the one begun last`() {
+        let lines = TOMLLines(
+            "[[fold]]\nname = 1\n[[fold.counts]]\nby = 1\n[[fold]]\n[fold.key]\na = 1\n[[fold.counts]]\nby = 2\n")
+        #expect(lines.line(of: ["fold", "#0", "counts", "#0", "by"]) == 4)
+        #expect(lines.line(of: ["fold", "#1", "key", "a"]) == 7)
+        #expect(lines.line(of: ["fold", "#1", "counts", "#0", "by"]) == 9)
     }
 
     @Test func `lines may end with a carriage return`() {

@@ -17,4 +17,7 @@ typedef struct {
 extern const mr_pack_file mr_pack_files[];
 extern const size_t mr_pack_file_count;
 
+/// `index` below mr_pack_file_count. An array without a length can't be imported into Swift.
+static inline mr_pack_file mr_pack_file_at(size_t index) { return mr_pack_files[index]; }
+
 #endif

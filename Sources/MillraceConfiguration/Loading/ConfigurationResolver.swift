@@ -1,3 +1,4 @@
+internal import MillraceTOML
 internal import TOMLKit
 
 /// Applies one source after the other, and collects what is wrong on the way.

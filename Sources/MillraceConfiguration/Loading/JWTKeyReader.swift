@@ -1,3 +1,4 @@
+internal import MillraceTOML
 internal import TOMLKit
 
 /// Reads `[[jwt.keys]]` tables and the files they name.

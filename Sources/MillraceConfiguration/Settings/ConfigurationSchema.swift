@@ -1,3 +1,5 @@
+internal import MillraceTOML
+
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [

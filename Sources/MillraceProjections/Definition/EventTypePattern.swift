@@ -1,5 +1,5 @@
 /// Which event types are meant: `*`, `order.*`, or a type as it is.
-package enum EventTypePattern: Sendable, Hashable {
+package enum EventTypePattern: Sendable, Hashable, CustomStringConvertible {
     case any
     /// With the dot at its end: `order.`
     case prefix(String)
@@ -15,6 +15,24 @@ package enum EventTypePattern: Sendable, Hashable {
             self = .exactly(text)
         } else {
             return nil
+        }
+    }
+
+    /// As pack.toml writes it.
+    package var description: String {
+        switch self {
+        case .any: "*"
+        case .prefix(let prefix): prefix + "*"
+        case .exactly(let type): type
+        }
+    }
+
+    /// Whether there is a type that both take.
+    package func overlaps(_ other: EventTypePattern) -> Bool {
+        switch (self, other) {
+        case (.any, _), (_, .any): true
+        case (.prefix(let one), .prefix(let two)): one.hasPrefix(two) || two.hasPrefix(one)
+        case (.exactly(let type), let pattern), (let pattern, .exactly(let type)): pattern.matches(type)
         }
     }
 

@@ -13,9 +13,12 @@ package struct PackDefinition: Sendable, Equatable {
     package var downSQL: String
     /// SHA-256 of pack.toml, up.sql and down.sql, as 64 lower-case hexadecimal digits.
     package var hash: String
+    /// Where pack.toml was read; for messages.
+    package var file: String
 
     package init(
-        name: String, version: Int, title: String, folds: [FoldDefinition], upSQL: String, downSQL: String, hash: String
+        name: String, version: Int, title: String, folds: [FoldDefinition], upSQL: String, downSQL: String,
+        hash: String, file: String = "pack.toml"
     ) {
         self.name = name
         self.version = version
@@ -24,5 +27,6 @@ package struct PackDefinition: Sendable, Equatable {
         self.upSQL = upSQL
         self.downSQL = downSQL
         self.hash = hash
+        self.file = file
     }
 }

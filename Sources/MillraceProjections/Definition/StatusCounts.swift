@@ -9,6 +9,8 @@ package struct StatusCounts: Sendable, Equatable {
     package var bucket: Bucket?
     /// Numeric columns of the entity table that are added up.
     package var sums: [String]
+    /// Of pack.toml, from 1; for messages.
+    package var line: Int
 
     package struct Bucket: Sendable, Equatable {
         package var column: String
@@ -20,11 +22,12 @@ package struct StatusCounts: Sendable, Equatable {
         }
     }
 
-    package init(name: String, table: String, by: [String], bucket: Bucket?, sums: [String]) {
+    package init(name: String, table: String, by: [String], bucket: Bucket?, sums: [String], line: Int = 1) {
         self.name = name
         self.table = table
         self.by = by
         self.bucket = bucket
         self.sums = sums
+        self.line = line
     }
 }

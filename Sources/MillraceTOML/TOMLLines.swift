@@ -1,6 +1,6 @@
 /// Which line of a TOML file each key stands in. The parser doesn't tell, so this scans the text for headers and keys;
 /// it trusts that the text has been parsed. A key inside an inline table has the line of the table.
-struct TOMLLines {
+package struct TOMLLines: Sendable {
     private var lines: [[String]: Int] = [:]
     private var header: [String] = []
     private var arrayCounts: [[String]: Int] = [:]
@@ -9,7 +9,7 @@ struct TOMLLines {
     /// Of arrays and inline tables that are open.
     private var depth = 0
 
-    init(_ text: String) {
+    package init(_ text: String) {
         for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()
         {
@@ -19,7 +19,7 @@ struct TOMLLines {
 
     /// Counted from 1. `path`: the components, `#0` after an array of tables for its first table. Falls back to the
     /// nearest parent.
-    func line(of path: [String]) -> Int {
+    package func line(of path: [String]) -> Int {
         var path = path
         while !path.isEmpty {
             if let line = lines[path] { return line }
@@ -49,7 +49,12 @@ struct TOMLLines {
         var rest = text
         let isArray = rest.first == UInt8(ascii: "[")
         if isArray { rest = rest.dropFirst() }
-        header = Self.keyPath(&rest)
+        header = []
+        // Within an array of tables, the table that was begun last is meant.
+        for name in Self.keyPath(&rest) {
+            if let count = arrayCounts[header] { header.append("#\(count - 1)") }
+            header.append(name)
+        }
         if isArray {
             let index = arrayCounts[header, default: 0]
             arrayCounts[header] = index + 1

@@ -1,6 +1,6 @@
 /// How many letters must be added, removed, replaced or swapped with their neighbour to get from one word to another.
-enum EditDistance {
-    static func between(_ first: String, _ second: String) -> Int {
+package enum EditDistance {
+    package static func between(_ first: String, _ second: String) -> Int {
         let first = Array(first.utf8)
         let second = Array(second.utf8)
         var beforePrevious: [Int] = []
@@ -22,7 +22,7 @@ enum EditDistance {
     }
 
     /// The candidate with the least distance; the first of several.
-    static func nearest<Candidate>(
+    package static func nearest<Candidate>(
         to word: String, among candidates: [Candidate], by name: (Candidate) -> String
     ) -> Candidate? {
         candidates.min { between(word, name($0)) < between(word, name($1)) }
