@@ -13,7 +13,8 @@ package import Logging
 package final class PostgresConnection {
     // SAFETY: libpq's connection: made in init, freed once in `close()`, used only through this class.
     private var handle: OpaquePointer?
-    let interrupt: PostgresInterrupt
+    /// Ends every wait of this connection.
+    package let interrupt: PostgresInterrupt
     /// For what is sent without a time limit of its own.
     let statementTimeout: Duration
     private let notices: NoticeLog
