@@ -11,6 +11,7 @@ CREATE TABLE projections.versions (
     built_at timestamptz,
     batches_total bigint NOT NULL DEFAULT 0,
     batches_done bigint NOT NULL DEFAULT 0,
+    objects text[] NOT NULL DEFAULT '{}',
     CONSTRAINT versions_pkey PRIMARY KEY (id),
     CONSTRAINT versions_state_check CHECK (state IN ('live', 'building')),
     CONSTRAINT versions_pack_state_key UNIQUE (pack, state)
@@ -50,5 +51,6 @@ CREATE INDEX conversations_batch_id_idx
 COMMENT ON TABLE projections.versions IS 'Versions of the packs'' tables: the live one, and the one being built.';
 COMMENT ON COLUMN projections.versions.definition_hash IS 'SHA-256 of pack.toml, up.sql and down.sql.';
 COMMENT ON COLUMN projections.versions.batches_total IS 'Of a version being built: batches that were there when it began.';
+COMMENT ON COLUMN projections.versions.objects IS 'What its up.sql made, as kind and name: live versions of all packs share a schema.';
 COMMENT ON TABLE projections.parked IS 'Events whose row a projection''s table refused; the event itself is stored.';
 COMMENT ON COLUMN public.ingest_batches.folded IS 'The versions (projections.versions.id) that hold what the batch''s rows add.';

@@ -13,7 +13,8 @@ package import Logging
 package final class PostgresConnection {
     // SAFETY: libpq's connection: made in init, freed once in `close()`, used only through this class.
     private var handle: OpaquePointer?
-    let interrupt: PostgresInterrupt
+    /// Ends every wait of this connection.
+    package let interrupt: PostgresInterrupt
     /// For what is sent without a time limit of its own.
     let statementTimeout: Duration
     private let notices: NoticeLog
@@ -117,12 +118,14 @@ package final class PostgresConnection {
     /// The next result of the statement under way, owned by the caller; nil after the last.
     func nextResult(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) -> OpaquePointer? {
         try flush(handle, deadline: deadline)
-        while PQisBusy(handle) == 1 {
-            _ = try Self.wait(
-                handle, for: POLLIN, deadline: deadline, interrupt: interrupt, operation: "the statement")
-            if PQconsumeInput(handle) == 0 { throw .lost(handle) }
-        }
+        while PQisBusy(handle) == 1 { try receive(handle, deadline: deadline) }
         return PQgetResult(handle)
+    }
+
+    /// Waits until the server has sent more, and takes in what there is.
+    func receive(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) {
+        _ = try Self.wait(handle, for: POLLIN, deadline: deadline, interrupt: interrupt, operation: "the statement")
+        if PQconsumeInput(handle) == 0 { throw .lost(handle) }
     }
 
     // MARK: - Connecting

@@ -28,12 +28,5 @@ extension LeafKey {
     var stage: String { "pg_temp.millrace_stage_\(table.rawValue)" }
 
     /// In the encoder's order.
-    var columns: String {
-        switch table {
-        case .analyticsEvents: "id, tenant_id, event_type, user_id, payload, created_at, received_at, batch_id"
-        case .conversations:
-            "id, tenant_id, conversation_id, user_id, question, response, source, metadata, created_at, received_at, "
-                + "batch_id"
-        }
-    }
+    var columns: String { table.encodedColumns }
 }

@@ -1,0 +1,183 @@
+package import MillracePostgres
+
+/// Makes and removes the versions of packs in the database. Blocks; the connection must be idle, and its role must own
+/// the schema `projections`.
+package struct PackInstaller {
+    /// What became of one pack.
+    package enum Outcome: Sendable, Equatable {
+        case alreadyThere
+        /// Live at once: the ledger was empty.
+        case live
+        /// The ledger holds batches that a rebuild has to fold first.
+        case building(batches: Int)
+    }
+
+    private let connection: PostgresConnection
+    private let lock: ProjectionsLock
+
+    package init(connection: PostgresConnection) {
+        self.connection = connection
+        lock = ProjectionsLock(connection: connection)
+    }
+
+    /// Makes the first version of each pack that has none, each in a transaction of its own; any number of daemons may
+    /// ask at once. What differs from a version that is there is left alone: see `PackStanding`.
+    @discardableResult
+    package func install(_ packs: [PackDefinition]) throws -> [(pack: PackDefinition, outcome: Outcome)] {
+        var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
+        for pack in packs { outcomes.append((pack, try install(pack))) }
+        return outcomes
+    }
+
+    private func install(_ pack: PackDefinition) throws -> Outcome {
+        // Without the lock first: each start of a daemon asks.
+        if try isThere(pack) { return .alreadyThere }
+        return try lock.alone {
+            if try isThere(pack) { return .alreadyThere }
+            let batches = try ledgerCount()
+            let id = try make(pack, batches: batches)
+            guard batches == 0 else { return .building(batches: batches) }
+            try putLive(id, of: pack.name, replacing: nil)
+            return .live
+        }
+    }
+
+    private func isThere(_ pack: PackDefinition) throws(PostgresError) -> Bool {
+        let versions = try PackVersion.all(of: pack.name, connection)
+        return versions.live != nil || versions.building != nil
+    }
+
+    /// Batches in the ledger.
+    func ledgerCount() throws(PostgresError) -> Int {
+        try connection.execute("SELECT count(*) FROM public.ingest_batches").int(0, 0) ?? 0
+    }
+
+    /// Makes the tables of a version to be built, in a schema of its own. In a transaction that holds the lock alone.
+    ///
+    /// - Returns: the version's id.
+    func make(_ pack: PackDefinition, batches: Int) throws -> Int32 {
+        let schema = PackVersion.nextSchema(of: pack.name)
+        try connection.execute("CREATE SCHEMA \(schema)")
+        try runSQL(of: pack, in: schema)
+        let objects = VersionObjects(connection: connection)
+        let extensions = try objects.extensions(in: schema)
+        guard extensions.isEmpty else {
+            throw ProjectionsError(
+                .invalidSQL, pack: pack.name,
+                "its up.sql makes the extension \(extensions.joined(separator: ", ")) among its tables",
+                hint: "Write CREATE EXTENSION IF NOT EXISTS … SCHEMA public.")
+        }
+        try objects.settleRoutines(in: schema, only: nil)
+        _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, on: connection)
+        let made = try connection.query(
+            """
+            INSERT INTO projections.versions (
+                pack, version, definition_hash, schema_name, state, batches_total, objects
+            )
+            VALUES ($1, $2::integer, $3, $4, 'building', $5::bigint, $6::text[])
+            RETURNING id
+            """,
+            parameters: [
+                .text(pack.name), .integer(pack.version), .text(pack.hash), .text(schema), .integer(batches),
+                .text(Self.arrayLiteral(try objects.entries(in: schema))),
+            ])
+        return Int32(truncatingIfNeeded: made.int(0, 0) ?? 0)
+    }
+
+    /// Runs up.sql in `schema` and adds what the engine makes, then checks the tables against the folds.
+    func runSQL(of pack: PackDefinition, in schema: String) throws {
+        try run(pack.upSQL, "up.sql", of: pack, in: schema)
+        do throws(PostgresError) {
+            try StatusCountsSQL.install(pack, schema: schema, on: connection)
+        } catch {
+            guard error.category != .retry else { throw error }
+            throw ProjectionsError(
+                .invalidSQL, pack: pack.name, "the triggers of its counts can't be made: \(error.message)",
+                hint: "Correct the folds' counts in pack.toml, or their tables in up.sql.")
+        }
+    }
+
+    private func run(_ sql: String, _ file: String, of pack: PackDefinition, in schema: String) throws {
+        try connection.execute("SET LOCAL search_path = \(VersionObjects.searchPath(schema))")
+        do throws(PostgresError) {
+            try connection.execute(sql, timeout: .seconds(600))
+        } catch {
+            guard error.category != .retry else { throw error }
+            throw ProjectionsError(
+                .invalidSQL, pack: pack.name,
+                "its \(file) failed: \(error.message) (\(error.sqlState?.rawValue ?? "no SQLSTATE"))",
+                hint: "Correct the pack's \(file).")
+        }
+        try connection.execute("SET LOCAL search_path TO DEFAULT")
+    }
+
+    /// Puts the version `id` in the place of the live one, whose objects go. In a transaction that holds the lock alone;
+    /// waits for readers of both versions' tables.
+    func putLive(_ id: Int32, of pack: String, replacing old: PackVersion?) throws {
+        let objects = VersionObjects(connection: connection)
+        let next = PackVersion.nextSchema(of: pack)
+        if let old { try drop(old) }
+        try objects.move(from: next, to: PackVersion.liveSchema, only: nil)
+        try connection.execute("DROP SCHEMA \(next)")
+        try connection.query(
+            """
+            UPDATE projections.versions
+            SET state = 'live', schema_name = $2, built_at = now(), batches_done = batches_total
+            WHERE id = $1::integer
+            """, parameters: [.integer(id), .text(PackVersion.liveSchema)])
+    }
+
+    /// Removes a version, tables and all. In a transaction that holds the lock alone.
+    func drop(_ version: PackVersion) throws {
+        var schema = version.schema
+        if version.state == .live {
+            let entries = try connection.query(
+                "SELECT unnest(objects) FROM projections.versions WHERE id = $1::integer",
+                parameters: [.integer(version.id)])
+            let objects = VersionObjects(connection: connection)
+            schema = "projections_\(version.pack)_old"
+            try connection.execute("CREATE SCHEMA \(schema)")
+            try objects.move(
+                from: version.schema, to: schema, only: (0..<entries.rowCount).compactMap { entries.string($0, 0) })
+            let views = try objects.dependentViews(on: schema)
+            guard views.isEmpty else {
+                throw ProjectionsError(
+                    .dependentView, pack: version.pack,
+                    "\(views.joined(separator: ", ")) reads tables of the version that has to go",
+                    hint: "Drop the view, run this again, and make the view again.")
+            }
+        }
+        // CASCADE within the schema only: nothing outside reads it.
+        try connection.execute("DROP SCHEMA \(schema) CASCADE")
+        try connection.query(
+            "DELETE FROM projections.parked WHERE version_id = $1::integer", parameters: [.integer(version.id)])
+        try connection.query(
+            "DELETE FROM projections.versions WHERE id = $1::integer", parameters: [.integer(version.id)])
+    }
+
+    /// Removes every version of every pack, data included; the migrations that made the catalog can then be undone.
+    ///
+    /// - Parameter packs: whose down.sql is run where it is that of the live version.
+    /// - Returns: the names of the packs.
+    @discardableResult
+    package func removeAll(_ packs: [PackDefinition]) throws -> [String] {
+        guard try PackVersion.isCatalogThere(connection) else { return [] }
+        return try lock.alone {
+            let versions = try PackVersion.all(connection)
+            for version in versions {
+                if let pack = packs.first(where: version.isMade(from:)) {
+                    try connection.execute(StatusCountsSQL.removal(of: pack, schema: version.schema))
+                    try run(pack.downSQL, "down.sql", of: pack, in: version.schema)
+                }
+                try drop(version)
+            }
+            return Set(versions.map(\.pack)).sorted()
+        }
+    }
+
+    /// A text[] as PostgreSQL reads it.
+    private static func arrayLiteral(_ texts: [String]) -> String {
+        let quoted = texts.map { "\"" + $0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\"" }
+        return "{\(quoted.joined(separator: ","))}"
+    }
+}

@@ -1,0 +1,96 @@
+package import MillracePostgres
+
+/// The locks around the packs' tables. Batches hold `AdvisoryLock.projections`, 0 shared; who changes the set of versions
+/// holds it alone, so that no batch is under way.
+package struct ProjectionsLock {
+    /// Each wait for a lock; batches wait behind it, so it is short.
+    private static let waitMax = Duration.seconds(2)
+    private static let attemptsMax = 30
+
+    /// Taken by what folds, at the beginning of its transaction.
+    package static let sharedStatement = "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.projections.rawValue), 0)"
+
+    private let connection: PostgresConnection
+
+    package init(connection: PostgresConnection) {
+        self.connection = connection
+    }
+
+    /// Runs `body` in a transaction that no batch is beside. Tried again while locks can't be had, so `body` may run more
+    /// than once; throws 55P03 in the end.
+    package func alone<Answer>(_ body: () throws -> Answer) throws -> Answer {
+        var backoff = Backoff(min: .milliseconds(100), max: .seconds(2))
+        while true {
+            do {
+                return try transaction { () throws -> Answer in
+                    try connection.execute(
+                        """
+                        SET LOCAL lock_timeout = \(Self.waitMax.components.seconds * 1000);
+                        SELECT pg_advisory_xact_lock(\(AdvisoryLock.projections.rawValue), 0)
+                        """)
+                    return try body()
+                }
+            } catch let error as PostgresError {
+                let isContention = error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
+                guard isContention, backoff.attempts + 1 < Self.attemptsMax, connection.isUsable else { throw error }
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
+    }
+
+    /// `PostgresConnection.transaction` for a body that throws more than errors of the database.
+    package func transaction<Answer>(isolation: String = "READ COMMITTED", _ body: () throws -> Answer) throws -> Answer
+    {
+        try connection.execute("BEGIN ISOLATION LEVEL \(isolation)")
+        do {
+            let answer = try body()
+            let commit = try connection.execute("COMMIT")
+            guard commit.commandTag == "COMMIT" else {
+                throw PostgresError(
+                    code: .serverError, sqlState: SQLState(rawValue: "25P02"),
+                    message: "the transaction had failed and was rolled back")
+            }
+            return answer
+        } catch {
+            rollBack()
+            throw error
+        }
+    }
+
+    /// A connection that can't roll back is of no use any more.
+    package func rollBack() {
+        guard connection.isUsable, connection.transactionStatus != .idle else { return }
+        do throws(PostgresError) { try connection.execute("ROLLBACK") } catch { connection.close() }
+    }
+
+    /// Held by the session: a rebuild runs alone, recounts beside each other. Waits a little, since the session of a
+    /// rebuild that was killed lives on for a second. Throws `busy`.
+    package func hold(alone: Bool) throws {
+        do throws(PostgresError) {
+            try connection.execute(
+                """
+                BEGIN;
+                SET LOCAL lock_timeout = 5000;
+                SELECT pg_advisory_lock\(alone ? "" : "_shared")(\(AdvisoryLock.projections.rawValue), 1);
+                COMMIT
+                """)
+        } catch {
+            rollBack()
+            guard error.sqlState == .lockNotAvailable else { throw error }
+            throw ProjectionsError(
+                .busy, "a rebuild or a recount is running", hint: "Wait for it: `millrace projections list` shows it.")
+        }
+    }
+
+    /// Lets go of what `hold` took.
+    package func release() {
+        guard connection.isUsable else { return }
+        do throws(PostgresError) {
+            try connection.execute(
+                """
+                SELECT pg_advisory_unlock(key, 1), pg_advisory_unlock_shared(key, 1)
+                FROM (VALUES (\(AdvisoryLock.projections.rawValue))) AS lock (key)
+                """)
+        } catch { connection.close() }
+    }
+}
