@@ -12,7 +12,7 @@ struct MillraceCommand: ParsableCommand {
               millrace serve --embedded
             """,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
+            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self, StatusCommand.self,
             LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
             BenchCommand.self,
         ]
