@@ -1,6 +1,7 @@
 /// The format of a COPY's rows; the statement must name the same.
 package enum CopyFormat: Sendable {
-    /// `WITH (FORMAT binary)`. The body writes tuples only; `copyIn` adds header and trailer.
+    /// `WITH (FORMAT binary)`. The body writes tuples only; `copyIn` adds header and trailer,
+    /// `copyOut` takes them off.
     case binary
     /// `WITH (FORMAT text)` or `csv`.
     case text

@@ -30,19 +30,22 @@ extension PostgresConnection {
         }
     }
 
-    private func beginCopy(_ handle: OpaquePointer, sql: String, deadline: Deadline) throws(PostgresError) {
+    /// Sends `sql`, and returns once the server is at `direction` (`PGRES_COPY_IN` or `PGRES_COPY_OUT`).
+    func beginCopy(
+        _ handle: OpaquePointer, sql: String, direction: ExecStatusType = PGRES_COPY_IN, deadline: Deadline
+    ) throws(PostgresError) {
         guard PQsendQuery(handle, sql) == 1 else { throw .lost(handle) }
         guard let result = try nextResult(handle, deadline: deadline) else { throw .lost(handle) }
         let status = PQresultStatus(result)
         let failure = PostgresError(result: result, connection: handle)
         PQclear(result)
-        if status == PGRES_COPY_IN { return }
-        while let rest = try nextResult(handle, deadline: deadline) { PQclear(rest) }
+        if status == direction { return }
         guard status == PGRES_FATAL_ERROR else {
             throw PostgresError(
-                code: .connectionFailed, message: "copyIn was given a statement that is no COPY FROM STDIN",
+                code: .connectionFailed, message: "a COPY was given a statement that is none in its direction",
                 hint: "A mistake in Millrace.")
         }
+        while let rest = try nextResult(handle, deadline: deadline) { PQclear(rest) }
         throw failure
     }
 

@@ -98,7 +98,7 @@ extension PostgresConnection {
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
                 throw PostgresError(
                     code: .connectionFailed, message: "COPY FROM STDIN or TO STDOUT came through execute",
-                    hint: "A mistake in Millrace: COPY goes through copyIn.")
+                    hint: "A mistake in Millrace: COPY goes through copyIn and copyOut.")
             default: break
             }
         }

@@ -117,12 +117,14 @@ package final class PostgresConnection {
     /// The next result of the statement under way, owned by the caller; nil after the last.
     func nextResult(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) -> OpaquePointer? {
         try flush(handle, deadline: deadline)
-        while PQisBusy(handle) == 1 {
-            _ = try Self.wait(
-                handle, for: POLLIN, deadline: deadline, interrupt: interrupt, operation: "the statement")
-            if PQconsumeInput(handle) == 0 { throw .lost(handle) }
-        }
+        while PQisBusy(handle) == 1 { try receive(handle, deadline: deadline) }
         return PQgetResult(handle)
+    }
+
+    /// Waits until the server has sent more, and takes in what there is.
+    func receive(_ handle: OpaquePointer, deadline: Deadline) throws(PostgresError) {
+        _ = try Self.wait(handle, for: POLLIN, deadline: deadline, interrupt: interrupt, operation: "the statement")
+        if PQconsumeInput(handle) == 0 { throw .lost(handle) }
     }
 
     // MARK: - Connecting
