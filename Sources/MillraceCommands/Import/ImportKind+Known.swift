@@ -81,8 +81,7 @@ extension ImportKind {
             times: saved, values: ["role": ["admin", "customer"]]),
         ImportKind(
             system: .commerce, name: "products", eventType: "commerce.product_saved", idType: .uuid,
-            columns: saved.union(["id", "name", "description", "price", "stock", "active", "deleted_at"]),
-            times: saved.union(["deleted_at"])),
+            columns: saved.union(["id", "name", "description", "price", "stock", "active"]), times: saved),
         ImportKind(
             system: .commerce, name: "carts", eventType: "commerce.cart_saved", idType: .uuid,
             columns: saved.union(["id", "user_id"]), times: saved, references: ["user_id"],
@@ -126,7 +125,7 @@ extension ImportKind {
             parentColumns: ["users": "user_id"]),
         ImportKind(
             system: .casework, name: "documents", eventType: "casework.document_saved", idType: .integer,
-            columns: saved.union(["id", "user_id", "beneficiary_id", "title", "status"]), times: saved,
+            columns: saved.union(["id", "user_id", "beneficiary_id", "title", "kind", "status"]), times: saved,
             references: ["user_id", "beneficiary_id"],
             parentColumns: ["users": "user_id", "beneficiaries": "beneficiary_id"]),
         ImportKind(

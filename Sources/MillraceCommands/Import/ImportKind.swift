@@ -14,7 +14,7 @@ struct ImportKind: Equatable {
     enum IDType: Equatable {
         case integer
         case uuid
-        /// Kept as it is.
+        /// What is no UUID becomes one that is made of it.
         case any
     }
 
@@ -50,4 +50,9 @@ struct ImportKind: Equatable {
     var children: [String: String] = [:]
     /// The column by which a nested record of this kind names what it is nested in, by the name of that kind.
     var parentColumns: [String: String] = [:]
+
+    /// The event that ends what a record with `deleted_at` is the state of.
+    var deletedType: String? {
+        eventType.hasSuffix("_saved") ? eventType.dropLast(5) + "deleted" : nil
+    }
 }

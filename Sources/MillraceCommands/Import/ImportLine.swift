@@ -5,4 +5,6 @@ struct ImportLine: Equatable {
     var bytes: [UInt8]
     /// Its time is not the record's, which the daemon would not take any more.
     var isMoved: Bool
+    /// False when the record has another line that counts for it.
+    var isCounted: Bool
 }

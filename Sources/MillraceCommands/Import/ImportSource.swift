@@ -9,6 +9,7 @@ final class ImportSource: LineSource {
     private struct Sent {
         var kind: String
         var isMoved: Bool
+        var isCounted: Bool
         var file: Int
         var place: RecordPlace
     }
@@ -78,7 +79,9 @@ final class ImportSource: LineSource {
             if waitingHead < waiting.count {
                 let (line, place) = waiting[waitingHead]
                 waitingHead += 1
-                sent.append(Sent(kind: line.kind, isMoved: line.isMoved, file: fileIndex, place: place))
+                sent.append(
+                    Sent(
+                        kind: line.kind, isMoved: line.isMoved, isCounted: line.isCounted, file: fileIndex, place: place))
                 return .line(line.bytes[...], number: settledCount + sent.count - sentHead)
             }
             waiting.removeAll(keepingCapacity: true)
@@ -113,7 +116,7 @@ final class ImportSource: LineSource {
             settledCount += 1
             if let refusal = reasons[settledCount] {
                 problem(entry.place, entry.kind, refusal.code, refusal.message, file: entry.file)
-            } else {
+            } else if entry.isCounted {
                 accepted[entry.kind, default: 0] += 1
                 if entry.isMoved { movedCount += 1 }
             }

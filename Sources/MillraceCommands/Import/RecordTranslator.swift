@@ -70,7 +70,7 @@ final class RecordTranslator {
         do throws(RecordRefusal) {
             guard record.first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
             let members = JSONScan.members(record)
-            guard let kind = kind ?? Self.kind(of: members) else {
+            guard let kind = Self.kind(of: members, given: kind) else {
                 throw RecordRefusal(
                     "unknown_kind", "it is neither an event nor a conversation save; say what it is with --kind")
             }
@@ -85,12 +85,15 @@ final class RecordTranslator {
         }
     }
 
-    /// For records of which only their fields say what they are.
-    private static func kind(of members: [(name: String, value: ArraySlice<UInt8>)]) -> ImportKind? {
+    /// Millrace's own formats are told by their fields.
+    private static func kind(
+        of members: [(name: String, value: ArraySlice<UInt8>)], given: ImportKind?
+    ) -> ImportKind? {
+        if let given, given.shape == .entity || given.shape == .occurrence { return given }
         let names = Set(members.map { SnakeCase.from($0.name) })
         if names.contains("event_type") { return .event }
         if names.isSuperset(of: ["conversation_id", "question"]) { return .conversationSave }
-        return nil
+        return given
     }
 
     // MARK: - Events of packs
@@ -109,17 +112,18 @@ final class RecordTranslator {
             case .occurrence: fields.times["created_at"] ?? parent?.createdAt ?? fileTime
             default: fields.times["updated_at"] ?? parent?.updatedAt ?? fileTime
             }
-        let (createdAt, isMoved) = accepted(time, now: now)
-        let payload = Self.object(fields.values)
-        var identity = [Array("import".utf8), Array(kind.eventType.utf8), payload]
-        // Two nested records without an id may say the same and are two.
-        if fields.values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
-        var line: [String: [UInt8]] = [
-            "id": Self.text("\(ContentIdentity.id(of: identity))"), "event_type": Self.text(kind.eventType),
-            "payload": payload, "created_at": Self.text(RecordTime.format(createdAt)),
+        var lines = [
+            try packLine(
+                kind, kind.eventType, fields.values, parent, time: accepted(time, now: now), isCounted: true, now: now)
         ]
-        if let user = fields.values["user_id"], UniqueID(JSONScan.string(user[...])) != nil { line["user_id"] = user }
-        result.lines.append(try checkedLine(line, kind, isMoved: isMoved, now: now))
+        if let type = kind.deletedType, let deletedAt = fields.times["deleted_at"], let id = fields.values["id"] {
+            // Behind the state, or it would not count.
+            let later = max(deletedAt, time.advanced(by: .microseconds(1)))
+            lines.append(
+                try packLine(
+                    kind, type, ["id": id], nil, time: accepted(later, now: now), isCounted: false, now: now))
+        }
+        result.lines += lines
         for (childKind, text) in fields.children {
             for (index, element) in JSONScan.elements(text).enumerated() {
                 let here = Parent(
@@ -130,10 +134,29 @@ final class RecordTranslator {
         }
     }
 
+    private func packLine(
+        _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
+        time: (createdAt: Timestamp, isMoved: Bool), isCounted: Bool, now: Timestamp
+    ) throws(RecordRefusal) -> ImportLine {
+        let payload = Self.object(values)
+        var identity = [Array("import".utf8), Array(eventType.utf8), payload]
+        // Two nested records without an id may say the same and are two.
+        if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
+        var line: [String: [UInt8]] = [
+            "id": Self.text("\(ContentIdentity.id(of: identity))"), "event_type": Self.text(eventType),
+            "payload": payload, "created_at": Self.text(RecordTime.format(time.createdAt)),
+        ]
+        if let user = values["user_id"], user.first == UInt8(ascii: "\""), UniqueID(JSONScan.string(user[...])) != nil {
+            line["user_id"] = user
+        }
+        return try checkedLine(line, kind, isMoved: time.isMoved, isCounted: isCounted, now: now)
+    }
+
     private func fields(
         _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind
     ) throws(RecordRefusal) -> Fields {
         var fields = Fields()
+        var seen: Set<String> = []
         for (name, value) in members {
             let snake = SnakeCase.from(name)
             if SecretName.matches(snake) {
@@ -146,10 +169,16 @@ final class RecordTranslator {
                 continue
             }
             let column = kind.aliases[snake].flatMap { kind.columns.contains(snake) ? nil : $0 } ?? snake
-            let key = kind.columns.contains(column) ? column : name
-            guard fields.values[key] == nil else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
+            let key = kind.columns.contains(column) || column == "deleted_at" ? column : name
+            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
             if Self.isNull(value) {
-                fields.values[key] = Array(value)
+                // A missing column is its default or NULL.
+                if !kind.columns.contains(key), key != "deleted_at" { fields.values[key] = Array(value) }
+            } else if key == "deleted_at", kind.deletedType != nil {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_deleted_at", "deleted_at is no time such as 2026-01-31T12:00:00Z")
+                }
+                fields.times[key] = time
             } else if kind.times.contains(key) {
                 guard let time = RecordTime.parse(value) else {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
@@ -171,15 +200,14 @@ final class RecordTranslator {
 
     /// Sees that there is an `id` where one is wanted.
     private func identify(_ fields: inout Fields, _ kind: ImportKind) throws(RecordRefusal) {
-        if let id = fields.values["id"], !Self.isNull(id[...]) { return }
+        if fields.values["id"] != nil { return }
         switch kind.identity {
         case .required: throw RecordRefusal("missing_field", "id is missing")
-        case .optional: fields.values["id"] = nil
+        case .optional: return
         case .derived(let columns):
-            fields.values["id"] = nil
             var parts = [Array("import".utf8), Array(kind.eventType.utf8)]
             for column in columns {
-                guard let value = fields.values[column], !Self.isNull(value[...]) else {
+                guard let value = fields.values[column] else {
                     throw RecordRefusal("missing_field", "id is missing, and \(column), which would stand in, is too")
                 }
                 parts.append(value)
@@ -194,9 +222,8 @@ final class RecordTranslator {
         let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
         switch kind.idType {
         case .any:
-            var out: [UInt8] = []
-            JSONRewriter.append(value, to: &out, droppingSecrets: false)
-            return out
+            let id = UniqueID(text) ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
+            return Self.text("\(id)")
         case .integer:
             guard let number = Int64(text) else {
                 throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
@@ -230,7 +257,7 @@ final class RecordTranslator {
         if line["id"] == nil {
             line["id"] = Self.text("\(ContentIdentity.id(of: [Array("import".utf8), Self.object(line)]))")
         }
-        return try checkedLine(line, kind, isMoved: false, now: now)
+        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
     private func save(
@@ -253,7 +280,7 @@ final class RecordTranslator {
             line["metadata"] = Self.object(metadata)
         }
         if line["timestamp"] == nil { line["timestamp"] = Self.text(RecordTime.format(fileTime)) }
-        return try checkedLine(line, kind, isMoved: false, now: now)
+        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
     /// By the daemon's names; a field that is null is left out.
@@ -286,7 +313,7 @@ final class RecordTranslator {
 
     /// `time`, or when the daemon would not take it any more, one in the first minute of the oldest month that it takes
     /// as a whole: the same for the same time until that month is too old as well, and a later one for a later time.
-    private func accepted(_ time: Timestamp, now: Timestamp) -> (Timestamp, isMoved: Bool) {
+    private func accepted(_ time: Timestamp, now: Timestamp) -> (createdAt: Timestamp, isMoved: Bool) {
         let oldest = RecordTime.monthStart(from: now.advanced(by: .zero - limits.acceptPast))
         guard time < oldest else { return (time, false) }
         let part = Double(max(0, time.microseconds)) / Double(oldest.microseconds)
@@ -310,7 +337,7 @@ final class RecordTranslator {
     }
 
     private func checkedLine(
-        _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, now: Timestamp
+        _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
         var line = Self.object(members)
         guard line.count <= lineBytesMax else {
@@ -319,7 +346,7 @@ final class RecordTranslator {
         }
         try validate(
             &line, limits: limits, now: now, kind: kind.shape == .conversationSave ? .conversation : .event)
-        return ImportLine(kind: kind.name, bytes: line, isMoved: isMoved)
+        return ImportLine(kind: kind.name, bytes: line, isMoved: isMoved, isCounted: isCounted)
     }
 
     private func validate(
