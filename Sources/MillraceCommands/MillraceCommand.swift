@@ -13,7 +13,8 @@ struct MillraceCommand: ParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
-            ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
+            ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
+            DeadLettersCommand.self,
             BenchCommand.self,
         ]
     )

@@ -86,7 +86,8 @@ struct ExportCommand: ParsableCommand {
         let report = ExportReport(
             file: path, from: RecordTime.format(from), to: RecordTime.format(to), events: counts.events,
             conversations: counts.conversations, inactiveConversations: counts.inactive, total: counts.rows,
-            bytes: file.bytes, writtenBytes: file.writtenBytes, seconds: (meter.elapsed.inSeconds * 1000).rounded() / 1000)
+            bytes: file.bytes, writtenBytes: file.writtenBytes,
+            seconds: (meter.elapsed.inSeconds * 1000).rounded() / 1000)
         if path == nil {
             // Standard output is the export's.
             if !quiet { Console.error(report.text) }

@@ -41,7 +41,9 @@ struct ImportCommand: ParsableCommand {
     var system: ImportSystem?
 
     @Option(
-        help: "When what the files hold was so, for records without a time of their own. Default: when they were written.")
+        help:
+            "When what the files hold was so, for records without a time of their own. Default: when they were written."
+    )
     var asOf: String?
 
     @Flag(help: "Check every record and send nothing.")
@@ -76,7 +78,8 @@ struct ImportCommand: ParsableCommand {
         }
         guard let kind else { return }
         guard let collection = ImportKind.collection(SnakeCase.from(kind)) else {
-            throw ValidationError("--kind \(kind): the kinds are \(ImportKind.collections.sorted().joined(separator: " ")).")
+            throw ValidationError(
+                "--kind \(kind): the kinds are \(ImportKind.collections.sorted().joined(separator: " ")).")
         }
         if let system, !ImportKind.named(collection).contains(where: { $0.system == system || $0.system == nil }) {
             throw ValidationError("--kind \(kind): \(system.rawValue) has none.")

@@ -81,7 +81,8 @@ final class ImportSource: LineSource {
                 waitingHead += 1
                 sent.append(
                     Sent(
-                        kind: line.kind, isMoved: line.isMoved, isCounted: line.isCounted, file: fileIndex, place: place))
+                        kind: line.kind, isMoved: line.isMoved, isCounted: line.isCounted, file: fileIndex, place: place
+                    ))
                 return .line(line.bytes[...], number: settledCount + sent.count - sentHead)
             }
             waiting.removeAll(keepingCapacity: true)

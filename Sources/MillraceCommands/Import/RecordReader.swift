@@ -206,10 +206,10 @@ final class RecordReader {
         }
         if afterElement {
             guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two records", at: scan) }
+            let gap = scan
             scan += 1
-            // In front of an element, where a further comma or bracket is refused below.
             guard let following = nextByte() else {
-                scan -= 1
+                scan = gap
                 return nil
             }
             guard !Self.endsValue(following) else { return broken("a record is missing behind the comma", at: scan) }

@@ -103,7 +103,9 @@ final class RecordTranslator {
         fileTime: Timestamp, now: Timestamp, to result: inout Result
     ) throws(RecordRefusal) {
         var fields = try self.fields(members, kind)
-        if let parent, let column = kind.parentColumns[parent.kind.name], fields.values[column] == nil, let id = parent.id {
+        if let parent, let column = kind.parentColumns[parent.kind.name], fields.values[column] == nil,
+            let id = parent.id
+        {
             fields.values[column] = id
         }
         try identify(&fields, kind)
@@ -164,7 +166,9 @@ final class RecordTranslator {
                 continue
             }
             if let child = kind.children[snake], value.first == UInt8(ascii: "[") {
-                guard let childKind = ImportKind.named(child).first(where: { $0.system == kind.system }) else { continue }
+                guard let childKind = ImportKind.named(child).first(where: { $0.system == kind.system }) else {
+                    continue
+                }
                 fields.children.append((childKind, value))
                 continue
             }
@@ -217,12 +221,16 @@ final class RecordTranslator {
         }
     }
 
-    private static func id(_ value: ArraySlice<UInt8>, _ name: String, _ kind: ImportKind) throws(RecordRefusal) -> [UInt8] {
+    private static func id(_ value: ArraySlice<UInt8>, _ name: String, _ kind: ImportKind) throws(RecordRefusal)
+        -> [UInt8]
+    {
         let isText = value.first == UInt8(ascii: "\"")
         let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
         switch kind.idType {
         case .any:
-            let id = UniqueID(text) ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
+            let id =
+                UniqueID(text)
+                ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
             return Self.text("\(id)")
         case .integer:
             guard let number = Int64(text) else {
@@ -235,7 +243,9 @@ final class RecordTranslator {
         }
     }
 
-    private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal) -> [UInt8] {
+    private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal)
+        -> [UInt8]
+    {
         let given = value.first == UInt8(ascii: "\"") ? JSONScan.string(value).lowercased() : ""
         let plain = String(given.map { $0 == "-" || $0 == " " ? "_" : $0 })
         guard let word = words.first(where: { $0.lowercased() == plain }) else {
@@ -270,9 +280,13 @@ final class RecordTranslator {
         if !extra.isEmpty {
             var metadata: [String: [UInt8]] = extra
             if let given = line["metadata"] {
-                guard given.first == UInt8(ascii: "{") else { throw RecordRefusal("invalid_metadata", "metadata is no object") }
+                guard given.first == UInt8(ascii: "{") else {
+                    throw RecordRefusal("invalid_metadata", "metadata is no object")
+                }
                 for (name, value) in JSONScan.members(given[...]) {
-                    guard metadata[name] == nil else { throw RecordRefusal("duplicate_field", "\(name) is there twice") }
+                    guard metadata[name] == nil else {
+                        throw RecordRefusal("duplicate_field", "\(name) is there twice")
+                    }
                     metadata[name] = Array(value)
                 }
             }
@@ -342,7 +356,8 @@ final class RecordTranslator {
         var line = Self.object(members)
         guard line.count <= lineBytesMax else {
             throw RecordRefusal(
-                "line_too_long", "its event has \(line.count) bytes; at most \(lineBytesMax) (limits.line_bytes) are taken")
+                "line_too_long",
+                "its event has \(line.count) bytes; at most \(lineBytesMax) (limits.line_bytes) are taken")
         }
         try validate(
             &line, limits: limits, now: now, kind: kind.shape == .conversationSave ? .conversation : .event)
