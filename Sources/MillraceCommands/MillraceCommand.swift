@@ -12,8 +12,9 @@ struct MillraceCommand: ParsableCommand {
               millrace serve --embedded
             """,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
-            LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
+            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
+            ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
+            DeadLettersCommand.self,
             BenchCommand.self,
         ]
     )

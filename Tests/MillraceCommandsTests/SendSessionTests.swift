@@ -6,7 +6,7 @@ import Testing
 @testable import MillraceCommands
 
 struct SendSessionTests {
-    private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession {
+    private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession<LineReader> {
         SendSession(
             endpoint: server.endpoint, acknowledgement: .spooled, reader: LineReader(descriptor: pipe.descriptor),
             machine: SendStateMachine(windowBytesMax: 2000, retryFor: .seconds(30), refusedKeptMax: 1000))

@@ -20,6 +20,9 @@ struct CommandContext {
 
     var eventLimits: EventLimits { configuration.eventLimits }
 
+    /// Longest line that a daemon with this configuration takes.
+    var lineBytesMax: Int { configuration.limits.lineBytes }
+
     var partitionOptions: PartitionOptions { configuration.partitionOptions }
 
     var monthsAhead: Int { configuration.partitions.ahead }

@@ -6,18 +6,18 @@ internal import MillraceEvent
 /// One thread, one `poll` on both sides: it reads lines while the window has room, writes while the socket takes bytes,
 /// and takes answers as they come. Blocks until every line is settled or there is no hope; a stop of the daemon is
 /// waited out, up to the limit given to the state machine.
-struct SendSession: ~Copyable {
-    private static let connectTimeout = Duration.seconds(5)
+struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
+    private static var connectTimeout: Duration { .seconds(5) }
     /// A daemon greets at once; what does not is something else, or hangs.
-    private static let greetingTimeout = Duration.seconds(10)
+    private static var greetingTimeout: Duration { .seconds(10) }
     /// How often progress is told while nothing happens.
-    private static let tick = Duration.milliseconds(200)
+    private static var tick: Duration { .milliseconds(200) }
     /// An answer line is short; a longer one is not Millrace's.
-    private static let answerBytesMax = 64 * 1024
+    private static var answerBytesMax: Int { 64 * 1024 }
 
     private let endpoint: Endpoint
     private let acknowledgement: Submission.Acknowledgement
-    private var reader: LineReader
+    private var reader: Source
     private(set) var machine: SendStateMachine
     /// What is read of an answer that has not ended.
     private var answer: [UInt8] = []
@@ -27,7 +27,7 @@ struct SendSession: ~Copyable {
     private var inputFailure: CommandError?
 
     init(
-        endpoint: Endpoint, acknowledgement: Submission.Acknowledgement, reader: consuming LineReader,
+        endpoint: Endpoint, acknowledgement: Submission.Acknowledgement, reader: consuming Source,
         machine: SendStateMachine
     ) {
         self.endpoint = endpoint
@@ -134,6 +134,7 @@ struct SendSession: ~Copyable {
                 "the daemon closed the connection", hint: "See its log for the reason", isRetryable: true)
         }
         answer.removeLast(Self.answerBytesMax - count)
+        defer { tellSource() }
         var head = 0
         while let ending = answer[head...].firstIndex(of: UInt8(ascii: "\n")) {
             try machine.received(ServerMessage(line: answer[head..<ending]), at: .now)
@@ -141,6 +142,11 @@ struct SendSession: ~Copyable {
         }
         answer.removeFirst(head)
         if answer.count > Self.answerBytesMax { try machine.received(nil, at: .now) }
+    }
+
+    private mutating func tellSource() {
+        let (count, refused) = machine.takeSettled()
+        if count > 0 { reader.settled(count, refused: refused) }
     }
 
     private func pause(_ wait: Duration, _ reason: CommandError, _ progress: (SendProgress) -> Void) {

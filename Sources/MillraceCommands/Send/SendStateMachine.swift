@@ -45,6 +45,9 @@ struct SendStateMachine {
 
     /// Lines settled by the daemon, accepted and refused.
     private(set) var settledCount = 0
+    /// Of `settledCount`: those that `takeSettled` has told.
+    private var toldCount = 0
+    private var untoldRefused: [Refused] = []
     /// Lines that could not be sent at all.
     private var refusedHereCount = 0
     /// Lines refused, here or by the daemon.
@@ -125,6 +128,15 @@ struct SendStateMachine {
         }
     }
 
+    /// Lines settled since the last call, and those of them that were refused.
+    mutating func takeSettled() -> (count: Int, refused: [Refused]) {
+        defer {
+            toldCount = settledCount
+            untoldRefused = []
+        }
+        return (settledCount - toldCount, untoldRefused)
+    }
+
     /// The connection ended or could not be made.
     mutating func connectionLost(_ reason: CommandError, at now: ContinuousClock.Instant) -> Action {
         // A connection that stood longer than the limit is no part of a row of failures, even when nothing was
@@ -162,7 +174,10 @@ struct SendStateMachine {
         guard count > 0 else { return }
         window.settle(count)
         settledCount = total
-        for entry in unsettledRefusals where entry.ordinal < total { self.count(entry.refused) }
+        for entry in unsettledRefusals where entry.ordinal < total {
+            self.count(entry.refused)
+            untoldRefused.append(entry.refused)
+        }
         unsettledRefusals.removeAll { $0.ordinal < total }
         failingSince = nil
         failures = 0

@@ -5,7 +5,8 @@ extension EndToEnd {
     struct HelpTests {
         private static let commands: [[String]] = [
             ["serve"], ["check"], ["migrate"], ["migrate", "up"], ["migrate", "down"], ["migrate", "status"],
-            ["migrate", "history"], ["migrate", "reset"], ["send"], ["verify"], ["status"], ["latency"], ["partitions"],
+            ["migrate", "history"], ["migrate", "reset"], ["send"], ["import"], ["export"], ["verify"], ["status"],
+            ["latency"], ["partitions"],
             ["partitions", "list"], ["partitions", "ensure"], ["dead-letters"], ["dead-letters", "list"],
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["bench"],
         ]

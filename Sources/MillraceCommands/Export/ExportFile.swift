@@ -1,0 +1,124 @@
+internal import CZstd
+internal import Glibc
+
+/// Where an export goes: a file that has its name only once it is whole and on disk, or standard output.
+final class ExportFile {
+    private static let writeBytesMax = 256 * 1024
+    /// zstd's own default.
+    private static let level: Int32 = 3
+
+    /// nil for standard output.
+    private let path: String?
+    private let temporary: String
+    private let descriptor: Int32
+    // SAFETY: made once, used by this object alone, freed in deinit. nil: the export is not compressed.
+    private let compressor: OpaquePointer?
+    private var output: [UInt8] = []
+    private var isFinished = false
+    /// As they stand in the file.
+    private(set) var writtenBytes = 0
+    /// Before compression.
+    private(set) var bytes = 0
+
+    /// `path`: nil for standard output.
+    init(path: String?, isCompressed: Bool) throws(CommandError) {
+        self.path = path
+        temporary = path.map { "\($0).tmp-\(getpid())" } ?? ""
+        if path != nil {
+            descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+            guard descriptor >= 0 else {
+                throw CommandError(
+                    "\(temporary) cannot be made: \(String(cString: strerror(errno)))",
+                    hint: "See the directory and its permissions, or give another with --output")
+            }
+        } else {
+            descriptor = STDOUT_FILENO
+        }
+        compressor = isCompressed ? ZSTD_createCStream() : nil
+        ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, Self.level)
+        ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 1)
+    }
+
+    deinit {
+        ZSTD_freeCStream(compressor)
+        guard path != nil, !isFinished else { return }
+        close(descriptor)
+        unlink(temporary)
+    }
+
+    func write(_ bytes: [UInt8]) throws(CommandError) {
+        self.bytes += bytes.count
+        guard compressor != nil else {
+            output += bytes
+            if output.count >= Self.writeBytesMax { try flush() }
+            return
+        }
+        try compress(bytes, ending: ZSTD_e_continue)
+    }
+
+    /// Everything is written; the file gets its name after it is on disk, and so is its name afterwards.
+    func finish() throws(CommandError) {
+        if compressor != nil { try compress([], ending: ZSTD_e_end) }
+        try flush()
+        guard let path else {
+            isFinished = true
+            return
+        }
+        guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
+            throw failure(path)
+        }
+        isFinished = true
+        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw failure(parent) }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw failure(parent) }
+    }
+
+    private func compress(_ bytes: [UInt8], ending: ZSTD_EndDirective) throws(CommandError) {
+        var offset = 0
+        while true {
+            let start = output.count
+            output.append(contentsOf: repeatElement(0, count: Self.writeBytesMax))
+            var written = 0
+            var status = 0
+            bytes.withUnsafeBytes { input in
+                output.withUnsafeMutableBytes { output in
+                    var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: offset)
+                    var target = ZSTD_outBuffer(
+                        dst: output.baseAddress.map { $0 + start }, size: Self.writeBytesMax, pos: 0)
+                    status = ZSTD_compressStream2(compressor, &target, &source, ending)
+                    offset = source.pos
+                    written = target.pos
+                }
+            }
+            output.removeLast(Self.writeBytesMax - written)
+            guard ZSTD_isError(status) == 0 else {
+                throw CommandError("zstd failed: \(String(cString: ZSTD_getErrorName(status)))", hint: "See the memory")
+            }
+            if output.count >= Self.writeBytesMax { try flush() }
+            let isDone = ending == ZSTD_e_end ? status == 0 : offset == bytes.count
+            if isDone { return }
+        }
+    }
+
+    private func flush() throws(CommandError) {
+        var offset = 0
+        while offset < output.count {
+            let count = output.withUnsafeBytes { bytes in
+                Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw failure(path ?? "standard output") }
+            offset += count
+        }
+        writtenBytes += output.count
+        output.removeAll(keepingCapacity: true)
+    }
+
+    private func failure(_ path: String) -> CommandError {
+        CommandError(
+            "\(path) cannot be written: \(String(cString: strerror(errno)))",
+            hint: "See the disk; nothing is there under that name")
+    }
+}

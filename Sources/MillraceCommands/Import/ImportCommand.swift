@@ -1,0 +1,158 @@
+internal import ArgumentParser
+internal import MillraceEvent
+
+/// `millrace import`: JSON exports of other systems, and Millrace's own, to a running daemon.
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Send JSON exports to a running daemon as events of the packs.",
+        discussion: """
+            A file holds an array of records of one kind, told by its name (users.json, workspaces.json) or --kind; or \
+            an object with named arrays; or a record a line (.ndjson). gzip and zstd are told by their first bytes. What \
+            `millrace export` wrote is taken, too. Names may be in camelCase. Messages nested in a workspace and items \
+            nested in a cart or an order become events of their own. Passwords are left out.
+
+            The same record becomes the same event: import again, and nothing is there twice. A bad record is listed \
+            with its file and place, and the rest goes in.
+
+            Kinds: users templates signatures workspaces messages (workspaces); users products carts cart_items orders \
+            order_items leads (commerce); users beneficiaries documents conversations (casework); conversations \
+            feedback invitations (conversations); events.
+
+            Exit status: 0 every record was accepted, 1 some were bad or it gave up, 2 used wrongly.
+
+            Example:
+              millrace import export.json --dry-run
+              millrace import users.json workspaces.json templates.json signatures.json
+              millrace import --system commerce users.json.gz
+              millrace import events.ndjson.zst
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "JSON or NDJSON files; - is standard input.", completion: .file())
+    var files: [String]
+
+    @Option(help: "What the records of arrays without a name are, whatever the file is called.")
+    var kind: String?
+
+    @Option(help: "Whose export it is: workspaces, commerce, casework or conversations. Default: told by the arrays.")
+    var system: ImportSystem?
+
+    @Option(
+        help:
+            "When what the files hold was so, for records without a time of their own. Default: when they were written."
+    )
+    var asOf: String?
+
+    @Flag(help: "Check every record and send nothing.")
+    var dryRun = false
+
+    @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of tcp.listen.")
+    var to: Endpoint?
+
+    @Option(help: "What a line waits for: spooled (durable on the daemon's disk) or committed (in PostgreSQL).")
+    var ack: Submission.Acknowledgement = .spooled
+
+    @Option(help: "Seconds for which connections may fail in a row before it gives up.")
+    var retryFor: Int = 60
+
+    @Option(help: "Bad records listed at most.")
+    var bad: Int = 20
+
+    @Flag(help: "No progress.")
+    var quiet = false
+
+    @Flag(help: "The summary as JSON.")
+    var json = false
+
+    private static let windowBytesMax = 4 << 20
+
+    func validate() throws {
+        guard retryFor >= 0 else { throw ValidationError("--retry-for is 0 or more.") }
+        guard bad >= 0 else { throw ValidationError("--bad is 0 or more.") }
+        guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("- can be given once.") }
+        if let asOf, RecordTime.text(asOf) == nil {
+            throw ValidationError("--as-of \(asOf): write a time such as 2026-01-31T12:00:00Z.")
+        }
+        guard let kind else { return }
+        guard let collection = ImportKind.collection(SnakeCase.from(kind)) else {
+            throw ValidationError(
+                "--kind \(kind): the kinds are \(ImportKind.collections.sorted().joined(separator: " ")).")
+        }
+        if let system, !ImportKind.named(collection).contains(where: { $0.system == system || $0.system == nil }) {
+            throw ValidationError("--kind \(kind): \(system.rawValue) has none.")
+        }
+    }
+
+    func run() throws {
+        let context = try options.context()
+        let collection = kind.flatMap { ImportKind.collection(SnakeCase.from($0)) }
+        var inputs = files.map { ImportFile(path: $0, kind: collection, system: system) }
+        do throws(CommandError) {
+            try KindSurvey.assign(&inputs)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+        let source = ImportSource(
+            files: inputs,
+            translator: RecordTranslator(limits: context.eventLimits, lineBytesMax: context.lineBytesMax),
+            asOf: asOf.flatMap { RecordTime.text($0) }, problemsMax: bad)
+        var meter = ProgressMeter(isQuiet: quiet)
+        var failure: CommandError?
+        var unsettled = 0
+        do throws(CommandError) {
+            if dryRun {
+                try checkAll(source, &meter)
+            } else {
+                let endpoint: Endpoint
+                if let to { endpoint = to } else { endpoint = try context.tcpEndpoint() }
+                try send(source, to: endpoint, &meter, unsettled: &unsettled)
+            }
+        } catch {
+            failure = error
+        }
+        meter.finish()
+        let report = ImportReport(
+            of: source, isDryRun: dryRun, unsettled: unsettled, elapsed: meter.elapsed, failure: failure)
+        if json { try Console.json(report) } else { Console.out(report.text) }
+        if let failure { throw failure }
+        if !report.isComplete { throw ExitCode.failure }
+    }
+
+    private func send(
+        _ source: ImportSource, to endpoint: Endpoint, _ meter: inout ProgressMeter, unsettled: inout Int
+    ) throws(CommandError) {
+        var session = SendSession(
+            endpoint: endpoint, acknowledgement: ack, reader: source,
+            machine: SendStateMachine(
+                windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), refusedKeptMax: 0))
+        defer { unsettled = session.machine.window.count }
+        try session.run { progress in Self.show(progress, source, &meter) }
+    }
+
+    private func checkAll(_ source: ImportSource, _ meter: inout ProgressMeter) throws(CommandError) {
+        while true {
+            switch try source.next() {
+            case .line: source.settled(1, refused: [])
+            case .tooLong: break
+            case .needsInput:
+                try source.read()
+                let progress = SendProgress(
+                    accepted: source.accepted.values.reduce(0, +), refused: 0, readBytes: source.readBytes,
+                    totalBytes: source.totalBytes, unsettled: 0, trouble: nil)
+                Self.show(progress, source, &meter)
+            case .ended: return
+            }
+        }
+    }
+
+    private static func show(_ progress: SendProgress, _ source: ImportSource, _ meter: inout ProgressMeter) {
+        var progress = progress
+        progress.refused = source.problemCount
+        meter.update(count: progress.accepted + progress.refused) { elapsed, rate in
+            progress.line(elapsed: elapsed, linesPerSecond: rate)
+        }
+    }
+}

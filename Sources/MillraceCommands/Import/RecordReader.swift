@@ -1,0 +1,458 @@
+internal import Glibc
+
+/// Cuts a file into records while it streams: an array of records, an object with named arrays, one record, or a record
+/// a line. Remembers where it stands, so that memory is bounded by the longest record taken.
+///
+/// 1. What a record is, is told by brackets and quotes alone; whether it is one is for others to say. So a record
+///    that is no valid JSON does not spoil those behind it, as long as its brackets and quotes are in pairs.
+/// 2. An object is one with named arrays as soon as a member that is the name of an array of records has an array for
+///    its value. Until then it is held whole, as it may be a record itself; lines may follow it.
+final class RecordReader {
+    enum Next: Equatable {
+        /// `collection`: the name of the array it stands in, in snake_case; nil when that had none.
+        case record(ArraySlice<UInt8>, collection: String?, place: RecordPlace)
+        /// Longer than `recordBytesMax`; dropped while it was read.
+        case tooLong(collection: String?, place: RecordPlace)
+        /// A member, beside named arrays, that holds something else than plain values and is no array of records.
+        case unknownMember(name: String, place: RecordPlace)
+        /// What follows can't be told apart any more.
+        case broken(String, place: RecordPlace)
+        case needsInput
+        case ended
+    }
+
+    private enum Mode: Equatable {
+        case start
+        /// In the array, in front of an element or its end.
+        case arrayGap(afterElement: Bool)
+        case element
+        /// In the object, in front of a name or its end.
+        case objectGap(afterMember: Bool)
+        case name
+        case colon
+        case memberValue
+        case lines
+        /// Behind the array, or the object with named arrays.
+        case trailing
+        case ended
+    }
+
+    private static let readBytesMax = 256 * 1024
+    /// Longest name of a member that can be the name of an array of records, with its quotes.
+    private static let nameBytesMax = 256
+
+    /// The caller's; not closed here.
+    let descriptor: Int32
+    /// Of the file as it stands, before decompression; nil when it is no regular file.
+    let totalBytes: Int?
+    /// Of the file as it stands.
+    private(set) var readBytes = 0
+
+    private let isCollection: (String) -> Bool
+    private let holdsLines: Bool
+    private let recordBytesMax: Int
+    private var decoder = InputDecoder()
+    private var buffer: [UInt8] = []
+    /// Position of `buffer[0]`. This and all that follow count decoded bytes from the start of the file.
+    private var base = 0
+    /// Up to where the file was looked at.
+    private var scan = 0
+    /// Where what is being cut out begins: a record, a line, a name, a member's value.
+    private var start = 0
+    /// Where an object begins that may be a record itself; nil when it can't be one any more.
+    private var objectStart: Int?
+    private var objectPlace = RecordPlace(line: 1, column: 1, offsetBytes: 0, index: nil)
+    private var isObjectDropped = false
+    private var value = ValueScan()
+    private var mode = Mode.start
+    private var collection: String?
+    private var index = 0
+    private var isInDocument = false
+    private var memberName = ""
+    /// Told at the end of the object, when it is known to be one with named arrays.
+    private var unknownMembers: [(name: String, place: RecordPlace)] = []
+    /// Of a record that is being dropped.
+    private var droppedPlace: RecordPlace?
+    private var isInputEnded = false
+    private var isFileEnded = false
+    /// Up to where lines were counted.
+    private var counted = 0
+    private var line = 1
+    private var lineStart = 0
+
+    /// `holdsLines`: a record a line, whatever the first byte is. `isCollection`: whether a name, in snake_case, is that
+    /// of an array of records. `recordBytesMax`: longest record taken, what is nested in it included.
+    init(
+        descriptor: Int32, holdsLines: Bool, recordBytesMax: Int = LineReader.lineBytesMax,
+        isCollection: @escaping (String) -> Bool
+    ) {
+        self.descriptor = descriptor
+        self.holdsLines = holdsLines
+        self.recordBytesMax = recordBytesMax
+        self.isCollection = isCollection
+        var status = stat()
+        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        totalBytes = isFile ? Int(status.st_size) : nil
+    }
+
+    /// Reads once from the descriptor. Blocks when nothing is there.
+    func read() throws(CommandError) {
+        guard !isInputEnded else { return }
+        let count = withUnsafeTemporaryAllocation(byteCount: Self.readBytesMax, alignment: 16) { chunk in
+            let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+            if count > 0 { decoder.feed(UnsafeRawBufferPointer(rebasing: chunk[..<count])) }
+            return count
+        }
+        if count < 0 {
+            if errno == EAGAIN || errno == EINTR { return }
+            throw CommandError(
+                "the file cannot be read: \(String(cString: strerror(errno)))", hint: "See the file and its disk")
+        }
+        readBytes += count
+        if count == 0 {
+            isInputEnded = true
+            decoder.finish()
+        }
+    }
+
+    func next() -> Next {
+        while true {
+            if mode == .ended { return .ended }
+            if let next = step() { return next }
+            if isFileEnded { return atEnd() }
+            dropOrCompact()
+            do throws(CommandError) {
+                if try decoder.decode(into: &buffer) { continue }
+            } catch {
+                return broken(error.message, at: scan)
+            }
+            guard isInputEnded else { return .needsInput }
+            isFileEnded = true
+        }
+    }
+
+    /// What can be told from the bytes that are there; nil when it takes more of them.
+    private func step() -> Next? {
+        while true {
+            let before = mode
+            let result: Next? =
+                switch mode {
+                case .start: begin()
+                case .arrayGap(let afterElement): arrayGap(afterElement)
+                case .element: element()
+                case .objectGap(let afterMember): objectGap(afterMember)
+                case .name: name()
+                case .colon: colon()
+                case .memberValue: skipMember()
+                case .lines: cutLine()
+                case .trailing: trailing()
+                case .ended: .ended
+                }
+            if let result { return result }
+            if mode == before { return nil }
+        }
+    }
+
+    // MARK: - Modes. Each returns nil with the mode unchanged when it needs more bytes.
+
+    private func begin() -> Next? {
+        if base == 0, scan == 0 {
+            let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+            guard buffer.count >= mark.count || isFileEnded else { return nil }
+            if buffer.starts(with: mark) {
+                scan = mark.count
+                lineStart = mark.count
+                counted = mark.count
+            }
+        }
+        if holdsLines {
+            startLines()
+            return nil
+        }
+        guard let byte = nextByte() else { return nil }
+        switch byte {
+        case UInt8(ascii: "["):
+            scan += 1
+            startArray(nil)
+        case UInt8(ascii: "{"):
+            objectStart = scan
+            objectPlace = place(at: scan)
+            scan += 1
+            mode = .objectGap(afterMember: false)
+        default: return broken("it begins with neither [ nor {", at: scan)
+        }
+        return nil
+    }
+
+    private func startLines() {
+        start = scan
+        mode = .lines
+        collection = nil
+    }
+
+    private func startArray(_ name: String?) {
+        collection = name
+        index = 0
+        mode = .arrayGap(afterElement: false)
+    }
+
+    private func arrayGap(_ afterElement: Bool) -> Next? {
+        guard let byte = nextByte() else { return nil }
+        if byte == UInt8(ascii: "]") {
+            scan += 1
+            collection = nil
+            mode = isInDocument ? .objectGap(afterMember: true) : .trailing
+            return nil
+        }
+        if afterElement {
+            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two records", at: scan) }
+            let gap = scan
+            scan += 1
+            guard let following = nextByte() else {
+                scan = gap
+                return nil
+            }
+            guard !Self.endsValue(following) else { return broken("a record is missing behind the comma", at: scan) }
+        } else if Self.endsValue(byte) {
+            return broken("a record is wanted here", at: scan)
+        }
+        start = scan
+        value = ValueScan()
+        mode = .element
+        return nil
+    }
+
+    private func element() -> Next? {
+        guard let end = scanValue() else { return nil }
+        defer {
+            index += 1
+            mode = .arrayGap(afterElement: true)
+        }
+        return record(start..<end, index: index)
+    }
+
+    private func objectGap(_ afterMember: Bool) -> Next? {
+        if isInDocument, !unknownMembers.isEmpty {
+            let (name, place) = unknownMembers.removeFirst()
+            return .unknownMember(name: name, place: place)
+        }
+        guard var byte = nextByte() else { return nil }
+        if byte == UInt8(ascii: "}") {
+            scan += 1
+            if isInDocument {
+                mode = .trailing
+                return nil
+            }
+            let whole = (objectStart ?? scan)..<scan
+            objectStart = nil
+            unknownMembers = []
+            startLines()
+            if isObjectDropped || whole.count > recordBytesMax { return .tooLong(collection: nil, place: objectPlace) }
+            return .record(self[whole], collection: nil, place: objectPlace)
+        }
+        let gap = scan
+        if afterMember {
+            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two members", at: scan) }
+            scan += 1
+            guard let following = nextByte() else {
+                scan = gap
+                return nil
+            }
+            byte = following
+        }
+        guard byte == UInt8(ascii: "\"") else { return broken("the name of a member is wanted here", at: scan) }
+        start = scan
+        value = ValueScan()
+        mode = .name
+        return nil
+    }
+
+    private func name() -> Next? {
+        guard let end = scanValue() else { return nil }
+        let text = self[start..<end]
+        memberName = text.count <= Self.nameBytesMax ? JSONScan.string(text) : ""
+        mode = .colon
+        return nil
+    }
+
+    private func colon() -> Next? {
+        let gap = scan
+        guard let byte = nextByte() else { return nil }
+        guard byte == UInt8(ascii: ":") else { return broken("a colon is missing behind the name", at: scan) }
+        scan += 1
+        guard let first = nextByte() else {
+            scan = gap
+            return nil
+        }
+        guard !Self.endsValue(first) else { return broken("a value is missing behind the name", at: scan) }
+        let name = SnakeCase.from(memberName)
+        if first == UInt8(ascii: "["), isCollection(name) {
+            objectStart = nil
+            isInDocument = true
+            scan += 1
+            startArray(name)
+            return nil
+        }
+        if first == UInt8(ascii: "[") || first == UInt8(ascii: "{"), unknownMembers.count < 16 {
+            unknownMembers.append((memberName, place(at: scan)))
+        }
+        start = scan
+        value = ValueScan()
+        mode = .memberValue
+        return nil
+    }
+
+    private func skipMember() -> Next? {
+        guard let end = scanValue() else { return nil }
+        if end == start { return broken("a value is missing behind the name", at: end) }
+        mode = .objectGap(afterMember: true)
+        return nil
+    }
+
+    private func cutLine() -> Next? {
+        while true {
+            guard let ending = find(UInt8(ascii: "\n")) else {
+                scan = base + buffer.count
+                guard isFileEnded, start < scan || droppedPlace != nil else { return nil }
+                let last = start..<scan
+                start = scan
+                return droppedPlace == nil && isBlank(last) ? nil : record(last, index: nil)
+            }
+            let whole = start..<ending
+            scan = ending + 1
+            start = scan
+            if droppedPlace == nil, isBlank(whole) { continue }
+            return record(whole, index: nil)
+        }
+    }
+
+    private func trailing() -> Next? {
+        guard nextByte() != nil else { return nil }
+        return broken("something follows where the file should end", at: scan)
+    }
+
+    private func atEnd() -> Next {
+        switch mode {
+        case .start, .lines, .trailing, .ended:
+            mode = .ended
+            return .ended
+        case .element: return broken("the file ends in the middle of a record", at: start)
+        case .arrayGap: return broken("the file ends before the array does", at: scan)
+        case .objectGap, .name, .colon, .memberValue:
+            return broken("the file ends before the object does", at: objectStart ?? scan)
+        }
+    }
+
+    // MARK: - Bytes
+
+    private subscript(range: Range<Int>) -> ArraySlice<UInt8> {
+        let lower = max(base, range.lowerBound)
+        return buffer[(lower - base)..<(max(lower, range.upperBound) - base)]
+    }
+
+    /// The next byte that is no white space, at `scan` then.
+    private func nextByte() -> UInt8? {
+        while scan - base < buffer.count {
+            let byte = buffer[scan - base]
+            guard JSONScan.isSpace(byte) else { return byte }
+            scan += 1
+        }
+        return nil
+    }
+
+    /// Scans on in the value; its end.
+    private func scanValue() -> Int? {
+        let head = scan - base
+        let end = buffer.withUnsafeBufferPointer { value.scan(UnsafeBufferPointer(rebasing: $0[head...])) }
+        if let end {
+            scan += end
+            return scan
+        }
+        scan = base + buffer.count
+        return nil
+    }
+
+    private func find(_ byte: UInt8) -> Int? {
+        let head = scan - base
+        return buffer.withUnsafeBytes { bytes in
+            guard let from = bytes.baseAddress, head < bytes.count,
+                let found = memchr(from + head, Int32(byte), bytes.count - head)
+            else { return nil }
+            return base + (UnsafeRawPointer(found) - from)
+        }
+    }
+
+    private func isBlank(_ range: Range<Int>) -> Bool {
+        self[range].allSatisfy { JSONScan.isSpace($0) }
+    }
+
+    private static func endsValue(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
+            || byte == UInt8(ascii: ":")
+    }
+
+    private func record(_ range: Range<Int>, index: Int?) -> Next {
+        if let place = droppedPlace {
+            droppedPlace = nil
+            return .tooLong(collection: collection, place: place)
+        }
+        var place = place(at: range.lowerBound)
+        place.index = index
+        if range.count > recordBytesMax { return .tooLong(collection: collection, place: place) }
+        return .record(self[range], collection: collection, place: place)
+    }
+
+    private func broken(_ message: String, at position: Int) -> Next {
+        var place = place(at: max(position, counted))
+        switch mode {
+        case .element, .arrayGap: place.index = index
+        case .start, .objectGap, .name, .colon, .memberValue, .lines, .trailing, .ended: break
+        }
+        mode = .ended
+        return .broken(message, place: place)
+    }
+
+    /// `position`: nowhere before one that was asked for already.
+    private func place(at position: Int) -> RecordPlace {
+        let from = max(counted, base)
+        if from < position {
+            for (offset, byte) in self[from..<min(position, base + buffer.count)].enumerated()
+            where byte == UInt8(ascii: "\n") {
+                line += 1
+                lineStart = from + offset + 1
+            }
+            counted = position
+        }
+        return RecordPlace(line: line, column: position - lineStart + 1, offsetBytes: position, index: nil)
+    }
+
+    /// Gives back what is not needed any more, also of a record that is too long.
+    private func dropOrCompact() {
+        var kept = scan
+        switch mode {
+        case .element, .lines, .name:
+            kept = start
+        case .start, .arrayGap, .objectGap, .colon, .memberValue, .trailing, .ended: break
+        }
+        kept = min(kept, objectStart ?? kept)
+        if scan - kept > recordBytesMax {
+            switch mode {
+            case .element, .lines:
+                if droppedPlace == nil {
+                    droppedPlace = place(at: start)
+                    if mode == .element { droppedPlace?.index = index }
+                }
+                start = scan
+            default:
+                // Too long for a record; it may still be an object with named arrays.
+                objectStart = nil
+                isObjectDropped = true
+            }
+            kept = scan
+        }
+        guard kept > base else { return }
+        _ = place(at: kept)
+        buffer.removeSubrange(..<(kept - base))
+        base = kept
+    }
+}

@@ -1,0 +1,401 @@
+internal import MillraceEvent
+
+/// Turns records into lines for the daemon.
+///
+/// 1. The same record gives the same lines, however often and with whatever else it is imported: a line's id is made of
+///    its event type and payload, its time is the record's (or the file's), never the clock's.
+/// 2. Nothing goes out that the daemon's own parser does not take.
+/// 3. Passwords and other secrets are left out of every payload.
+final class RecordTranslator {
+    /// What became of one record.
+    struct Result {
+        var lines: [ImportLine] = []
+        /// Of the record itself, or of those nested in it.
+        var refusals: [(kind: String?, refusal: RecordRefusal)] = []
+    }
+
+    /// What a nested record gets from the one that holds it.
+    private struct Parent {
+        var kind: ImportKind
+        var id: [UInt8]?
+        var createdAt: Timestamp?
+        var updatedAt: Timestamp?
+        /// Of the nested record.
+        var index: Int
+    }
+
+    /// A record taken apart.
+    private struct Fields {
+        /// JSON texts by column.
+        var values: [String: [UInt8]] = [:]
+        var times: [String: Timestamp] = [:]
+        var children: [(kind: ImportKind, text: ArraySlice<UInt8>)] = []
+    }
+
+    private let limits: EventLimits
+    private let lineBytesMax: Int
+    /// For records as they stand in the file.
+    private let recordLimits: EventLimits
+    private let parser = EventParser()
+    /// Secrets left out.
+    private(set) var secretCount = 0
+
+    /// `lineBytesMax`: the daemon's `limits.line_bytes`.
+    init(limits: EventLimits, lineBytesMax: Int) {
+        self.limits = limits
+        self.lineBytesMax = lineBytesMax
+        recordLimits = EventLimits(
+            payloadBytesMax: .max, depthMax: min(EventLimits.depthCeiling, limits.depthMax + 4))
+    }
+
+    /// `kind`: nil lets the fields decide between an event and a conversation save. `fileTime`: when what the file holds
+    /// was so. `now`: what old times are told from.
+    func translate(
+        _ record: ArraySlice<UInt8>, kind: ImportKind?, fileTime: Timestamp, now: Timestamp
+    ) -> Result {
+        var result = Result()
+        do throws(RecordRefusal) {
+            try check(record, now: now)
+        } catch {
+            return Result(refusals: [(kind?.name, error)])
+        }
+        append(record, kind, parent: nil, fileTime: fileTime, now: now, to: &result)
+        return result
+    }
+
+    private func append(
+        _ record: ArraySlice<UInt8>, _ kind: ImportKind?, parent: Parent?, fileTime: Timestamp, now: Timestamp,
+        to result: inout Result
+    ) {
+        do throws(RecordRefusal) {
+            guard record.first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
+            let members = JSONScan.members(record)
+            guard let kind = Self.kind(of: members, given: kind) else {
+                throw RecordRefusal(
+                    "unknown_kind", "it is neither an event nor a conversation save; say what it is with --kind")
+            }
+            switch kind.shape {
+            case .event: result.lines.append(try event(members, kind, fileTime: fileTime, now: now))
+            case .conversationSave: result.lines.append(try save(members, kind, fileTime: fileTime, now: now))
+            case .entity, .occurrence:
+                try appendPackEvents(members, kind, parent, fileTime: fileTime, now: now, to: &result)
+            }
+        } catch {
+            result.refusals.append((kind?.name, error))
+        }
+    }
+
+    /// Millrace's own formats are told by their fields.
+    private static func kind(
+        of members: [(name: String, value: ArraySlice<UInt8>)], given: ImportKind?
+    ) -> ImportKind? {
+        if let given, given.shape == .entity || given.shape == .occurrence { return given }
+        let names = Set(members.map { SnakeCase.from($0.name) })
+        if names.contains("event_type") { return .event }
+        if names.isSuperset(of: ["conversation_id", "question"]) { return .conversationSave }
+        return given
+    }
+
+    // MARK: - Events of packs
+
+    private func appendPackEvents(
+        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, _ parent: Parent?,
+        fileTime: Timestamp, now: Timestamp, to result: inout Result
+    ) throws(RecordRefusal) {
+        var fields = try self.fields(members, kind)
+        if let parent, let column = kind.parentColumns[parent.kind.name], fields.values[column] == nil,
+            let id = parent.id
+        {
+            fields.values[column] = id
+        }
+        try identify(&fields, kind)
+        let time =
+            switch kind.shape {
+            case .occurrence: fields.times["created_at"] ?? parent?.createdAt ?? fileTime
+            default: fields.times["updated_at"] ?? parent?.updatedAt ?? fileTime
+            }
+        var lines = [
+            try packLine(
+                kind, kind.eventType, fields.values, parent, time: accepted(time, now: now), isCounted: true, now: now)
+        ]
+        if let type = kind.deletedType, let deletedAt = fields.times["deleted_at"], let id = fields.values["id"] {
+            // Behind the state, or it would not count.
+            let later = max(deletedAt, time.advanced(by: .microseconds(1)))
+            lines.append(
+                try packLine(
+                    kind, type, ["id": id], nil, time: accepted(later, now: now), isCounted: false, now: now))
+        }
+        result.lines += lines
+        for (childKind, text) in fields.children {
+            for (index, element) in JSONScan.elements(text).enumerated() {
+                let here = Parent(
+                    kind: kind, id: fields.values["id"], createdAt: fields.times["created_at"],
+                    updatedAt: fields.times["updated_at"], index: index)
+                append(element, childKind, parent: here, fileTime: fileTime, now: now, to: &result)
+            }
+        }
+    }
+
+    private func packLine(
+        _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
+        time: (createdAt: Timestamp, isMoved: Bool), isCounted: Bool, now: Timestamp
+    ) throws(RecordRefusal) -> ImportLine {
+        let payload = Self.object(values)
+        var identity = [Array("import".utf8), Array(eventType.utf8), payload]
+        // Two nested records without an id may say the same and are two.
+        if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
+        var line: [String: [UInt8]] = [
+            "id": Self.text("\(ContentIdentity.id(of: identity))"), "event_type": Self.text(eventType),
+            "payload": payload, "created_at": Self.text(RecordTime.format(time.createdAt)),
+        ]
+        if let user = values["user_id"], user.first == UInt8(ascii: "\""), UniqueID(JSONScan.string(user[...])) != nil {
+            line["user_id"] = user
+        }
+        return try checkedLine(line, kind, isMoved: time.isMoved, isCounted: isCounted, now: now)
+    }
+
+    private func fields(
+        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind
+    ) throws(RecordRefusal) -> Fields {
+        var fields = Fields()
+        var seen: Set<String> = []
+        for (name, value) in members {
+            let snake = SnakeCase.from(name)
+            if SecretName.matches(snake) {
+                secretCount += 1
+                continue
+            }
+            if let child = kind.children[snake], value.first == UInt8(ascii: "[") {
+                guard let childKind = ImportKind.named(child).first(where: { $0.system == kind.system }) else {
+                    continue
+                }
+                fields.children.append((childKind, value))
+                continue
+            }
+            let column = kind.aliases[snake].flatMap { kind.columns.contains(snake) ? nil : $0 } ?? snake
+            let key = kind.columns.contains(column) || column == "deleted_at" ? column : name
+            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
+            if Self.isNull(value) {
+                // A missing column is its default or NULL.
+                if !kind.columns.contains(key), key != "deleted_at" { fields.values[key] = Array(value) }
+            } else if key == "deleted_at", kind.deletedType != nil {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_deleted_at", "deleted_at is no time such as 2026-01-31T12:00:00Z")
+                }
+                fields.times[key] = time
+            } else if kind.times.contains(key) {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
+                }
+                fields.times[key] = time
+                fields.values[key] = Self.text(RecordTime.format(time))
+            } else if key == "id" || kind.references.contains(key) {
+                fields.values[key] = try Self.id(value, key, kind)
+            } else if let words = kind.values[key] {
+                fields.values[key] = try Self.word(value, key, words)
+            } else {
+                var text: [UInt8] = []
+                secretCount += JSONRewriter.append(value, to: &text, droppingSecrets: true)
+                fields.values[key] = text
+            }
+        }
+        return fields
+    }
+
+    /// Sees that there is an `id` where one is wanted.
+    private func identify(_ fields: inout Fields, _ kind: ImportKind) throws(RecordRefusal) {
+        if fields.values["id"] != nil { return }
+        switch kind.identity {
+        case .required: throw RecordRefusal("missing_field", "id is missing")
+        case .optional: return
+        case .derived(let columns):
+            var parts = [Array("import".utf8), Array(kind.eventType.utf8)]
+            for column in columns {
+                guard let value = fields.values[column] else {
+                    throw RecordRefusal("missing_field", "id is missing, and \(column), which would stand in, is too")
+                }
+                parts.append(value)
+            }
+            if columns.isEmpty { parts.append(Self.object(fields.values)) }
+            fields.values["id"] = Self.text("\(ContentIdentity.id(of: parts))")
+        }
+    }
+
+    private static func id(_ value: ArraySlice<UInt8>, _ name: String, _ kind: ImportKind) throws(RecordRefusal)
+        -> [UInt8]
+    {
+        let isText = value.first == UInt8(ascii: "\"")
+        let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
+        switch kind.idType {
+        case .any:
+            let id =
+                UniqueID(text)
+                ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
+            return Self.text("\(id)")
+        case .integer:
+            guard let number = Int64(text) else {
+                throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
+            }
+            return Array(String(number).utf8)
+        case .uuid:
+            guard isText, let id = UniqueID(text) else { throw RecordRefusal("invalid_\(name)", "\(name) is no UUID") }
+            return Self.text("\(id)")
+        }
+    }
+
+    private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal)
+        -> [UInt8]
+    {
+        let given = value.first == UInt8(ascii: "\"") ? JSONScan.string(value).lowercased() : ""
+        let plain = String(given.map { $0 == "-" || $0 == " " ? "_" : $0 })
+        guard let word = words.first(where: { $0.lowercased() == plain }) else {
+            throw RecordRefusal("invalid_\(name)", "\(name) is none of \(words.joined(separator: ", "))")
+        }
+        return text(word)
+    }
+
+    // MARK: - Millrace's own formats
+
+    private func event(
+        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
+    ) throws(RecordRefusal) -> ImportLine {
+        var line = try ownFields(members, kind)
+        // An unknown member stays: the daemon's parser refuses it by name.
+        let id = line["id"].flatMap { UniqueID(JSONScan.string($0[...])) }
+        let hasTime = line["created_at"] != nil || id.map { $0.high >> 12 & 15 == 7 } ?? false
+        if !hasTime { line["created_at"] = Self.text(RecordTime.format(fileTime)) }
+        if line["id"] == nil {
+            line["id"] = Self.text("\(ContentIdentity.id(of: [Array("import".utf8), Self.object(line)]))")
+        }
+        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
+    }
+
+    private func save(
+        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
+    ) throws(RecordRefusal) -> ImportLine {
+        var line = try ownFields(members, kind)
+        if line["status"] == Self.text("active") { line["status"] = nil }
+        // What a save has no field for is kept in its metadata.
+        let extra = line.filter { !kind.columns.contains($0.key) }
+        if !extra.isEmpty {
+            var metadata: [String: [UInt8]] = extra
+            if let given = line["metadata"] {
+                guard given.first == UInt8(ascii: "{") else {
+                    throw RecordRefusal("invalid_metadata", "metadata is no object")
+                }
+                for (name, value) in JSONScan.members(given[...]) {
+                    guard metadata[name] == nil else {
+                        throw RecordRefusal("duplicate_field", "\(name) is there twice")
+                    }
+                    metadata[name] = Array(value)
+                }
+            }
+            for name in extra.keys { line[name] = nil }
+            line["metadata"] = Self.object(metadata)
+        }
+        if line["timestamp"] == nil { line["timestamp"] = Self.text(RecordTime.format(fileTime)) }
+        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
+    }
+
+    /// By the daemon's names; a field that is null is left out.
+    private func ownFields(
+        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind
+    ) throws(RecordRefusal) -> [String: [UInt8]] {
+        var line: [String: [UInt8]] = [:]
+        var seen: Set<String> = []
+        for (name, value) in members {
+            let snake = SnakeCase.from(name)
+            let column = kind.aliases[snake] ?? snake
+            let key = kind.columns.contains(column) ? column : name
+            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
+            if Self.isNull(value) { continue }
+            if key == "created_at" || key == "timestamp" {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
+                }
+                line[key] = Self.text(RecordTime.format(time))
+            } else {
+                var text: [UInt8] = []
+                JSONRewriter.append(value, to: &text, droppingSecrets: false)
+                line[key] = text
+            }
+        }
+        return line
+    }
+
+    // MARK: - Times
+
+    /// `time`, or when the daemon would not take it any more, one in the first minute of the oldest month that it takes
+    /// as a whole: the same for the same time until that month is too old as well, and a later one for a later time.
+    private func accepted(_ time: Timestamp, now: Timestamp) -> (createdAt: Timestamp, isMoved: Bool) {
+        let oldest = RecordTime.monthStart(from: now.advanced(by: .zero - limits.acceptPast))
+        guard time < oldest else { return (time, false) }
+        let part = Double(max(0, time.microseconds)) / Double(oldest.microseconds)
+        return (Timestamp(microseconds: oldest.microseconds + Int64(part * 60_000_000)), true)
+    }
+
+    // MARK: - JSON
+
+    /// Refuses what is no JSON that PostgreSQL can hold.
+    private func check(_ record: ArraySlice<UInt8>, now: Timestamp) throws(RecordRefusal) {
+        guard record.first == UInt8(ascii: "{") else {
+            // Spaces in front of a record on a line of its own.
+            let first = record.first { !JSONScan.isSpace($0) }
+            guard first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
+            return try check(record.drop { JSONScan.isSpace($0) }, now: now)
+        }
+        var line = Array("{\"event_type\":\"import\",\"payload\":".utf8)
+        line += record
+        line.append(UInt8(ascii: "}"))
+        try validate(&line, limits: recordLimits, now: now, kind: .event)
+    }
+
+    private func checkedLine(
+        _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp
+    ) throws(RecordRefusal) -> ImportLine {
+        var line = Self.object(members)
+        guard line.count <= lineBytesMax else {
+            throw RecordRefusal(
+                "line_too_long",
+                "its event has \(line.count) bytes; at most \(lineBytesMax) (limits.line_bytes) are taken")
+        }
+        try validate(
+            &line, limits: limits, now: now, kind: kind.shape == .conversationSave ? .conversation : .event)
+        return ImportLine(kind: kind.name, bytes: line, isMoved: isMoved, isCounted: isCounted)
+    }
+
+    private func validate(
+        _ line: inout [UInt8], limits: EventLimits, now: Timestamp, kind: RecordKind
+    ) throws(RecordRefusal) {
+        let count = line.count
+        line.append(contentsOf: repeatElement(0, count: EventParser.paddingBytes))
+        defer { line.removeLast(EventParser.paddingBytes) }
+        // Spelled out because `withUnsafeBytes` does not pass a typed error on.
+        let outcome = line.withUnsafeBytes { bytes in
+            Swift.Result { () throws(Refusal) in
+                _ = try parser.validate(
+                    UnsafeRawBufferPointer(rebasing: bytes[..<count]), limits: limits, receivedAt: now, kind: kind)
+            }
+        }
+        if case .failure(let refusal) = outcome { throw RecordRefusal(refusal) }
+    }
+
+    private static func isNull(_ value: ArraySlice<UInt8>) -> Bool {
+        value.elementsEqual("null".utf8)
+    }
+
+    private static func text(_ text: String) -> [UInt8] { JSONScan.literal(text) }
+
+    /// Members in the order of their names.
+    private static func object(_ members: [String: [UInt8]]) -> [UInt8] {
+        var out = [UInt8(ascii: "{")]
+        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+            if out.count > 1 { out.append(UInt8(ascii: ",")) }
+            JSONScan.appendLiteral(name.utf8, to: &out)
+            out.append(UInt8(ascii: ":"))
+            out += value
+        }
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
+}
