@@ -35,6 +35,10 @@ final class ExportFile {
             descriptor = STDOUT_FILENO
         }
         compressor = isCompressed ? ZSTD_createCStream() : nil
+        guard isCompressed else { return }
+        guard let compressor else {
+            throw CommandError("there is no memory for zstd", hint: "Free some, or export with --no-compress")
+        }
         ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, Self.level)
         ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 1)
     }

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Finds out whose export files are, where the names of their arrays alone do not tell.
 enum KindSurvey {
-    /// Gives every file its system. Reads a file to its end only when the name of an array is ambiguous and no system is
-    /// given; blocks on the disk then.
+    /// Gives every file its system. Where none is given, an object with named arrays is read to its end for their names;
+    /// blocks on the disk then.
     static func assign(_ files: inout [ImportFile]) throws(CommandError) {
         guard files.contains(where: { $0.system == nil }) else { return }
         var names: [Set<String>] = []
