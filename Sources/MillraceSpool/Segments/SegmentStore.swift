@@ -12,6 +12,9 @@ package final class SegmentStore: SpoolReader {
         var open: [(number: UInt64, segment: OpenSegment)] = []
     }
 
+    /// Smaller extents stay in the page cache.
+    private static let forgottenBytesMin = 256 << 10
+
     /// Segments kept open: writers read the newest and a scanner the oldest.
     private static let openMax = 8
 
@@ -54,8 +57,13 @@ package final class SegmentStore: SpoolReader {
             fileSystem, open.file, from: extent.offset, to: extent.offset + extent.length,
             expecting: extent.firstSequence, sequenceEnd: extent.sequences.upperBound, verifiesPayloads: true,
             buffer: buffer, windowBytes: extent.length)
-        // A batch is mostly read once; the memory is of more use to the next lines, and to PostgreSQL.
-        defer { fileSystem.forget(open.file, at: extent.offset, byteCount: extent.length) }
+        // A batch is mostly read once; the memory is of more use to the next lines, and to PostgreSQL. Not for little:
+        // the kernel may look through the lists of all processors for it.
+        defer {
+            if extent.length >= Self.forgottenBytesMin {
+                fileSystem.forget(open.file, at: extent.offset, byteCount: extent.length)
+            }
+        }
         var next = extent.firstSequence
         while let step = try step(&walker, extent.segment) {
             switch step {
