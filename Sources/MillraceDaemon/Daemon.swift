@@ -51,6 +51,7 @@ package struct Daemon {
     }
 
     private func serve(databaseURL: String) async throws {
+        ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
