@@ -14,7 +14,8 @@ struct CheckoutTests {
         // A new price changes nothing of what was ordered.
         try shop.database.connect().execute("UPDATE projections.commerce_products SET price = 100")
         try #expect(
-            shop.integer("SELECT (sum(quantity * unit_price) * 100)::int FROM projections.commerce_order_items") == 4485)
+            shop.integer("SELECT (sum(quantity * unit_price) * 100)::int FROM projections.commerce_order_items") == 4485
+        )
         try #expect(
             shop.integer("SELECT count(*) FROM projections.commerce_cart_items WHERE deleted_at IS NULL") == 0)
         try #expect(shop.events == 1 + 2 + 2 + 2)
