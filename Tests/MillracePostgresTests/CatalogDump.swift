@@ -26,8 +26,8 @@ enum CatalogDump {
             FROM relations
             UNION ALL
             SELECT concat_ws(
-                ' ', 'column', name, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
-                pg_get_expr(adbin, adrelid))
+                ' ', 'column', name, row_number() OVER (PARTITION BY relations.oid ORDER BY attnum), attname,
+                format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
             FROM relations
             JOIN pg_attribute ON attrelid = relations.oid AND attnum > 0 AND NOT attisdropped
             LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -40,8 +40,9 @@ enum CatalogDump {
             UNION ALL
             SELECT concat_ws(' ', 'view', name, pg_get_viewdef(relations.oid)) FROM relations WHERE relkind IN ('v', 'm')
             UNION ALL
-            SELECT concat_ws(' ', 'comment', name, objsubid, description)
+            SELECT concat_ws(' ', 'comment', name, attname, description)
             FROM relations JOIN pg_description ON objoid = relations.oid AND classoid = 'pg_class'::regclass
+            LEFT JOIN pg_attribute ON attrelid = objoid AND attnum = objsubid AND objsubid > 0
             UNION ALL
             SELECT concat_ws(' ', 'function', nspname, pg_get_functiondef(pg_proc.oid))
             FROM spaces JOIN pg_proc ON pronamespace = spaces.oid
