@@ -11,10 +11,12 @@ extension PostgresConnection {
     }
 
     /// Sends one statement with values for its `$1`, `$2` …; nil is NULL. Blocks up to `timeout` (nil: the connection's).
+    /// `answersBinary`: values come as their types' send functions give them; read them by `withBytes`.
     @discardableResult
     package func query(
         _ sql: String,
         parameters: [PostgresParameter?] = [],
+        answersBinary: Bool = false,
         timeout: Duration? = nil
     ) throws(PostgresError) -> PostgresResult {
         let types = parameters.map { parameter -> Oid in
@@ -43,7 +45,9 @@ extension PostgresConnection {
                 let values = offsets.map { offset in
                     offset.flatMap { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
                 }
-                return PQsendQueryParams(handle, sql, Int32(parameters.count), types, values, lengths, formats, 0)
+                return PQsendQueryParams(
+                    handle, sql, Int32(parameters.count), types, values, lengths, formats,
+                    answersBinary ? 1 : 0)
             }
         }
     }

@@ -44,6 +44,13 @@ package struct PostgresResult: ~Copyable {
         string(row, column).map { $0 == "t" }
     }
 
+    /// The value as it came, valid during the call; nil for NULL.
+    package func withBytes<Answer>(
+        _ row: Int, _ column: Int, _ body: (UnsafeRawBufferPointer?) -> Answer
+    ) -> Answer {
+        body(bytes(row, column))
+    }
+
     /// The value's text; valid as long as the result. nil for NULL.
     private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
