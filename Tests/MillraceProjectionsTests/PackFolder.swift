@@ -14,7 +14,8 @@ struct PackFolder: CustomTestStringConvertible {
 
     func text(_ file: String) throws -> String {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        return String(decoding: try Data(contentsOf: URL(filePath: "/\(root)/sql/packs/\(name)/\(file)")), as: UTF8.self)
+        return String(
+            decoding: try Data(contentsOf: URL(filePath: "/\(root)/sql/packs/\(name)/\(file)")), as: UTF8.self)
     }
 
     /// Makes the pack's tables in `schema`, as the engine does.

@@ -105,7 +105,7 @@ struct PacksTests {
     private static func objects(in schema: String, _ connection: PostgresConnection) throws -> [String] {
         let result = try connection.execute(
             """
-            SELECT relkind || ' ' || oid::regclass
+            SELECT relkind::text || ' ' || oid::regclass
             FROM pg_class WHERE relnamespace = '\(schema)'::regnamespace AND relkind NOT IN ('t')
             UNION ALL
             SELECT 'type ' || oid::regtype

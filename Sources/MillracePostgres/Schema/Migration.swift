@@ -50,5 +50,12 @@ package struct Migration: Sendable, Hashable {
             7, "projection_versions",
             up: PackageResources._007_projection_versions_up_sql,
             down: PackageResources._007_projection_versions_down_sql),
+        Migration(
+            8, "outbox",
+            up: PackageResources._008_outbox_up_sql, down: PackageResources._008_outbox_down_sql),
+        Migration(
+            9, "conversation_search",
+            up: PackageResources._009_conversation_search_up_sql,
+            down: PackageResources._009_conversation_search_down_sql),
     ]
 }

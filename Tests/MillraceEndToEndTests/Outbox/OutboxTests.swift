@@ -82,7 +82,8 @@ extension EndToEnd {
             #expect(try installation.daemon.stop() == .status(0))
         }
 
-        @Test func `checkouts while the daemon is killed again and again: each event once, and the outbox empty`() throws
+        @Test func `checkouts while the daemon is killed again and again: each event once, and the outbox empty`()
+            throws
         {
             let installation = try Installation(
                 settings: [
