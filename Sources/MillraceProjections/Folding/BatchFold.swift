@@ -1,0 +1,241 @@
+internal import CSimdjson
+internal import MillraceEvent
+package import MillracePostgres
+
+/// Folds a batch's rows in memory, one delta a key, and puts them into the projections' tables inside the batch's
+/// transaction. One thread's; reused from batch to batch.
+///
+/// What a fold makes of rows depends only on the rows, not on their order, on how batches cut them, or on who folds them:
+/// counts and sums add up, sketches unite, and of an entity's events the one with the greatest (created_at, id) wins. So
+/// a version that a rebuild makes equals the one that the writers kept.
+///
+/// Upserts go in the order of versions, folds and keys, so that two sessions that touch the same rows wait for each
+/// other instead of deadlocking.
+package final class BatchFold {
+    /// What a row of one type is added to.
+    private struct Plan {
+        /// Numbers of the accumulators.
+        var folds: [(index: Int, isDelete: Bool)] = []
+        /// nil: no fold wants a path.
+        var extractor: FieldExtractor?
+    }
+
+    private struct Output: Hashable {
+        var path: [String]
+        var wantsJSON: Bool
+    }
+
+    private var targets: [FoldTarget] = []
+    /// In the order of targets and folds.
+    private var programs: [(target: Int, program: FoldProgram)] = []
+    // SAFETY: as many as programs; made in `prepare`, destroyed in `release`. Behind a pointer, because the path of a row
+    // must not pay for checks of exclusive access.
+    private var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
+    private var types = TypeTable()
+    private var plans: [Plan] = []
+    private var conversations = Plan()
+    private var outputs: [Output: Int] = [:]
+    // SAFETY: allocated with the object or in `prepare`, freed in `deinit` or before the next one.
+    private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
+    private let starts = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: RowLayout.columnsMax)
+    private var refused: [(fold: Int, event: ParkedEvent)] = []
+
+    package init() {}
+
+    deinit {
+        release()
+        accumulators.deallocate()
+        paths.deallocate()
+        starts.deallocate()
+    }
+
+    /// Starts a batch: forgets all rows.
+    package func begin(_ targets: [FoldTarget]) {
+        let sorted = targets.sorted { $0.versionID < $1.versionID }
+        if sorted.count == self.targets.count, zip(sorted, self.targets).allSatisfy({ $0 === $1 }) {
+            for index in programs.indices { accumulators[index].clear() }
+        } else {
+            prepare(sorted)
+        }
+        if types.isFull {
+            types.clear()
+            plans = []
+        }
+        refused = []
+    }
+
+    /// Adds one row, or several behind each other, of binary COPY in the encoder's column order: int16 count of fields,
+    /// then int32 length and value of each.
+    package func add(_ table: PartitionedTable, row: UnsafeRawBufferPointer) {
+        guard !programs.isEmpty, var at = row.baseAddress else { return }
+        let end = at + row.count
+        let columnCount = table == .analyticsEvents ? 8 : 11
+        let (createdAt, type, document) = table == .analyticsEvents ? (5, 2, 4) : (8, -1, 7)
+        while at < end {
+            at += 2
+            for column in 0..<columnCount {
+                starts[column] = at
+                let length = Int(Int32(bigEndian: at.loadUnaligned(as: Int32.self)))
+                at += 4 + max(0, length)
+            }
+            precondition(at <= end, "a row of COPY ends where its lengths say")
+            var row = FoldRow(starts: starts, paths: paths)
+            row.createdAt = Int64(bigEndian: (starts[createdAt] + 4).loadUnaligned(as: Int64.self))
+            row.idHigh = UInt64(bigEndian: (starts[0] + 4).loadUnaligned(as: UInt64.self))
+            row.idLow = UInt64(bigEndian: (starts[0] + 12).loadUnaligned(as: UInt64.self))
+            if type < 0 {
+                add(row, conversations, document: document)
+            } else {
+                let (number, isNew) = types.number(of: row.value(type))
+                if isNew { plans.append(plan(ofType: row.value(type))) }
+                add(row, plans[number], document: document)
+            }
+        }
+    }
+
+    private func add(_ row: FoldRow, _ plan: Plan, document: Int) {
+        if let extractor = plan.extractor {
+            // Behind jsonb's version byte.
+            extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
+        }
+        for (index, isDelete) in plan.folds {
+            if let refusal = accumulators[index].add(row, isDelete: isDelete) { park(row, refusal, fold: index) }
+        }
+    }
+
+    /// Puts the deltas into the tables, inside the open transaction; blocks. `slot`: 0 ... 15, of the session.
+    ///
+    /// Rows that a table refuses are parked, and the rest goes in. A version whose tables are not what its pack says is
+    /// left as it was, and is in `failures`. Throws what must end the transaction.
+    @discardableResult
+    package func apply(
+        slot: Int, batchID: Int64, on connection: PostgresConnection
+    ) throws(PostgresError) -> FoldOutcome {
+        var outcome = FoldOutcome()
+        for (index, target) in targets.enumerated() {
+            var applier = FoldApplier(target: target, slot: slot, connection: connection)
+            let folds = programs.indices.filter { programs[$0].target == index }
+            try connection.execute("SAVEPOINT millrace_fold")
+            do throws(PostgresError) {
+                do throws(PostgresError) {
+                    for fold in folds { try applier.apply(programs[fold].program, accumulators + fold) }
+                } catch {
+                    guard error.isOfRow else { throw error }
+                    try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
+                    for fold in folds { try applier.applyCarefully(programs[fold].program, accumulators + fold) }
+                }
+                let parked = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
+                try ParkedEvent.write(parked, batchID: batchID, on: connection)
+                outcome.parkedCount += parked.count
+                outcome.folded.append(target.versionID)
+            } catch {
+                guard error.code == .serverError, error.category != .retry else { throw error }
+                try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
+                outcome.failures.append(FoldOutcome.Failure(versionID: target.versionID, error: error))
+            }
+        }
+        return outcome
+    }
+
+    // MARK: - Plans
+
+    private func prepare(_ targets: [FoldTarget]) {
+        release()
+        self.targets = targets
+        types.clear()
+        plans = []
+        outputs = [:]
+        var made: [(target: Int, program: FoldProgram)] = []
+        for (index, target) in targets.enumerated() {
+            for fold in target.pack.folds {
+                let program = FoldProgram(fold, of: target) { path, wantsJSON in
+                    output(of: Output(path: path, wantsJSON: wantsJSON))
+                }
+                made.append((index, program))
+            }
+        }
+        programs = made
+        accumulators.deallocate()
+        accumulators = .allocate(capacity: made.count)
+        for (index, one) in made.enumerated() { (accumulators + index).initialize(to: FoldAccumulator(one.program)) }
+        paths.deallocate()
+        paths = .allocate(capacity: max(1, outputs.count))
+        paths.initialize(repeating: mr_text(bytes: nil, length: 0), count: max(1, outputs.count))
+        conversations = plan { fold in
+            fold.source == .conversations ? false : nil
+        }
+    }
+
+    private func release() {
+        accumulators.deinitialize(count: programs.count)
+        programs = []
+    }
+
+    private func output(of wanted: Output) -> Int {
+        if let known = outputs[wanted] { return known }
+        let number = outputs.count
+        outputs[wanted] = number
+        return number
+    }
+
+    private func plan(ofType type: UnsafeRawBufferPointer) -> Plan {
+        let name = String(decoding: type, as: UTF8.self)
+        return plan { fold in
+            guard case .events(let patterns) = fold.source else { return nil }
+            if patterns.contains(where: { $0.matches(name) }) { return false }
+            guard case .entity(let entity) = fold.kind else { return nil }
+            return entity.deletes.contains { $0.matches(name) } ? true : nil
+        }
+    }
+
+    /// `isDelete`: of a fold, nil when it doesn't want the row.
+    private func plan(_ isDelete: (FoldDefinition) -> Bool?) -> Plan {
+        var plan = Plan()
+        var wanted: Set<Int> = []
+        for (index, one) in programs.enumerated() {
+            guard let isDelete = isDelete(one.program.fold) else { continue }
+            plan.folds.append((index, isDelete))
+            for step in one.program.columns.map(\.step) + (one.program.distinct.map { [$0] } ?? [])
+            where step.source == .path {
+                wanted.insert(step.index)
+            }
+        }
+        guard !wanted.isEmpty else { return plan }
+        let extractor = FieldExtractor()
+        for (output, number) in outputs where wanted.contains(number) {
+            extractor.add(output.path, wantsJSON: output.wantsJSON, output: number)
+        }
+        plan.extractor = extractor
+        return plan
+    }
+
+    private func park(_ row: FoldRow, _ refusal: FoldAccumulator.Refusal, fold index: Int) {
+        let (number, program) = programs[index]
+        let (code, column, reason) =
+            switch refusal {
+            case .missingKey(let column): ("missing_key", column, "is missing or null")
+            case .relativeTime(let column): ("relative_time", column, "depends on when it is read; a time is wanted")
+            }
+        let mapping = program.columns[column]
+        let field = mapping.field == mapping.name ? mapping.name : "\(mapping.name) (\(mapping.field))"
+        refused.append(
+            (
+                index,
+                ParkedEvent(
+                    versionID: targets[number].versionID, pack: targets[number].pack.name, fold: program.fold.name,
+                    key: "", code: code, sqlState: nil, message: "\(field) \(reason)", eventAt: row.createdAt,
+                    eventID: UniqueID(high: row.idHigh, low: row.idLow))
+            ))
+    }
+}
+
+extension PostgresError {
+    /// Whether the values of a row are at fault.
+    var isOfRow: Bool {
+        guard code == .serverError else { return false }
+        switch sqlState?.category {
+        case "22", "23", "54": return true
+        default: return false
+        }
+    }
+}

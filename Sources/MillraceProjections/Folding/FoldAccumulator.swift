@@ -1,0 +1,176 @@
+internal import CSimdjson
+
+/// What one fold has made of a batch's rows so far.
+struct FoldAccumulator: ~Copyable {
+    enum Kind: UInt8 {
+        case count
+        case unique
+        case entity
+        case append
+    }
+
+    /// Why a row does not go in.
+    enum Refusal {
+        /// Which column.
+        case missingKey(Int)
+        case relativeTime(Int)
+    }
+
+    private let kind: Kind
+    // SAFETY: a copy of the program's steps, allocated in init and freed in deinit.
+    private let steps: UnsafeMutableBufferPointer<FoldStep>
+    private let keyCount: Int
+    private let distinct: FoldStep
+    private var span: BucketSpan
+    /// Counts: each key with its sums once. Uniques: each key once. Entities and appends: each row.
+    private(set) var tuples = TupleStore()
+    /// Of an entity: each key once, `n` is the index of its winner in `tuples`.
+    private var keys = TupleStore()
+    /// Of a unique: the key's index and the hash of each row's value.
+    private(set) var hashes: [(key: UInt32, hash: UInt64)] = []
+
+    init(_ program: FoldProgram) {
+        switch program.fold.kind {
+        case .counter, .top: kind = .count
+        case .unique: kind = .unique
+        case .entity: kind = .entity
+        case .append: kind = .append
+        }
+        steps = .allocate(capacity: program.columns.count)
+        _ = steps.initialize(from: program.columns.map(\.step))
+        keyCount = program.keyCount
+        distinct = program.distinct ?? FoldStep(.column)
+        span = BucketSpan(program.bucket ?? .hour)
+    }
+
+    deinit {
+        steps.deallocate()
+    }
+
+    mutating func clear() {
+        tuples.clear()
+        keys.clear()
+        hashes.removeAll(keepingCapacity: true)
+    }
+
+    /// Indices of the winners' rows.
+    var winners: [Int] { (0..<keys.count).map { Int(keys.entries[$0].n) } }
+
+    /// Folds a row in. Returns why not; a count's row without key, and a unique's without value, just don't count.
+    mutating func add(_ row: FoldRow, isDelete: Bool) -> Refusal? {
+        var keyLength = 0
+        let length: Int
+        switch write(row, isDelete: isDelete, &keyLength) {
+        case .success(let written): length = written
+        case .refusal(let refusal):
+            if case .missingKey = refusal, kind != .entity { return nil }
+            return refusal
+        }
+        switch kind {
+        case .count:
+            let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            tuples.entries[index].n += 1
+        case .unique:
+            guard let value = Self.value(of: distinct, row) else { return nil }
+            let hash = HyperLogLog.hash(value)
+            let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            tuples.entries[index].n += 1
+            hashes.append((UInt32(truncatingIfNeeded: index), hash))
+        case .entity:
+            let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            let tuple = tuples.tuple(index)
+            if let start = tuple.baseAddress { keys.tail(keyLength).copyMemory(from: start, byteCount: keyLength) }
+            let before = keys.count
+            let key = keys.intern(keyLength, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            let entry = keys.entries + key
+            let isLater =
+                (entry.pointee.eventAt, entry.pointee.idHigh, entry.pointee.idLow)
+                < (row.createdAt, row.idHigh, row.idLow)
+            if keys.count > before || isLater {
+                entry.pointee.eventAt = row.createdAt
+                entry.pointee.idHigh = row.idHigh
+                entry.pointee.idLow = row.idLow
+                entry.pointee.n = Int64(index)
+            }
+        case .append:
+            _ = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+        }
+        return nil
+    }
+
+    private enum Written {
+        case success(Int)
+        case refusal(Refusal)
+    }
+
+    /// Writes the row's tuple to the tail of `tuples`.
+    private mutating func write(_ row: FoldRow, isDelete: Bool, _ keyLength: inout Int) -> Written {
+        var room = 0
+        for step in steps {
+            switch step.source {
+            case .column: room += 4 + max(0, row.length(step.index))
+            case .path: room += 4 + row.paths[step.index].length
+            case .bucket, .isDeleted: room += 12
+            }
+        }
+        let start = tuples.tail(room)
+        var at = start
+        for index in 0..<steps.count {
+            let step = steps[index]
+            if index == keyCount { keyLength = at - start }
+            switch step.source {
+            case .column:
+                let length = row.length(step.index)
+                if length < 0 || step.isState && isDelete {
+                    if step.isRequired { return .refusal(.missingKey(index)) }
+                    at.storeBytes(of: Int32(-1).bigEndian, as: Int32.self)
+                    at += 4
+                } else {
+                    at.copyMemory(from: row.starts[step.index], byteCount: 4 + length)
+                    at += 4 + length
+                }
+            case .path:
+                let text = row.paths[step.index]
+                guard let bytes = text.bytes, !(step.isState && isDelete) else {
+                    if step.isRequired { return .refusal(.missingKey(index)) }
+                    at.storeBytes(of: Int32(-1).bigEndian, as: Int32.self)
+                    at += 4
+                    continue
+                }
+                if step.isTime, Self.isRelativeTime(UnsafeBufferPointer(start: bytes, count: text.length)) {
+                    return .refusal(.relativeTime(index))
+                }
+                at.storeBytes(of: Int32(truncatingIfNeeded: text.length).bigEndian, as: Int32.self)
+                (at + 4).copyMemory(from: bytes, byteCount: text.length)
+                at += 4 + text.length
+            case .bucket:
+                at.storeBytes(of: Int32(8).bigEndian, as: Int32.self)
+                (at + 4).storeBytes(of: span.start(of: row.createdAt).bigEndian, as: Int64.self)
+                at += 12
+            case .isDeleted:
+                at.storeBytes(of: Int32(4).bigEndian, as: Int32.self)
+                (at + 4).storeBytes(of: Int32(isDelete ? 1 : 0).bigEndian, as: Int32.self)
+                at += 8
+            }
+        }
+        if steps.count == keyCount { keyLength = at - start }
+        return .success(at - start)
+    }
+
+    private static func value(of step: FoldStep, _ row: FoldRow) -> UnsafeRawBufferPointer? {
+        switch step.source {
+        case .path:
+            guard let bytes = row.paths[step.index].bytes else { return nil }
+            return UnsafeRawBufferPointer(start: bytes, count: row.paths[step.index].length)
+        case .column, .bucket, .isDeleted:
+            return row.length(step.index) < 0 ? nil : row.value(step.index)
+        }
+    }
+
+    /// PostgreSQL reads these words as times from its clock.
+    private static func isRelativeTime(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard text.contains(where: { $0 | 0x20 == UInt8(ascii: "o") }) else { return false }
+        let lowered = String(decoding: text, as: UTF8.self).lowercased()
+        return ["now", "today", "tomorrow", "yesterday"].contains { lowered.contains($0) }
+    }
+}

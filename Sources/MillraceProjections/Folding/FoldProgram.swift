@@ -1,0 +1,217 @@
+internal import MillracePostgres
+
+/// A fold made ready: what each row is turned into, and the statements that put tuples into the table.
+struct FoldProgram {
+    let fold: FoldDefinition
+    /// With its schema, quoted.
+    let table: String
+    let columns: [FoldColumn]
+    /// The first columns: the key without slot.
+    let keyCount: Int
+    /// Of a unique: what is distinct, as a step.
+    let distinct: FoldStep?
+
+    /// `path`: gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
+    init(
+        _ fold: FoldDefinition, of target: FoldTarget, path: (_ path: [String], _ wantsJSON: Bool) -> Int
+    ) {
+        self.fold = fold
+        table = "\"\(target.schema)\".\"\(fold.table)\""
+        let catalog = target.tables[fold.table]
+        let source = fold.source.table
+        var columns: [FoldColumn] = []
+        func step(_ field: FieldPath, wantsJSON: Bool, isRequired: Bool, isTime: Bool, isState: Bool) -> FoldStep {
+            if field.column == RowLayout.columns(of: source)[RowLayout.document(of: source)] {
+                return FoldStep(
+                    .path, index: path(field.path, wantsJSON), isRequired: isRequired, isTime: isTime, isState: isState)
+            }
+            return FoldStep(
+                .column, index: RowLayout.index(of: field.column, in: source), isRequired: isRequired, isState: isState)
+        }
+        func add(_ name: String, _ element: ArrayElement, _ step: FoldStep) {
+            columns.append(
+                FoldColumn(name: name, element: element, expression: "k.c\(columns.count)", step: step, field: name))
+        }
+        func addColumn(_ name: String, as own: String? = nil) {
+            add(
+                own ?? name, RowLayout.element(of: name),
+                FoldStep(.column, index: RowLayout.index(of: name, in: source)))
+        }
+        /// `isKey`: a null is an empty text, or the row has no place.
+        func add(_ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isState: Bool = false) {
+            let column = catalog?.column(mapping.column)
+            let type = (isSum ? column?.fullType : column?.type) ?? "text"
+            let isText = column?.isText ?? true
+            let fallback = mapping.fallback ?? (isKey && isText ? "" : nil)
+            let isPath = mapping.field.column == RowLayout.columns(of: source)[RowLayout.document(of: source)]
+            let step = step(
+                mapping.field, wantsJSON: type == "jsonb", isRequired: isKey && fallback == nil,
+                isTime: isPath && (column?.isTime ?? false), isState: isState)
+            var expression = "k.c\(columns.count)::\(type)"
+            if let fallback {
+                expression = "coalesce(\(expression), '\(fallback.replacing("'", with: "''"))'::\(type))"
+            }
+            columns.append(
+                FoldColumn(
+                    name: mapping.column,
+                    element: isPath ? .text : RowLayout.element(of: mapping.field.column), expression: expression,
+                    step: step, field: mapping.field.description))
+        }
+        func addKey(_ bucket: TimeBucket?, _ dimensions: [ColumnMapping]) -> Int {
+            addColumn("tenant_id")
+            if bucket != nil { add("bucket", .timestamptz, FoldStep(.bucket)) }
+            for dimension in dimensions { add(dimension, isKey: true) }
+            return columns.count
+        }
+        var distinct: FoldStep?
+        switch fold.kind {
+        case .counter(let counter), .top(let counter):
+            keyCount = addKey(counter.bucket, counter.dimensions)
+            for sum in counter.sums { add(sum, isSum: true) }
+        case .unique(let unique):
+            keyCount = addKey(unique.bucket, unique.dimensions)
+            distinct = step(unique.of, wantsJSON: false, isRequired: true, isTime: false, isState: false)
+        case .entity(let entity):
+            addColumn("tenant_id")
+            for column in entity.key {
+                add(column)
+                // An empty text is a key like another, but what is missing is none.
+                columns[columns.count - 1].step.isRequired = true
+            }
+            keyCount = columns.count
+            addColumn("created_at", as: "event_at")
+            addColumn("id", as: "event_id")
+            add("deleted_at", .int4, FoldStep(.isDeleted))
+            columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
+            for column in entity.columns {
+                add(column, isState: true)
+                guard column.fallback != nil else { continue }
+                let expression = columns[columns.count - 1].expression
+                columns[columns.count - 1].expression = "CASE WHEN k.c\(keyCount + 2) = 0 THEN \(expression) END"
+            }
+        case .append(let mapped):
+            addColumn("tenant_id")
+            addColumn("created_at", as: "event_at")
+            addColumn("id", as: "event_id")
+            keyCount = columns.count
+            for column in mapped { add(column) }
+        }
+        self.columns = columns
+        self.distinct = distinct
+    }
+
+    var bucket: TimeBucket? {
+        switch fold.kind {
+        case .counter(let counter), .top(let counter): counter.bucket
+        case .unique(let unique): unique.bucket
+        case .entity, .append: nil
+        }
+    }
+
+    // MARK: statements; $1, $2 … are the columns' arrays
+
+    private var names: String { columns.map(\.quotedName).joined(separator: ", ") }
+    private var keyNames: String { columns[..<keyCount].map(\.quotedName).joined(separator: ", ") }
+    private var keyExpressions: [String] { columns[..<keyCount].map(\.expression) }
+    private var keyNumbers: String { (1...keyCount).map(String.init).joined(separator: ", ") }
+
+    /// `AS k (c0, c1 …)` of the first `count` columns and of `more`.
+    private func unnested(_ count: Int, _ more: [(name: String, element: ArrayElement)] = [], ordinal: String = "")
+        -> String
+    {
+        let elements = columns[..<count].map(\.element) + more.map(\.element)
+        let arrays = elements.enumerated().map { "$\($0 + 1)::\($1.arrayName)" }.joined(separator: ", ")
+        let names = (0..<count).map { "c\($0)" } + more.map(\.name)
+        return "unnest(\(arrays))\(ordinal.isEmpty ? "" : " WITH ORDINALITY") AS k "
+            + "(\((names + (ordinal.isEmpty ? [] : [ordinal])).joined(separator: ", ")))"
+    }
+
+    /// Adds counts and sums: the columns' arrays, then `n` as int8[]. `slot`: nil for a top.
+    func counterStatement(slot: Int?) -> String {
+        let sums = columns[keyCount...].map { column in
+            (name: column.quotedName, expression: "coalesce(sum(\(column.expression) * k.n), 0)")
+        }
+        let counted = [(name: "n", expression: "sum(k.n)::bigint")] + sums
+        let slotName = slot == nil ? "" : ", slot"
+        return """
+            INSERT INTO \(table) AS t (\(keyNames)\(slotName), \(counted.map(\.name).joined(separator: ", ")))
+            SELECT \(keyExpressions.joined(separator: ", "))\(slot.map { ", \($0)" } ?? ""), \
+            \(counted.map(\.expression).joined(separator: ", "))
+            FROM \(unnested(columns.count, [("n", .int8)]))
+            GROUP BY \(keyNumbers)
+            ORDER BY \(keyNumbers)
+            ON CONFLICT (\(keyNames)\(slotName)) DO UPDATE
+            SET \(counted.map { "\($0.name) = t.\($0.name) + EXCLUDED.\($0.name)" }.joined(separator: ", "))
+            """
+    }
+
+    /// Puts each key's last writer in where it is later than the row that is there.
+    func entityStatement() -> String {
+        let set = columns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
+        return """
+            INSERT INTO \(table) AS t (\(names))
+            SELECT DISTINCT ON (\(keyNumbers)) \(columns.map(\.expression).joined(separator: ", "))
+            FROM \(unnested(columns.count))
+            ORDER BY \(keyNumbers), k.c\(keyCount) DESC, k.c\(keyCount + 1) DESC
+            ON CONFLICT (\(keyNames)) DO UPDATE
+            SET \(set.joined(separator: ", "))
+            WHERE (t.event_at, t.event_id) < (EXCLUDED.event_at, EXCLUDED.event_id)
+            """
+    }
+
+    func appendStatement() -> String {
+        """
+        INSERT INTO \(table) (\(names))
+        SELECT \(columns.map(\.expression).joined(separator: ", "))
+        FROM \(unnested(columns.count))
+        ORDER BY k.c0, k.c2
+        ON CONFLICT (tenant_id, event_id) DO NOTHING
+        """
+    }
+
+    /// Takes hold of the rows of the keys: number of the key (from 1), where the row is, its sketch.
+    func sketchSelection(slot: Int) -> String {
+        """
+        SELECT k.number, t.ctid::text, t.sketch
+        FROM \(unnested(keyCount, ordinal: "number"))
+        JOIN \(table) AS t ON (\(match(slot: slot)))
+        ORDER BY \(columns[..<keyCount].map { "t.\($0.quotedName)" }.joined(separator: ", "))
+        FOR UPDATE OF t
+        """
+    }
+
+    /// Makes the rows of the keys that are missing; the last parameter is an empty sketch.
+    func sketchInsertion(slot: Int) -> String {
+        """
+        INSERT INTO \(table) (\(keyNames), slot, sketch)
+        SELECT DISTINCT \(keyExpressions.joined(separator: ", ")), \(slot)::smallint, $\(keyCount + 1)::bytea
+        FROM \(unnested(keyCount))
+        ORDER BY \(keyNumbers)
+        ON CONFLICT (\(keyNames), slot) DO NOTHING
+        """
+    }
+
+    /// Writes the sketches, the last array.
+    func sketchUpdate(slot: Int) -> String {
+        """
+        UPDATE \(table) AS t
+        SET sketch = k.sketch
+        FROM \(unnested(keyCount, [("sketch", .bytea)]))
+        WHERE \(match(slot: slot))
+        """
+    }
+
+    private func match(slot: Int) -> String {
+        let keys = columns[..<keyCount].map { "t.\($0.quotedName) = \($0.expression)" }
+        return (keys + ["t.slot = \(slot)"]).joined(separator: " AND ")
+    }
+}
+
+extension FoldSource {
+    var table: PartitionedTable {
+        switch self {
+        case .conversations: .conversations
+        case .events: .analyticsEvents
+        }
+    }
+}

@@ -1,0 +1,52 @@
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// An event that a fold's table does not take: a row of `projections.parked`.
+struct ParkedEvent {
+    /// The longest key that is kept, in characters.
+    static let keyLengthMax = 200
+
+    var versionID: Int32
+    var pack: String
+    var fold: String
+    var key: String
+    /// `missing_key`, `relative_time`, or `database` when PostgreSQL refused the values.
+    var code: String
+    var sqlState: String?
+    var message: String
+    /// In microseconds since 2000.
+    var eventAt: Int64
+    var eventID: UniqueID
+
+    /// Blocks.
+    static func write(
+        _ events: [ParkedEvent], batchID: Int64, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        guard !events.isEmpty else { return }
+        var versions = BinaryArray(.int4)
+        var times = BinaryArray(.timestamptz)
+        var ids = BinaryArray(.uuid)
+        var texts = (0..<6).map { _ in BinaryArray(.text) }
+        for event in events {
+            versions.append(integer: event.versionID)
+            times.append(integer: event.eventAt)
+            event.eventID.bytes.withUnsafeBytes { ids.append($0) }
+            for (index, text) in [event.pack, event.fold, event.key, event.code, event.sqlState, event.message]
+                .enumerated()
+            {
+                texts[index].append(text)
+            }
+        }
+        try connection.query(
+            """
+            INSERT INTO projections.parked (
+                version_id, event_at, event_id, pack, fold, key, code, sqlstate, message, batch_id
+            )
+            SELECT *, $10::bigint
+            FROM unnest(
+                $1::int4[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[])
+            """,
+            parameters: [versions, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
+    }
+}

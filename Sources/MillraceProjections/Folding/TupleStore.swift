@@ -1,0 +1,156 @@
+/// Tuples of one fold: columns as rows of binary COPY have them (int32 length, -1 = null, then the value), each tuple
+/// once when it is interned. Keeps its memory from batch to batch.
+struct TupleStore: ~Copyable {
+    struct Entry {
+        var offset: Int
+        var length: Int
+        var hash: UInt32
+        /// Rows that have it; of a winner's key, the index of the winner.
+        var n: Int64
+        /// Of the first row that had it: created_at in microseconds since 2000, and id.
+        var eventAt: Int64
+        var idHigh: UInt64
+        var idLow: UInt64
+    }
+
+    // SAFETY: all three are allocated here, grown only in `reserve…`, and freed once in deinit.
+    private var bytes = UnsafeMutableRawPointer.allocate(byteCount: 1 << 12, alignment: 8)
+    private var byteCapacity = 1 << 12
+    private var byteCount = 0
+    private(set) var entries = UnsafeMutablePointer<Entry>.allocate(capacity: 64)
+    private var entryCapacity = 64
+    private(set) var count = 0
+    /// Open addressing: index + 1 of an entry, 0: free. At most half full.
+    private var slots = UnsafeMutablePointer<UInt32>.allocate(capacity: 256)
+    private var slotCount = 256
+
+    init() {
+        slots.initialize(repeating: 0, count: slotCount)
+    }
+
+    deinit {
+        bytes.deallocate()
+        entries.deallocate()
+        slots.deallocate()
+    }
+
+    mutating func clear() {
+        if count > 0 { slots.update(repeating: 0, count: slotCount) }
+        count = 0
+        byteCount = 0
+    }
+
+    /// Where the next tuple is written, with room for `length` bytes; valid until the next call.
+    mutating func tail(_ length: Int) -> UnsafeMutableRawPointer {
+        if byteCapacity - byteCount < length { reserve(length) }
+        return bytes + byteCount
+    }
+
+    /// The tuple of the `index`th entry.
+    func tuple(_ index: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: bytes + entries[index].offset, count: entries[index].length)
+    }
+
+    /// Keeps the `length` bytes that were written at the tail. Returns the entry's index.
+    mutating func append(_ length: Int, eventAt: Int64, idHigh: UInt64, idLow: UInt64, hash: UInt32 = 0) -> Int {
+        if count == entryCapacity { growEntries() }
+        (entries + count).initialize(
+            to: Entry(
+                offset: byteCount, length: length, hash: hash, n: 0, eventAt: eventAt, idHigh: idHigh, idLow: idLow))
+        byteCount += length
+        count += 1
+        return count - 1
+    }
+
+    /// Looks for the `length` bytes that were written at the tail, and keeps them when they are new.
+    mutating func intern(_ length: Int, eventAt: Int64, idHigh: UInt64, idLow: UInt64) -> Int {
+        let tail = bytes + byteCount
+        let hash = Self.hash(tail, length)
+        var slot = Int(hash) & (slotCount - 1)
+        while slots[slot] != 0 {
+            let index = Int(slots[slot]) - 1
+            let entry = entries + index
+            if entry.pointee.hash == hash, entry.pointee.length == length,
+                Self.isEqual(bytes + entry.pointee.offset, tail, length)
+            {
+                return index
+            }
+            slot = (slot + 1) & (slotCount - 1)
+        }
+        let index = append(length, eventAt: eventAt, idHigh: idHigh, idLow: idLow, hash: hash)
+        slots[slot] = UInt32(count)
+        if count * 2 > slotCount { growSlots() }
+        return index
+    }
+
+    private mutating func reserve(_ more: Int) {
+        var capacity = byteCapacity * 2
+        while capacity - byteCount < more { capacity *= 2 }
+        let moved = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
+        moved.copyMemory(from: bytes, byteCount: byteCount)
+        bytes.deallocate()
+        bytes = moved
+        byteCapacity = capacity
+    }
+
+    private mutating func growEntries() {
+        let moved = UnsafeMutablePointer<Entry>.allocate(capacity: entryCapacity * 2)
+        moved.moveInitialize(from: entries, count: count)
+        entries.deallocate()
+        entries = moved
+        entryCapacity *= 2
+    }
+
+    private mutating func growSlots() {
+        slots.deallocate()
+        slotCount *= 4
+        slots = UnsafeMutablePointer<UInt32>.allocate(capacity: slotCount)
+        slots.initialize(repeating: 0, count: slotCount)
+        for index in 0..<count {
+            var slot = Int(entries[index].hash) & (slotCount - 1)
+            while slots[slot] != 0 { slot = (slot + 1) & (slotCount - 1) }
+            slots[slot] = UInt32(index + 1)
+        }
+    }
+
+    /// Eight bytes at a time; only ever compared within one process.
+    private static func hash(_ bytes: UnsafeMutableRawPointer, _ length: Int) -> UInt32 {
+        var hash = UInt64(truncatingIfNeeded: length) &* 0x9E37_79B9_7F4A_7C15
+        var at = 0
+        while length - at >= 8 {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9FB2_1C65_1E98_DF25
+            hash ^= hash >> 32
+            at += 8
+        }
+        var rest: UInt64 = 0
+        while at < length {
+            rest = rest << 8 | UInt64(bytes.load(fromByteOffset: at, as: UInt8.self))
+            at += 1
+        }
+        hash = (hash ^ rest) &* 0x9FB2_1C65_1E98_DF25
+        hash ^= hash >> 29
+        hash = hash &* 0x9E37_79B9_7F4A_7C15
+        return UInt32(truncatingIfNeeded: hash >> 32)
+    }
+
+    private static func isEqual(
+        _ one: UnsafeMutableRawPointer, _ two: UnsafeMutableRawPointer, _ length: Int
+    ) -> Bool {
+        var at = 0
+        while length - at >= 8 {
+            if one.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                != two.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            {
+                return false
+            }
+            at += 8
+        }
+        while at < length {
+            if one.load(fromByteOffset: at, as: UInt8.self) != two.load(fromByteOffset: at, as: UInt8.self) {
+                return false
+            }
+            at += 1
+        }
+        return true
+    }
+}
