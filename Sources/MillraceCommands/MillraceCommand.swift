@@ -13,7 +13,8 @@ struct MillraceCommand: ParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, StatusCommand.self,
-            LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self, DeadLettersCommand.self,
+            LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self, ProjectionsCommand.self,
+            DeadLettersCommand.self,
             BenchCommand.self,
         ]
     )

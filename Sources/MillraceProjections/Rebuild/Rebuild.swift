@@ -13,7 +13,7 @@ package import MillracePostgres
 /// Backpressure: a page is what it holds in memory, about 20,000 rows.
 package struct Rebuild {
     /// The rebuild's own, beside the writers' 0 ... 15: no writer waits for its counters, nor it for theirs.
-    static let slot = 16
+    package static let slot = 16
     /// Times that it goes through the ledger before it folds what is left during the switch.
     private static let passesMax = 4
 

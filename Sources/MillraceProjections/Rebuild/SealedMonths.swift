@@ -1,12 +1,12 @@
-import MillracePostgres
+package import MillracePostgres
 
 /// The months that are in the live projections and whose rows are gone: retired, so that they can't be counted again.
 /// Their rows are taken over into a version that is built.
-struct SealedMonths {
+package struct SealedMonths {
     private let pack: PackDefinition
     private let connection: PostgresConnection
 
-    init(pack: PackDefinition, connection: PostgresConnection) {
+    package init(pack: PackDefinition, connection: PostgresConnection) {
         self.pack = pack
         self.connection = connection
     }
@@ -31,6 +31,11 @@ struct SealedMonths {
             sealed[table]?.subtract(attached)
         }
         return sealed.compactMapValues { $0.isEmpty ? nil : $0.sorted() }
+    }
+
+    /// The sealed months of all tables, as `2026-10`. Blocks.
+    package func all() throws -> [String] {
+        Set(try find(timeout: .seconds(600)).values.joined()).sorted()
     }
 
     /// Copies the live rows of sealed months into the version being built, in its transaction. Throws `sealedMonths` for
