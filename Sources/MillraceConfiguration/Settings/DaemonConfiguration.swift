@@ -11,6 +11,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var spool = Spool()
     package var database = Database()
     package var partitions = Partitions()
+    package var projections = Projections()
     package var dedup = Dedup()
     package var jwt = JWT()
     package var log = Log()
@@ -125,6 +126,12 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
         package var ginCleanInterval = Duration.milliseconds(500)
+    }
+
+    package struct Projections: Sendable, Equatable {
+        package var packs = ["analytics"]
+        /// Empty: only the packs that are compiled in.
+        package var directory = ""
     }
 
     package struct Dedup: Sendable, Equatable {
