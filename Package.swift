@@ -194,7 +194,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceProjectionsTests",
-            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport"],
+            dependencies: [
+                "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -223,7 +225,7 @@ let package = Package(
         ),
         .target(
             name: "MillraceTestSupport",
-            dependencies: ["MillracePostgres"],
+            dependencies: ["MillracePostgres", "MillraceProjections"],
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),

@@ -14,8 +14,7 @@ struct MillraceCommand: ParsableCommand {
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
-            DeadLettersCommand.self,
-            BenchCommand.self,
+            ProjectionsCommand.self, DeadLettersCommand.self, BenchCommand.self,
         ]
     )
 }

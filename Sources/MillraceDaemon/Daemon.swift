@@ -3,6 +3,7 @@ package import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
+import MillraceProjections
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -39,10 +40,11 @@ package struct Daemon {
 
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
+        let packs = try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
         guard isEmbedded else { return try await serve(databaseURL: configuration.database.url.value) }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            try await serve(databaseURL: try await database.start())
+            try await serve(databaseURL: try await database.start(installing: packs))
         } catch {
             await database.stop()
             throw error
@@ -53,6 +55,8 @@ package struct Daemon {
     private func serve(databaseURL: String) async throws {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
+        settings.writer.packs = try PackLoader(directory: configuration.projections.directory).load(
+            configuration.projections.packs)
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
@@ -64,6 +68,8 @@ package struct Daemon {
         let spool = try SpoolService(
             settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
         metrics.observeOldest(in: spool.store)
+        try await ProjectionGate(configuration: configuration, logger: logger).check(
+            settings.writer.packs, databaseURL: databaseURL)
         await raiseSequences(of: spool, databaseURL: databaseURL)
         let writers = WriterStage(
             configuration: settings.writer, partitionOptions: settings.partitions,

@@ -3,6 +3,7 @@ import Logging
 import MillraceConfiguration
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 
 /// The private PostgreSQL of `serve --embedded`: started and migrated before the stages, stopped after them.
 /// On a thread of its own, since every step blocks.
@@ -23,8 +24,8 @@ actor EmbeddedDatabase {
         self.logger = logger
     }
 
-    /// Makes the data directory if there is none. Returns the connection string of the daemon's role.
-    func start() throws -> String {
+    /// Makes the data directory if there is none, and the tables of `packs`. Returns the connection string of the daemon's role.
+    func start(installing packs: [PackDefinition]) throws -> String {
         try FileManager.default.createDirectory(
             atPath: configuration.data.directory, withIntermediateDirectories: true)
         try cluster.start(timeout: configuration.embedded.startTimeout) { step in
@@ -36,6 +37,20 @@ actor EmbeddedDatabase {
         )
         try Migrator(connection: connection).up { migration in
             logger.notice("migrated", metadata: ["version": "\(migration.version)", "title": "\(migration.title)"])
+        }
+        for (pack, outcome) in try PackInstaller(connection: connection).install(packs) {
+            switch outcome {
+            case .alreadyThere: continue
+            case .live:
+                logger.notice("pack installed", metadata: ["pack": "\(pack.name)", "version": "\(pack.version)"])
+            case .building(let batches):
+                logger.warning(
+                    "pack installed, not live yet",
+                    metadata: [
+                        "pack": "\(pack.name)", "version": "\(pack.version)", "batches": "\(batches)",
+                        "hint": "run `millrace projections rebuild \(pack.name)`",
+                    ])
+            }
         }
         logger.notice(
             "embedded database ready",

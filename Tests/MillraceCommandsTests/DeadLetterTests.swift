@@ -1,16 +1,21 @@
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import Testing
 
 @testable import MillraceCommands
 
 struct DeadLetterTests {
-    private func retry(_ fixture: LedgerFixture, _ choice: DeadLetterRetry.Choice = .all(code: nil)) throws
-        -> [DeadLetterRetry.Outcome]
+    private func retry(
+        _ fixture: LedgerFixture, _ choice: DeadLetterRetry.Choice = .all(code: nil), packs: [PackDefinition] = []
+    )
+        throws -> [DeadLetterRetry.Outcome]
     {
         var outcomes: [DeadLetterRetry.Outcome] = []
-        try DeadLetterRetry(connection: fixture.connection, limits: EventLimits(), partitions: PartitionOptions())
-            .run(choice) { _, outcome in outcomes.append(outcome) }
+        try DeadLetterRetry(
+            connection: fixture.connection, limits: EventLimits(), partitions: PartitionOptions(), packs: packs
+        )
+        .run(choice) { _, outcome in outcomes.append(outcome) }
         return outcomes
     }
 
@@ -125,6 +130,23 @@ struct DeadLetterTests {
         let report = try fixture.verify()
         #expect(report.ok, "\(report.text)")
         #expect(report.conservation.first == .init(kind: "event", committed: 1, duplicate: 1))
+    }
+
+    @Test func `a retried row is folded into the versions that hold its batch, and into no other`() throws {
+        let fixture = try LedgerFixture()
+        let analytics = try PackLoader().load("analytics")
+        try PackInstaller(connection: fixture.connection).install([analytics])
+        try fixture.addBatch(7, first: 1, events: 2, dead: 1)
+        try fixture.addBatch(8, first: 11, events: 2, dead: 1)
+        _ = try Rebuild(connection: fixture.connection, pack: analytics).run { _ in }
+        try fixture.connection.execute("UPDATE ingest_batches SET folded = '{}' WHERE batch_id = 8")
+        let sum = "SELECT COALESCE(sum(n), 0) FROM projections.analytics_events_by_hour"
+        #expect(try fixture.count(sum) == 4)
+        #expect(throws: CommandError.self) { try retry(fixture) }
+        #expect(try retry(fixture, packs: [analytics]) == [.committed, .committed])
+        #expect(try fixture.count(sum) == 5)
+        #expect(
+            try fixture.count("SELECT n FROM projections.analytics_events_by_hour WHERE event_type = 'dead.3'") == 1)
     }
 
     @Test func `a purge takes the lines and leaves the account`() throws {

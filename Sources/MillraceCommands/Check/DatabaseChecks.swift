@@ -1,5 +1,6 @@
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// Tries the database: it answers, is new enough, lets the role write, has room, and has the schema and the months.
 struct DatabaseChecks {
@@ -16,12 +17,21 @@ struct DatabaseChecks {
             results.append(try connections(connection))
             let schema = try schema(connection)
             results.append(schema)
-            if schema.ok { results.append(try months(connection)) }
+            if schema.ok {
+                results.append(try months(connection))
+                results += try projections(connection)
+            }
             return results
         } catch let error as PostgresError {
             return [CheckResult("database", ok: false, detail: error.message, mend: error.hint)]
         } catch let error as MigrationError {
             return [CheckResult("schema", ok: false, detail: error.message, mend: error.hint)]
+        } catch let error as PackErrors {
+            return [
+                CheckResult(
+                    "projections", ok: false, detail: error.description, mend: "Correct the pack, or projections.packs."
+                )
+            ]
         } catch let error as CommandError {
             return [CheckResult("database", ok: false, detail: error.message, mend: error.hint)]
         } catch {
@@ -112,6 +122,23 @@ struct DatabaseChecks {
                 ? "Run `millrace migrate up`."
                 : "The database was migrated by another version of Millrace: run that one (`millrace migrate history`)."
         )
+    }
+
+    /// One for each pack that is configured or in the database.
+    private func projections(_ connection: PostgresConnection) throws -> [CheckResult] {
+        try PackStanding.all(try context.packs(), try PackVersion.all(connection)).map { standing in
+            if let refusal = standing.refusal {
+                return CheckResult("pack \(standing.pack)", ok: false, detail: refusal.message, mend: refusal.hint)
+            }
+            if let warning = standing.warning {
+                // Left alone on purpose, perhaps; the daemon starts.
+                return CheckResult(
+                    "pack \(standing.pack)", ok: standing.state == .unconfigured, detail: warning.message,
+                    mend: warning.mend)
+            }
+            return CheckResult(
+                "pack \(standing.pack)", ok: true, detail: "version \(standing.live?.version ?? 0) is live", mend: "")
+        }
     }
 
     private func months(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {

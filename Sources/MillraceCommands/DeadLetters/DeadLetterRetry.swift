@@ -1,11 +1,13 @@
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// Writes dead letters again, each in a transaction of its own. Blocks; the connection must be idle.
 ///
 /// The row is the one that the batch would have written: the letter keeps spool and sequence, which an id without one
 /// is derived from, and its received_at and batch_id are the row's. The ledger's counts move with it in the same
-/// transaction, from dead (or refused) to rows (or duplicates), so that the audit balances before and after.
+/// transaction, from dead (or refused) to rows (or duplicates), so that the audit balances before and after. A row that
+/// goes in is folded into exactly those versions of projections that hold its batch: the others fold the whole batch.
 struct DeadLetterRetry {
     enum Choice {
         /// Every open letter; nil: of every reason.
@@ -29,8 +31,14 @@ struct DeadLetterRetry {
     private let connection: PostgresConnection
     private let limits: EventLimits
     private let partitions: Partitions
+    private let packs: [PackDefinition]
+    private let fold = BatchFold()
 
-    init(connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions) {
+    /// `packs`: whose versions rows can be folded into.
+    init(
+        connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition]
+    ) {
+        self.packs = packs
         self.connection = connection
         self.limits = limits
         self.partitions = Partitions(connection: connection, options: partitions)
@@ -76,20 +84,23 @@ struct DeadLetterRetry {
     }
 
     private func write(_ row: ParsedRow, _ letter: StoredLetter) throws -> Outcome {
-        do throws(PostgresError) {
+        do {
             if let month = PartitionMonth(microseconds: row.createdAt.microseconds) {
                 try partitions.ensure(month, of: row.table)
             }
-            return try connection.transaction { () throws(PostgresError) in
+            return try ProjectionsLock(connection: connection).transaction {
+                try connection.execute(ProjectionsLock.sharedStatement)
                 let taken = try connection.query(
                     "UPDATE public.dead_letters SET state = 'retried', resolved_at = now() WHERE id = $1::uuid AND state = 'open'",
                     parameters: [.text(letter.id)])
                 guard taken.affectedRows == 1 else { return .skipped }
+                let versions = try lockBatch(letter)
                 let isNew = try insert(row, letter)
                 try account(row, letter, isNew: isNew)
+                if isNew { try foldRow(row, letter, into: versions) }
                 return isNew ? .committed : .duplicate
             }
-        } catch {
+        } catch let error as PostgresError {
             switch error.category {
             case .poison, .duplicate, .missingPartition: break
             case .retry, .retryWithAlarm, .stop: throw error
@@ -131,6 +142,56 @@ struct DeadLetterRetry {
             """
             : "\(insert) VALUES (\(list)) ON CONFLICT (created_at, id) DO NOTHING"
         return try connection.query(statement, parameters: parameters).affectedRows == 1
+    }
+
+    /// Keeps the batch's ledger row until the end, so that nobody folds the batch meanwhile; returns the versions that hold
+    /// it.
+    private func lockBatch(_ letter: StoredLetter) throws(PostgresError) -> [PackVersion] {
+        let rows = try connection.query(
+            """
+            SELECT unnest(folded)
+            FROM (
+                SELECT folded
+                FROM public.ingest_batches
+                WHERE spool_id = $1::uuid AND batch_id = $2::bigint AND $3::bigint BETWEEN first_seq AND last_seq
+                FOR UPDATE
+            ) AS batch
+            """,
+            parameters: [.text("\(letter.spoolID)"), .integer(letter.batchID), .integer(letter.sequence)])
+        let ids = Set((0..<rows.rowCount).compactMap { rows.int($0, 0) })
+        return try ids.isEmpty ? [] : PackVersion.all(connection).filter { ids.contains(Int($0.id)) }
+    }
+
+    private func foldRow(_ row: ParsedRow, _ letter: StoredLetter, into versions: [PackVersion]) throws {
+        let targets = try versions.map { version in
+            guard let pack = packs.first(where: version.isMade(from:)) else {
+                throw CommandError(
+                    "the letter's batch is in version \(version.version) of pack \(version.pack), whose files are not "
+                        + "those of projections.packs",
+                    hint:
+                        "Run `millrace projections rebuild \(version.pack)` first, or retry with the files that made it"
+                )
+            }
+            return try FoldTarget.load(versionID: version.id, schema: version.schema, pack: pack, on: connection)
+        }
+        guard !targets.isEmpty else { return }
+        fold.begin(targets)
+        try connection.copyOut(
+            """
+            COPY (
+                SELECT \(row.table.encodedColumns)
+                FROM public.\(row.table.rawValue)
+                WHERE id = '\(row.id)' AND batch_id = \(letter.batchID)
+                    AND created_at = \(Self.time("\(row.createdAt.microseconds)"))
+            ) TO STDOUT (FORMAT binary)
+            """
+        ) { bytes in
+            fold.add(row.table, row: bytes)
+            return true
+        }
+        try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")
+        let outcome = try fold.apply(slot: Rebuild.slot, batchID: Int64(letter.batchID), on: connection)
+        if let failure = outcome.failures.first { throw failure.error }
     }
 
     /// Moves the line from one count of its batch to another.

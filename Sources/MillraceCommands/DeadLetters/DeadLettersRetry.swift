@@ -58,7 +58,8 @@ struct DeadLettersRetry: ParsableCommand {
         var meter = ProgressMeter(isQuiet: quiet)
         let connection = try context.connect()
         let retry = DeadLetterRetry(
-            connection: connection, limits: context.eventLimits, partitions: context.partitionOptions)
+            connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
+            packs: try context.packs())
         var report = Report()
         try retry.run(all ? .all(code: code) : .only(ids)) { id, outcome in
             report.add(id, outcome, shown: Self.refusalsMax)

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// `millrace migrate`: the schema.
 struct MigrateCommand: ParsableCommand {
@@ -26,15 +27,25 @@ struct MigrateCommand: ParsableCommand {
 
         var undone: [Entry] = []
         var applied: [Entry] = []
+        /// Packs whose tables were made.
+        var installed: [String] = []
+        /// Packs whose tables went with what was undone.
+        var removed: [String] = []
 
-        init(undone: [Migration] = [], applied: [Migration] = []) {
+        init(
+            undone: [Migration] = [], applied: [Migration] = [], installed: [String] = [], removed: [String] = []
+        ) {
+            self.installed = installed
+            self.removed = removed
             self.undone = undone.map { Entry(version: $0.version, title: $0.title) }
             self.applied = applied.map { Entry(version: $0.version, title: $0.title) }
         }
 
         var text: String {
             let count = undone.count + applied.count
-            return count == 0 ? "nothing to do: the schema is where you want it" : "\(count) migrations done"
+            let packs = installed.count + removed.count
+            if count + packs == 0 { return "nothing to do: the schema is where you want it" }
+            return "\(count) migrations done" + (packs == 0 ? "" : ", \(packs) packs")
         }
     }
 }
@@ -42,16 +53,23 @@ struct MigrateCommand: ParsableCommand {
 extension MigrateCommand {
     struct Up: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Apply what is pending.", discussion: "Example:\n  millrace migrate up --to 4")
+            abstract: "Apply what is pending, and make the tables of projections.packs.",
+            discussion:
+                "With --to the packs are left alone.\n\nExample:\n  millrace migrate up\n  millrace migrate up --to 4")
 
         @OptionGroup var options: ConfigurationOptions
         @Option(help: "The last version to apply.") var to: Int?
         @Flag(help: "What was done as JSON.") var json = false
 
         func run() throws {
-            let migrator = Migrator(connection: try options.context().connect())
-            let applied = try migrator.up(to: to) { if !json { Console.out("applied \($0.name)") } }
-            try finish(Report(applied: applied), json: json)
+            let context = try options.context()
+            let packs = to == nil ? try context.packs() : []
+            let connection = try context.connect()
+            let applied = try Migrator(connection: connection).up(to: to) {
+                if !json { Console.out("applied \($0.name)") }
+            }
+            let installed = try PackSteps(connection: connection, packs: packs).install(isQuiet: json)
+            try finish(Report(applied: applied, installed: installed), json: json)
         }
     }
 
@@ -69,9 +87,14 @@ extension MigrateCommand {
         }
 
         func run() throws {
-            let migrator = Migrator(connection: try options.context().connect())
-            let undone = try migrator.down(count: steps) { if !json { Console.out("undid \($0.name)") } }
-            try finish(Report(undone: undone), json: json)
+            let context = try options.context()
+            let connection = try context.connect()
+            let removed = try PackSteps(connection: connection, packs: try context.packs())
+                .remove(beforeUndoing: steps, isQuiet: json)
+            let undone = try Migrator(connection: connection).down(count: steps) {
+                if !json { Console.out("undid \($0.name)") }
+            }
+            try finish(Report(undone: undone, removed: removed), json: json)
         }
     }
 
@@ -85,22 +108,28 @@ extension MigrateCommand {
         @Flag(help: "What was done as JSON.") var json = false
 
         func run() throws {
-            let connection = try options.context().connect()
+            let context = try options.context()
+            let connection = try context.connect()
             let migrator = Migrator(connection: connection)
+            let packs = PackSteps(connection: connection, packs: try context.packs())
             guard yes else {
                 throw CommandError(
                     "nothing was done: reset would delete \(try ResetContents.description(connection))",
                     hint: "Run `millrace migrate reset --yes` if that is what you want")
             }
+            let removed = try packs.remove(beforeUndoing: .max, isQuiet: json)
             let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
-            try finish(Report(applied: applied), json: json)
+            let installed = try packs.install(isQuiet: json)
+            try finish(Report(applied: applied, installed: installed, removed: removed), json: json)
         }
     }
 
     struct Status: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Which migrations are applied.",
-            discussion: "Exit status 1 when one is pending, changed or unknown.\n\nExample:\n  millrace migrate status")
+            abstract: "Which migrations are applied, and which packs are installed.",
+            discussion:
+                "Exit status 1 when a migration is pending, changed or unknown, or a pack missing or changed.\n\nExample:\n  millrace migrate status"
+        )
 
         struct Entry: Encodable {
             var version: Int
@@ -109,20 +138,42 @@ extension MigrateCommand {
             var appliedAt: String?
         }
 
+        struct Pack: Encodable {
+            var pack: String
+            var version: Int?
+            var state: String
+        }
+
+        struct Report: Encodable {
+            var migrations: [Entry]
+            var packs: [Pack]
+        }
+
         @OptionGroup var options: ConfigurationOptions
         @Flag(help: "The report as JSON.") var json = false
 
         func run() throws {
-            let entries = try Migrator(connection: try options.context().connect()).status().map {
+            let context = try options.context()
+            let connection = try context.connect()
+            let entries = try Migrator(connection: connection).status().map {
                 Entry(version: $0.version, title: $0.title, state: $0.state.rawValue, appliedAt: $0.appliedAt)
             }
+            let standings = try PackSteps(connection: connection, packs: try context.packs()).standings()
             if json {
-                try Console.json(["migrations": entries])
+                let packs = standings.map {
+                    Pack(pack: $0.pack, version: ($0.live ?? $0.building)?.version, state: $0.state.rawValue)
+                }
+                try Console.json(Report(migrations: entries, packs: packs))
             } else {
                 let rows = entries.map { ["\($0.version)", $0.title, $0.state, $0.appliedAt ?? ""] }
                 Console.out(Format.table([["version", "title", "state", "applied at"]] + rows))
+                for standing in standings {
+                    let version = (standing.live ?? standing.building).map { " version \($0.version)" } ?? ""
+                    Console.out("pack \(standing.pack)\(version): \(standing.state.rawValue)")
+                }
             }
-            if entries.contains(where: { $0.state != MigrationStatus.State.applied.rawValue }) {
+            let isPending = entries.contains { $0.state != MigrationStatus.State.applied.rawValue }
+            if isPending || standings.contains(where: { $0.refusal != nil }) {
                 throw ExitCode.failure
             }
         }

@@ -3,6 +3,7 @@ internal import MillraceConfiguration
 internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 internal import MillraceSpool
 
 /// What commands do with the configuration in force.
@@ -26,6 +27,24 @@ struct CommandContext {
     var partitionOptions: PartitionOptions { configuration.partitionOptions }
 
     var monthsAhead: Int { configuration.partitions.ahead }
+
+    /// The packs of projections.packs, in their order. Blocks on the disk.
+    func packs() throws(PackErrors) -> [PackDefinition] {
+        try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
+    }
+
+    /// One of `projections.packs`; nil: all of them.
+    func packs(named name: String?) throws -> [PackDefinition] {
+        guard let name else { return try packs() }
+        guard configuration.projections.packs.contains(name) else {
+            throw CommandError(
+                "projections.packs does not name \(name)",
+                hint:
+                    "Add it there; known are \(PackLoader(directory: configuration.projections.directory).names.joined(separator: ", "))"
+            )
+        }
+        return [try PackLoader(directory: configuration.projections.directory).load(name)]
+    }
 
     /// Connections that a daemon takes: its writers, the ledger's session, and one for maintenance.
     var connectionsNeeded: Int { configuration.database.writers + 2 }

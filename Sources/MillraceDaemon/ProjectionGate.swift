@@ -1,0 +1,47 @@
+import Logging
+import MillraceConfiguration
+import MillraceEvent
+import MillracePostgres
+import MillraceProjections
+
+/// Looks, before the stages start, whether the packs' files and their versions in the database go together. On a thread
+/// of its own, since it blocks.
+///
+/// A pack that is not installed, or whose files changed under its version, keeps the daemon from starting. A database
+/// that is away can't say, and one without the catalog wants its migrations first: then the daemon starts, and its
+/// writers leave out what they don't know.
+actor ProjectionGate {
+    private let executor = ThreadExecutor(name: "projections")
+    private let configuration: DaemonConfiguration
+    private let logger: Logger
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(configuration: DaemonConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Throws `ProjectionsError`.
+    func check(_ packs: [PackDefinition], databaseURL: String) throws {
+        defer { executor.stop() }
+        let standings: [PackStanding]
+        do throws(PostgresError) {
+            let connection = try PostgresConnection(
+                connectionString: databaseURL, applicationName: "millrace projections",
+                connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt())
+            guard try PackVersion.isCatalogThere(connection) else { return }
+            standings = PackStanding.all(packs, try PackVersion.all(connection))
+        } catch {
+            logger.warning("projections not checked", metadata: ["error": "\(error)"])
+            return
+        }
+        for standing in standings {
+            if let refusal = standing.refusal { throw refusal }
+            guard let warning = standing.warning else { continue }
+            logger.warning(
+                "pack not folded",
+                metadata: ["pack": "\(standing.pack)", "reason": "\(warning.message)", "hint": "\(warning.mend)"])
+        }
+    }
+}

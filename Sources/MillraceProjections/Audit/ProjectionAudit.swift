@@ -1,0 +1,137 @@
+package import MillracePostgres
+
+/// Counts a pack's live projections again from the rows, and compares. Blocks; the connection must be idle.
+///
+/// All in one REPEATABLE READ transaction that is rolled back: the batches that are folded at one moment are folded once
+/// more into tables of their own. Writers and readers go on meanwhile; a rebuild waits.
+package struct ProjectionAudit {
+    private let connection: PostgresConnection
+    private let pack: PackDefinition
+    private let lock: ProjectionsLock
+    /// Differences that are kept of each table.
+    private let limit: Int
+    /// For one statement.
+    private let timeout: Duration
+
+    package init(
+        connection: PostgresConnection, pack: PackDefinition, limit: Int = 10, timeout: Duration = .seconds(4 * 3600)
+    ) {
+        self.connection = connection
+        self.pack = pack
+        self.limit = limit
+        self.timeout = timeout
+        lock = ProjectionsLock(connection: connection)
+    }
+
+    /// `progress` is told the rows counted and those there are. Throws `ProjectionsError` and `PostgresError`.
+    package func run(progress: (_ rows: Int, _ of: Int) -> Void) throws -> ProjectionRecount {
+        try lock.hold(alone: false)
+        defer { lock.release() }
+        try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        // Whatever the recount made goes.
+        defer { lock.rollBack() }
+        let live = try liveVersion()
+        let schema = "projections_\(pack.name)_recount_\(connection.backendID)"
+        try connection.execute("CREATE SCHEMA \(schema)")
+        try PackInstaller(connection: connection).runSQL(of: pack, in: schema)
+        let target = try FoldTarget.load(versionID: live.id, schema: schema, pack: pack, on: connection)
+        var recount = ProjectionRecount(
+            pack: pack.name, version: pack.version, batches: 0, rows: 0, batchesLeftOut: 0, sealedMonths: [],
+            tables: [])
+        try foldAll(target, &recount, progress)
+        let sealed = try SealedMonths(pack: pack, connection: connection).find(timeout: timeout)
+        recount.sealedMonths = Set(sealed.values.joined()).sorted()
+        for fold in pack.folds {
+            try compare(fold, target, sealed: sealed[fold.rowsTable] ?? [], &recount)
+        }
+        return recount
+    }
+
+    private func liveVersion() throws -> PackVersion {
+        guard try PackVersion.isCatalogThere(connection) else {
+            throw ProjectionsError(
+                .notMigrated, "the database has no catalog of projections", hint: "Run `millrace migrate up`.")
+        }
+        let live = try PackVersion.all(of: pack.name, connection).live
+        guard let live else {
+            throw ProjectionsError(
+                .notInstalled, pack: pack.name, "no version is live",
+                hint: "Run `millrace migrate up`, then `millrace projections rebuild \(pack.name)`.")
+        }
+        guard live.isMade(from: pack) else {
+            throw ProjectionsError(
+                .definitionChanged, pack: pack.name,
+                "version \(live.version) is live, and was made from other files than these",
+                hint: "Run `millrace projections rebuild \(pack.name)`, or verify with the files that made it.")
+        }
+        return live
+    }
+
+    private func foldAll(
+        _ target: FoldTarget, _ recount: inout ProjectionRecount, _ progress: (Int, Int) -> Void
+    ) throws {
+        let totals = try connection.execute(
+            """
+            SELECT
+                COALESCE(sum(rows) FILTER (WHERE folded @> ARRAY[\(target.versionID)]), 0),
+                count(*) FILTER (WHERE NOT folded @> ARRAY[\(target.versionID)])
+            FROM public.ingest_batches
+            """, timeout: timeout)
+        recount.batchesLeftOut = totals.int(0, 1) ?? 0
+        let fold = BatchFold()
+        let rows = BatchRows(connection: connection)
+        try connection.execute("SET LOCAL millrace.slot = 0")
+        var pages = BatchPages(.folded(target.versionID), isLocked: false, connection: connection)
+        while let page = try pages.next(timeout: timeout) {
+            guard let last = page.batches.last else { continue }
+            fold.begin([target])
+            recount.rows += try rows.read(page, timeout: timeout) { table, row in fold.add(table, row: row) }
+            let outcome = try fold.apply(slot: 0, batchID: last, on: connection)
+            if let failure = outcome.failures.first { throw failure.error }
+            recount.batches += page.batches.count
+            progress(recount.rows, totals.int(0, 0) ?? 0)
+        }
+    }
+
+    private func compare(
+        _ fold: FoldDefinition, _ target: FoldTarget, sealed: [String], _ recount: inout ProjectionRecount
+    ) throws(PostgresError) {
+        let tables = TableComparison(connection: connection, schema: target.schema, limit: limit, timeout: timeout)
+        let time = SealedMonths.bucket(of: fold)
+        // What is over all time can't be compared when part of the time is gone.
+        guard sealed.isEmpty || time != nil else { return }
+        let condition = sealed.isEmpty ? nil : time.map { "NOT \(SealedMonths.condition($0, sealed))" }
+        switch fold.kind {
+        case .counter(let counter), .top(let counter):
+            let keys = ["tenant_id"] + counter.dimensions.map(\.column) + (counter.bucket == nil ? [] : ["bucket"])
+            recount.tables.append(
+                try tables.summed(
+                    fold.table, keys: keys, values: ["n"] + counter.sums.map(\.column), where: condition))
+        case .unique(let unique):
+            let keys = ["tenant_id"] + unique.dimensions.map(\.column) + (unique.bucket == nil ? [] : ["bucket"])
+            recount.tables.append(
+                try SketchComparison(connection: connection, schema: target.schema, limit: limit, timeout: timeout)
+                    .compare(fold.table, keys: keys, where: condition))
+        case .append(let columns):
+            recount.tables.append(
+                try tables.rows(
+                    fold.table, keys: ["tenant_id", "event_id"], columns: ["event_at"] + columns.map(\.column),
+                    isEntity: false, where: condition))
+        case .entity(let entity):
+            recount.tables.append(
+                try tables.rows(
+                    fold.table, keys: ["tenant_id"] + entity.key.map(\.column),
+                    columns: ["event_at", "event_id", "deleted_at"] + entity.columns.map(\.column), isEntity: true,
+                    where: nil))
+            for counts in entity.counts {
+                let keys = ["tenant_id"] + counts.by + (counts.bucket == nil ? [] : ["bucket"])
+                var compared = try tables.summed(
+                    counts.table, keys: keys, values: ["n"] + counts.sums, where: nil)
+                if compared.differenceCount == 0, let table = target.tables[fold.table] {
+                    compared = try tables.counts(counts, of: table)
+                }
+                recount.tables.append(compared)
+            }
+        }
+    }
+}

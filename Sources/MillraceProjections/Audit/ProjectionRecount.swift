@@ -1,0 +1,31 @@
+/// What a recount of one pack found.
+package struct ProjectionRecount: Sendable, Equatable {
+    /// A row that is not what the rows of the events make it.
+    package struct Difference: Sendable, Equatable {
+        /// `column=value, …`
+        package var key: String
+        /// `column=value, …`, or `no row`.
+        package var found: String
+        package var expected: String
+    }
+
+    /// One table, or one way of counting it.
+    package struct Table: Sendable, Equatable {
+        package var table: String
+        package var differenceCount: Int
+        /// The first ones.
+        package var differences: [Difference]
+    }
+
+    package var pack: String
+    package var version: Int
+    package var batches: Int
+    package var rows: Int
+    /// Batches in the ledger that are not folded into the live version, and so were not counted.
+    package var batchesLeftOut: Int
+    /// Not counted: their rows are gone.
+    package var sealedMonths: [String]
+    package var tables: [Table]
+
+    package var isEqual: Bool { tables.allSatisfy { $0.differenceCount == 0 } }
+}

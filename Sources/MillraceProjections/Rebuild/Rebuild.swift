@@ -1,0 +1,209 @@
+package import MillracePostgres
+
+/// Builds a version of a pack beside the live one and puts it in its place. Blocks; the connection must be idle.
+///
+/// Enters: the pack's files. Leaves: a live version that holds every committed batch once.
+///
+/// Invariants
+/// 1. A batch is folded into the version if and only if its ledger row says so: both in one transaction, whoever does it.
+/// 2. From the moment the version is in the catalog, writers fold new batches into it; this folds the others.
+/// 3. The switch happens while no batch is under way, after the last batch: readers see the old version or the new one.
+///
+/// Crash: the page under way is rolled back; the next run goes on behind the last one.
+/// Backpressure: a page is what it holds in memory, about 20,000 rows.
+package struct Rebuild {
+    /// The rebuild's own, beside the writers' 0 ... 15: no writer waits for its counters, nor it for theirs.
+    package static let slot = 16
+    /// Times that it goes through the ledger before it folds what is left during the switch.
+    private static let passesMax = 4
+
+    private let connection: PostgresConnection
+    private let pack: PackDefinition
+    private let lock: ProjectionsLock
+    private let installer: PackInstaller
+    private let rows: BatchRows
+    /// For one statement.
+    private let timeout: Duration
+    private let fold = BatchFold()
+
+    package init(connection: PostgresConnection, pack: PackDefinition, timeout: Duration = .seconds(4 * 3600)) {
+        self.connection = connection
+        self.pack = pack
+        self.timeout = timeout
+        lock = ProjectionsLock(connection: connection)
+        installer = PackInstaller(connection: connection)
+        rows = BatchRows(connection: connection)
+    }
+
+    /// Builds to the end, from where an earlier run stopped. Throws `ProjectionsError` and `PostgresError`.
+    package func run(progress: (RebuildProgress) -> Void) throws -> RebuildReport {
+        try lock.hold(alone: true)
+        defer { lock.release() }
+        try checkVersion()
+        try rows.summarize(timeout: timeout)
+        var report = RebuildReport(
+            pack: pack.name, version: pack.version, isContinued: false, batches: 0, rows: 0, parked: 0, sealedMonths: []
+        )
+        let version = try begin(&report)
+        let target = try FoldTarget.load(
+            versionID: version.id, schema: version.schema, pack: pack, on: connection)
+        var state = try remaining(of: version)
+        progress(state)
+        for _ in 0..<Self.passesMax {
+            var pages = BatchPages(.unfolded(version.id), isLocked: true, connection: connection)
+            var isClean = true
+            while let done = try foldPageAlone(&pages, target) {
+                isClean = false
+                report.batches += done.batches
+                report.rows += done.rows
+                state.advance(batches: done.batches, rows: done.rows)
+                progress(state)
+            }
+            if isClean { break }
+        }
+        state.step = .switching
+        progress(state)
+        try finish(version, target, &report)
+        return report
+    }
+
+    /// Drops the version that is being built, if there is one. Returns whether there was.
+    @discardableResult
+    package static func abandon(_ pack: String, on connection: PostgresConnection) throws -> Bool {
+        let lock = ProjectionsLock(connection: connection)
+        try lock.hold(alone: true)
+        defer { lock.release() }
+        return try lock.alone {
+            guard let building = try PackVersion.all(of: pack, connection).building else { return false }
+            try PackInstaller(connection: connection).drop(building)
+            return true
+        }
+    }
+
+    // MARK: - Steps
+
+    /// Refuses to put another definition in the place of a version without saying so by its number.
+    private func checkVersion() throws {
+        guard try PackVersion.isCatalogThere(connection) else {
+            throw ProjectionsError(
+                .notMigrated, "the database has no catalog of projections", hint: "Run `millrace migrate up`.")
+        }
+        let standing = PackStanding.all([pack], try PackVersion.all(connection)).first { $0.pack == pack.name }
+        switch standing?.state {
+        case .changed:
+            throw ProjectionsError(
+                .definitionChanged, pack: pack.name,
+                "its files changed, and its version is still \(pack.version)",
+                hint: "Raise `version` in its pack.toml, or put the old files back.")
+        case .newer:
+            throw ProjectionsError(
+                .newerInDatabase, pack: pack.name,
+                "version \(standing?.live?.version ?? 0) is live, these files are of version \(pack.version)",
+                hint: "Run the newer Millrace, or the pack's newer files; going back wants a higher number too.")
+        case .current, .missing, .outdated, .building, .unconfigured, nil: break
+        }
+    }
+
+    /// The version to be built: the half-built one, or a new one.
+    private func begin(_ report: inout RebuildReport) throws -> PackVersion {
+        if let building = try PackVersion.all(of: pack.name, connection).building, building.isMade(from: pack) {
+            report.isContinued = true
+            return building
+        }
+        report.sealedMonths = try lock.alone {
+            let versions = try PackVersion.all(of: pack.name, connection)
+            // Of other files: what it holds is of no use any more.
+            if let building = versions.building { try installer.drop(building) }
+            _ = try installer.make(pack, batches: try installer.ledgerCount())
+            guard versions.live != nil else { return [] }
+            return try SealedMonths(pack: pack, connection: connection).takeOver(timeout: timeout)
+        }
+        guard let building = try PackVersion.all(of: pack.name, connection).building else {
+            throw ProjectionsError(
+                .busy, pack: pack.name, "the version that was begun is gone",
+                hint: "Run this again.")
+        }
+        return building
+    }
+
+    private func remaining(of version: PackVersion) throws(PostgresError) -> RebuildProgress {
+        let left = try connection.execute(
+            """
+            SELECT count(*), COALESCE(sum(rows), 0)
+            FROM public.ingest_batches
+            WHERE NOT folded @> ARRAY[\(version.id)]
+            """, timeout: timeout)
+        let batches = left.int(0, 0) ?? 0
+        return RebuildProgress(
+            step: .folding, batchesDone: max(0, version.batchesTotal - batches),
+            batchesTotal: max(version.batchesTotal, batches), rows: 0, rowsLeft: left.int(0, 1) ?? 0)
+    }
+
+    /// A page in a transaction of its own, again when it and a writer waited for each other.
+    private func foldPageAlone(
+        _ pages: inout BatchPages, _ target: FoldTarget
+    ) throws -> (batches: Int, rows: Int)? {
+        var backoff = Backoff(min: .milliseconds(50), max: .seconds(1))
+        while true {
+            var attempt = pages
+            do {
+                let done = try lock.transaction { try foldPage(&attempt, target) }
+                pages = attempt
+                return done
+            } catch let error as PostgresError where error.sqlState == .deadlockDetected && backoff.attempts < 10 {
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
+    }
+
+    /// Folds the next page in the open transaction; nil when there is none.
+    private func foldPage(_ pages: inout BatchPages, _ target: FoldTarget) throws -> (batches: Int, rows: Int)? {
+        guard let page = try pages.next(timeout: timeout) else { return nil }
+        guard let last = page.batches.last else { return (0, 0) }
+        fold.begin([target])
+        let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, row: row) }
+        try connection.execute("SET LOCAL millrace.slot = \(Self.slot)")
+        let outcome = try fold.apply(slot: Self.slot, batchID: last, on: connection)
+        if let failure = outcome.failures.first { throw failure.error }
+        try connection.execute(
+            """
+            UPDATE public.ingest_batches
+            SET folded = ARRAY(
+                SELECT id FROM projections.versions WHERE id = ANY (folded)
+            ) || \(target.versionID)
+            WHERE batch_id = ANY ('{\(page.batches.map(String.init).joined(separator: ","))}');
+            UPDATE projections.versions
+            SET batches_done = LEAST(batches_done + \(page.batches.count), batches_total)
+            WHERE id = \(target.versionID)
+            """, timeout: timeout)
+        return (page.batches.count, count)
+    }
+
+    /// Folds the last batches and switches, while no batch is under way.
+    private func finish(_ version: PackVersion, _ target: FoldTarget, _ report: inout RebuildReport) throws {
+        let last = try lock.alone {
+            var done = (batches: 0, rows: 0)
+            var pages = BatchPages(.unfolded(version.id), isLocked: true, connection: connection)
+            while let page = try foldPage(&pages, target) {
+                done = (done.batches + page.batches, done.rows + page.rows)
+            }
+            let parked = try connection.execute(
+                "SELECT count(*) FROM projections.parked WHERE version_id = \(version.id)")
+            let live = try PackVersion.all(of: pack.name, connection).live
+            try installer.putLive(version.id, of: pack.name, replacing: live)
+            return (done, parked.int(0, 0) ?? 0)
+        }
+        report.batches += last.0.batches
+        report.rows += last.0.rows
+        report.parked = last.1
+    }
+}
+
+extension RebuildProgress {
+    fileprivate mutating func advance(batches: Int, rows: Int) {
+        batchesDone += batches
+        batchesTotal = max(batchesTotal, batchesDone)
+        self.rows += rows
+        rowsLeft = max(0, rowsLeft - rows)
+    }
+}

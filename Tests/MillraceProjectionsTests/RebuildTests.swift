@@ -1,0 +1,184 @@
+import MillracePostgres
+import MillraceProjections
+import MillraceTestSupport
+import Testing
+
+struct RebuildTests {
+    private let database: TestDatabase
+    private let connection: PostgresConnection
+    private let scratch: ScratchDirectory
+    private let shop: ShopPack
+
+    init() throws {
+        database = try TestCluster.shared.database()
+        connection = try database.connect()
+        scratch = try ScratchDirectory()
+        shop = try ShopPack(in: scratch)
+        for month in [9, 10, 11] {
+            guard let month = PartitionMonth(year: 2026, month: month) else { continue }
+            try Partitions(connection: connection).ensure(month, of: .analyticsEvents)
+        }
+    }
+
+    private func pack() throws -> PackDefinition { try PackLoader(directory: shop.directory).load("shop") }
+
+    /// Batches as writers leave them that know no pack: orders saved again and again, some deleted, and notes.
+    private func addBatches(_ ids: ClosedRange<Int>, rows: Int = 40) throws {
+        try connection.execute(
+            """
+            INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead)
+            SELECT '00000000-0000-4000-8000-000000000001', b * 1000, b * 1000 + \(rows) - 1, b, \(rows), 0, 0
+            FROM generate_series(\(ids.lowerBound), \(ids.upperBound)) AS b;
+            INSERT INTO analytics_events (id, event_type, payload, created_at, batch_id)
+            SELECT gen_random_uuid(),
+                CASE n % 10 WHEN 0 THEN 'shop.order_deleted' WHEN 1 THEN 'shop.noted' ELSE 'shop.order_saved' END,
+                jsonb_build_object(
+                    'id', (b * 7 + n) % 97, 'order', n, 'text', 'note ' || n,
+                    'status', (ARRAY['NEW', 'PAID', 'SHIPPED'])[1 + (b + n) % 3], 'total', (b * n) % 1000,
+                    'customer', 'customer ' || (b * n) % 50),
+                timestamptz '2026-09-01 00:00:00+00' + ((b * 7919 + n * 104729) % 7800000) * interval '1 second', b
+            FROM generate_series(\(ids.lowerBound), \(ids.upperBound)) AS b, generate_series(1, \(rows)) AS n
+            """)
+    }
+
+    private func text(_ sql: String) throws -> String { try connection.execute(sql).string(0, 0) ?? "" }
+
+    @Test func `a rebuild folds what is there and makes it live, and the recount agrees`() throws {
+        try addBatches(1...60)
+        try PackInstaller(connection: connection).install([try pack()])
+        var steps: [RebuildProgress] = []
+        let report = try Rebuild(connection: connection, pack: try pack()).run { steps.append($0) }
+        #expect(report.batches == 60 && report.rows == 2400 && report.isContinued && report.parked == 0)
+        #expect(steps.last?.step == .switching && steps.last?.batchesDone == 60 && steps.last?.rowsLeft == 0)
+        let version = try #require(try PackVersion.all(connection).first)
+        #expect(version.state == .live && version.schema == "projections")
+        try #expect(text("SELECT bool_and(folded = ARRAY[\(version.id)]) FROM ingest_batches") == "t")
+        try #expect(
+            text("SELECT sum(n) FROM projections.shop_orders_by_day")
+                == text("SELECT count(*) FROM analytics_events WHERE event_type = 'shop.order_saved'"))
+        try #expect(text("SELECT to_regnamespace('projections_shop_next') IS NULL") == "t")
+        let recounts = try ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }
+        #expect(recounts.tables.count == 6)
+        #expect(recounts.isEqual, "\(recounts)")
+    }
+
+    @Test func `a higher version is built beside the live one and replaces it`() throws {
+        try PackInstaller(connection: connection).install([try pack()])
+        try addBatches(1...20)
+        try #expect(Rebuild(connection: connection, pack: try pack()).run { _ in }.batches == 20)
+        try shop.write(version: 2)
+        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        #expect(report.version == 2 && report.batches == 20 && !report.isContinued)
+        let versions = try PackVersion.all(connection)
+        #expect(versions.count == 1 && versions[0].version == 2)
+        try #expect(
+            text("SELECT sum(n) FROM projections.shop_orders_by_hour")
+                == text("SELECT sum(n) FROM projections.shop_orders_by_day"))
+        try #expect(text("SELECT projections.shop_open_total('NEW') > 0") == "t")
+        try #expect(text("SELECT bool_and(folded @> ARRAY[\(versions[0].id)]) FROM ingest_batches") == "t")
+        try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
+    }
+
+    @Test func `a rebuild that was cut off goes on where it stopped`() throws {
+        try addBatches(1...3, rows: 15_000)
+        try PackInstaller(connection: connection).install([try pack()])
+        let interrupt = PostgresInterrupt()
+        let first = try database.connect(interrupt: interrupt)
+        #expect(throws: PostgresError.self) {
+            _ = try Rebuild(connection: first, pack: try pack()).run { state in
+                if state.batchesDone == 1 { interrupt.raise() }
+            }
+        }
+        first.close()
+        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        #expect(report.isContinued && report.batches == 2)
+        try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
+    }
+
+    @Test func `a half-built version can be abandoned, and one of other files is`() throws {
+        try addBatches(1...2)
+        try PackInstaller(connection: connection).install([try pack()])
+        try #expect(Rebuild.abandon("shop", on: connection))
+        try #expect(!Rebuild.abandon("shop", on: connection))
+        try #expect(text("SELECT to_regnamespace('projections_shop_next') IS NULL") == "t")
+        try PackInstaller(connection: connection).install([try pack()])
+        try shop.write(version: 2)
+        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        #expect(!report.isContinued && report.version == 2)
+    }
+
+    @Test func `a definition that changed under its version is refused`() throws {
+        try PackInstaller(connection: connection).install([try pack()])
+        try shop.write(version: 1, suffix: "CREATE INDEX ON shop_notes (\"order\");")
+        let error = try #require(throws: ProjectionsError.self) {
+            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        }
+        #expect(error.code == .definitionChanged && error.hint.contains("version"))
+    }
+
+    @Test func `one rebuild at a time`() throws {
+        try PackInstaller(connection: connection).install([try pack()])
+        let other = try database.connect()
+        try ProjectionsLock(connection: other).hold(alone: true)
+        let error = try #require(throws: ProjectionsError.self) {
+            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        }
+        #expect(error.code == .busy && error.isRetryable)
+    }
+
+    @Test func `a recount finds what was changed by hand, and shows key, is and should be`() throws {
+        try addBatches(1...10)
+        try PackInstaller(connection: connection).install([try pack()])
+        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        try connection.execute(
+            """
+            UPDATE projections.shop_orders_by_day SET n = n + 1
+            WHERE (bucket, status) = (SELECT bucket, status FROM projections.shop_orders_by_day LIMIT 1);
+            DELETE FROM projections.shop_notes WHERE event_id = (SELECT event_id FROM projections.shop_notes LIMIT 1);
+            UPDATE projections.shop_customers SET sketch = '\\x01'
+            WHERE bucket = (SELECT min(bucket) FROM projections.shop_customers)
+            """)
+        let recounts = try ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }
+        #expect(!recounts.isEqual)
+        let wrong = recounts.tables.filter { !$0.differences.isEmpty }
+        #expect(wrong.map(\.table) == ["shop_orders_by_day", "shop_customers", "shop_notes"])
+        #expect(wrong.map(\.differenceCount) == [1, 1, 1])
+        let counter = try #require(wrong.first?.differences.first)
+        #expect(counter.key.contains("status=") && counter.found.contains("n=") && counter.expected.contains("n="))
+        #expect(wrong[2].differences[0].found == "no row")
+        // The recount's own tables are gone.
+        try #expect(text("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%recount%'") == "0")
+        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
+    }
+
+    @Test func `sealed months are taken over where rows say their month`() throws {
+        try addBatches(1...10)
+        let analytics = try PackLoader().load("analytics")
+        try PackInstaller(connection: connection).install([analytics])
+        _ = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        let before = try text(
+            "SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
+        try connection.execute("DROP TABLE analytics_events_y2026m09")
+        let report = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        #expect(report.sealedMonths == ["2026-09"])
+        try #expect(
+            text("SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
+                == before)
+        let recounts = try ProjectionAudit(connection: connection, pack: analytics).run { _, _ in }
+        #expect(recounts.isEqual && recounts.sealedMonths == ["2026-09"], "\(recounts)")
+    }
+
+    @Test func `a fold over all time can't be built over sealed months, and the live version stays`() throws {
+        try addBatches(1...10)
+        try PackInstaller(connection: connection).install([try pack()])
+        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let live = try PackVersion.all(connection)
+        try connection.execute("DROP TABLE analytics_events_y2026m09")
+        let error = try #require(throws: ProjectionsError.self) {
+            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        }
+        #expect(error.code == .sealedMonths && error.message.contains("2026-09") && error.message.contains("no bucket"))
+        try #expect(PackVersion.all(connection) == live)
+    }
+}
