@@ -17,7 +17,7 @@ CREATE TABLE analytics_active_users (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
-    sketch bytea NOT NULL,
+    sketch bytea STORAGE EXTERNAL NOT NULL,
     CONSTRAINT analytics_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
 ) WITH (fillfactor = 70);
 
@@ -25,7 +25,7 @@ CREATE TABLE analytics_active_users_by_month (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
-    sketch bytea NOT NULL,
+    sketch bytea STORAGE EXTERNAL NOT NULL,
     CONSTRAINT analytics_active_users_by_month_pkey PRIMARY KEY (tenant_id, bucket, slot)
 ) WITH (fillfactor = 70);
 
