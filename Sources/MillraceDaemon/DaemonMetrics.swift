@@ -2,6 +2,7 @@ import Metrics
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
+import MillraceProjections
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -139,6 +140,22 @@ struct DaemonMetrics: Sendable {
         registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
+    }
+
+    /// By pack: how far the live version and a rebuild are.
+    func observeProjections(_ packs: [String]) {
+        let writer = writer
+        for pack in packs {
+            let labels: PrometheusRegistry.Labels = [.pack: pack]
+            registry.observe(.projectionsBehind, labels) { Double(writer.progress(of: pack, .live)?.behind ?? 0) }
+            registry.observe(.projectionsParked, labels) { Double(writer.progress(of: pack, .live)?.parked ?? 0) }
+            registry.observe(.projectionsRebuildDone, labels) {
+                Double(writer.progress(of: pack, .building)?.batchesDone ?? 0)
+            }
+            registry.observe(.projectionsRebuildTotal, labels) {
+                Double(writer.progress(of: pack, .building)?.batchesTotal ?? 0)
+            }
+        }
     }
 
     private func observe(_ kind: String, _ counts: @escaping @Sendable (WriterMetrics) -> WriterMetrics.Kind) {

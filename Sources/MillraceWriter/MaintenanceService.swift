@@ -1,6 +1,7 @@
 import Logging
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
@@ -19,6 +20,9 @@ actor MaintenanceService {
     private let isStopping = Atomic<Bool>(false)
     private var connection: PostgresConnection?
     private var maintenanceDue = ContinuousClock.now
+    private var projectionsDue = ContinuousClock.now
+    /// How often the projections' versions are looked at.
+    private static let projectionsInterval = Duration.seconds(10)
     /// Batches that were committed before the pending lists were last emptied.
     private var batchesCleaned = 0
 
@@ -48,6 +52,10 @@ actor MaintenanceService {
                 if ContinuousClock.now >= maintenanceDue {
                     try maintain(connection)
                     maintenanceDue = ContinuousClock.now + configuration.maintenanceInterval
+                }
+                if ContinuousClock.now >= projectionsDue {
+                    metrics.record(try VersionProgress.all(connection, timeout: configuration.statementTimeout))
+                    projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
                 try cleanPendingLists(connection)
             } catch {

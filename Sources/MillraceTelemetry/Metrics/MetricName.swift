@@ -49,6 +49,11 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerUnfolded = "millrace_writer_unfolded_batches_total"
     case writerStopped = "millrace_writer_stopped"
 
+    case projectionsBehind = "millrace_projections_behind_batches"
+    case projectionsParked = "millrace_projections_parked_events"
+    case projectionsRebuildDone = "millrace_projections_rebuild_done_batches"
+    case projectionsRebuildTotal = "millrace_projections_rebuild_total_batches"
+
     case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
     case pipelineCommit = "millrace_pipeline_durable_to_committed_seconds"
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
@@ -119,6 +124,13 @@ extension MetricName {
         case .writerUnfolded:
             .counter("Batches that went in without being in each version of each pack; a rebuild folds them.", [])
         case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
+
+        case .projectionsBehind:
+            .gauge(
+                "Of the newest 100,000 batches, those not folded into the live version; looked at every 10 s.", [.pack])
+        case .projectionsParked: .gauge("Events whose row the live version's tables refused.", [.pack])
+        case .projectionsRebuildDone: .gauge("Batches that a rebuild has folded; 0: there is none.", [.pack])
+        case .projectionsRebuildTotal: .gauge("Batches that a rebuild has to fold; 0: there is none.", [.pack])
 
         case .pipelineDurable: .timer("From receiving a line to its durability in the spool.", [])
         case .pipelineCommit: .timer("From a line's durability to its commit.", [])
