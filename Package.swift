@@ -225,7 +225,7 @@ let package = Package(
         ),
         .target(
             name: "MillraceTestSupport",
-            dependencies: ["MillracePostgres", "MillraceProjections"],
+            dependencies: ["MillraceConfiguration", "MillracePostgres", "MillraceProjections"],
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),

@@ -65,6 +65,7 @@ package struct Daemon {
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)
         metrics.bootstrap()
+        metrics.observeProjections(settings.writer.packs.map(\.name))
         let spool = try SpoolService(
             settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
         metrics.observeOldest(in: spool.store)

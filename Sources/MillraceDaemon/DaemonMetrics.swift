@@ -2,6 +2,7 @@ import Metrics
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
+import MillraceProjections
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -148,6 +149,22 @@ struct DaemonMetrics: Sendable {
         registry.observe(.outboxWaitingRows) { Double(outbox.waiting.load(ordering: .relaxed)) }
         registry.observe(.outboxDeliveredRows) { Double(outbox.delivered.load(ordering: .relaxed)) }
         registry.observe(.outboxRefusedRows) { Double(outbox.refused.load(ordering: .relaxed)) }
+    }
+
+    /// By pack: how far the live version and a rebuild are.
+    func observeProjections(_ packs: [String]) {
+        let writer = writer
+        for pack in packs {
+            let labels: PrometheusRegistry.Labels = [.pack: pack]
+            registry.observe(.projectionsBehind, labels) { Double(writer.progress(of: pack, .live)?.behind ?? 0) }
+            registry.observe(.projectionsParked, labels) { Double(writer.progress(of: pack, .live)?.parked ?? 0) }
+            registry.observe(.projectionsRebuildDone, labels) {
+                Double(writer.progress(of: pack, .building)?.batchesDone ?? 0)
+            }
+            registry.observe(.projectionsRebuildTotal, labels) {
+                Double(writer.progress(of: pack, .building)?.batchesTotal ?? 0)
+            }
+        }
     }
 
     private func observe(_ kind: String, _ counts: @escaping @Sendable (WriterMetrics) -> WriterMetrics.Kind) {

@@ -1,6 +1,7 @@
 import Logging
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import MillraceTelemetry
 import Synchronization
 
@@ -20,6 +21,9 @@ actor MaintenanceService {
     private let isStopping = Atomic<Bool>(false)
     private var connection: PostgresConnection?
     private var maintenanceDue = ContinuousClock.now
+    private var projectionsDue = ContinuousClock.now
+    /// How often the projections' versions are looked at.
+    private static let projectionsInterval = Duration.seconds(10)
     /// Batches that were committed before the pending lists were last emptied.
     private var batchesCleaned = 0
 
@@ -49,6 +53,10 @@ actor MaintenanceService {
                 if ContinuousClock.now >= maintenanceDue {
                     try maintain(connection)
                     maintenanceDue = ContinuousClock.now + configuration.maintenanceInterval
+                }
+                if ContinuousClock.now >= projectionsDue {
+                    metrics.record(try VersionProgress.all(connection, timeout: configuration.statementTimeout))
+                    projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
                 try cleanPendingLists(connection)
             } catch {

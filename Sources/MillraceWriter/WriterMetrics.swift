@@ -1,5 +1,6 @@
 package import MillraceEvent
 package import MillracePostgres
+package import MillraceProjections
 package import Synchronization
 
 /// What the writers count, for the daemon to export. Written once a batch.
@@ -31,6 +32,18 @@ package final class WriterMetrics: Sendable {
     package let onBatch: @Sendable (_ durations: BatchDurations, _ count: Int) -> Void
     /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.
     package let onCommitted: @Sendable (_ sequences: Range<UInt64>, _ arrivals: [Arrival], _ takenAt: Timestamp) -> Void
+
+    /// As the maintenance last saw them.
+    private let versions = Mutex<[VersionProgress]>([])
+
+    /// Of the live version of a pack, or of the one being built; nil when there is none.
+    package func progress(of pack: String, _ state: PackVersion.State) -> VersionProgress? {
+        versions.withLock { $0.first { $0.pack == pack && $0.state == state } }
+    }
+
+    func record(_ progress: [VersionProgress]) {
+        versions.withLock { $0 = progress }
+    }
 
     /// Why a batch is tried again.
     package static let retryReasons = SQLStateClass.allCases

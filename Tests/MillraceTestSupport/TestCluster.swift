@@ -1,5 +1,7 @@
 internal import Glibc
+internal import MillraceConfiguration
 package import MillracePostgres
+internal import MillraceProjections
 internal import Synchronization
 
 /// A real PostgreSQL for tests, in a scratch directory. It stops and its files go when the object or the process does,
@@ -50,7 +52,20 @@ package final class TestCluster: Sendable {
 
     /// A new database, migrated unless `isMigrated` is false, without any month. `name` is for reading
     /// `pg_stat_activity`; it need not be unique.
-    package func database(_ name: String = #function, isMigrated: Bool = true) throws -> TestDatabase {
+    ///
+    /// - Parameter hasPacks: the packs that `projections.packs` names by default are installed too, as by `migrate up`.
+    package func database(
+        _ name: String = #function, isMigrated: Bool = true, hasPacks: Bool = false
+    ) throws -> TestDatabase {
+        let database = try empty(name, isMigrated: isMigrated)
+        if hasPacks {
+            let packs = try PackLoader().load(DaemonConfiguration().projections.packs)
+            try PackInstaller(connection: database.connect()).install(packs)
+        }
+        return database
+    }
+
+    private func empty(_ name: String, isMigrated: Bool) throws -> TestDatabase {
         try state.withLock { state in
             if isMigrated, !state.hasTemplate {
                 try create("millrace_template", from: "template0")

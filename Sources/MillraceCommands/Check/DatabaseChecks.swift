@@ -126,7 +126,8 @@ struct DatabaseChecks {
 
     /// One for each pack that is configured or in the database.
     private func projections(_ connection: PostgresConnection) throws -> [CheckResult] {
-        try PackStanding.all(try context.packs(), try PackVersion.all(connection)).map { standing in
+        let versions = try PackVersion.all(connection)
+        return PackStanding.all(try context.packs(), versions).map { standing in
             if let refusal = standing.refusal {
                 return CheckResult("pack \(standing.pack)", ok: false, detail: refusal.message, mend: refusal.hint)
             }

@@ -4,6 +4,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case code
     /// `RecordKind`: event, conversation, refused; of uncommitted lines also unread.
     case kind
+    /// A pack of projections.packs.
+    case pack
     /// `SpoolRefusal`, or a class of SQLSTATE.
     case reason
     /// A route's pattern, never a path.

@@ -53,6 +53,11 @@ package enum MetricName: String, Sendable, CaseIterable {
     case outboxDeliveredRows = "millrace_outbox_delivered_rows_total"
     case outboxRefusedRows = "millrace_outbox_refused_rows_total"
 
+    case projectionsBehind = "millrace_projections_behind_batches"
+    case projectionsParked = "millrace_projections_parked_events"
+    case projectionsRebuildDone = "millrace_projections_rebuild_done_batches"
+    case projectionsRebuildTotal = "millrace_projections_rebuild_total_batches"
+
     case pipelineDurable = "millrace_pipeline_received_to_durable_seconds"
     case pipelineCommit = "millrace_pipeline_durable_to_committed_seconds"
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
@@ -129,6 +134,13 @@ extension MetricName {
         case .outboxDeliveredRows:
             .counter("Rows of the outbox that are in analytics_events or dead_letters, and left it.", [])
         case .outboxRefusedRows: .counter("Rows of the outbox that are no events, now in dead_letters.", [])
+
+        case .projectionsBehind:
+            .gauge(
+                "Of the newest 100,000 batches, those not folded into the live version; looked at every 10 s.", [.pack])
+        case .projectionsParked: .gauge("Events whose row the live version's tables refused.", [.pack])
+        case .projectionsRebuildDone: .gauge("Batches that a rebuild has folded; 0: there is none.", [.pack])
+        case .projectionsRebuildTotal: .gauge("Batches that a rebuild has to fold; 0: there is none.", [.pack])
 
         case .pipelineDurable: .timer("From receiving a line to its durability in the spool.", [])
         case .pipelineCommit: .timer("From a line's durability to its commit.", [])

@@ -16,7 +16,7 @@ struct Installation {
         environment: [String: String] = [:], databaseURL: (TestDatabase) -> String = { $0.connectionString }
     ) throws {
         self.cluster = try cluster ?? .shared
-        database = try self.cluster.database(name)
+        database = try self.cluster.database(name, hasPacks: true)
         daemon = try DaemonProcess(
             databaseURL: databaseURL(database), settings: settings, environment: environment)
     }

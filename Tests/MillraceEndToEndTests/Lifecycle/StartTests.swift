@@ -6,7 +6,7 @@ extension EndToEnd {
     struct StartTests {
         @Test func `a second daemon on the same spool refuses, and the first goes on`() throws {
             let scratch = try ScratchDirectory()
-            let database = try TestCluster.shared.database()
+            let database = try TestCluster.shared.database(hasPacks: true)
             let first = try DaemonProcess(databaseURL: database.connectionString, scratch: scratch)
             let second = try DaemonProcess(databaseURL: database.connectionString, scratch: scratch)
             try first.start()
@@ -23,7 +23,7 @@ extension EndToEnd {
 
         @Test(arguments: ["tcp.listen", "http.listen"])
         func `a listener beyond loopback without authentication refuses to start`(key: String) throws {
-            let database = try TestCluster.shared.database("beyond_loopback")
+            let database = try TestCluster.shared.database("beyond_loopback", hasPacks: true)
             let port = try Endpoint.free().description.replacing("127.0.0.1", with: "0.0.0.0")
             let daemon = try DaemonProcess(
                 databaseURL: database.connectionString, settings: [key: "[\"\(port)\"]"])
@@ -38,7 +38,7 @@ extension EndToEnd {
 
         @Test func `Unix sockets serve both intakes, also after a kill left their files`() throws {
             let scratch = try ScratchDirectory()
-            let database = try TestCluster.shared.database()
+            let database = try TestCluster.shared.database(hasPacks: true)
             let daemon = try DaemonProcess(
                 databaseURL: database.connectionString, tcp: .unix(scratch.path + "/tcp.sock"),
                 http: .unix(scratch.path + "/http.sock"), scratch: scratch)
@@ -72,7 +72,7 @@ extension EndToEnd {
 
         @Test func `a daemon that starts without PostgreSQL takes events, and writes them when it comes`() throws {
             let cluster = try TestCluster(isDurable: false)
-            let database = try cluster.database()
+            let database = try cluster.database(hasPacks: true)
             try cluster.stop()
             let daemon = try DaemonProcess(databaseURL: database.connectionString)
             try daemon.start()
