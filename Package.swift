@@ -194,7 +194,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceProjectionsTests",
-            dependencies: ["MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport"],
+            dependencies: [
+                "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -216,14 +218,14 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport",
+                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings
         ),
         .target(
             name: "MillraceTestSupport",
-            dependencies: ["MillracePostgres"],
+            dependencies: ["MillracePostgres", "MillraceProjections"],
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),

@@ -3,6 +3,7 @@ package import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
+import MillraceProjections
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -52,6 +53,8 @@ package struct Daemon {
 
     private func serve(databaseURL: String) async throws {
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
+        settings.writer.packs = try PackLoader(directory: configuration.projections.directory).load(
+            configuration.projections.packs)
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(

@@ -25,8 +25,8 @@ struct DaemonMetrics: Sendable {
         intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
         spool = SpoolMetrics { group in latencies.groupDurable(group) }
         let rows = registry.summary(.writerBatchRows)
-        writer = WriterMetrics { copy, commit, count in
-            latencies.batchWritten(copy: copy, commit: commit, count: count)
+        writer = WriterMetrics { durations, count in
+            latencies.batchWritten(durations, count: count)
             rows.record(Double(count))
         } onCommitted: { sequences, arrivals, takenAt in
             latencies.batchCommitted(sequences, arrivals, takenAt: takenAt)
@@ -131,6 +131,8 @@ struct DaemonMetrics: Sendable {
         for reason in WriterMetrics.retryReasons {
             registry.observe(.writerRetries, [.reason: reason.rawValue]) { Double(writer.retries(reason)) }
         }
+        registry.observe(.writerParked) { Double(writer.parked.load(ordering: .relaxed)) }
+        registry.observe(.writerUnfolded) { Double(writer.unfoldedBatches.load(ordering: .relaxed)) }
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
         let latest = uncommitted
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {

@@ -15,6 +15,7 @@ final class StageLatencies: Sendable {
     private let sync: LatencyRecorder
     private let writerQueue: LatencyRecorder
     private let copy: LatencyRecorder
+    private let projection: LatencyRecorder
     private let commit: LatencyRecorder
     /// By `HTTPRoute`'s raw value.
     private let requests: [LatencyRecorder]
@@ -28,6 +29,7 @@ final class StageLatencies: Sendable {
         sync = registry.timer(.spoolSyncDuration)
         writerQueue = registry.timer(.writerQueueDuration)
         copy = registry.timer(.writerCopyDuration)
+        projection = registry.timer(.writerProjectionDuration)
         commit = registry.timer(.writerCommitDuration)
         requests = HTTPRoute.allCases.map { registry.timer(.httpRequestDuration, [.route: $0.description]) }
     }
@@ -48,9 +50,10 @@ final class StageLatencies: Sendable {
         sync.record(group.sync, count: group.sequences.count)
     }
 
-    func batchWritten(copy copyDuration: Duration, commit commitDuration: Duration, count: Int) {
-        copy.record(copyDuration, count: count)
-        commit.record(commitDuration, count: count)
+    func batchWritten(_ durations: BatchDurations, count: Int) {
+        copy.record(durations.copy, count: count)
+        projection.record(durations.projection, count: count)
+        commit.record(durations.commit, count: count)
     }
 
     /// Lines that were durable before this run count from when they were received: nothing else is known of them.

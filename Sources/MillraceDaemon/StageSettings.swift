@@ -9,7 +9,7 @@ import MillraceWriter
 /// config.toml, handed out: what each stage takes of it.
 struct StageSettings {
     let spool: SpoolConfiguration
-    let writer: WriterConfiguration
+    var writer: WriterConfiguration
     let partitions: PartitionOptions
     let outbox: OutboxConfiguration
     private(set) var tcp: TCPIntakeConfiguration

@@ -1,3 +1,5 @@
+package import MillraceProjections
+
 /// How the writers reach PostgreSQL and how patient they are. One value for the whole stage; `config.toml` says it.
 package struct WriterConfiguration: Sendable {
     /// libpq connection string or URI. Secret: never logged.
@@ -27,6 +29,8 @@ package struct WriterConfiguration: Sendable {
     package var ginCleanInterval: Duration
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration
+    /// Whose versions each batch is folded into.
+    package var packs: [PackDefinition] = []
     /// Written into `ingest_spools`, for the operator.
     package var host: String
     package var version: String

@@ -23,8 +23,12 @@ package final class WriterMetrics: Sendable {
     package let isDatabaseUp = Atomic<Bool>(false)
     /// Months that are ready beyond the current one.
     package let monthsAhead = Atomic<Int>(0)
-    /// Told how long the COPYs and the commit of a batch took, with the batch's count of lines.
-    package let onBatch: @Sendable (_ copy: Duration, _ commit: Duration, _ count: Int) -> Void
+    /// Events whose row a projection's table refused.
+    package let parked = Atomic<Int>(0)
+    /// Batches that are not in each version of each pack.
+    package let unfoldedBatches = Atomic<Int>(0)
+    /// Told how long the parts of a batch took, with the batch's count of lines.
+    package let onBatch: @Sendable (_ durations: BatchDurations, _ count: Int) -> Void
     /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.
     package let onCommitted: @Sendable (_ sequences: Range<UInt64>, _ arrivals: [Arrival], _ takenAt: Timestamp) -> Void
 
@@ -35,7 +39,7 @@ package final class WriterMetrics: Sendable {
     private let findUncommitted = Mutex<@Sendable () -> Uncommitted>({ Uncommitted() })
 
     package init(
-        onBatch: @escaping @Sendable (Duration, Duration, Int) -> Void = { _, _, _ in },
+        onBatch: @escaping @Sendable (BatchDurations, Int) -> Void = { _, _ in },
         onCommitted: @escaping @Sendable (Range<UInt64>, [Arrival], Timestamp) -> Void = { _, _, _ in }
     ) {
         self.onBatch = onBatch

@@ -30,6 +30,8 @@ actor WriterService {
     private let writer: BatchWriter
     private let partitions: LeafPartitions
     private var logger: Logger
+    /// Logged already: batches come often, and the operator mends it once.
+    private var omissions: Set<BatchProjection.Omission> = []
     private var connection: (session: PostgresConnection, server: ServerIdentity)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -52,7 +54,7 @@ actor WriterService {
         self.logger = logger
         self.logger[metadataKey: "writer"] = "\(index)"
         partitions = LeafPartitions(options: partitionOptions)
-        writer = BatchWriter(spool: spool, index: index, partitions: partitions)
+        writer = BatchWriter(spool: spool, index: index, partitions: partitions, packs: configuration.packs)
     }
 
     func run() async {
@@ -97,11 +99,24 @@ actor WriterService {
             ledger.batchCommitted(batch.sequences, at: committed.position, on: server)
             metrics.onCommitted(batch.sequences, committed.arrivals, takenAt)
             metrics.record(committed.outcome)
+            report(committed.omissions)
             metrics.isStopped.store(false, ordering: .relaxed)
             board.settle(committed.outcome)
         case .overlap(let covered):
             logger.warning("ledger holds part of a batch", metadata: ["batch": "\(batch.sequences)"])
             ledger.foundOverlap(in: batch.sequences, covered: covered)
+        }
+    }
+
+    private func report(_ new: [BatchProjection.Omission]) {
+        for omission in new where omissions.insert(omission).inserted {
+            logger.error(
+                "batches not folded",
+                metadata: [
+                    "pack": "\(omission.pack)", "version_id": "\(omission.versionID)", "error": "\(omission.reason)",
+                    "hint":
+                        "the rows are stored; mend the cause, then run millrace projections rebuild \(omission.pack)",
+                ])
         }
     }
 

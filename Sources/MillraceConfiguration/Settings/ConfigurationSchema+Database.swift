@@ -80,6 +80,18 @@ extension ConfigurationSchema {
                 "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),
         ])
 
+    static let projections = ConfigurationSection(
+        name: "projections", doc: "What is kept current from the events, pack by pack.",
+        keys: [
+            .list(
+                "packs", \.projections.packs, "Packs whose tables are kept; [] is none.",
+                watch: "millrace_writer_projection_duration_seconds"),
+            .string(
+                "directory", \.projections.directory,
+                "Further packs, a folder each with pack.toml, up.sql and down.sql; \"\" is none.",
+                watch: "millrace_writer_unfolded_batches_total"),
+        ])
+
     static let dedup = ConfigurationSection(
         name: "dedup", doc: "Events sent twice.",
         keys: [

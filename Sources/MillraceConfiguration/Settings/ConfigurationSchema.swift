@@ -3,7 +3,8 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, limits, spool, database, partitions, dedup, outbox, jwt, log, latency, embedded,
+        data, tcp, http, intake, limits, spool, database, partitions, projections, dedup, outbox, jwt, log, latency,
+        embedded,
     ]
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.

@@ -11,6 +11,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var spool = Spool()
     package var database = Database()
     package var partitions = Partitions()
+    package var projections = Projections()
     package var dedup = Dedup()
     package var outbox = Outbox()
     package var jwt = JWT()
@@ -126,6 +127,12 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
         package var ginCleanInterval = Duration.milliseconds(500)
+    }
+
+    package struct Projections: Sendable, Equatable {
+        package var packs = ["analytics", "conversations"]
+        /// Empty: only the packs that are compiled in.
+        package var directory = ""
     }
 
     package struct Dedup: Sendable, Equatable {

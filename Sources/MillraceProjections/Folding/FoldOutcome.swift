@@ -13,4 +13,6 @@ package struct FoldOutcome: Sendable {
     /// Events whose row a table refused; they are in `projections.parked`.
     package var parkedCount = 0
     package var failures: [Failure] = []
+
+    package init() {}
 }

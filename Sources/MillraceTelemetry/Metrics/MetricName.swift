@@ -42,8 +42,11 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerBatchRows = "millrace_writer_batch_rows"
     case writerQueueDuration = "millrace_writer_queue_duration_seconds"
     case writerCopyDuration = "millrace_writer_copy_duration_seconds"
+    case writerProjectionDuration = "millrace_writer_projection_duration_seconds"
     case writerCommitDuration = "millrace_writer_commit_duration_seconds"
     case writerRetries = "millrace_writer_retries_total"
+    case writerParked = "millrace_writer_parked_events_total"
+    case writerUnfolded = "millrace_writer_unfolded_batches_total"
     case writerStopped = "millrace_writer_stopped"
 
     case outboxWaitingRows = "millrace_outbox_waiting_rows"
@@ -112,8 +115,13 @@ extension MetricName {
         case .writerBatchRows: .summary("Lines of a batch.", [])
         case .writerQueueDuration: .timer("From a line's durability to a writer's taking it.", [])
         case .writerCopyDuration: .timer("Time of a batch's COPYs, counted for each of its lines.", [])
+        case .writerProjectionDuration:
+            .timer("Time of folding a batch into the projections, counted for each of its lines.", [])
         case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
+        case .writerParked: .counter("Events whose row a projection's table refused, now in projections.parked.", [])
+        case .writerUnfolded:
+            .counter("Batches that went in without being in each version of each pack; a rebuild folds them.", [])
         case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
 
         case .outboxWaitingRows:
@@ -145,6 +153,7 @@ extension MetricName {
         case .spoolSyncDuration: "fsync"
         case .writerQueueDuration: "writer_queue"
         case .writerCopyDuration: "copy"
+        case .writerProjectionDuration: "projection"
         case .writerCommitDuration: "commit"
         case .httpRequestDuration: "http"
         default: nil
@@ -154,6 +163,7 @@ extension MetricName {
     /// The timers in the order of tables: the whole way first, then its parts.
     package static let stages: [MetricName] = [
         .pipelineDurable, .pipelineCommit, .pipelineWhole, .spoolQueueDuration, .spoolSyncDuration,
-        .writerQueueDuration, .writerCopyDuration, .writerCommitDuration, .httpRequestDuration,
+        .writerQueueDuration, .writerCopyDuration, .writerProjectionDuration, .writerCommitDuration,
+        .httpRequestDuration,
     ]
 }

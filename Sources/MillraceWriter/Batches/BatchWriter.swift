@@ -1,5 +1,6 @@
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import Synchronization
 
 /// Puts one batch into PostgreSQL in one transaction, exactly once. Blocking; lives on a writer's thread.
@@ -7,7 +8,8 @@ import Synchronization
 /// The transaction, in order:
 /// 1. `pg_advisory_xact_lock(spool, writer)`: proves that an earlier backend of this writer is gone;
 /// 2. the ledger is asked whether it holds these sequences: a COMMIT whose answer was lost is seen here, never guessed;
-/// 3. rows by binary COPY into each leaf; 4. dead letters; 5. the ledger row; COMMIT.
+/// 3. rows by binary COPY into each leaf; 4. dead letters; 5. the projections' deltas, of the rows that went in;
+/// 6. the ledger row, with the versions the batch is folded into; COMMIT.
 ///
 /// On a unique violation or a refused row everything is rolled back and the batch goes through `StagedCopy` instead.
 final class BatchWriter {
@@ -18,6 +20,8 @@ final class BatchWriter {
         var position: LogPosition
         /// When its lines were received.
         var arrivals: [Arrival]
+        /// Versions of packs that the batch is not in.
+        var omissions: [BatchProjection.Omission] = []
     }
 
     enum Result {
@@ -31,15 +35,21 @@ final class BatchWriter {
     private let lock: SpoolLock
     private let index: Int
     private let partitions: LeafPartitions
+    private var projection: BatchProjection
     /// What a COMMIT would have meant whose answer was lost.
     private var unanswered: (batchID: Int64, outcome: BatchOutcome)?
 
-    init(spool: any SpoolReader, index: Int, partitions: LeafPartitions) {
+    /// Sessions with the same slot wait for each other's counters.
+    private static let slotCount = 16
+
+    init(spool: any SpoolReader, index: Int, partitions: LeafPartitions, packs: [PackDefinition] = []) {
         self.spool = spool
         self.index = index
         self.partitions = partitions
         reader = BatchReader(spool: spool)
         lock = SpoolLock(spool: spool.spoolID)
+        let slot = Int(UInt32(bitPattern: lock.writerKey) % UInt32(Self.slotCount)) + index
+        projection = BatchProjection(packs: packs, slot: slot % Self.slotCount)
     }
 
     /// Of the batch last read: which leaves it has rows for.
@@ -75,17 +85,28 @@ final class BatchWriter {
                     try staged.copy(leaf)
                     outcome.duplicateSequences += staged.duplicates
                     letters += try self.letters(for: staged.refused, in: encoded.batch)
+                    projection.add(leaf, without: Set(staged.duplicates + staged.refused.map(\.sequence)))
                 } else {
                     try copy(leaf, on: connection)
+                    projection.add(leaf)
                 }
             }
-            let copyDuration = copyStart.duration(to: .now)
+            let copyDuration = copyStart.duration(to: .now) - projection.duration
             outcome.settle(letters: letters, of: encoded, leaves: reader.encoder.leaves)
             try DeadLetterCopy.write(letters, batchID: encoded.batchID, spool: spool.spoolID, on: connection)
+            let folded = try projection.apply(batchID: encoded.batchID, on: connection)
             let commitStart = ContinuousClock.now
-            let position = try commit(outcome, batchID: encoded.batchID, on: connection)
-            metrics.onBatch(copyDuration, commitStart.duration(to: .now), encoded.batch.count)
-            return .committed(Committed(outcome: outcome, position: position, arrivals: encoded.arrivals))
+            let position = try commit(outcome, batchID: encoded.batchID, folded: folded.folded, on: connection)
+            metrics.onBatch(
+                BatchDurations(
+                    copy: copyDuration, projection: projection.duration,
+                    commit: commitStart.duration(to: .now)), encoded.batch.count)
+            metrics.parked.add(folded.parkedCount, ordering: .relaxed)
+            if !projection.omissions.isEmpty { metrics.unfoldedBatches.add(1, ordering: .relaxed) }
+            return .committed(
+                Committed(
+                    outcome: outcome, position: position, arrivals: encoded.arrivals,
+                    omissions: projection.omissions))
         } catch {
             if connection.isUsable { rollBack(connection) }
             throw error
@@ -111,15 +132,23 @@ final class BatchWriter {
             BEGIN;
             SET LOCAL synchronous_commit = \(isDurable ? "on" : "off");
             SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index));
-            SELECT first_seq, last_seq, batch_id
-            FROM public.ingest_batches
-            WHERE spool_id = '\(spool.spoolID)' AND first_seq < \(sequences.upperBound)
-            ORDER BY first_seq DESC
-            LIMIT 1
+            \(projection.opening)
+            SELECT latest.*, version.id, version.pack, version.version, version.definition_hash, version.schema_name
+            FROM (VALUES (1)) AS one (row)
+            LEFT JOIN (
+                SELECT first_seq, last_seq, batch_id
+                FROM public.ingest_batches
+                WHERE spool_id = '\(spool.spoolID)' AND first_seq < \(sequences.upperBound)
+                ORDER BY first_seq DESC
+                LIMIT 1
+            ) AS latest ON true
+            LEFT JOIN projections.versions AS version ON true
             """
         )
-        guard found.rowCount == 1, let lastSequence = found.int(0, 1), lastSequence >= Int(sequences.lowerBound)
-        else { return nil }
+        guard let lastSequence = found.int(0, 1), lastSequence >= Int(sequences.lowerBound) else {
+            try projection.begin(found, firstColumn: 3, on: connection)
+            return nil
+        }
         let result: Result
         if let unanswered, found.int(0, 2) == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
             let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
@@ -148,7 +177,7 @@ final class BatchWriter {
     }
 
     private func commit(
-        _ outcome: BatchOutcome, batchID: Int64, on connection: PostgresConnection
+        _ outcome: BatchOutcome, batchID: Int64, folded: [Int32], on connection: PostgresConnection
     ) throws -> LogPosition {
         let events = outcome.events
         let conversations = outcome.conversations
@@ -157,12 +186,13 @@ final class BatchWriter {
             """
             INSERT INTO public.ingest_batches (
                 spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, refused,
-                conversation_rows, conversation_duplicates, conversation_dead
+                conversation_rows, conversation_duplicates, conversation_dead, folded
             ) VALUES (
                 '\(spool.spoolID)', \(outcome.sequences.lowerBound), \(outcome.sequences.upperBound - 1), \(batchID),
                 \(events.committed + conversations.committed), \(events.duplicates + conversations.duplicates),
                 \(events.dead + conversations.dead), \(outcome.refused),
-                \(conversations.committed), \(conversations.duplicates), \(conversations.dead)
+                \(conversations.committed), \(conversations.duplicates), \(conversations.dead),
+                '{\(folded.map(String.init).joined(separator: ","))}'
             );
             COMMIT;
             SELECT pg_current_wal_insert_lsn()

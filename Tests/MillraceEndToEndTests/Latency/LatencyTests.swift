@@ -20,7 +20,8 @@ extension EndToEnd {
             "received_to_durable": "pipeline_received_to_durable", "fsync": "spool_sync_duration",
             "durable_to_committed": "pipeline_durable_to_committed", "spool_queue": "spool_queue_duration",
             "received_to_committed": "pipeline_received_to_committed", "writer_queue": "writer_queue_duration",
-            "copy": "writer_copy_duration", "commit": "writer_commit_duration",
+            "copy": "writer_copy_duration", "projection": "writer_projection_duration",
+            "commit": "writer_commit_duration",
         ]
 
         @Test func `every histogram counts the events that were sent, as another implementation decodes them`() throws {

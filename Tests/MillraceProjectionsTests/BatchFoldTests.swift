@@ -1,0 +1,156 @@
+import MillraceEvent
+import MillracePostgres
+import MillraceProjections
+import MillraceTestSupport
+import Testing
+
+struct BatchFoldTests {
+    /// A database with the demo pack, and the rows that were folded in `public.stream`.
+    private struct Rig {
+        let database: TestDatabase
+        let connection: PostgresConnection
+        let target: FoldTarget
+
+        init(_ name: String = #function) throws {
+            database = try TestCluster.shared.database(name)
+            connection = try database.connect()
+            target = try PackFixture.install(DemoPack.load(), on: connection)
+            try connection.execute("CREATE TABLE public.stream (LIKE public.analytics_events)")
+        }
+
+        /// Folds `rows` in one transaction, and stores them.
+        @discardableResult
+        func fold(
+            _ rows: some Collection<[UInt8]>, slot: Int = 3, by fold: BatchFold = BatchFold(),
+            on session: PostgresConnection? = nil
+        ) throws -> FoldOutcome {
+            let session = session ?? connection
+            fold.begin([target])
+            try session.execute("BEGIN; SET LOCAL millrace.slot = \(slot)")
+            _ = try session.copyIn("COPY public.stream (\(EventRows.columns)) FROM STDIN (FORMAT binary)") {
+                (copy) throws(PostgresError) in
+                for row in rows { try copy.write(row) }
+            }
+            for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, row: $0) } }
+            let outcome = try fold.apply(slot: slot, batchID: 9, on: session)
+            try session.execute("COMMIT")
+            return outcome
+        }
+
+        func count(_ table: String, where condition: String = "true") throws -> Int {
+            try connection.execute("SELECT count(*) FROM \(table) WHERE \(condition)").int(0, 0) ?? -1
+        }
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func `in any order and in any batches, the tables equal a recount`(seed: UInt64) throws {
+        let rig = try Rig("recount \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        var rest = EventRows.random(1500, using: &generator).shuffled(using: &generator).rows[...]
+        let fold = BatchFold()
+        while !rest.isEmpty {
+            let batch = rest.prefix(Int.random(in: 1...400, using: &generator))
+            rest = rest.dropFirst(batch.count)
+            let outcome = try rig.fold(batch, slot: Int.random(in: 0...15, using: &generator), by: fold)
+            #expect(outcome.folded == [rig.target.versionID] && outcome.failures.isEmpty)
+        }
+        #expect(try rig.count("projections.parked") == 0)
+        #expect(try DemoRecount.differences(over: "public.stream", on: rig.connection) == [], "seed \(seed)")
+    }
+
+    @Test func `events that come twice change no entity and no append`() throws {
+        let rig = try Rig()
+        var generator = SeededGenerator(seed: 11)
+        let rows = EventRows.random(300, using: &generator).rows
+        try rig.fold(rows)
+        let state = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM projections.demo_orders AS t"
+        let lines = try rig.count("projections.demo_lines")
+        let before = try rig.connection.execute(state).string(0, 0)
+        try rig.fold(rows.reversed())
+        #expect(try rig.connection.execute(state).string(0, 0) == before)
+        #expect(try rig.count("projections.demo_lines") == lines)
+    }
+
+    @Test func `two writers at once, even of one slot, count exactly`() throws {
+        let rig = try Rig()
+        let threads = try (0..<2).map { writer in
+            let session = try rig.database.connect()
+            nonisolated(unsafe) let unsafe = (rig, session)  // SAFETY: each thread has its own session.
+            return BackgroundThread {
+                var generator = SeededGenerator(seed: UInt64(100 + writer))
+                let fold = BatchFold()
+                for _ in 0..<12 {
+                    let rows = EventRows.random(150, using: &generator).rows
+                    try unsafe.0.fold(rows, slot: 5, by: fold, on: unsafe.1)
+                }
+            }
+        }
+        for thread in threads { try thread.join() }
+        #expect(try DemoRecount.differences(over: "public.stream", on: rig.connection) == [])
+    }
+
+    @Test func `what a table refuses is parked, and the rest goes in`() throws {
+        let rig = try Rig()
+        var rows = EventRows()
+        func append(_ type: String, _ payload: String, _ number: UInt64) {
+            rows.append(
+                type, payload, user: 1, createdAt: 1_795_000_000_000_000 + Int64(number),
+                id: UniqueID(high: 1, low: number))
+        }
+        append("order.saved", #"{"id":1,"number":1,"status":"PAID"}"#, 1)
+        append("order.saved", #"{"id":1,"number":1,"status":"LOST"}"#, 2)  // no such status
+        append("order.saved", #"{"number":1}"#, 3)  // no key
+        append("order.saved", #"{"id":2,"number":1,"total":-5}"#, 4)  // CHECK
+        append("order.saved", #"{"id":"x","number":1}"#, 5)  // no bigint
+        append("order.saved", #"{"id":3,"number":1,"saved_at":"Now"}"#, 6)  // depends on the clock
+        append("order.saved", #"{"id":4,"number":"many"}"#, 7)  // by_day and visitors: no number
+        append("order.saved", #"{"id":5,"number":1,"tags":{"note":"longer than twenty characters"}}"#, 8)
+        append("order.saved", #"{"id":6,"number":1}"#, 9)
+        let outcome = try rig.fold(rows.rows)
+        #expect(outcome.folded == [rig.target.versionID])
+        let parked = try rig.connection.execute(
+            "SELECT fold, code, coalesce(sqlstate, ''), right(event_id::text, 1) FROM projections.parked "
+                + "ORDER BY 4, 1")
+        let found = (0..<parked.rowCount).map { row in
+            (0..<4).map { parked.string(row, $0) ?? "" }.joined(separator: " ")
+        }
+        #expect(
+            found == [
+                "orders database 22P02 2", "orders missing_key  3", "orders database 23514 4",
+                "orders database 22P02 5", "orders relative_time  6", "by_day database 22P02 7",
+                "visitors database 22P02 7", "orders database 22001 8",
+            ])
+        #expect(outcome.parkedCount == found.count)
+        #expect(try rig.count("projections.demo_orders") == 3)
+        #expect(try rig.count("projections.demo_orders", where: "id = 1 AND status = 'PAID'") == 1)
+        #expect(try rig.connection.execute("SELECT sum(n) FROM projections.demo_by_day").int(0, 0) == 8)
+    }
+
+    @Test func `a version whose table is gone is left out, the transaction lives on`() throws {
+        let rig = try Rig()
+        try rig.connection.execute("DROP TABLE projections.demo_lines")
+        var generator = SeededGenerator(seed: 5)
+        let outcome = try rig.fold(EventRows.random(50, using: &generator).rows)
+        #expect(outcome.folded == [] && outcome.failures.map(\.versionID) == [rig.target.versionID])
+        #expect(try rig.count("public.stream") == 50)
+        #expect(try rig.count("projections.demo_top_users") == 0)
+    }
+
+    @Test(arguments: [
+        ("-62135596800000000", "month"), ("951782399000000", "month"), ("951782400000000", "month"),
+        ("1709164800000000", "month"), ("1709251199999999", "month"), ("4107542400000000", "month"),
+        ("1795000000123456", "month"), ("-1", "month"),
+    ])
+    func `a month's bucket starts where PostgreSQL says`(microseconds: String, unit: String) throws {
+        let rig = try Rig("bucket \(microseconds)")
+        var rows = EventRows()
+        rows.append(
+            "page.viewed", #"{"number":1}"#, user: 1, createdAt: try #require(Int64(microseconds)),
+            id: UniqueID(high: 1, low: 1))
+        try rig.fold(rows.rows)
+        #expect(
+            try rig.count(
+                "projections.demo_visitors AS v, public.stream AS s",
+                where: "v.bucket = date_trunc('month', s.created_at, 'UTC')") == 1)
+    }
+}
