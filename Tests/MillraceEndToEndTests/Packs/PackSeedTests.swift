@@ -105,7 +105,7 @@ extension EndToEnd {
             (
                 """
                 SELECT DISTINCT question FROM user_questions_complete
-                WHERE document @@ websearch_to_tsquery('french', 'poule pondre')
+                WHERE document @@ websearch_to_tsquery('french', 'poule')
                 """, ["Pourquoi mes poules ne pondent-elles plus ?"]
             ),
             (
