@@ -218,7 +218,7 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport",
+                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings
