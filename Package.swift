@@ -122,7 +122,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTOML",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -216,7 +217,7 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceTestSupport",
+                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings

@@ -1,4 +1,5 @@
 import Metrics
+import MillraceAPI
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
@@ -12,6 +13,7 @@ struct DaemonMetrics: Sendable {
     let intake: IntakeMetrics
     let spool: SpoolMetrics
     let writer: WriterMetrics
+    let reads: ReadMetrics
     let outbox = OutboxMetrics()
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
@@ -31,7 +33,9 @@ struct DaemonMetrics: Sendable {
         } onCommitted: { sequences, arrivals, takenAt in
             latencies.batchCommitted(sequences, arrivals, takenAt: takenAt)
         }
+        reads = ReadMetrics { route, microseconds in latencies.queryAnswered(route, microseconds) }
         observeIntake()
+        observeReads()
         observeSpool(channel, directory: spoolDirectory)
         observeWriter(extents)
         observeOutbox()
@@ -92,6 +96,16 @@ struct DaemonMetrics: Sendable {
                     Double(intake.requests(route, statusClass: statusClass).value)
                 }
             }
+        }
+    }
+
+    private func observeReads() {
+        let reads = reads
+        registry.observe(.readConnectionsIdle) { Double(reads.connectionsIdle) }
+        registry.observe(.readConnectionsBusy) { Double(reads.connectionsBusy) }
+        registry.observe(.readRequestsWaiting) { Double(reads.requestsWaiting) }
+        for refusal in ReadRefusal.allCases {
+            registry.observe(.readRefused, [.reason: refusal.rawValue]) { Double(reads.refused(refusal)) }
         }
     }
 

@@ -4,7 +4,7 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case code
     /// `RecordKind`: event, conversation, refused; of uncommitted lines also unread.
     case kind
-    /// `SpoolRefusal`, or a class of SQLSTATE.
+    /// `SpoolRefusal`, `ReadRefusal`, or a class of SQLSTATE.
     case reason
     /// A route's pattern, never a path.
     case route
