@@ -122,7 +122,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTOML",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -8,6 +8,8 @@ package struct APIConfiguration: Sendable {
     package var limits = EventLimits()
     /// Seconds in `Retry-After` when the spool takes nothing.
     package var retryAfterSeconds = 2
+    /// Of the daemon, for `/openapi.json`.
+    package var version = "0"
 
     package init() {}
 }

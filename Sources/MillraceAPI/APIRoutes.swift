@@ -30,24 +30,20 @@ package struct APIRoutes: Sendable {
         }
     }
 
-    private static let allowedMethods = [
-        "/api/v1/conversations/save": "POST", "/livez": "GET, HEAD", "/readyz": "GET, HEAD", "/metrics": "GET, HEAD",
-        "/debug/latency": "GET, HEAD",
-    ]
-
     private let connections: Connections
     private let logger: Logger
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
     /// start) for each `/debug/latency`. `onAccepted` and `onRefused` count conversation saves.
     package init(
-        configuration: APIConfiguration, channel: RecordChannel, verifier: TokenVerifier, logger: Logger,
+        configuration: APIConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
+        logger: Logger,
         readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
         latencies: @escaping @Sendable () -> LatencySnapshot,
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
-        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+        let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
         let save = ConversationSaveRoute(
             configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
             onRefused: onRefused)
@@ -61,14 +57,18 @@ package struct APIRoutes: Sendable {
         }
         let latency = LatencyRoute(latencies: latencies)
         router.get("/debug/latency") { request, _ in try await latency.respond(request) }
+        let operations = ReadRoutes(
+            reading, access: ReadAccess(verifier: verifier), retryAfterSeconds: configuration.retryAfterSeconds,
+            version: configuration.version, logger: logger
+        ).add(to: router)
         let responder = router.buildResponder()
         connections = Connections { request, writer, channel in
-            let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
             var response: Response
             do {
                 response = try await responder.respond(to: request, context: context)
                 // No route of ours answers 404; Hummingbird's own answer has another shape.
-                if response.status == .notFound { response = Self.noRoute(request).response }
+                if response.status == .notFound { response = try Self.noRoute(request, operations).response }
             } catch let problem as APIProblem {
                 response = problem.response
             } catch {
@@ -91,10 +91,15 @@ package struct APIRoutes: Sendable {
             Ready(status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes))
     }
 
-    private static func noRoute(_ request: Request) -> APIProblem {
-        guard let allowed = allowedMethods[request.uri.path] else {
-            return APIProblem(.notFound, "not_found", "there is no such route")
+    private static func noRoute(_ request: Request, _ operations: [APIOperation]) throws(APIProblem) -> APIProblem {
+        var methods: [String] = []
+        for operation in operations where try operation.match(request.uri.path) != nil {
+            methods += operation.method == .get ? ["GET", "HEAD"] : ["POST"]
         }
+        guard !methods.isEmpty else {
+            return APIProblem(.notFound, "not_found", "there is no such route; /openapi.json lists them")
+        }
+        let allowed = methods.joined(separator: ", ")
         var problem = APIProblem(.methodNotAllowed, "method_not_allowed", "this route takes \(allowed)")
         problem.headers[.allow] = allowed
         return problem

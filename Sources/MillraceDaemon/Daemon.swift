@@ -10,6 +10,7 @@ import MillraceWriter
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 /// The whole: makes the stages, joins them by their channels, and runs them until a signal.
@@ -82,8 +83,14 @@ package struct Daemon {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let countdown = ListenerCountdown(intakes: 2)
+        let reads = ReadStage(
+            configuration, databaseURL: databaseURL, packs: try PackLoader().load(PackLoader.builtIn),
+            metrics: metrics.reads, logger: logger
+        ) {
+            metrics.writer.isDatabaseUp.load(ordering: .relaxed)
+        }
         let routes = try await RouteTable(
-            configuration, channel: channel, metrics: metrics, extents: extents, logger: logger)
+            configuration, channel: channel, metrics: metrics, extents: extents, reading: reads.reading, logger: logger)
         let tcp = TCPIntakeService(
             configuration: settings.tcp, channel: channel, metrics: metrics.intake, group: group, logger: logger
         ) { addresses in
@@ -114,7 +121,9 @@ package struct Daemon {
         )
         let outbox = OutboxService(
             configuration: settings.outbox, channel: channel, metrics: metrics.outbox, logger: logger)
-        var stages: [any Service] = [writers, spool, outbox, IntakeStage(tcp: tcp, http: http), manager]
+        var stages: [any Service] = [
+            writers, spool, outbox, IntakeStage(tcp: tcp, http: http, reads: reads), manager,
+        ]
         if let log = latencyLog(metrics) { stages.insert(log, at: 0) }
         var services = ServiceGroupConfiguration(
             services: stages,

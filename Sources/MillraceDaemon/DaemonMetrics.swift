@@ -1,4 +1,5 @@
 import Metrics
+import MillraceAPI
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
@@ -13,6 +14,7 @@ struct DaemonMetrics: Sendable {
     let intake: IntakeMetrics
     let spool: SpoolMetrics
     let writer: WriterMetrics
+    let reads: ReadMetrics
     let outbox = OutboxMetrics()
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
@@ -32,7 +34,9 @@ struct DaemonMetrics: Sendable {
         } onCommitted: { sequences, arrivals, takenAt in
             latencies.batchCommitted(sequences, arrivals, takenAt: takenAt)
         }
+        reads = ReadMetrics { route, microseconds in latencies.queryAnswered(route, microseconds) }
         observeIntake()
+        observeReads()
         observeSpool(channel, directory: spoolDirectory)
         observeWriter(extents)
         observeOutbox()
@@ -93,6 +97,16 @@ struct DaemonMetrics: Sendable {
                     Double(intake.requests(route, statusClass: statusClass).value)
                 }
             }
+        }
+    }
+
+    private func observeReads() {
+        let reads = reads
+        registry.observe(.readConnectionsIdle) { Double(reads.connectionsIdle) }
+        registry.observe(.readConnectionsBusy) { Double(reads.connectionsBusy) }
+        registry.observe(.readRequestsWaiting) { Double(reads.requestsWaiting) }
+        for refusal in ReadRefusal.allCases {
+            registry.observe(.readRefused, [.reason: refusal.rawValue]) { Double(reads.refused(refusal)) }
         }
     }
 

@@ -15,20 +15,22 @@ final class RouteTable: Sendable {
     private let channel: RecordChannel
     private let metrics: DaemonMetrics
     private let extents: ExtentChannel
+    private let reading: Reading
     private let logger: Logger
 
     /// Throws `TokenVerifier.KeyError`, and errors of reading `jwt.jwks_file`.
     init(
         _ configuration: DaemonConfiguration, channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel,
-        logger: Logger
+        reading: Reading, logger: Logger
     ) async throws {
         self.channel = channel
         self.metrics = metrics
         self.extents = extents
+        self.reading = reading
         self.logger = logger
         current = Mutex(
             try await Self.routes(
-                configuration, channel: channel, metrics: metrics, extents: extents, logger: logger))
+                configuration, channel: channel, metrics: metrics, extents: extents, reading: reading, logger: logger))
     }
 
     /// Answers the requests of one connection.
@@ -40,21 +42,22 @@ final class RouteTable: Sendable {
     /// Takes the tokens' keys of `configuration` for connections from now on.
     func reload(_ configuration: DaemonConfiguration) async throws {
         let routes = try await Self.routes(
-            configuration, channel: channel, metrics: metrics, extents: extents, logger: logger)
+            configuration, channel: channel, metrics: metrics, extents: extents, reading: reading, logger: logger)
         current.withLock { $0 = routes }
     }
 
     private static func routes(
         _ configuration: DaemonConfiguration, channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel,
-        logger: Logger
+        reading: Reading, logger: Logger
     ) async throws -> APIRoutes {
         var settings = APIConfiguration()
         settings.saveBodyBytesMax = configuration.http.requestBodyMax
         settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
         settings.limits = configuration.eventLimits
+        settings.version = Version.current
         return APIRoutes(
             configuration: settings, channel: channel,
-            verifier: try await TokenVerifier(tokens(configuration.jwt)), logger: logger,
+            verifier: try await TokenVerifier(tokens(configuration.jwt)), reading: reading, logger: logger,
             readiness: {
                 readiness(
                     channel: channel, metrics: metrics, extents: extents,

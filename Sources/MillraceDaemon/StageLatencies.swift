@@ -1,3 +1,4 @@
+import MillraceAPI
 import MillraceEvent
 import MillraceIntake
 import MillraceSpool
@@ -19,6 +20,7 @@ final class StageLatencies: Sendable {
     private let commit: LatencyRecorder
     /// By `HTTPRoute`'s raw value.
     private let requests: [LatencyRecorder]
+    private let queries: [ReadRoute: LatencyRecorder]
     private let durableTimes = Mutex(DurableTimes())
 
     init(_ registry: PrometheusRegistry) {
@@ -32,6 +34,14 @@ final class StageLatencies: Sendable {
         projection = registry.timer(.writerProjectionDuration)
         commit = registry.timer(.writerCommitDuration)
         requests = HTTPRoute.allCases.map { registry.timer(.httpRequestDuration, [.route: $0.description]) }
+        queries = Dictionary(
+            uniqueKeysWithValues: ReadRoute.allCases.map { route in
+                (route, registry.timer(.readQueryDuration, [.route: route.rawValue]))
+            })
+    }
+
+    func queryAnswered(_ route: ReadRoute, _ microseconds: Int64) {
+        queries[route]?.record(microseconds: microseconds)
     }
 
     func requestAnswered(_ route: HTTPRoute, _ microseconds: Int64) {

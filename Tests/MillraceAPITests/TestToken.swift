@@ -9,6 +9,7 @@ struct TestToken: JWTPayload {
         case issuer = "iss"
         case audience = "aud"
         case role
+        case scope
     }
 
     static let user = "0190b5a0-0000-7000-8000-000000000001"
@@ -19,6 +20,7 @@ struct TestToken: JWTPayload {
     var issuer = "us"
     var audience: [String]? = ["millrace"]
     var role: String?
+    var scope: String?
 
     func verify(using algorithm: some JWTAlgorithm) async throws {}
 

@@ -17,7 +17,7 @@ struct ConversationSaveRoute: Sendable {
     let onRefused: @Sendable (RefusalCode) -> Void
 
     func respond(_ request: Request) async throws -> Response {
-        let caller = try await authenticate(request)
+        let caller = try await verifier.caller(of: request)
         try checkType(request)
         if let refusal = channel.refusal { throw problem(refusal) }
         let receivedAt = Timestamp.now
@@ -29,17 +29,6 @@ struct ConversationSaveRoute: Sendable {
         onAccepted()
         let id = save.id(tenant: configuration.tenant)
         return JSONAnswer.response(.created, Saved(id: "\(id)"))
-    }
-
-    private func authenticate(_ request: Request) async throws -> TokenVerifier.Caller {
-        do {
-            let header = request.headers[.authorization] ?? ""
-            let parts = header.split(separator: " ", maxSplits: 1)
-            guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw TokenError.missingToken }
-            return try await verifier.verify(String(parts[1].drop { $0 == " " }))
-        } catch let error as TokenError {
-            throw APIProblem(error)
-        }
     }
 
     private func checkType(_ request: Request) throws {

@@ -40,6 +40,7 @@ struct TokenClaims: JWTPayload {
     /// Seconds since the epoch.
     var expiry: Double?
     var notBefore: Double?
+    var scopes: Set<String>
     /// The top-level claims that are strings; the role is one of them.
     var texts: [String: String]
 
@@ -50,6 +51,10 @@ struct TokenClaims: JWTPayload {
         audience = try container.decodeIfPresent(Audience.self, forKey: Name(stringValue: "aud"))
         expiry = try container.decodeIfPresent(Double.self, forKey: Name(stringValue: "exp"))
         notBefore = try container.decodeIfPresent(Double.self, forKey: Name(stringValue: "nbf"))
+        let scope = Name(stringValue: "scope")
+        let list = try? container.decode([String].self, forKey: scope)
+        let text = try? container.decode(String.self, forKey: scope)
+        scopes = Set(list ?? text?.split(separator: " ").map(String.init) ?? [])
         texts = [:]
         for name in container.allKeys { texts[name.stringValue] = try? container.decode(String.self, forKey: name) }
     }

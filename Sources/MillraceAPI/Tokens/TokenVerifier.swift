@@ -11,6 +11,8 @@ package struct TokenVerifier: Sendable {
         package var userID: UniqueID?
         /// May write for every user.
         package var isService: Bool
+        /// Words of `scope` (RFC 8693), or of a list of that name.
+        package var scopes: Set<String>
     }
 
     /// A key that can't be used. Names the setting, never the key.
@@ -82,7 +84,8 @@ package struct TokenVerifier: Sendable {
         }
         return Caller(
             userID: claims.subject.flatMap { UniqueID($0) },
-            isService: claims.texts[configuration.roleClaim] == configuration.serviceRole)
+            isService: claims.texts[configuration.roleClaim] == configuration.serviceRole,
+            scopes: claims.scopes)
     }
 
     private static func key(_ key: TokenVerifierConfiguration.Key) async throws -> Key {

@@ -51,6 +51,11 @@ enum ConfigurationChecks {
             database.retryMin <= database.retryMax, "database.retry_min", .impossibleCombination,
             "database.retry_min (\(DurationText.format(database.retryMin))) is above database.retry_max "
                 + "(\(DurationText.format(database.retryMax))); lower it, or raise the other")
+        let api = configuration.api
+        check(
+            api.connectionsMin <= api.connectionsMax, "api.connections_min", .impossibleCombination,
+            "api.connections_min (\(api.connectionsMin)) is above api.connections_max (\(api.connectionsMax)); lower it, "
+                + "or raise the other")
         check(
             !database.url.isEmpty, "database.url", .invalidValue,
             "database.url is empty; wanted: a connection string, like \"postgresql://user@host/millrace\"")

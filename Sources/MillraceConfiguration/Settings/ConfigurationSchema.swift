@@ -3,7 +3,8 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, limits, spool, database, partitions, projections, dedup, outbox, jwt, log, latency,
+        data, tcp, http, intake, limits, spool, database, partitions, projections, dedup, outbox, api, identity, jwt,
+        log, latency,
         embedded,
     ]
 
@@ -131,7 +132,7 @@ enum ConfigurationSchema {
                 "Retry-After of a 503, in whole seconds.", watch: "millrace_spool_refused_total"),
             .bool(
                 "strict_health_checks", \.http.strictHealthChecks,
-                "A database that is away makes /readyz answer 503. Also STRICT_HEALTH_CHECKS.",
+                "A database that is away makes /readyz and the health page answer 503. Also STRICT_HEALTH_CHECKS.",
                 watch: "millrace_postgresql_up"),
         ])
 

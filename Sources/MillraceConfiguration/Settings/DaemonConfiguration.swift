@@ -13,6 +13,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var partitions = Partitions()
     package var projections = Projections()
     package var dedup = Dedup()
+    package var api = API()
+    package var identity = Identity()
     package var outbox = Outbox()
     package var jwt = JWT()
     package var log = Log()
@@ -142,6 +144,28 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct Outbox: Sendable, Equatable {
         package var poll = Duration.milliseconds(250)
         package var batchRows = 1000
+    }
+
+    package struct API: Sendable, Equatable {
+        /// Empty: `database.url`.
+        package var readURL = Secret("")
+        package var connectionsMin = 2
+        package var connectionsMax = 20
+        package var waitingMax = 1000
+        package var acquireTimeout = Duration.seconds(2)
+        package var statementTimeout = Duration.seconds(5)
+        package var idleTimeout = Duration.seconds(60)
+        package var pageBytes = 4 << 20
+    }
+
+    package struct Identity: Sendable, Equatable {
+        /// Empty: there is no identity database.
+        package var url = Secret("")
+        package var cacheEntries = 10_000
+        package var cacheLifetime = Duration.seconds(600)
+        package var timeout = Duration.seconds(1)
+        package var retryAfter = Duration.seconds(5)
+        package var usersMax = 10
     }
 
     package struct JWT: Sendable, Equatable {

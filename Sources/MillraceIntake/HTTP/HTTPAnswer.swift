@@ -21,7 +21,7 @@ struct HTTPAnswer {
         text.append(raw: "}")
         body = text.bytes
         if status == 503 { headers.append(("Retry-After", String(retryAfterSeconds))) }
-        if problem.code == .methodNotAllowed { headers.append(("Allow", "POST")) }
+        if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
     }
 
     /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one.

@@ -242,7 +242,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     private func start(_ head: HTTPRequestHead) {
         let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
-        let route = HTTPRoute(path: Substring(path))
+        let route = HTTPRoute(path: Substring(path), isReading: head.method == .GET || head.method == .HEAD)
         let fields = HTTPRequestFields(head.headers)
         exchange = Exchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
         setDeadline(.body, after: configuration.bodyRateInterval)
@@ -265,7 +265,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         guard let context else { return }
         do throws(HTTPProblem) {
             guard head.method == .POST else {
-                throw HTTPProblem(.methodNotAllowed, "events are sent with POST")
+                throw HTTPProblem(.methodNotAllowed, "events are sent with POST and read with GET")
             }
             let wanted = try EventsRequestHead(uri: head.uri, fields)
             if let refusal = shared.channel.refusal { throw HTTPProblem(refusal) }

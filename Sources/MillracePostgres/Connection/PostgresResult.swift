@@ -19,6 +19,11 @@ package struct PostgresResult: ~Copyable {
         (0..<PQnfields(result)).map { PQfname(result, $0).map { String(cString: $0) } ?? "" }
     }
 
+    /// The OIDs of the columns' types, as in `pg_type`.
+    package var columnTypes: [UInt32] {
+        (0..<PQnfields(result)).map { PQftype(result, $0) }
+    }
+
     /// As the server names what it did: `INSERT 0 3`, `COMMIT`, and `ROLLBACK` for the COMMIT of a failed transaction.
     package var commandTag: String { String(cString: PQcmdStatus(result)) }
 
@@ -44,11 +49,11 @@ package struct PostgresResult: ~Copyable {
         string(row, column).map { $0 == "t" }
     }
 
-    /// The value as it came, valid during the call; nil for NULL.
+    /// Hands out the value's text without a copy, valid only within `body`; nil for NULL.
     package func withBytes<Answer>(
-        _ row: Int, _ column: Int, _ body: (UnsafeRawBufferPointer?) -> Answer
-    ) -> Answer {
-        body(bytes(row, column))
+        _ row: Int, _ column: Int, _ body: (UnsafeRawBufferPointer?) throws -> Answer
+    ) rethrows -> Answer {
+        try body(bytes(row, column))
     }
 
     /// The value's text; valid as long as the result. nil for NULL.

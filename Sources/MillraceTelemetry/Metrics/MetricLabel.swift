@@ -6,7 +6,7 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case kind
     /// A pack of projections.packs.
     case pack
-    /// `SpoolRefusal`, or a class of SQLSTATE.
+    /// `SpoolRefusal`, `ReadRefusal`, or a class of SQLSTATE.
     case reason
     /// A route's pattern, never a path.
     case route

@@ -14,6 +14,12 @@ package enum MetricName: String, Sendable, CaseIterable {
     case httpRequests = "millrace_http_requests_total"
     case httpRequestDuration = "millrace_http_request_duration_seconds"
 
+    case readConnectionsIdle = "millrace_read_connections_idle"
+    case readConnectionsBusy = "millrace_read_connections_busy"
+    case readRequestsWaiting = "millrace_read_requests_waiting"
+    case readRefused = "millrace_read_refused_total"
+    case readQueryDuration = "millrace_read_query_duration_seconds"
+
     case spoolAppendedRecords = "millrace_spool_appended_records_total"
     case spoolAppendedLines = "millrace_spool_appended_lines_total"
     case spoolAppendedBytes = "millrace_spool_appended_bytes_total"
@@ -86,6 +92,13 @@ extension MetricName {
 
         case .httpRequestDuration:
             .timer("From a request's head to the end of its answer, once a request, by route.", [.route])
+
+        case .readConnectionsIdle: .gauge("Connections for reading that nobody uses.", [])
+        case .readConnectionsBusy: .gauge("Connections for reading that a request uses.", [])
+        case .readRequestsWaiting: .gauge("Requests that wait for a connection.", [])
+        case .readRefused: .counter("Requests that got no connection for reading, by reason.", [.reason])
+        case .readQueryDuration:
+            .timer("Time of a request's statements in PostgreSQL, connecting included, by route.", [.route])
 
         case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
         case .spoolAppendedLines: .counter("Lines made durable.", [.kind])
@@ -168,6 +181,7 @@ extension MetricName {
         case .writerProjectionDuration: "projection"
         case .writerCommitDuration: "commit"
         case .httpRequestDuration: "http"
+        case .readQueryDuration: "query"
         default: nil
         }
     }
@@ -176,6 +190,6 @@ extension MetricName {
     package static let stages: [MetricName] = [
         .pipelineDurable, .pipelineCommit, .pipelineWhole, .spoolQueueDuration, .spoolSyncDuration,
         .writerQueueDuration, .writerCopyDuration, .writerProjectionDuration, .writerCommitDuration,
-        .httpRequestDuration,
+        .httpRequestDuration, .readQueryDuration,
     ]
 }

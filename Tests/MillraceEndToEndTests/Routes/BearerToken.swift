@@ -8,8 +8,11 @@ struct BearerToken {
 
     let text: String
 
-    init(subject: String, role: String? = nil, expiresIn seconds: Int = 600, secret: String = Self.secret) {
-        let role = role.map { ",\"role\":\"\($0)\"" } ?? ""
+    init(
+        subject: String, role: String? = nil, scope: String? = nil, expiresIn seconds: Int = 600,
+        secret: String = Self.secret
+    ) {
+        let role = (role.map { ",\"role\":\"\($0)\"" } ?? "") + (scope.map { ",\"scope\":\"\($0)\"" } ?? "")
         let claims = "{\"sub\":\"\(subject)\",\"exp\":\(time(nil) + seconds)\(role)}"
         let signed = Self.encoded(Array(#"{"alg":"HS256","typ":"JWT"}"#.utf8)) + "." + Self.encoded(Array(claims.utf8))
         let signature = HMAC<SHA256>.authenticationCode(

@@ -15,6 +15,7 @@ extension EndToEnd {
             try client.send("{]")
             try client.finish()
             try installation.auditor.waitForSettled(161)
+            #expect(try HTTPClient.get("/v1/events", at: daemon.http).status == 200)
 
             let text = try HTTPClient.get("/metrics", at: daemon.http).text
             #expect(Self.sum("millrace_writer_lines_committed_total", in: text) == 80)
@@ -23,6 +24,8 @@ extension EndToEnd {
             #expect(Self.sum("millrace_writer_lines_dead_total", in: text) == 0)
             #expect(Self.sum("millrace_spool_appended_lines_total", in: text) == 161)
             #expect(Self.sum("millrace_postgresql_up", in: text) == 1)
+            #expect(Self.sum("millrace_read_query_duration_seconds_count", in: text) == 1)
+            #expect(Self.sum("millrace_read_connections_idle", in: text) == 1)
 
             let scratch = try ScratchDirectory()
             try TextFile.write(text, to: scratch.path + "/metrics")

@@ -20,6 +20,14 @@ CREATE TABLE conversations_questions_by_user (
     CONSTRAINT conversations_questions_by_user_pkey PRIMARY KEY (tenant_id, user_id, bucket, source, slot)
 ) WITH (fillfactor = 70);
 
+CREATE TABLE conversations_active_users (
+    tenant_id integer NOT NULL DEFAULT 0,
+    bucket timestamptz NOT NULL,
+    slot smallint NOT NULL,
+    sketch bytea NOT NULL,
+    CONSTRAINT conversations_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
+) WITH (fillfactor = 70);
+
 CREATE TABLE conversations_feedback (
     tenant_id integer NOT NULL DEFAULT 0,
     id uuid NOT NULL,

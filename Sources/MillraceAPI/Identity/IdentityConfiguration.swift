@@ -1,0 +1,13 @@
+/// The database that knows users by name.
+package struct IdentityConfiguration: Sendable {
+    /// libpq's keywords or URI; empty: there is none.
+    package var databaseURL = ""
+    /// Users that are remembered, unknown ones too.
+    package var cacheEntries = 10_000
+    package var cacheLifetime = Duration.seconds(600)
+    /// Of a look-up, connecting included; after one that failed, none is tried for as long as `retryAfter`.
+    package var timeout = Duration.seconds(1)
+    package var retryAfter = Duration.seconds(5)
+
+    package init() {}
+}

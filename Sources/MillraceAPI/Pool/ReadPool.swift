@@ -1,0 +1,189 @@
+package import Logging
+package import MillracePostgres
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The connections that readers share.
+///
+/// Enters: what to ask PostgreSQL. Leaves: the answer, or why there is none.
+///
+/// Invariants
+/// 1. At most `connectionsMax` sessions, each with a thread of its own; nothing blocks the cooperative pool.
+/// 2. At most `waitingMax` requests wait, each for at most `acquireTimeout`, in order of arrival.
+/// 3. Every session is read-only, and every statement ends: the server's limit, the client's a second later.
+///
+/// Crash: nothing is kept. Backpressure: refusals. Shutdown: statements under way have `drainLimit`, then they are
+/// interrupted; waiters are refused.
+package final class ReadPool: Sendable {
+    private struct State {
+        var machine: ReadPoolStateMachine
+        var sessions: [Int: ReadSession] = [:]
+        var waiters: [Int: CheckedContinuation<Result<Int, ReadRefusal>, Never>] = [:]
+        /// What came for waiters before they had begun to wait.
+        var settled: [Int: Result<Int, ReadRefusal>] = [:]
+    }
+
+    private let configuration: ReadPoolConfiguration
+    private let interrupt = PostgresInterrupt()
+    private let logger: Logger
+    private let state: Mutex<State>
+    package let metrics: ReadMetrics
+
+    package init(_ configuration: ReadPoolConfiguration, metrics: ReadMetrics = ReadMetrics(), logger: Logger) {
+        self.configuration = configuration
+        self.metrics = metrics
+        self.logger = logger
+        state = Mutex(
+            State(
+                machine: ReadPoolStateMachine(
+                    connectionsMin: configuration.connectionsMin, connectionsMax: configuration.connectionsMax,
+                    waitingMax: configuration.waitingMax, idleTimeout: configuration.idleTimeout)))
+    }
+
+    /// Runs `body` on a session's thread; it reads only, and runs once more when an idle connection turns out lost.
+    /// Throws `ReadRefusal`, `PostgresError`, and what `body` throws.
+    package func read<Answer: Sendable>(
+        _ route: ReadRoute? = nil, _ body: @escaping @Sendable (PostgresConnection) throws -> Answer
+    ) async throws -> Answer {
+        let number: Int
+        do {
+            number = try await acquire()
+        } catch let refusal as ReadRefusal {
+            metrics.countRefused(refusal)
+            throw refusal
+        }
+        guard let session = session(number) else { preconditionFailure("session \(number) is not of this pool") }
+        let start = ContinuousClock.now
+        let result: Result<Answer, any Error>
+        do {
+            result = .success(try await session.run(body))
+        } catch {
+            result = .failure(error)
+        }
+        if let route { metrics.onQuery(route, (ContinuousClock.now - start).microseconds) }
+        await release(number, session)
+        return try result.get()
+    }
+
+    /// Closes what is idle for too long, until graceful shutdown; then drains.
+    package func run() async {
+        let interval = max(.milliseconds(100), configuration.idleTimeout / 4)
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                try await Task.sleep(for: interval)
+                await self.expire()
+            }
+        }
+        let deadline = ContinuousClock.now + configuration.drainLimit
+        while state.withLock({ $0.machine.busyCount }) > 0, ContinuousClock.now < deadline, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        await stop()
+    }
+
+    /// Refuses who waits, interrupts what runs, and ends every session.
+    package func stop() async {
+        interrupt.raise()
+        let (sessions, waiters) = state.withLock { state in
+            let (sessions, waiters) = state.machine.stopped()
+            metrics.update(state.machine)
+            return (sessions.compactMap { state.sessions.removeValue(forKey: $0) }, waiters)
+        }
+        for waiter in waiters { settle(waiter, .failure(.draining)) }
+        for session in sessions { await session.end() }
+    }
+
+    private func session(_ number: Int) -> ReadSession? { state.withLock { $0.sessions[number] } }
+
+    private func acquire() async throws -> Int {
+        let acquired = state.withLock { state in
+            let acquired = state.machine.acquired()
+            if case .open(let number) = acquired {
+                state.sessions[number] = ReadSession(
+                    number: number, configuration: configuration, interrupt: interrupt, logger: logger)
+            }
+            metrics.update(state.machine)
+            return acquired
+        }
+        switch acquired {
+        case .use(let number), .open(let number): return number
+        case .refuse(let refusal): throw refusal
+        case .wait(let waiter): return try await wait(waiter).get()
+        }
+    }
+
+    private func wait(_ waiter: Int) async -> Result<Int, ReadRefusal> {
+        await withTaskGroup(of: Result<Int, ReadRefusal>?.self) { group in
+            group.addTask {
+                await withCheckedContinuation { continuation in
+                    let settled = self.state.withLock { state in
+                        let settled = state.settled.removeValue(forKey: waiter)
+                        if settled == nil { state.waiters[waiter] = continuation }
+                        return settled
+                    }
+                    if let settled { continuation.resume(returning: settled) }
+                }
+            }
+            group.addTask {
+                // Ends early when the request is given up, or was served.
+                try? await Task.sleep(for: self.configuration.acquireTimeout)
+                self.giveUp(waiter)
+                return nil
+            }
+            var outcome = Result<Int, ReadRefusal>.failure(.acquireTimeout)
+            for await result in group {
+                guard let result else { continue }
+                outcome = result
+                group.cancelAll()
+            }
+            return outcome
+        }
+    }
+
+    private func giveUp(_ waiter: Int) {
+        let waited = state.withLock { state in
+            defer { metrics.update(state.machine) }
+            return state.machine.gaveUp(waiter)
+        }
+        if waited { settle(waiter, .failure(.acquireTimeout)) }
+    }
+
+    private func settle(_ waiter: Int, _ result: Result<Int, ReadRefusal>) {
+        let continuation = state.withLock { state in
+            let continuation = state.waiters.removeValue(forKey: waiter)
+            if continuation == nil { state.settled[waiter] = result }
+            return continuation
+        }
+        continuation?.resume(returning: result)
+    }
+
+    private func release(_ number: Int, _ session: ReadSession) async {
+        let isConnected = await session.isConnected
+        let released = state.withLock { state in
+            let released = state.machine.released(number, isConnected: isConnected, at: .now)
+            if case .end = released { state.sessions[number] = nil }
+            metrics.update(state.machine)
+            return released
+        }
+        switch released {
+        case .hand(_, let waiter): settle(waiter, .success(number))
+        case .keep: break
+        case .end: await session.end()
+        }
+    }
+
+    private func expire() async {
+        let ended = state.withLock { state in
+            let expired = state.machine.expired(at: .now)
+            metrics.update(state.machine)
+            return expired.compactMap { state.sessions.removeValue(forKey: $0) }
+        }
+        for session in ended { await session.end() }
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+}

@@ -1,0 +1,68 @@
+internal import Logging
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// One connection for reading, on a thread of its own. Connects when it is first used, and anew when the connection
+/// was lost.
+actor ReadSession {
+    private static let clientMargin = Duration.seconds(1)
+
+    private let executor: ThreadExecutor
+    private let configuration: ReadPoolConfiguration
+    private let interrupt: PostgresInterrupt
+    private let logger: Logger
+    private var connection: PostgresConnection?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(number: Int, configuration: ReadPoolConfiguration, interrupt: PostgresInterrupt, logger: Logger) {
+        executor = ThreadExecutor(name: "read-\(number)")
+        self.configuration = configuration
+        self.interrupt = interrupt
+        self.logger = logger
+    }
+
+    /// Whether the next use finds a connection.
+    var isConnected: Bool { connection?.isUsable ?? false }
+
+    /// Runs `body`, which reads only and so may run twice: once more when a connection that had been idle was lost.
+    func run<Answer: Sendable>(_ body: @Sendable (PostgresConnection) throws -> Answer) throws -> Answer {
+        let wasConnected = isConnected
+        do {
+            return try body(connected())
+        } catch let error as PostgresError {
+            let isLost = !isConnected
+            if isLost { connection = nil }
+            guard wasConnected, isLost, error.code != .interrupted, error.code != .timedOut else { throw error }
+            return try body(connected())
+        }
+    }
+
+    /// Closes the connection and lets the thread end.
+    func end() {
+        connection = nil
+        executor.stop()
+    }
+
+    private func connected() throws(PostgresError) -> PostgresConnection {
+        if let connection, connection.isUsable { return connection }
+        connection = nil
+        let session = try PostgresConnection(
+            connectionString: configuration.databaseURL, applicationName: configuration.applicationName,
+            connectTimeout: configuration.connectTimeout,
+            statementTimeout: configuration.statementTimeout + Self.clientMargin, interrupt: interrupt, logger: logger)
+        let (seconds, attoseconds) = configuration.statementTimeout.components
+        // No sequential scan where an index will do: of a month that has just begun the statistics say nothing. These
+        // statements are short, which compiling and further processes would only delay.
+        try session.execute(
+            """
+            SET default_transaction_read_only = on;
+            SET statement_timeout = \(max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000));
+            SET enable_seqscan = off;
+            SET jit = off;
+            SET max_parallel_workers_per_gather = 0
+            """)
+        connection = session
+        return session
+    }
+}

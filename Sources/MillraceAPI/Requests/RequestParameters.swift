@@ -1,0 +1,116 @@
+internal import FoundationEssentials
+internal import HTTPTypes
+internal import MillraceEvent
+internal import MillraceTOML
+
+/// A request's parameters, each known to its operation and of its kind.
+struct RequestParameters: Sendable {
+    /// A column that rows must equal.
+    struct Filter: Sendable, Equatable {
+        var column: String
+        var value: String
+    }
+
+    private let operation: APIOperation
+    private let path: [String: String]
+    private let values: [String: String]
+    /// What the operation does not know itself: columns, where it takes some. In the order of the names.
+    let filters: [Filter]
+
+    /// Throws `APIProblem`, which names the parameter.
+    init(_ operation: APIOperation, path: [String: String], query: String?) throws(APIProblem) {
+        self.operation = operation
+        self.path = path
+        var values: [String: String] = [:]
+        var filters: [Filter] = []
+        for (name, value) in try RequestQuery(query).pairs {
+            if let parameter = operation.parameters.first(where: { $0.name == name }) {
+                try Self.check(value, parameter)
+                values[name] = value
+            } else if operation.takesColumns {
+                filters.append(Filter(column: name, value: value))
+            } else {
+                throw Self.unknown(name, known: operation.parameters.map(\.name))
+            }
+        }
+        for parameter in operation.parameters where parameter.isRequired && values[parameter.name] == nil {
+            throw APIProblem(.badRequest, "missing_parameter", "\(parameter.name) is wanted: \(parameter.doc)")
+        }
+        self.values = values
+        self.filters = filters.sorted { $0.column < $1.column }
+    }
+
+    static func unknown(_ name: String, known: [String]) -> APIProblem {
+        let hint =
+            EditDistance.nearest(to: String(name.prefix(100)), among: known, by: { $0 }).map {
+                "; did you mean \($0)? There are \(known.joined(separator: ", "))"
+            }
+            ?? "; this route takes none"
+        return APIProblem(.badRequest, "unknown_parameter", "\(name.prefix(100)) is no parameter of this route\(hint)")
+    }
+
+    static func invalid(_ name: String, _ wanted: String) -> APIProblem {
+        APIProblem(.badRequest, "invalid_value", "\(name) must be \(wanted)")
+    }
+
+    /// A part of the path.
+    func path(_ name: String) -> String { path[name] ?? "" }
+
+    func text(_ name: String) -> String? { values[name] }
+
+    func time(_ name: String) -> Timestamp? { values[name].flatMap { TimeText.parse($0) } }
+
+    func integer(_ name: String, default fallback: Int) -> Int { values[name].flatMap { Int($0) } ?? fallback }
+
+    func names(_ name: String) -> [String]? {
+        values[name].map { $0.split(separator: ",").map(String.init) }
+    }
+
+    /// Of the page before this one; nil on the first. `count`: how many values the route's cursors have.
+    func cursor(count: Int) throws(APIProblem) -> [String?]? {
+        guard let text = values["cursor"] else { return nil }
+        guard let cursor = PageCursor(text, question: question), cursor.values.count == count else {
+            throw APIProblem(
+                .badRequest, "invalid_cursor",
+                "cursor is not one of this question: repeat the request that gave it; only limit may change")
+        }
+        return cursor.values
+    }
+
+    /// What is asked, without the place and size of the page.
+    var question: String {
+        let asked = values.filter { $0.key != "cursor" && $0.key != "limit" }.map { "\($0.key)=\($0.value)" }
+        let all =
+            asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map { "\($0.column)=\($0.value)" }
+        return ([operation.path] + all).joined(separator: "\u{0}")
+    }
+
+    private static func check(_ value: String, _ parameter: APIParameter) throws(APIProblem) {
+        let name = parameter.name
+        switch parameter.kind {
+        case .text(let bytesMax):
+            guard (1...bytesMax).contains(value.utf8.count) else { throw invalid(name, "1 to \(bytesMax) bytes") }
+        case .uuid:
+            guard UniqueID(value) == nil else { return }
+            let hint = value.contains("@") ? "; this is an e-mail, and users are known by their UUID" : ""
+            throw invalid(name, "a UUID, such as 843d440a-a7a7-45ee-96df-3568c37384b9" + hint)
+        case .time:
+            guard TimeText.parse(value) == nil else { return }
+            let hint = value.contains(" ") ? "; write + as %2B" : ""
+            throw invalid(
+                name, "a time with its offset (2026-11-21T10:00:00Z), a date, or milliseconds since 1970" + hint)
+        case .integer(let range):
+            guard value.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(value), range.contains(number)
+            else {
+                throw invalid(name, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+        case .choice(let choices):
+            guard choices.contains(value) else { throw invalid(name, "one of \(choices.joined(separator: ", "))") }
+        case .object:
+            guard value.utf8.count <= 65_536, value.drop(while: \.isWhitespace).first == "{" else {
+                throw invalid(name, "a JSON object of at most 65536 bytes")
+            }
+        case .cursor, .names: break
+        }
+    }
+}

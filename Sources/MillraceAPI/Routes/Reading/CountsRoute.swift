@@ -1,0 +1,147 @@
+internal import Hummingbird
+internal import MillraceProjections
+
+/// `GET /v1/counts/{pack}/{fold}` and `GET /v1/status-counts/{pack}/{name}`: counts by time and dimensions, in order.
+struct CountsRoute: Sendable {
+    enum Source: Sendable {
+        case counters
+        case statusCounts
+    }
+
+    private static let fallbackLimit = 1000
+    private static let common = BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor]
+
+    static let operation = APIOperation(
+        id: "counts", path: ReadRoute.counts.path, tag: "projections",
+        summary: "Counts over time; further parameters are dimensions that rows must equal", access: .read,
+        pathParameters: [ReadParameters.pack, ReadParameters.fold("counter")], parameters: common, takesColumns: true,
+        answer: "Counts")
+
+    static let statusOperation = APIOperation(
+        id: "statusCounts", path: ReadRoute.statusCounts.path, tag: "projections",
+        summary: "Counts of entities by status; by every dimension that no parameter fixes, unless `by` says which",
+        access: .read,
+        pathParameters: [
+            ReadParameters.pack,
+            APIParameter("name", .text(bytesMax: 64), "Its status counts, as /v1/packs lists them", isRequired: true),
+        ], parameters: common, takesColumns: true, answer: "Counts")
+
+    let source: Source
+    let catalog: PackCatalog
+    let configuration: ReadConfiguration
+
+    private var route: ReadRoute { source == .counters ? .counts : .statusCounts }
+
+    func respond(_ parameters: RequestParameters) async throws -> Response {
+        try await catalog.read(route) { try await answer(parameters, $0) }
+    }
+
+    private func answer(_ parameters: RequestParameters, _ live: LivePacks) async throws -> Response {
+        let pack = try catalog.pack(parameters.path("pack"), in: live)
+        let table = try table(of: pack, parameters, live)
+        let isStatus = source == .statusCounts
+        let fixed = Set(parameters.filters.map(\.column))
+        let others = isStatus ? table.dimensions.map(\.name).filter { !fixed.contains($0) } : []
+        let names = parameters.names("by") ?? others
+        let unit = parameters.text("bucket") ?? table.unit?.rawValue ?? "none"
+        let cursor = try parameters.cursor(count: 2 + (unit == "none" ? 0 : 1) + names.count)
+        let query = try BucketQuery(parameters, table, by: names, kept: cursor)
+        let base = try statement(query, table, parameters)
+        let keys = query.keys
+        let tail = keys.isEmpty ? "" : "GROUP BY \(keys.map(\.expression).joined(separator: ", "))"
+        let order = keys.isEmpty ? "" : "ORDER BY \(keys.map(\.expression).joined(separator: ", "))"
+        let reader = PageReader(
+            limit: parameters.integer("limit", default: Self.fallbackLimit), bytesMax: configuration.pageBytesMax,
+            keyCount: keys.count
+        ) { key in
+            var statement = base
+            if let key, !keys.isEmpty {
+                let places = zip(keys, key).map { statement.bind($1, as: $0.type, named: "cursor") }
+                statement.append(
+                    "AND (\(keys.map(\.expression).joined(separator: ", "))) > (\(places.joined(separator: ", ")))")
+            }
+            statement.append(tail)
+            // Rows that all went to another status stay behind as zeros.
+            if isStatus, !keys.isEmpty { statement.append("HAVING sum(n) <> 0") }
+            statement.append(order)
+            return statement
+        }
+        let page = try await catalog.pool.read(route) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
+        return Self.answer(page, query, pack, parameters)
+    }
+
+    private func table(
+        of pack: LivePacks.Pack, _ parameters: RequestParameters, _ live: LivePacks
+    ) throws(APIProblem) -> CountsTable {
+        switch source {
+        case .counters:
+            let fold = try catalog.fold(parameters.path("fold"), of: pack, "counter")
+            guard case .counter(let counter) = fold.kind else { preconditionFailure("a counter is a counter") }
+            return try CountsTable(
+                catalog.table(fold.table, in: live), unit: counter.bucket, dimensions: counter.dimensions.map(\.column),
+                sums: counter.sums.map(\.column))
+        case .statusCounts:
+            let all = pack.definition.statusCounts
+            guard let counts = all.first(where: { $0.name == parameters.path("name") }) else {
+                throw catalog.noFold(all.map(\.name), "status counts")
+            }
+            return try CountsTable(
+                catalog.table(counts.table, in: live), unit: counts.bucket?.unit, dimensions: counts.by,
+                sums: counts.sums)
+        }
+    }
+
+    /// Up to the conditions. Its columns: what is grouped by, n, the sums, and again what is grouped by, as the key.
+    private func statement(
+        _ query: BucketQuery, _ table: CountsTable, _ parameters: RequestParameters
+    ) throws(APIProblem) -> SQLStatement {
+        let keys = query.keys.map(\.expression)
+        let named = query.keys.map { "\($0.expression) AS \(SQLStatement.quoted($0.name))" }
+        let sums = table.sums.map { column in
+            let name = SQLStatement.quoted(column.name)
+            return "coalesce(sum(\(name)), 0) AS \(name)"
+        }
+        let columns = named + ["coalesce(sum(n), 0)::bigint AS n"] + sums + keys
+        var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
+        statement.append("WHERE tenant_id = \(configuration.tenant)")
+        if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
+        try table.filter(
+            parameters.filters,
+            parameters: source == .counters ? Self.operation.parameters : Self.statusOperation.parameters,
+            in: &statement)
+        return statement
+    }
+
+    /// Head and rows of counts and uniques.
+    static func answer(
+        _ page: Page, _ query: BucketQuery, _ pack: LivePacks.Pack, _ parameters: RequestParameters
+    ) -> Response {
+        var page = page
+        page.next = page.next.map { [query.range?.from, query.range?.to] + $0 }
+        var json = JSONWriter()
+        json.append(raw: "{")
+        json.append(name: "pack")
+        json.append(pack.definition.name)
+        json.append(name: "version")
+        json.append(pack.version)
+        json.append(name: "bucket")
+        json.append(query.unit)
+        json.append(name: "from")
+        json.append(query.range?.from)
+        json.append(name: "to")
+        json.append(query.range?.to)
+        page.write(to: &json, named: "items", question: parameters.question)
+        json.append(raw: "}")
+        return APIAnswer.response(json)
+    }
+}
+
+extension PackDefinition {
+    /// Of all its entities.
+    var statusCounts: [StatusCounts] {
+        folds.flatMap { fold -> [StatusCounts] in
+            if case .entity(let entity) = fold.kind { return entity.counts }
+            return []
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import HTTPTypes
+internal import MillraceProjections
+
+/// A table of counts as a route reads it: a counter's, or status counts.
+struct CountsTable: Sendable {
+    let table: CatalogTable
+    /// What a row's bucket stands for; nil: there is none.
+    let unit: TimeBucket?
+    let dimensions: [CatalogTable.Column]
+    let sums: [CatalogTable.Column]
+
+    /// Throws `APIProblem` when the live table lacks a column.
+    init(_ table: CatalogTable, unit: TimeBucket?, dimensions: [String], sums: [String]) throws(APIProblem) {
+        self.table = table
+        self.unit = unit
+        self.dimensions = try dimensions.map { (name) throws(APIProblem) in try Self.column(name, of: table) }
+        self.sums = try sums.map { (name) throws(APIProblem) in try Self.column(name, of: table) }
+    }
+
+    private static func column(_ name: String, of table: CatalogTable) throws(APIProblem) -> CatalogTable.Column {
+        if let column = table.column(name) { return column }
+        throw APIProblem(
+            .notFound, "unknown_fold",
+            "the live version of the pack has no \(name) here; run `millrace projections rebuild`")
+    }
+
+    /// The columns named, in that order. Throws `APIProblem` for others.
+    func dimensions(named names: [String]) throws(APIProblem) -> [CatalogTable.Column] {
+        var columns: [CatalogTable.Column] = []
+        for name in names {
+            guard let column = dimensions.first(where: { $0.name == name }) else {
+                throw RequestParameters.invalid("by", "of \(dimensionNames)")
+            }
+            guard !columns.contains(column) else { throw RequestParameters.invalid("by", "names, each once") }
+            columns.append(column)
+        }
+        return columns
+    }
+
+    /// Adds `AND column = value` for each filter. Throws `APIProblem` when one is no dimension.
+    func filter(
+        _ filters: [RequestParameters.Filter], parameters: [APIParameter], in statement: inout SQLStatement
+    ) throws(APIProblem) {
+        for filter in filters {
+            guard let column = dimensions.first(where: { $0.name == filter.column }) else {
+                throw RequestParameters.unknown(
+                    filter.column, known: parameters.map(\.name) + dimensions.map(\.name))
+            }
+            let value = statement.bind(filter.value, as: column.type, named: column.name)
+            statement.append("AND \(SQLStatement.quoted(column.name)) = \(value)")
+        }
+    }
+
+    /// The buckets that can be asked for: the table's own and longer ones, and none at all.
+    var units: [String] {
+        let own = unit.flatMap { TimeBucket.allCases.firstIndex(of: $0) }
+        return (own.map { TimeBucket.allCases[$0...].map(\.rawValue) } ?? []) + ["none"]
+    }
+
+    private var dimensionNames: String {
+        dimensions.isEmpty ? "none: it has no dimensions" : dimensions.map(\.name).joined(separator: ", ")
+    }
+}

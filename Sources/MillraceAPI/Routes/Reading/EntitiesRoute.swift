@@ -1,0 +1,82 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MillraceProjections
+
+/// `GET /v1/entities/{pack}/{fold}`: the rows of an entity, or of an append fold.
+struct EntitiesRoute: Sendable {
+    static let operation = APIOperation(
+        id: "listEntities", path: ReadRoute.entities.path, tag: "projections",
+        summary: "Entities, the most recent first; further parameters are indexed columns that rows must equal",
+        access: .read, pathParameters: [ReadParameters.pack, ReadParameters.fold("entity or append")],
+        parameters: [
+            APIParameter(
+                "order", .choice(["recent", "key"]),
+                "recent: by the time of the index that fits the filters, or by key where there is none",
+                fallback: "recent"),
+            ReadParameters.limit(50), ReadParameters.cursor,
+        ], takesColumns: true, answer: "EntityPage")
+
+    let catalog: PackCatalog
+    let configuration: ReadConfiguration
+
+    func respond(_ parameters: RequestParameters) async throws -> Response {
+        try await catalog.read(.entities) { try await answer(parameters, $0) }
+    }
+
+    private func answer(_ parameters: RequestParameters, _ live: LivePacks) async throws -> Response {
+        let pack = try catalog.pack(parameters.path("pack"), in: live)
+        let fold = try Self.fold(parameters.path("fold"), of: pack, catalog)
+        let entity = try EntityTable(fold, catalog.table(fold.table, in: live))
+        let filters = try parameters.filters.map { (filter) throws(APIProblem) in
+            (column: try Self.column(filter.column, of: entity), value: filter.value)
+        }
+        let isRecent = parameters.text("order") != "key"
+        let query = EntityPageQuery(
+            entity: entity, time: isRecent ? entity.time(behind: Set(filters.map(\.column.name))) : nil,
+            isAscending: !isRecent, tenant: configuration.tenant
+        ) { statement in
+            for (column, value) in filters {
+                let place = statement.bind(value, as: column.type, named: column.name)
+                statement.append("AND \(SQLStatement.quoted(column.name)) = \(place)")
+            }
+        }
+        let cursor = try parameters.cursor(count: query.keyCount)
+        let reader = PageReader(
+            limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
+            keyCount: query.keyCount
+        ) { query.statement(after: $0) }
+        let page = try await catalog.pool.read(.entities) { try reader.read(after: cursor, on: $0) }
+        var json = JSONWriter()
+        json.append(raw: "{")
+        json.append(name: "pack")
+        json.append(pack.definition.name)
+        json.append(name: "version")
+        json.append(pack.version)
+        json.append(name: "order")
+        json.append((query.time.map { [$0.name] } ?? entity.key.map(\.name)).joined(separator: ","))
+        page.write(to: &json, named: "items", question: parameters.question)
+        json.append(raw: "}")
+        return APIAnswer.response(json)
+    }
+
+    /// Throws `APIProblem`.
+    static func fold(
+        _ name: String, of pack: LivePacks.Pack, _ catalog: PackCatalog
+    ) throws(APIProblem) -> FoldDefinition {
+        let folds = pack.definition.folds.filter { $0.kindName == "entity" || $0.kindName == "append" }
+        if let fold = folds.first(where: { $0.name == name }) { return fold }
+        throw catalog.noFold(folds.map(\.name), "entity or append fold")
+    }
+
+    private static func column(_ name: String, of entity: EntityTable) throws(APIProblem) -> CatalogTable.Column {
+        let indexed = entity.table.indexed
+        if let column = indexed.first(where: { $0.name == name }) { return column }
+        if entity.table.column(name) != nil, name != "tenant_id" {
+            throw APIProblem(
+                .badRequest, "not_indexed",
+                "\(name) is in no index, so rows can't be found by it; there are "
+                    + indexed.map(\.name).joined(separator: ", "))
+        }
+        throw RequestParameters.unknown(name, known: operation.parameters.map(\.name) + indexed.map(\.name))
+    }
+}

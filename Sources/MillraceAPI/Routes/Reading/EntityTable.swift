@@ -1,0 +1,51 @@
+internal import HTTPTypes
+internal import MillraceProjections
+
+/// A table of entities, or of appended rows, as routes read it.
+struct EntityTable: Sendable {
+    /// What the engine keeps for itself.
+    private static let hidden: Set = ["tenant_id", "event_id", "deleted_at"]
+
+    let table: CatalogTable
+    /// Behind tenant_id.
+    let key: [CatalogTable.Column]
+
+    /// Throws `APIProblem`. `fold`: an entity's or an append's.
+    init(_ fold: FoldDefinition, _ table: CatalogTable) throws(APIProblem) {
+        let names: [String]
+        switch fold.kind {
+        case .entity(let entity): names = entity.key.map(\.column)
+        default: names = ["event_id"]
+        }
+        self.table = table
+        key = names.compactMap { table.column($0) }
+        guard key.count == names.count else {
+            throw APIProblem(
+                .notFound, "unknown_fold",
+                "the live version of the pack has no such key; run `millrace projections rebuild`")
+        }
+    }
+
+    var columns: String {
+        table.columns.filter { !Self.hidden.contains($0.name) && !$0.isSecret }.map(\.selected).joined(separator: ", ")
+    }
+
+    /// `WHERE` up to what every reading of the table wants.
+    func condition(tenant: Int32) -> String {
+        let tenant = "WHERE tenant_id = \(tenant)"
+        return table.column("deleted_at") == nil ? tenant : tenant + " AND deleted_at IS NULL"
+    }
+
+    /// The time by which rows that equal in `columns` can be read in order: of an index on the tenant, those columns, and
+    /// then a time. nil: there is none.
+    func time(behind columns: Set<String>) -> CatalogTable.Column? {
+        for index in table.indexes where index.first == "tenant_id" {
+            let rest = index.dropFirst()
+            guard Set(rest.prefix(columns.count)) == columns, let name = rest.dropFirst(columns.count).first,
+                let column = table.column(name), column.isTime
+            else { continue }
+            return column
+        }
+        return nil
+    }
+}

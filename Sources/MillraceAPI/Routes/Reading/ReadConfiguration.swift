@@ -1,0 +1,12 @@
+/// What all reading routes share.
+package struct ReadConfiguration: Sendable {
+    package var tenant: Int32 = 0
+    /// A page ends when it has become as large.
+    package var pageBytesMax = 4 << 20
+    /// Users on the dashboard.
+    package var topUsersMax = 10
+    /// An unhealthy database answers 503.
+    package var isStrict = false
+
+    package init() {}
+}

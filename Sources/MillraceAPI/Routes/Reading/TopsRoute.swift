@@ -1,0 +1,74 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import MillraceEvent
+internal import MillracePostgres
+internal import MillraceProjections
+
+/// `GET /v1/tops/{pack}/{fold}`: the largest counts first.
+struct TopsRoute: Sendable {
+    private static let fallbackLimit = 10
+
+    static let operation = APIOperation(
+        id: "tops", path: ReadRoute.tops.path, tag: "projections", summary: "The largest counts first", access: .read,
+        pathParameters: [ReadParameters.pack, ReadParameters.fold("top")],
+        parameters: [
+            APIParameter("bucket", .time, "A time within the hour, day or month that is asked for", fallback: "now"),
+            ReadParameters.limit(fallbackLimit),
+        ], answer: "Tops")
+
+    let catalog: PackCatalog
+    let configuration: ReadConfiguration
+
+    func respond(_ parameters: RequestParameters) async throws -> Response {
+        try await catalog.read(.tops) { try await answer(parameters, $0) }
+    }
+
+    private func answer(_ parameters: RequestParameters, _ live: LivePacks) async throws -> Response {
+        let pack = try catalog.pack(parameters.path("pack"), in: live)
+        let fold = try catalog.fold(parameters.path("fold"), of: pack, "top")
+        guard case .top(let top) = fold.kind else { preconditionFailure("a top is a top") }
+        let table = try CountsTable(
+            catalog.table(fold.table, in: live), unit: top.bucket, dimensions: top.dimensions.map(\.column),
+            sums: top.sums.map(\.column))
+        let statement = try statement(top, table, parameters)
+        let rows = try await catalog.pool.read(.tops) { connection in
+            let result = try statement.run(on: connection)
+            let writer = ResultRows(result)
+            var rows = JSONWriter()
+            for row in 0..<result.rowCount { writer.write(row, of: result, to: &rows) }
+            return rows
+        }
+        var json = JSONWriter()
+        json.append(raw: "{")
+        json.append(name: "pack")
+        json.append(pack.definition.name)
+        json.append(name: "version")
+        json.append(pack.version)
+        json.append(name: "items")
+        json.append(raw: "[")
+        json.append(raw: rows.bytes)
+        json.append(raw: "]}")
+        return APIAnswer.response(json)
+    }
+
+    private func statement(
+        _ top: FoldKind.Counter, _ table: CountsTable, _ parameters: RequestParameters
+    ) throws(APIProblem) -> SQLStatement {
+        let keys = table.dimensions.map { SQLStatement.quoted($0.name) }
+        let columns = keys + ["n"] + table.sums.map { SQLStatement.quoted($0.name) }
+        let bucket = top.bucket == nil ? [] : ["bucket"]
+        var statement = SQLStatement(
+            "SELECT \((bucket + columns).joined(separator: ", ")) FROM \(table.table.qualified)")
+        statement.append("WHERE tenant_id = \(configuration.tenant)")
+        if let unit = top.bucket {
+            let time = ConversationLine.rfc3339(parameters.time("bucket") ?? .now)
+            let value = statement.bind(time, as: "timestamptz", named: "bucket")
+            statement.append("AND bucket = date_trunc('\(unit.rawValue)', \(value))")
+        } else if parameters.text("bucket") != nil {
+            throw APIProblem(.badRequest, "no_buckets", "this ranking is of all time; leave out bucket")
+        }
+        let limit = parameters.integer("limit", default: Self.fallbackLimit)
+        statement.append("ORDER BY n DESC, \(keys.joined(separator: ", ")) LIMIT \(limit)")
+        return statement
+    }
+}

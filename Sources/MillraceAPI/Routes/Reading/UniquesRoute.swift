@@ -1,0 +1,63 @@
+internal import Hummingbird
+internal import MillraceProjections
+
+/// `GET /v1/uniques/{pack}/{fold}`: how many distinct values there were, by time and dimensions. Counts of several
+/// rows can't be added up, so each group is one merge of its sketches.
+struct UniquesRoute: Sendable {
+    private static let fallbackLimit = 1000
+
+    static let operation = APIOperation(
+        id: "uniques", path: ReadRoute.uniques.path, tag: "projections",
+        summary: "Distinct values over time; further parameters are dimensions that rows must equal", access: .read,
+        pathParameters: [ReadParameters.pack, ReadParameters.fold("unique")],
+        parameters: BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor],
+        takesColumns: true, answer: "Counts")
+
+    let catalog: PackCatalog
+    let configuration: ReadConfiguration
+
+    func respond(_ parameters: RequestParameters) async throws -> Response {
+        try await catalog.read(.uniques) { try await answer(parameters, $0) }
+    }
+
+    private func answer(_ parameters: RequestParameters, _ live: LivePacks) async throws -> Response {
+        let pack = try catalog.pack(parameters.path("pack"), in: live)
+        let fold = try catalog.fold(parameters.path("fold"), of: pack, "unique")
+        guard case .unique(let unique) = fold.kind else { preconditionFailure("a unique is a unique") }
+        let table = try CountsTable(
+            catalog.table(fold.table, in: live), unit: unique.bucket, dimensions: unique.dimensions.map(\.column),
+            sums: [])
+        let names = parameters.names("by") ?? []
+        let unit = parameters.text("bucket") ?? table.unit?.rawValue ?? "none"
+        let cursor = try parameters.cursor(count: 2 + (unit == "none" ? 0 : 1) + names.count)
+        let query = try BucketQuery(parameters, table, by: names, kept: cursor)
+        let statement = try Self.statement(
+            query, table, parameters.filters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant)
+        let reader = SketchReader(
+            statement: statement, keyCount: query.keys.count,
+            limit: parameters.integer("limit", default: Self.fallbackLimit))
+        let page = try await catalog.pool.read(.uniques) { try reader.read(on: $0) }
+        return CountsRoute.answer(page, query, pack, parameters)
+    }
+
+    /// Rows in order of their groups, for `SketchReader`.
+    static func statement(
+        _ query: BucketQuery, _ table: CountsTable, _ filters: [RequestParameters.Filter], after key: [String?]?,
+        tenant: Int32
+    ) throws(APIProblem) -> SQLStatement {
+        let keys = query.keys
+        let named = keys.map { "\($0.expression) AS \(SQLStatement.quoted($0.name))" }
+        let columns = named + keys.map(\.expression) + ["sketch"]
+        var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
+        statement.append("WHERE tenant_id = \(tenant)")
+        if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
+        try table.filter(filters, parameters: operation.parameters, in: &statement)
+        let expressions = keys.map(\.expression).joined(separator: ", ")
+        if let key, !keys.isEmpty {
+            let places = zip(keys, key).map { statement.bind($1, as: $0.type, named: "cursor") }
+            statement.append("AND (\(expressions)) > (\(places.joined(separator: ", ")))")
+        }
+        if !keys.isEmpty { statement.append("ORDER BY \(expressions)") }
+        return statement
+    }
+}

@@ -1,0 +1,62 @@
+extension ConfigurationSchema {
+    static let api = ConfigurationSection(
+        name: "api", doc: "Routes that read PostgreSQL, over connections of their own.",
+        keys: [
+            .secret(
+                "read_url", \.api.readURL, .connectionString,
+                "libpq connection string of a replica to read from; \"\" is database.url.",
+                watch: "millrace_read_query_duration_seconds"),
+            .integer(
+                "connections_min", \.api.connectionsMin, 0...100, unit: "connections",
+                "Idle connections that stay open; they are opened when first needed.",
+                watch: "millrace_read_connections_idle"),
+            .integer(
+                "connections_max", \.api.connectionsMax, 1...100, unit: "connections",
+                "Requests that PostgreSQL answers at the same time; the others wait.",
+                watch: "millrace_read_connections_busy"),
+            .integer(
+                "waiting_max", \.api.waitingMax, 0...100_000, unit: "requests",
+                "Requests that wait for a connection; one more gets 503.", watch: "millrace_read_requests_waiting"),
+            .duration(
+                "acquire_timeout", \.api.acquireTimeout, .milliseconds(10) ... .seconds(60),
+                "How long a request waits for a connection before it gets 503.",
+                watch: "millrace_read_refused_total"),
+            .duration(
+                "statement_timeout", \.api.statementTimeout, .milliseconds(10) ... .seconds(600),
+                "How long one statement may take in PostgreSQL before its request gets 503.",
+                watch: "millrace_read_query_duration_seconds"),
+            .duration(
+                "idle_timeout", \.api.idleTimeout, .seconds(1) ... .seconds(3600),
+                "When an unused connection above connections_min is closed.",
+                watch: "millrace_read_connections_idle"),
+            .bytes(
+                "page_bytes", \.api.pageBytes, 64 << 10...64 << 20, "A page that has become as large ends there.",
+                watch: "millrace_process_resident_memory_bytes"),
+        ])
+
+    static let identity = ConfigurationSection(
+        name: "identity",
+        doc: "The database that knows users by name: public.users(id, email, first_name, last_name, plan).",
+        keys: [
+            .secret(
+                "url", \.identity.url, .connectionString,
+                "libpq connection string; \"\" is none: dashboards show ids instead of names."),
+            .integer(
+                "cache_entries", \.identity.cacheEntries, 1...10_000_000, unit: "users",
+                "Users that are remembered, unknown ones too.", watch: "millrace_process_resident_memory_bytes"),
+            .duration(
+                "cache_lifetime", \.identity.cacheLifetime, .zero ... .seconds(86_400),
+                "When a remembered user is asked for again."),
+            .duration(
+                "timeout", \.identity.timeout, .milliseconds(10) ... .seconds(60),
+                "How long a look-up may take before the dashboard does without.",
+                watch: "millrace_http_request_duration_seconds"),
+            .duration(
+                "retry_after", \.identity.retryAfter, .zero ... .seconds(3600),
+                "How long nothing is asked of it after a look-up that failed.",
+                watch: "millrace_http_request_duration_seconds"),
+            .integer(
+                "users_max", \.identity.usersMax, 1...1000, unit: "users",
+                "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"),
+        ])
+}

@@ -1,0 +1,74 @@
+import Logging
+import MillraceAPI
+import MillracePostgres
+import MillraceTestSupport
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(2)))
+struct EventScanTests {
+    /// Takes the server's notices, which auto_explain sends its plans as.
+    private struct NoticeKeeper: LogHandler {
+        let notices: Mutex<[String]>.Reference
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.debug
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            guard let message = event.metadata?["message"] else { return }
+            notices.value.withLock { $0.append("\(message)") }
+        }
+    }
+
+    @Test func `no route reads a month from end to end`() async throws {
+        let fixture = try ReadFixture()
+        try fixture.addEvents(9000)
+        try fixture.addConversations(1400)
+        try fixture.database.connect().execute("ANALYZE")
+        let name = fixture.database.name
+        try TestCluster.shared.superuser().execute(
+            "ALTER DATABASE \(name) SET session_preload_libraries = 'auto_explain'")
+        for (setting, value) in [("log_min_duration", "0"), ("log_level", "'notice'")] {
+            try TestCluster.shared.superuser().execute("ALTER DATABASE \(name) SET auto_explain.\(setting) = \(value)")
+        }
+        let notices = Mutex<[String]>.Reference([])
+        let logger = Logger(label: "test", factory: { _ in NoticeKeeper(notices: notices) })
+        let user = ReadFixture.users[1]
+        try await fixture.withAPI(logger: logger) { client in
+            for path in [
+                "/v1/events", "/v1/events?from=2020-01-01", "/v1/events?type=page.viewed", "/v1/events?user_id=\(user)",
+                "/v1/events?type=page.viewed&user_id=\(user)", "/v1/events?payload=%7B%22n%22%3A7%7D",
+                "/v1/events?payload=%7B%22tags%22%3A%5B%22t3%22%5D%7D&type=nothing.like.it",
+                "/v1/events?payload=%7B%22price%22%3A1.5%7D&from=2020-01-01&limit=1000", "/v1/conversations",
+                "/v1/conversations?user_id=\(user)", "/v1/conversations?conversation_id=c1",
+                "/v1/conversations?from=2020-01-01&limit=1000", "/v1/conversations/search?q=poulets",
+                "/v1/conversations/search?q=poulet&language=fr&user_id=\(user)",
+                "/v1/conversations/search?q=chicken&language=en", "/v1/packs", "/v1/counts/shop/orders_by_hour",
+                "/v1/tops/shop/buyers", "/v1/uniques/shop/visitors", "/v1/status-counts/shop/orders_by_status",
+                "/v1/entities/shop/orders", "/v1/entities/shop/orders?user_id=\(user)",
+                "/v1/entities/shop/orders/1?include=notes", "/api/v1/stats-fast/dashboard",
+            ] {
+                let answer = try await client.get(path)
+                #expect([200, 404].contains(answer.status), "\(path): \(answer.body)")
+                if let cursor = answer.json.next.text {
+                    let next = try await client.get(path + (path.contains("?") ? "&" : "?") + "cursor=\(cursor)")
+                    #expect(next.status == 200, "\(path): \(next.body)")
+                }
+            }
+        }
+        let plans = notices.value.withLock { $0.filter { $0.contains("Query Text:") } }
+        #expect(plans.contains { $0.contains("analytics_events_y") })
+        #expect(plans.contains { $0.contains("conversations_y") })
+        for plan in plans {
+            let isScan = plan.contains("Seq Scan on analytics_events") || plan.contains("Seq Scan on conversations_y")
+            #expect(!isScan, "\(plan)")
+            if plan.contains("websearch_to_tsquery"), !plan.contains("user_id =") {
+                #expect(plan.contains("Bitmap Index Scan on conversations_"), "\(plan)")
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Logging
+import MillraceAPI
+import MillraceEvent
+import MillraceIntake
+import NIOPosix
+import ServiceLifecycle
+
+/// The HTTP intake with the API's routes on a port of its own, and a spool that takes everything.
+enum RunningAPI {
+    static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    /// `received`: told what the spool took. `body`: gets the port.
+    static func run(
+        _ routes: APIRoutes, channel: RecordChannel, received: @escaping @Sendable ([Record]) -> Void = { _ in },
+        _ body: (Int) async throws -> Void
+    ) async throws {
+        var intake = HTTPIntakeConfiguration()
+        intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
+        intake.lingerTimeout = .milliseconds(50)
+        let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
+        let service = HTTPIntakeService(
+            configuration: intake, channel: channel, metrics: IntakeMetrics(),
+            group: MultiThreadedEventLoopGroup.singleton, logger: quiet, routes: { await routes.handle($0) },
+            onListening: { listening.yield($0) })
+        let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: quiet))
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                while case let submissions = await channel.nextAll(), !submissions.isEmpty {
+                    for submission in submissions {
+                        received(submission.records)
+                        submission.reply(.durable(0..<UInt64(submission.count)))
+                    }
+                }
+            }
+            var iterator = bound.makeAsyncIterator()
+            guard case .tcp(_, let port) = await iterator.next()?.first else { return }
+            let result: Result<Void, any Error>
+            do {
+                try await body(port)
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.next()
+            channel.finish()
+            try await tasks.waitForAll()
+            try result.get()
+        }
+    }
+}
+
+extension Reading {
+    /// Of a database that is not there.
+    static var unreachable: Reading {
+        let pool = ReadPool(
+            ReadPoolConfiguration(databaseURL: "host=/nonexistent dbname=none"), logger: RunningAPI.quiet)
+        return Reading(
+            configuration: ReadConfiguration(), pool: pool, catalog: PackCatalog(definitions: [], pool: pool),
+            identity: IdentityDirectory(IdentityConfiguration(), logger: RunningAPI.quiet), isWriting: { true })
+    }
+}
