@@ -42,10 +42,10 @@ package struct Daemon {
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
         let packs = try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
-        guard isEmbedded else { return try await serve(databaseURL: configuration.database.url.value) }
+        guard isEmbedded else { return try await serve(configuration.database.url.value, packs) }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            try await serve(databaseURL: try await database.start(installing: packs))
+            try await serve(try await database.start(installing: packs), packs)
         } catch {
             await database.stop()
             throw error
@@ -53,11 +53,10 @@ package struct Daemon {
         await database.stop()
     }
 
-    private func serve(databaseURL: String) async throws {
+    private func serve(_ databaseURL: String, _ packs: [PackDefinition]) async throws {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
-        settings.writer.packs = try PackLoader(directory: configuration.projections.directory).load(
-            configuration.projections.packs)
+        settings.writer.packs = packs
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
@@ -84,7 +83,7 @@ package struct Daemon {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let countdown = ListenerCountdown(intakes: 2)
         let reads = ReadStage(
-            configuration, databaseURL: databaseURL, packs: try PackLoader().load(PackLoader.builtIn),
+            configuration, databaseURL: databaseURL, packs: packs,
             metrics: metrics.reads, logger: logger
         ) {
             metrics.writer.isDatabaseUp.load(ordering: .relaxed)

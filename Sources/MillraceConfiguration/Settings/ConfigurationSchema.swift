@@ -4,8 +4,7 @@ internal import MillraceTOML
 enum ConfigurationSchema {
     static let sections = [
         data, tcp, http, intake, limits, spool, database, partitions, projections, dedup, outbox, api, identity, jwt,
-        log, latency,
-        embedded,
+        log, latency, embedded,
     ]
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.

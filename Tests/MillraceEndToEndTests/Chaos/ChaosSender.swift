@@ -10,13 +10,13 @@ final class ChaosSender: Sendable {
         case http
     }
 
-    let events: EventFactory
+    let events: any LineSource
     private let way: Way
     private let daemon: DaemonProcess
     private let ackedCount = Atomic<Int>(0)
     private let failure = Mutex<String?>(nil)
 
-    init(_ way: Way, events: EventFactory, daemon: DaemonProcess) {
+    init(_ way: Way, events: any LineSource, daemon: DaemonProcess) {
         self.way = way
         self.events = events
         self.daemon = daemon

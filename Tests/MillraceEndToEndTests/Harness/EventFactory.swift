@@ -2,7 +2,7 @@ import MillraceTestSupport
 import MillraceEvent
 
 /// Makes lines that are the same whenever they are asked for again, so that a sender needs to remember none.
-struct EventFactory: Sendable {
+struct EventFactory: LineSource {
     /// Tells the lines of one factory from another's.
     let seed: UInt64
     /// Milliseconds since 1970 that times are counted back from.
