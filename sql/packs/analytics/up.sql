@@ -17,17 +17,24 @@ CREATE TABLE analytics_active_users (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
-    sketch bytea STORAGE EXTERNAL NOT NULL,
+    sketch bytea NOT NULL,
     CONSTRAINT analytics_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
 ) WITH (fillfactor = 70);
+
+-- Registers don't get smaller, and trying costs more than writing them.
+ALTER TABLE analytics_active_users
+    ALTER COLUMN sketch SET STORAGE EXTERNAL;
 
 CREATE TABLE analytics_active_users_by_month (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
-    sketch bytea STORAGE EXTERNAL NOT NULL,
+    sketch bytea NOT NULL,
     CONSTRAINT analytics_active_users_by_month_pkey PRIMARY KEY (tenant_id, bucket, slot)
 ) WITH (fillfactor = 70);
+
+ALTER TABLE analytics_active_users_by_month
+    ALTER COLUMN sketch SET STORAGE EXTERNAL;
 
 CREATE TABLE analytics_top_types (
     tenant_id integer NOT NULL DEFAULT 0,

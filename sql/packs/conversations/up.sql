@@ -28,6 +28,10 @@ CREATE TABLE conversations_active_users (
     CONSTRAINT conversations_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
 ) WITH (fillfactor = 70);
 
+-- Registers don't get smaller, and trying costs more than writing them.
+ALTER TABLE conversations_active_users
+    ALTER COLUMN sketch SET STORAGE EXTERNAL;
+
 CREATE TABLE conversations_feedback (
     tenant_id integer NOT NULL DEFAULT 0,
     id uuid NOT NULL,
