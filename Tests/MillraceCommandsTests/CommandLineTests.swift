@@ -64,7 +64,7 @@ struct CommandLineTests {
     }
 
     @Test func `an empty database is in order`() async throws {
-        let database = try TestCluster.shared.database()
+        let database = try TestCluster.shared.database(hasPacks: true)
         let directory = try ScratchDirectory()
         let place = ["--data-directory", directory.path]
         #expect(await run(["verify", "--quiet"] + place, on: database) == 0)

@@ -135,8 +135,10 @@ struct PartitionsTests {
         #expect(
             found == [
                 "analytics_events_y2026m11 \(vacuum)",
+                "analytics_events_y2026m11_batch_id_idx pages_per_range=32",
                 "analytics_events_y2026m11_payload_idx gin_pending_list_limit=12345",
                 "conversations_y2026m11 \(vacuum)",
+                "conversations_y2026m11_batch_id_idx pages_per_range=32",
                 "conversations_y2026m11_to_tsvector_idx gin_pending_list_limit=12345",
             ])
     }
