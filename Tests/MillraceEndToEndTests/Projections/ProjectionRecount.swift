@@ -11,7 +11,8 @@ struct ProjectionRecount {
         for fold in pack.folds {
             switch fold.kind {
             case .counter(let counter):
-                found += try compare(fold, should: counted(fold, counter), columns: countedColumns(counter), isSlotted: true)
+                found += try compare(
+                    fold, should: counted(fold, counter), columns: countedColumns(counter), isSlotted: true)
             case .top(let counter):
                 found += try compare(
                     fold, should: counted(fold, counter), columns: countedColumns(counter), isSlotted: false)
@@ -175,7 +176,8 @@ struct ProjectionRecount {
     private func difference(
         _ table: String, should: String, found: String, among columns: [String]
     ) throws -> [String] {
-        let text = "SELECT concat_ws('|', \(columns.map { "coalesce(\($0)::text, 'NULL')" }.joined(separator: ", "))) FROM"
+        let values = columns.map { "coalesce(\($0)::text, 'NULL')" }.joined(separator: ", ")
+        let text = "SELECT concat_ws('|', \(values)) FROM"
         let missing = try auditor.strings("(\(text) (\(should)) AS a) EXCEPT (\(text) (\(found)) AS b) LIMIT 3")
         let extra = try auditor.strings("(\(text) (\(found)) AS a) EXCEPT (\(text) (\(should)) AS b) LIMIT 3")
         return missing.isEmpty && extra.isEmpty ? [] : ["\(table): should have \(missing), has \(extra)"]
