@@ -139,7 +139,7 @@ struct PartitionsTests {
                 "analytics_events_y2026m11_payload_idx gin_pending_list_limit=12345",
                 "conversations_y2026m11 \(vacuum)",
                 "conversations_y2026m11_batch_id_idx pages_per_range=32",
-                "conversations_y2026m11_to_tsvector_idx gin_pending_list_limit=12345",
+                "conversations_y2026m11_conversation_document_idx gin_pending_list_limit=12345",
             ])
     }
 

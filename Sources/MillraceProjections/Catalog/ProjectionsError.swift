@@ -19,6 +19,8 @@ package struct ProjectionsError: Error, Sendable, Equatable, CustomStringConvert
         /// A view of someone else's reads the tables that were to go.
         case dependentView = "dependent_view"
         case unknownPack = "unknown_pack"
+        /// Events of the pack that its own functions wrote are not yet in the tables.
+        case outboxWaiting = "outbox_waiting"
     }
 
     package var code: Code
@@ -36,7 +38,7 @@ package struct ProjectionsError: Error, Sendable, Equatable, CustomStringConvert
         self.hint = hint
     }
 
-    package var isRetryable: Bool { code == .busy }
+    package var isRetryable: Bool { code == .busy || code == .outboxWaiting }
 
     package var description: String {
         "\(code.rawValue)\(pack.isEmpty ? "" : " of pack \(pack)"): \(message). \(hint)"

@@ -181,7 +181,7 @@ package struct Rebuild {
 
     /// Folds the last batches and switches, while no batch is under way.
     private func finish(_ version: PackVersion, _ target: FoldTarget, _ report: inout RebuildReport) throws {
-        let last = try lock.alone {
+        let last = try aloneBehindOutbox {
             var done = (batches: 0, rows: 0)
             var pages = BatchPages(.unfolded(version.id), isLocked: true, connection: connection)
             while let page = try foldPage(&pages, target) {
@@ -196,6 +196,29 @@ package struct Rebuild {
         report.batches += last.0.batches
         report.rows += last.0.rows
         report.parked = last.1
+    }
+
+    /// `ProjectionsLock.alone`, at a moment when no event of the pack waits in the outbox: what writes the pack's tables
+    /// itself (a checkout) has put its rows into the live version, and the new one has them when their events are folded.
+    private func aloneBehindOutbox<Answer>(_ body: () throws -> Answer) throws -> Answer {
+        var backoff = Backoff(min: .milliseconds(100), max: .seconds(2))
+        while true {
+            do {
+                return try lock.alone {
+                    let waiting = try connection.execute(
+                        "SELECT count(*) FROM public.outbox WHERE starts_with(event_type, '\(pack.name).')")
+                    guard waiting.int(0, 0) == 0 else {
+                        throw ProjectionsError(
+                            .outboxWaiting, pack: pack.name,
+                            "\(waiting.int(0, 0) ?? 0) of its events wait in the outbox, so the new tables lack their rows",
+                            hint: "Start the daemon, which empties the outbox, and run this again: it goes on from here.")
+                    }
+                    return try body()
+                }
+            } catch let error as ProjectionsError where error.code == .outboxWaiting && backoff.attempts < 30 {
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
     }
 }
 

@@ -42,7 +42,6 @@ extension EndToEnd {
                     "identity.cache_lifetime": "\"0s\"", "jwt.secret": "\"\(BearerToken.secret)\"",
                 ])
             let daemon = installation.daemon
-            try ReadingPacks.install("conversations", in: installation.database)
             try installation.database.connect().execute(
                 """
                 INSERT INTO projections.conversations_top_users (user_id, n)

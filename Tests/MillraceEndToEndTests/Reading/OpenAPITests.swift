@@ -6,7 +6,6 @@ extension EndToEnd {
         /// Schemathesis makes requests that the description allows, and ones that it does not, and compares the answers.
         @Test func `the description is true`() throws {
             let installation = try Installation()
-            try ReadingPacks.install("analytics", "conversations", in: installation.database)
             try installation.daemon.start()
             let client = HTTPClient(installation.daemon.http)
             let events = EventFactory(seed: 71)
