@@ -3,6 +3,9 @@ internal import MillracePostgres
 
 /// Puts one version's folds of a batch into their tables. Blocking, inside the batch's transaction.
 struct FoldApplier {
+    /// Sketches in memory at a time; each has up to 64 KiB, several times on its way to and from the server.
+    private static let sketchesMax = 4
+
     let target: FoldTarget
     let slot: Int
     let connection: PostgresConnection
@@ -72,7 +75,10 @@ struct FoldApplier {
             try connection.query(
                 program.appendStatement(), parameters: arrays(tuples, of: accumulator, program))
         case .unique:
-            try putSketches(tuples, of: accumulator, program)
+            for start in stride(from: 0, to: tuples.count, by: Self.sketchesMax) {
+                let part = Array(tuples[start..<min(start + Self.sketchesMax, tuples.count)])
+                try putSketches(part, of: accumulator, program)
+            }
         }
     }
 
