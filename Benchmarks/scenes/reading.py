@@ -118,7 +118,7 @@ def _routes(seed: int) -> dict[str, list[str]]:
 
 
 def _ask(bench: Bench, daemon: Daemon, route: str, paths: list[str]) -> dict:
-    """wrk with as many connections as readers, each asking as soon as it is answered, while events come in."""
+    """wrk with as many connections as readers, each asking again 50 to 150 ms after an answer, while events come in."""
     seconds = bench.settings.reading_seconds
     file = bench.work / "paths"
     file.write_text("".join(f"{path}\n" for path in paths))
