@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 
 extension EndToEnd {
@@ -40,6 +41,54 @@ extension EndToEnd {
             #expect(report.total?.dead == 0)
             #expect(report.total?.inSpool == 0)
             #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test func `the real questions are searched in their language, and top users agree with a count by hand`()
+            throws
+        {
+            let saves = try RealData.shared.saves
+            let installation = try Installation("real_search")
+            let daemon = installation.daemon
+            try daemon.start()
+            _ = try Route.tcp.send(saves, count: RealData.saveCount, to: daemon)
+
+            var questions: [String: Int] = [:]
+            for line in saves.split(separator: UInt8(ascii: "\n")) {
+                questions[try JSONDecoder().decode(Asker.self, from: Data(line)).user_id, default: 0] += 1
+            }
+            let tops = try HTTPClient.get("/v1/tops/conversations/top_users?limit=1000", at: daemon.http)
+            let counted = try JSONDecoder().decode(Page<Top>.self, from: Data(tops.body)).items
+            #expect(counted.count == min(1000, questions.count))
+            #expect(counted.map(\.n) == Array(questions.values.sorted(by: >).prefix(1000)))
+            #expect(counted.allSatisfy { questions[$0.user_id] == $0.n })
+
+            for (query, language, question) in [
+                ("chiffre%20binaire", "fr", "Qu'est ce que tu manges"), ("machine%20thinking", "en", "What is AI?"),
+                ("%22constructing%20machines%22", "simple", "What is AI?"),
+            ] {
+                let path = "/v1/conversations/search?q=\(query)&language=\(language)&limit=100"
+                let found = try HTTPClient.get(path, at: daemon.http, within: .seconds(20))
+                let items = try JSONDecoder().decode(Page<Question>.self, from: Data(found.body)).items
+                #expect(items.contains { $0.question == question }, "\(query): \(found.text)")
+            }
+            #expect(try daemon.stop() == .status(0))
+        }
+
+        private struct Asker: Decodable {
+            var user_id: String
+        }
+
+        private struct Question: Decodable {
+            var question: String
+        }
+
+        private struct Top: Decodable {
+            var user_id: String
+            var n: Int
+        }
+
+        private struct Page<Item: Decodable>: Decodable {
+            var items: [Item]
         }
     }
 }

@@ -14,7 +14,7 @@ extension EndToEnd {
             let type = ("Content-Type", "application/x-ndjson")
             let expected: [(HTTPResponse, Int, String)] = [
                 (try HTTPClient.get("/nothing/here", at: http), 404, "not_found"),
-                (try HTTPClient.get("/v1/events", at: http), 405, "method_not_allowed"),
+                (try HTTPClient(http).request("PUT", "/v1/events"), 405, "method_not_allowed"),
                 (try post([("Content-Type", "text/xml")]), 415, "unsupported_media_type"),
                 (try post([type, ("Content-Encoding", "br")]), 415, "unsupported_encoding"),
                 (try post([type, ("Content-Encoding", "gzip")]), 400, "invalid_compression"),
