@@ -1,6 +1,7 @@
 import MillracePostgres
 import MillraceProjections
 import MillraceTestSupport
+import Synchronization
 import Testing
 
 struct RebuildTests {
@@ -62,13 +63,42 @@ struct RebuildTests {
         #expect(recounts.isEqual, "\(recounts)")
     }
 
+    @Test func `the switch waits until the outbox holds none of the pack's events`() throws {
+        try addBatches(1...3)
+        try PackInstaller(connection: connection).install([try pack()])
+        try connection.execute("INSERT INTO public.outbox (event_type, payload) VALUES ('shop.order_saved', '{}')")
+        let (database, pack, switching) = (database, try pack(), Switching())
+        let rebuild = BackgroundThread {
+            _ = try Rebuild(connection: database.connect(), pack: pack).run {
+                if $0.step == .switching { switching.hasBegun.store(true, ordering: .relaxed) }
+            }
+        }
+        #expect(eventually { switching.hasBegun.load(ordering: .relaxed) })
+        #expect(try PackVersion.all(connection).map(\.state) == [.building])
+        try connection.execute("DELETE FROM public.outbox")
+        try rebuild.join()
+        #expect(try PackVersion.all(connection).map(\.state) == [.live])
+    }
+
+    private final class Switching: Sendable {
+        let hasBegun = Atomic<Bool>(false)
+    }
+
     @Test func `a higher version is built beside the live one and replaces it`() throws {
         try PackInstaller(connection: connection).install([try pack()])
         try addBatches(1...20)
         try #expect(Rebuild(connection: connection, pack: try pack()).run { _ in }.batches == 20)
         try shop.write(version: 2)
+        try connection.execute("GRANT UPDATE ON projections.shop_orders TO PUBLIC")
         let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
         #expect(report.version == 2 && report.batches == 20 && !report.isContinued)
+        // What was granted on the tables stays.
+        try #expect(
+            text(
+                """
+                SELECT string_agg(privilege_type, ',') FROM pg_class, aclexplode(relacl)
+                WHERE oid = 'projections.shop_orders'::regclass AND grantee = 0
+                """) == "UPDATE")
         let versions = try PackVersion.all(connection)
         #expect(versions.count == 1 && versions[0].version == 2)
         try #expect(

@@ -111,13 +111,15 @@ package struct PackInstaller {
         try connection.execute("SET LOCAL search_path TO DEFAULT")
     }
 
-    /// Puts the version `id` in the place of the live one, whose objects go. In a transaction that holds the lock alone;
-    /// waits for readers of both versions' tables.
+    /// Puts the version `id` in the place of the live one, whose objects go; what was granted on them stays. In a
+    /// transaction that holds the lock alone; waits for readers of both versions' tables.
     func putLive(_ id: Int32, of pack: String, replacing old: PackVersion?) throws {
         let objects = VersionObjects(connection: connection)
         let next = PackVersion.nextSchema(of: pack)
+        let grants = try VersionGrants(ofLive: pack, connection: connection)
         if let old { try drop(old) }
         try objects.move(from: next, to: PackVersion.liveSchema, only: nil)
+        try grants.apply()
         try connection.execute("DROP SCHEMA \(next)")
         try connection.query(
             """

@@ -37,13 +37,14 @@ extension EndToEnd {
                     "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '2 days', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
                 ).first)
             func array(_ count: Int, _ record: (Int) -> String) -> String {
-                (1...count).map { "{\"id\":\($0),\(record($0)),\"updatedAt\":\"\(time)\"}" }.joined(
-                    separator: ",\n    ")
+                (1...count).map { id in
+                    "{\"id\":\(id),\(record(id)),\"createdAt\":\"\(time)\",\"updatedAt\":\"\(time)\"}"
+                }.joined(separator: ",\n    ")
             }
             return """
                 {
                   "users": [\(array(1) { _ in "\"username\":\"a\",\"email\":\"a@example.org\",\"password\":\"hunter2\"" })],
-                  "templates": [\(array(5) { "\"userId\":1,\"name\":\"T\($0)\"" })],
+                  "templates": [\(array(5) { "\"userId\":1,\"name\":\"T\($0)\",\"body\":\"B\"" })],
                   "signatures": [\(array(2) { "\"userId\":1,\"name\":\"S\($0)\",\"content\":\"é\\n\"" })],
                   "workspaces": [\(array(29) { "\"userId\":1,\"title\":\"W\($0)\",\"status\":\"in_progress\",\"priority\":\"HIGH\"" })]
                 }
@@ -51,8 +52,9 @@ extension EndToEnd {
         }
 
         @Test func `an export imported twice is there once, and the summary tells the kinds`() throws {
-            let installation = try Installation()
+            let installation = try Installation(settings: ["projections.packs": "[\"workspaces\"]"])
             let (daemon, auditor) = (installation.daemon, installation.auditor)
+            #expect(try daemon.run("migrate", "up").isSuccess)
             try daemon.start()
             let scratch = try ScratchDirectory()
             let file = scratch.path + "/export.json.gz"
@@ -75,6 +77,13 @@ extension EndToEnd {
                 try auditor.integer(
                     "SELECT count(*) FROM public.analytics_events WHERE payload->>'status' = 'IN_PROGRESS'")
                     == 29)
+            #expect(try auditor.strings("SELECT fold || ': ' || message FROM projections.parked") == [])
+            for (table, count) in [("users", 1), ("templates", 5), ("signatures", 2), ("workspaces", 29)] {
+                #expect(try auditor.integer("SELECT count(*) FROM projections.workspaces_\(table)") == count, "\(table)")
+            }
+            #expect(
+                try auditor.strings("SELECT status || ' ' || n FROM projections.workspaces_status_counts")
+                    == ["IN_PROGRESS 29"])
 
             let second = try CommandRun(arguments + ["--json"], in: scratch)
             #expect(second.isSuccess)
