@@ -25,6 +25,12 @@ struct TokenVerifierTests {
         #expect(try await verifier().verify(service.signed(Self.secret), now: Self.now).isService)
     }
 
+    @Test func `without a service role no token has one`() async throws {
+        let verifier = try await verifier { $0.serviceRole = "" }
+        let token = TestToken(expiry: 1_800_000_060, role: "")
+        #expect(try await !verifier.verify(token.signed(Self.secret), now: Self.now).isService)
+    }
+
     @Test(arguments: [
         (TestToken(expiry: 1_799_999_980), TokenError.expired),
         (TestToken(expiry: nil), .missingExpiry),

@@ -84,7 +84,9 @@ package struct TokenVerifier: Sendable {
         }
         return Caller(
             userID: claims.subject.flatMap { UniqueID($0) },
-            isService: claims.texts[configuration.roleClaim] == configuration.serviceRole,
+            // No role at all is none that a token could name.
+            isService: !configuration.serviceRole.isEmpty
+                && claims.texts[configuration.roleClaim] == configuration.serviceRole,
             scopes: claims.scopes)
     }
 

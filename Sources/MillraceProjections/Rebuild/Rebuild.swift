@@ -207,11 +207,12 @@ package struct Rebuild {
                 return try lock.alone {
                     let waiting = try connection.execute(
                         "SELECT count(*) FROM public.outbox WHERE starts_with(event_type, '\(pack.name).')")
-                    guard waiting.int(0, 0) == 0 else {
+                    let count = waiting.int(0, 0) ?? 0
+                    guard count == 0 else {
                         throw ProjectionsError(
                             .outboxWaiting, pack: pack.name,
-                            "\(waiting.int(0, 0) ?? 0) of its events wait in the outbox, so the new tables lack their rows",
-                            hint: "Start the daemon, which empties the outbox, and run this again: it goes on from here.")
+                            "\(count) of its events wait in the outbox, so the new tables lack their rows",
+                            hint: "Start the daemon, which empties the outbox, and run this again: it goes on.")
                     }
                     return try body()
                 }

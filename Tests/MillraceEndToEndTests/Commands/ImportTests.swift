@@ -79,7 +79,8 @@ extension EndToEnd {
                     == 29)
             #expect(try auditor.strings("SELECT fold || ': ' || message FROM projections.parked") == [])
             for (table, count) in [("users", 1), ("templates", 5), ("signatures", 2), ("workspaces", 29)] {
-                #expect(try auditor.integer("SELECT count(*) FROM projections.workspaces_\(table)") == count, "\(table)")
+                let rows = try auditor.integer("SELECT count(*) FROM projections.workspaces_\(table)")
+                #expect(rows == count, "\(table)")
             }
             #expect(
                 try auditor.strings("SELECT status || ' ' || n FROM projections.workspaces_status_counts")
