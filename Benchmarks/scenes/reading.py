@@ -18,6 +18,7 @@ from .sending import send_one_way
 from .session import Session
 
 READERS = 20
+WARMUP_SECONDS = 2
 INTAKE_RATE = 10_000
 PATHS = 2_000
 # What the goal of 10 ms is about, by what a sample of it is called.
@@ -118,22 +119,21 @@ def _routes(seed: int) -> dict[str, list[str]]:
 
 
 def _ask(bench: Bench, daemon: Daemon, route: str, paths: list[str]) -> dict:
-    """wrk with as many connections as readers, each asking again 50 to 150 ms after an answer, while events come in."""
+    """wrk with as many connections as readers, each asking again 50 to 150 ms after an answer, while events come in.
+
+    What it asks at first, when the daemon's own connections are opened, does not count.
+    """
     seconds = bench.settings.reading_seconds
     file = bench.work / "paths"
     file.write_text("".join(f"{path}\n" for path in paths))
     intake = subprocess.Popen(
         [str(daemon.binary), "bench", "--protocol", "tcp", "--to", f"127.0.0.1:{daemon.tcp_port}", "--ack", "spooled",
-         "--rate", str(INTAKE_RATE), "--batch", "50", "--warmup", "1", "--duration", str(seconds), "--no-verify",
-         "--quiet", "--json"],
+         "--rate", str(INTAKE_RATE), "--batch", "50", "--warmup", "1", "--duration", str(seconds + WARMUP_SECONDS),
+         "--no-verify", "--quiet", "--json"],
         env=daemon.environment, stdout=subprocess.DEVNULL)
-    script = Path(__file__).with_name("paths.lua")
     try:
-        run = subprocess.run(
-            ["wrk", "-t1", f"-c{READERS}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{daemon.http_port}"],
-            capture_output=True, text=True, env=os.environ | {"PATHS": str(file)})
-    except FileNotFoundError:
-        raise SceneError("wrk is missing: apt-get install wrk") from None
+        _wrk(daemon, file, WARMUP_SECONDS)
+        run = _wrk(daemon, file, seconds)
     finally:
         intake.wait()
     lines = run.stdout.strip().splitlines()
@@ -145,3 +145,13 @@ def _ask(bench: Bench, daemon: Daemon, route: str, paths: list[str]) -> dict:
     if intake.returncode != 0:
         raise SceneError(f"{route}: the events that come in meanwhile were not all taken")
     return result
+
+
+def _wrk(daemon: Daemon, paths: Path, seconds: int) -> subprocess.CompletedProcess:
+    script = Path(__file__).with_name("paths.lua")
+    try:
+        return subprocess.run(
+            ["wrk", "-t1", f"-c{READERS}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{daemon.http_port}"],
+            capture_output=True, text=True, env=os.environ | {"PATHS": str(paths)})
+    except FileNotFoundError:
+        raise SceneError("wrk is missing: apt-get install wrk") from None

@@ -5,11 +5,22 @@ internal import MillraceProjections
 struct SketchReader: Sendable {
     /// 64 KiB each at most, and twice that in the protocol's text.
     private static let rowsAtOnce = 32
+    private static let fetch = "FETCH \(rowsAtOnce) FROM sketches"
 
     /// Rows in order of their group: the group's columns, the same again as key, and last the sketch.
     let statement: SQLStatement
     let keyCount: Int
     let limit: Int
+    /// Whether the statement has no other column than the sketch.
+    private let isPlain: Bool
+
+    init(statement: SQLStatement, keyCount: Int, limit: Int, isPlain: Bool = false) {
+        precondition(!isPlain || keyCount == 0, "a plain sketch has no key beside it")
+        self.statement = statement
+        self.keyCount = keyCount
+        self.limit = limit
+        self.isPlain = isPlain
+    }
 
     /// A group while its sketches come.
     private struct Group {
@@ -57,7 +68,13 @@ struct SketchReader: Sendable {
         _ = try declared.run(on: connection)
         var group: Group?
         while true {
-            let result = try connection.execute("FETCH \(Self.rowsAtOnce) FROM sketches")
+            // Without a group the sketch is the only column, and comes as it is instead of as hexadecimal digits.
+            let result =
+                if isPlain {
+                    try connection.query(Self.fetch, answersBinary: true)
+                } else {
+                    try connection.execute(Self.fetch)
+                }
             let columns = result.columns.count - 1 - keyCount
             for row in 0..<result.rowCount {
                 let key = (columns..<columns + keyCount).map { result.string(row, $0) }
@@ -65,7 +82,11 @@ struct SketchReader: Sendable {
                     if let group, !body(group) { return }
                     group = Group(key: key, head: Self.head(row, columns, of: result))
                 }
-                if let sketch = Self.sketch(row, columns + keyCount, of: result) { group?.sketch.merge(sketch) }
+                let sketch =
+                    isPlain
+                    ? result.withBytes(row, 0) { $0.flatMap { HyperLogLog(bytes: $0) } }
+                    : Self.sketch(row, columns + keyCount, of: result)
+                if let sketch { group?.sketch.merge(sketch) }
             }
             guard result.rowCount == Self.rowsAtOnce else { break }
         }
