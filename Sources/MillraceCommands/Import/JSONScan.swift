@@ -156,4 +156,21 @@ enum JSONScan {
     private static func hexDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
+
+    static func isNull(_ value: Text) -> Bool {
+        value.elementsEqual("null".utf8)
+    }
+
+    /// An object of JSON texts, its members in the order of their names.
+    static func object(_ members: [String: [UInt8]]) -> [UInt8] {
+        var out = [UInt8(ascii: "{")]
+        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+            if out.count > 1 { out.append(UInt8(ascii: ",")) }
+            appendLiteral(name.utf8, to: &out)
+            out.append(UInt8(ascii: ":"))
+            out += value
+        }
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
 }

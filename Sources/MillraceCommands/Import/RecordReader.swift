@@ -37,21 +37,13 @@ final class RecordReader {
         case ended
     }
 
-    private static let readBytesMax = 256 * 1024
     /// Longest name of a member that can be the name of an array of records, with its quotes.
     private static let nameBytesMax = 256
-
-    /// The caller's; not closed here.
-    let descriptor: Int32
-    /// Of the file as it stands, before decompression; nil when it is no regular file.
-    let totalBytes: Int?
-    /// Of the file as it stands.
-    private(set) var readBytes = 0
 
     private let isCollection: (String) -> Bool
     private let holdsLines: Bool
     private let recordBytesMax: Int
-    private var decoder = InputDecoder()
+    private var input: CompressedInput
     private var buffer: [UInt8] = []
     /// Position of `buffer[0]`. This and all that follow count decoded bytes from the start of the file.
     private var base = 0
@@ -73,12 +65,8 @@ final class RecordReader {
     private var unknownMembers: [(name: String, place: RecordPlace)] = []
     /// Of a record that is being dropped.
     private var droppedPlace: RecordPlace?
-    private var isInputEnded = false
     private var isFileEnded = false
-    /// Up to where lines were counted.
-    private var counted = 0
-    private var line = 1
-    private var lineStart = 0
+    private var lines = LineCounter()
 
     /// `holdsLines`: a record a line, whatever the first byte is. `isCollection`: whether a name, in snake_case, is that
     /// of an array of records. `recordBytesMax`: longest record taken, what is nested in it included.
@@ -86,34 +74,23 @@ final class RecordReader {
         descriptor: Int32, holdsLines: Bool, recordBytesMax: Int = LineReader.lineBytesMax,
         isCollection: @escaping (String) -> Bool
     ) {
-        self.descriptor = descriptor
+        input = CompressedInput(descriptor: descriptor)
         self.holdsLines = holdsLines
         self.recordBytesMax = recordBytesMax
         self.isCollection = isCollection
-        var status = stat()
-        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        totalBytes = isFile ? Int(status.st_size) : nil
     }
 
+    /// The caller's; not closed here.
+    var descriptor: Int32 { input.descriptor }
+
+    /// Of the file as it stands, before decompression; nil when it is no regular file.
+    var totalBytes: Int? { input.totalBytes }
+
+    /// Of the file as it stands.
+    var readBytes: Int { input.readBytes }
+
     /// Reads once from the descriptor. Blocks when nothing is there.
-    func read() throws(CommandError) {
-        guard !isInputEnded else { return }
-        let count = withUnsafeTemporaryAllocation(byteCount: Self.readBytesMax, alignment: 16) { chunk in
-            let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
-            if count > 0 { decoder.feed(UnsafeRawBufferPointer(rebasing: chunk[..<count])) }
-            return count
-        }
-        if count < 0 {
-            if errno == EAGAIN || errno == EINTR { return }
-            throw CommandError(
-                "the file cannot be read: \(String(cString: strerror(errno)))", hint: "See the file and its disk")
-        }
-        readBytes += count
-        if count == 0 {
-            isInputEnded = true
-            decoder.finish()
-        }
-    }
+    func read() throws(CommandError) { try input.read() }
 
     func next() -> Next {
         while true {
@@ -122,11 +99,11 @@ final class RecordReader {
             if isFileEnded { return atEnd() }
             dropOrCompact()
             do throws(CommandError) {
-                if try decoder.decode(into: &buffer) { continue }
+                if try input.decode(into: &buffer) { continue }
             } catch {
                 return broken(error.message, at: scan)
             }
-            guard isInputEnded else { return .needsInput }
+            guard input.isEnded else { return .needsInput }
             isFileEnded = true
         }
     }
@@ -161,8 +138,7 @@ final class RecordReader {
             guard buffer.count >= mark.count || isFileEnded else { return nil }
             if buffer.starts(with: mark) {
                 scan = mark.count
-                lineStart = mark.count
-                counted = mark.count
+                lines.skip(to: mark.count)
             }
         }
         if holdsLines {
@@ -403,7 +379,7 @@ final class RecordReader {
     }
 
     private func broken(_ message: String, at position: Int) -> Next {
-        var place = place(at: max(position, counted))
+        var place = place(at: max(position, lines.counted))
         switch mode {
         case .element, .arrayGap: place.index = index
         case .start, .objectGap, .name, .colon, .memberValue, .lines, .trailing, .ended: break
@@ -414,16 +390,9 @@ final class RecordReader {
 
     /// `position`: nowhere before one that was asked for already.
     private func place(at position: Int) -> RecordPlace {
-        let from = max(counted, base)
-        if from < position {
-            for (offset, byte) in self[from..<min(position, base + buffer.count)].enumerated()
-            where byte == UInt8(ascii: "\n") {
-                line += 1
-                lineStart = from + offset + 1
-            }
-            counted = position
-        }
-        return RecordPlace(line: line, column: position - lineStart + 1, offsetBytes: position, index: nil)
+        let from = max(lines.counted, base)
+        if from < position { lines.count(self[from..<min(position, base + buffer.count)], from: from, to: position) }
+        return lines.place(at: position)
     }
 
     /// Gives back what is not needed any more, also of a record that is too long.

@@ -24,14 +24,6 @@ final class RecordTranslator {
         var index: Int
     }
 
-    /// A record taken apart.
-    private struct Fields {
-        /// JSON texts by column.
-        var values: [String: [UInt8]] = [:]
-        var times: [String: Timestamp] = [:]
-        var children: [(kind: ImportKind, text: ArraySlice<UInt8>)] = []
-    }
-
     private let limits: EventLimits
     private let lineBytesMax: Int
     /// For records as they stand in the file.
@@ -102,13 +94,15 @@ final class RecordTranslator {
         _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, _ parent: Parent?,
         fileTime: Timestamp, now: Timestamp, to result: inout Result
     ) throws(RecordRefusal) {
-        var fields = try self.fields(members, kind)
+        var fields = RecordFields(kind)
+        defer { secretCount += fields.secretCount }
+        try fields.take(members)
         if let parent, let column = kind.parentColumns[parent.kind.name], fields.values[column] == nil,
             let id = parent.id
         {
             fields.values[column] = id
         }
-        try identify(&fields, kind)
+        try fields.identify()
         let time =
             switch kind.shape {
             case .occurrence: fields.times["created_at"] ?? parent?.createdAt ?? fileTime
@@ -140,118 +134,18 @@ final class RecordTranslator {
         _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
         time: (createdAt: Timestamp, isMoved: Bool), isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
-        let payload = Self.object(values)
+        let payload = JSONScan.object(values)
         var identity = [Array("import".utf8), Array(eventType.utf8), payload]
         // Two nested records without an id may say the same and are two.
         if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
         var line: [String: [UInt8]] = [
-            "id": Self.text("\(ContentIdentity.id(of: identity))"), "event_type": Self.text(eventType),
-            "payload": payload, "created_at": Self.text(RecordTime.format(time.createdAt)),
+            "id": JSONScan.literal("\(ContentIdentity.id(of: identity))"), "event_type": JSONScan.literal(eventType),
+            "payload": payload, "created_at": JSONScan.literal(RecordTime.format(time.createdAt)),
         ]
         if let user = values["user_id"], user.first == UInt8(ascii: "\""), UniqueID(JSONScan.string(user[...])) != nil {
             line["user_id"] = user
         }
         return try checkedLine(line, kind, isMoved: time.isMoved, isCounted: isCounted, now: now)
-    }
-
-    private func fields(
-        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind
-    ) throws(RecordRefusal) -> Fields {
-        var fields = Fields()
-        var seen: Set<String> = []
-        for (name, value) in members {
-            let snake = SnakeCase.from(name)
-            if SecretName.matches(snake) {
-                secretCount += 1
-                continue
-            }
-            if let child = kind.children[snake], value.first == UInt8(ascii: "[") {
-                guard let childKind = ImportKind.named(child).first(where: { $0.system == kind.system }) else {
-                    continue
-                }
-                fields.children.append((childKind, value))
-                continue
-            }
-            let column = kind.aliases[snake].flatMap { kind.columns.contains(snake) ? nil : $0 } ?? snake
-            let key = kind.columns.contains(column) || column == "deleted_at" ? column : name
-            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
-            if Self.isNull(value) {
-                // A missing column is its default or NULL.
-                if !kind.columns.contains(key), key != "deleted_at" { fields.values[key] = Array(value) }
-            } else if key == "deleted_at", kind.deletedType != nil {
-                guard let time = RecordTime.parse(value) else {
-                    throw RecordRefusal("invalid_deleted_at", "deleted_at is no time such as 2026-01-31T12:00:00Z")
-                }
-                fields.times[key] = time
-            } else if kind.times.contains(key) {
-                guard let time = RecordTime.parse(value) else {
-                    throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
-                }
-                fields.times[key] = time
-                fields.values[key] = Self.text(RecordTime.format(time))
-            } else if key == "id" || kind.references.contains(key) {
-                fields.values[key] = try Self.id(value, key, kind)
-            } else if let words = kind.values[key] {
-                fields.values[key] = try Self.word(value, key, words)
-            } else {
-                var text: [UInt8] = []
-                secretCount += JSONRewriter.append(value, to: &text, droppingSecrets: true)
-                fields.values[key] = text
-            }
-        }
-        return fields
-    }
-
-    /// Sees that there is an `id` where one is wanted.
-    private func identify(_ fields: inout Fields, _ kind: ImportKind) throws(RecordRefusal) {
-        if fields.values["id"] != nil { return }
-        switch kind.identity {
-        case .required: throw RecordRefusal("missing_field", "id is missing")
-        case .optional: return
-        case .derived(let columns):
-            var parts = [Array("import".utf8), Array(kind.eventType.utf8)]
-            for column in columns {
-                guard let value = fields.values[column] else {
-                    throw RecordRefusal("missing_field", "id is missing, and \(column), which would stand in, is too")
-                }
-                parts.append(value)
-            }
-            if columns.isEmpty { parts.append(Self.object(fields.values)) }
-            fields.values["id"] = Self.text("\(ContentIdentity.id(of: parts))")
-        }
-    }
-
-    private static func id(_ value: ArraySlice<UInt8>, _ name: String, _ kind: ImportKind) throws(RecordRefusal)
-        -> [UInt8]
-    {
-        let isText = value.first == UInt8(ascii: "\"")
-        let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
-        switch kind.idType {
-        case .any:
-            let id =
-                UniqueID(text)
-                ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
-            return Self.text("\(id)")
-        case .integer:
-            guard let number = Int64(text) else {
-                throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
-            }
-            return Array(String(number).utf8)
-        case .uuid:
-            guard isText, let id = UniqueID(text) else { throw RecordRefusal("invalid_\(name)", "\(name) is no UUID") }
-            return Self.text("\(id)")
-        }
-    }
-
-    private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal)
-        -> [UInt8]
-    {
-        let given = value.first == UInt8(ascii: "\"") ? JSONScan.string(value).lowercased() : ""
-        let plain = String(given.map { $0 == "-" || $0 == " " ? "_" : $0 })
-        guard let word = words.first(where: { $0.lowercased() == plain }) else {
-            throw RecordRefusal("invalid_\(name)", "\(name) is none of \(words.joined(separator: ", "))")
-        }
-        return text(word)
     }
 
     // MARK: - Millrace's own formats
@@ -263,9 +157,9 @@ final class RecordTranslator {
         // An unknown member stays: the daemon's parser refuses it by name.
         let id = line["id"].flatMap { UniqueID(JSONScan.string($0[...])) }
         let hasTime = line["created_at"] != nil || id.map { $0.high >> 12 & 15 == 7 } ?? false
-        if !hasTime { line["created_at"] = Self.text(RecordTime.format(fileTime)) }
+        if !hasTime { line["created_at"] = JSONScan.literal(RecordTime.format(fileTime)) }
         if line["id"] == nil {
-            line["id"] = Self.text("\(ContentIdentity.id(of: [Array("import".utf8), Self.object(line)]))")
+            line["id"] = JSONScan.literal("\(ContentIdentity.id(of: [Array("import".utf8), JSONScan.object(line)]))")
         }
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
@@ -274,7 +168,7 @@ final class RecordTranslator {
         _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
         var line = try ownFields(members, kind)
-        if line["status"] == Self.text("active") { line["status"] = nil }
+        if line["status"] == JSONScan.literal("active") { line["status"] = nil }
         // What a save has no field for is kept in its metadata.
         let extra = line.filter { !kind.columns.contains($0.key) }
         if !extra.isEmpty {
@@ -291,9 +185,9 @@ final class RecordTranslator {
                 }
             }
             for name in extra.keys { line[name] = nil }
-            line["metadata"] = Self.object(metadata)
+            line["metadata"] = JSONScan.object(metadata)
         }
-        if line["timestamp"] == nil { line["timestamp"] = Self.text(RecordTime.format(fileTime)) }
+        if line["timestamp"] == nil { line["timestamp"] = JSONScan.literal(RecordTime.format(fileTime)) }
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
@@ -308,12 +202,12 @@ final class RecordTranslator {
             let column = kind.aliases[snake] ?? snake
             let key = kind.columns.contains(column) ? column : name
             guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
-            if Self.isNull(value) { continue }
+            if JSONScan.isNull(value) { continue }
             if key == "created_at" || key == "timestamp" {
                 guard let time = RecordTime.parse(value) else {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
                 }
-                line[key] = Self.text(RecordTime.format(time))
+                line[key] = JSONScan.literal(RecordTime.format(time))
             } else {
                 var text: [UInt8] = []
                 JSONRewriter.append(value, to: &text, droppingSecrets: false)
@@ -353,7 +247,7 @@ final class RecordTranslator {
     private func checkedLine(
         _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
-        var line = Self.object(members)
+        var line = JSONScan.object(members)
         guard line.count <= lineBytesMax else {
             throw RecordRefusal(
                 "line_too_long",
@@ -378,24 +272,5 @@ final class RecordTranslator {
             }
         }
         if case .failure(let refusal) = outcome { throw RecordRefusal(refusal) }
-    }
-
-    private static func isNull(_ value: ArraySlice<UInt8>) -> Bool {
-        value.elementsEqual("null".utf8)
-    }
-
-    private static func text(_ text: String) -> [UInt8] { JSONScan.literal(text) }
-
-    /// Members in the order of their names.
-    private static func object(_ members: [String: [UInt8]]) -> [UInt8] {
-        var out = [UInt8(ascii: "{")]
-        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-            if out.count > 1 { out.append(UInt8(ascii: ",")) }
-            JSONScan.appendLiteral(name.utf8, to: &out)
-            out.append(UInt8(ascii: ":"))
-            out += value
-        }
-        out.append(UInt8(ascii: "}"))
-        return out
     }
 }

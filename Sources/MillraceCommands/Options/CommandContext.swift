@@ -28,9 +28,11 @@ struct CommandContext {
 
     var monthsAhead: Int { configuration.partitions.ahead }
 
+    private var packLoader: PackLoader { PackLoader(directory: configuration.projections.directory) }
+
     /// The packs of projections.packs, in their order. Blocks on the disk.
     func packs() throws(PackErrors) -> [PackDefinition] {
-        try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
+        try packLoader.load(configuration.projections.packs)
     }
 
     /// One of `projections.packs`; nil: all of them.
@@ -39,11 +41,9 @@ struct CommandContext {
         guard configuration.projections.packs.contains(name) else {
             throw CommandError(
                 "projections.packs does not name \(name)",
-                hint:
-                    "Add it there; known are \(PackLoader(directory: configuration.projections.directory).names.joined(separator: ", "))"
-            )
+                hint: "Add it there; known are \(packLoader.names.joined(separator: ", "))")
         }
-        return [try PackLoader(directory: configuration.projections.directory).load(name)]
+        return [try packLoader.load(name)]
     }
 
     /// Connections that a daemon takes: its writers, the ledger's session, and one for maintenance.

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// Cuts an input into lines while it streams. Empty lines are skipped, as the daemon does.
 struct LineReader: ~Copyable {
     enum Next: Equatable {
@@ -13,50 +11,30 @@ struct LineReader: ~Copyable {
 
     /// 16 MiB: the largest value of `limits.line_bytes`. A longer line would have to be held whole for nothing.
     static let lineBytesMax = 16 << 20
-    private static let readBytesMax = 256 * 1024
 
-    /// The caller's; not closed here.
-    let descriptor: Int32
-    /// Of the input as it stands, before decompression; nil when it is no regular file.
-    let totalBytes: Int?
-    /// Of the input as it stands.
-    private(set) var readBytes = 0
-
-    private var decoder = InputDecoder()
+    private var input: CompressedInput
     private var buffer: [UInt8] = []
     private var head = 0
     /// Bytes of the buffer already searched for a line ending.
     private var searched = 0
     private var number = 0
     private var isDropping = false
-    private var isEnded = false
 
     init(descriptor: Int32) {
-        self.descriptor = descriptor
-        var status = stat()
-        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        totalBytes = isFile ? Int(status.st_size) : nil
+        input = CompressedInput(descriptor: descriptor)
     }
 
+    /// The caller's; not closed here.
+    var descriptor: Int32 { input.descriptor }
+
+    /// Of the input as it stands, before decompression; nil when it is no regular file.
+    var totalBytes: Int? { input.totalBytes }
+
+    /// Of the input as it stands.
+    var readBytes: Int { input.readBytes }
+
     /// Reads once from the descriptor. Blocks when nothing is there: `poll` it first.
-    mutating func read() throws(CommandError) {
-        guard !isEnded else { return }
-        let count = withUnsafeTemporaryAllocation(byteCount: Self.readBytesMax, alignment: 16) { chunk in
-            let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
-            if count > 0 { decoder.feed(UnsafeRawBufferPointer(rebasing: chunk[..<count])) }
-            return count
-        }
-        if count < 0 {
-            if errno == EAGAIN || errno == EINTR { return }
-            throw CommandError(
-                "the input cannot be read: \(String(cString: strerror(errno)))", hint: "See the file and its disk")
-        }
-        readBytes += count
-        if count == 0 {
-            isEnded = true
-            decoder.finish()
-        }
-    }
+    mutating func read() throws(CommandError) { try input.read() }
 
     mutating func next() throws(CommandError) -> Next {
         while true {
@@ -67,8 +45,8 @@ struct LineReader: ~Copyable {
             searched = buffer.count - head
             if searched > Self.lineBytesMax { startDropping() }
             compact()
-            if try decoder.decode(into: &buffer) { continue }
-            guard isEnded else { return .needsInput }
+            if try input.decode(into: &buffer) { continue }
+            guard input.isEnded else { return .needsInput }
             guard head < buffer.count || isDropping else { return .ended }
             if let line = take(upTo: buffer.count, skipping: 0) { return line }
         }

@@ -1,0 +1,113 @@
+internal import MillraceEvent
+
+/// The members of one record of a pack as the columns of its events' payload.
+struct RecordFields {
+    private let kind: ImportKind
+    /// JSON texts by column.
+    var values: [String: [UInt8]] = [:]
+    private(set) var times: [String: Timestamp] = [:]
+    /// Arrays of records that become events of their own.
+    private(set) var children: [(kind: ImportKind, text: ArraySlice<UInt8>)] = []
+    /// Secrets left out.
+    private(set) var secretCount = 0
+
+    /// Of no members yet.
+    init(_ kind: ImportKind) {
+        self.kind = kind
+    }
+
+    /// Throws at the first member that its column can't be made of.
+    mutating func take(_ members: [(name: String, value: ArraySlice<UInt8>)]) throws(RecordRefusal) {
+        var seen: Set<String> = []
+        for (name, value) in members {
+            let snake = SnakeCase.from(name)
+            if SecretName.matches(snake) {
+                secretCount += 1
+                continue
+            }
+            if let child = kind.children[snake], value.first == UInt8(ascii: "[") {
+                guard let childKind = ImportKind.named(child).first(where: { $0.system == kind.system }) else {
+                    continue
+                }
+                children.append((childKind, value))
+                continue
+            }
+            let column = kind.aliases[snake].flatMap { kind.columns.contains(snake) ? nil : $0 } ?? snake
+            let key = kind.columns.contains(column) || column == "deleted_at" ? column : name
+            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
+            if JSONScan.isNull(value) {
+                // A missing column is its default or NULL.
+                if !kind.columns.contains(key), key != "deleted_at" { values[key] = Array(value) }
+            } else if key == "deleted_at", kind.deletedType != nil {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_deleted_at", "deleted_at is no time such as 2026-01-31T12:00:00Z")
+                }
+                times[key] = time
+            } else if kind.times.contains(key) {
+                guard let time = RecordTime.parse(value) else {
+                    throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
+                }
+                times[key] = time
+                values[key] = JSONScan.literal(RecordTime.format(time))
+            } else if key == "id" || kind.references.contains(key) {
+                values[key] = try id(value, key)
+            } else if let words = kind.values[key] {
+                values[key] = try Self.word(value, key, words)
+            } else {
+                var text: [UInt8] = []
+                secretCount += JSONRewriter.append(value, to: &text, droppingSecrets: true)
+                values[key] = text
+            }
+        }
+    }
+
+    /// Sees that there is an `id` where one is wanted.
+    mutating func identify() throws(RecordRefusal) {
+        if values["id"] != nil { return }
+        switch kind.identity {
+        case .required: throw RecordRefusal("missing_field", "id is missing")
+        case .optional: return
+        case .derived(let columns):
+            var parts = [Array("import".utf8), Array(kind.eventType.utf8)]
+            for column in columns {
+                guard let value = values[column] else {
+                    throw RecordRefusal("missing_field", "id is missing, and \(column), which would stand in, is too")
+                }
+                parts.append(value)
+            }
+            if columns.isEmpty { parts.append(JSONScan.object(values)) }
+            values["id"] = JSONScan.literal("\(ContentIdentity.id(of: parts))")
+        }
+    }
+
+    private func id(_ value: ArraySlice<UInt8>, _ name: String) throws(RecordRefusal) -> [UInt8] {
+        let isText = value.first == UInt8(ascii: "\"")
+        let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
+        switch kind.idType {
+        case .any:
+            let id =
+                UniqueID(text)
+                ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
+            return JSONScan.literal("\(id)")
+        case .integer:
+            guard let number = Int64(text) else {
+                throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
+            }
+            return Array(String(number).utf8)
+        case .uuid:
+            guard isText, let id = UniqueID(text) else { throw RecordRefusal("invalid_\(name)", "\(name) is no UUID") }
+            return JSONScan.literal("\(id)")
+        }
+    }
+
+    private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal)
+        -> [UInt8]
+    {
+        let given = value.first == UInt8(ascii: "\"") ? JSONScan.string(value).lowercased() : ""
+        let plain = String(given.map { $0 == "-" || $0 == " " ? "_" : $0 })
+        guard let word = words.first(where: { $0.lowercased() == plain }) else {
+            throw RecordRefusal("invalid_\(name)", "\(name) is none of \(words.joined(separator: ", "))")
+        }
+        return JSONScan.literal(word)
+    }
+}
