@@ -75,16 +75,34 @@ struct FoldApplier {
             try connection.query(
                 program.appendStatement(), parameters: arrays(tuples, of: accumulator, program))
         case .unique:
+            // In one order, so that two sessions of a slot wait for each other instead of deadlocking.
+            let tuples = tuples.sorted {
+                accumulator.pointee.tuples.tuple($0).lexicographicallyPrecedes(accumulator.pointee.tuples.tuple($1))
+            }
+            let hashes = hashes(of: tuples, in: accumulator)
             for start in stride(from: 0, to: tuples.count, by: Self.sketchesMax) {
-                let part = Array(tuples[start..<min(start + Self.sketchesMax, tuples.count)])
-                try putSketches(part, of: accumulator, program)
+                let part = start..<min(start + Self.sketchesMax, tuples.count)
+                try putSketches(Array(tuples[part]), hashes[part], of: accumulator, program)
             }
         }
     }
 
-    /// Reads the keys' rows under a lock, making those that are missing, and writes those that change.
+    /// The hashes of each of the keys, in their order.
+    private func hashes(of tuples: [Int], in accumulator: UnsafeMutablePointer<FoldAccumulator>) -> [[UInt64]] {
+        var hashes = [[UInt64]](repeating: [], count: tuples.count)
+        var places = [Int](repeating: -1, count: accumulator.pointee.tuples.count)
+        for (place, index) in tuples.enumerated() { places[index] = place }
+        for (key, hash) in accumulator.pointee.hashes where places[Int(key)] >= 0 {
+            hashes[places[Int(key)]].append(hash)
+        }
+        return hashes
+    }
+
+    /// Reads the keys' rows under a lock, making those that are missing, and writes those that change. `hashes`: of each
+    /// key, in their order.
     private func putSketches(
-        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
+        _ tuples: [Int], _ hashes: ArraySlice<[UInt64]>, of accumulator: UnsafeMutablePointer<FoldAccumulator>,
+        _ program: FoldProgram
     ) throws(PostgresError) {
         let keys = arrays(tuples, of: accumulator, program)
         var rows = try sketches(keys, program)
@@ -93,18 +111,12 @@ struct FoldApplier {
                 program.sketchInsertion(slot: slot), parameters: keys + [.binary(HyperLogLog().bytes, type: 17)])
             rows = try sketches(keys, program)
         }
-        var hashes = [[UInt64]](repeating: [], count: tuples.count)
-        var places = [Int](repeating: -1, count: accumulator.pointee.tuples.count)
-        for (place, index) in tuples.enumerated() { places[index] = place }
-        for (key, hash) in accumulator.pointee.hashes where places[Int(key)] >= 0 {
-            hashes[places[Int(key)]].append(hash)
-        }
         var changed: [Int] = []
         var sketches = BinaryArray(.bytea)
         for row in rows {
             var sketch = row.sketch
             // Not short-circuited: all keys of the row go in.
-            let isChanged = row.keys.reduce(false) { sketch.insert(hashes[$1]) || $0 }
+            let isChanged = row.keys.reduce(false) { sketch.insert(hashes[hashes.startIndex + $1]) || $0 }
             guard isChanged, let first = row.keys.first else { continue }
             changed.append(tuples[first])
             sketch.bytes.withUnsafeBytes { sketches.append($0) }
