@@ -7,6 +7,17 @@ struct LivePacks: Sendable {
         var definition: PackDefinition
         /// Of the tables; a pack that is being rebuilt is behind its definition.
         var version: Int
+
+        /// Begins an answer about it: an object that is not yet closed.
+        var answerHead: JSONWriter {
+            var json = JSONWriter()
+            json.append(raw: "{")
+            json.append(name: "pack")
+            json.append(definition.name)
+            json.append(name: "version")
+            json.append(version)
+            return json
+        }
     }
 
     private(set) var packs: [String: Pack] = [:]

@@ -118,12 +118,7 @@ struct CountsRoute: Sendable {
     ) -> Response {
         var page = page
         page.next = page.next.map { [query.range?.from, query.range?.to] + $0 }
-        var json = JSONWriter()
-        json.append(raw: "{")
-        json.append(name: "pack")
-        json.append(pack.definition.name)
-        json.append(name: "version")
-        json.append(pack.version)
+        var json = pack.answerHead
         json.append(name: "bucket")
         json.append(query.unit)
         json.append(name: "from")

@@ -46,12 +46,7 @@ struct EntitiesRoute: Sendable {
             keyCount: query.keyCount
         ) { query.statement(after: $0) }
         let page = try await catalog.pool.read(.entities) { try reader.read(after: cursor, on: $0) }
-        var json = JSONWriter()
-        json.append(raw: "{")
-        json.append(name: "pack")
-        json.append(pack.definition.name)
-        json.append(name: "version")
-        json.append(pack.version)
+        var json = pack.answerHead
         json.append(name: "order")
         json.append((query.time.map { [$0.name] } ?? entity.key.map(\.name)).joined(separator: ","))
         page.write(to: &json, named: "items", question: parameters.question)

@@ -50,12 +50,7 @@ struct EntityRoute: Sendable {
             return (item, try reader?.read(after: cursor, on: connection))
         }
         guard let found else { throw APIProblem(.notFound, "not_found", "there is no such entity") }
-        var json = JSONWriter()
-        json.append(raw: "{")
-        json.append(name: "pack")
-        json.append(pack.definition.name)
-        json.append(name: "version")
-        json.append(pack.version)
+        var json = pack.answerHead
         json.append(name: "item")
         json.append(raw: found.item.bytes)
         if let page = found.children {

@@ -38,12 +38,7 @@ struct TopsRoute: Sendable {
             for row in 0..<result.rowCount { writer.write(row, of: result, to: &rows) }
             return rows
         }
-        var json = JSONWriter()
-        json.append(raw: "{")
-        json.append(name: "pack")
-        json.append(pack.definition.name)
-        json.append(name: "version")
-        json.append(pack.version)
+        var json = pack.answerHead
         json.append(name: "items")
         json.append(raw: "[")
         json.append(raw: rows.bytes)
