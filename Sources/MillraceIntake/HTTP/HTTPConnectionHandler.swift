@@ -26,25 +26,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         var attachRoutes: @Sendable (any Channel) throws -> Void
     }
 
-    /// A request that is being read or answered.
-    struct Exchange {
-        var head: HTTPRequestHead
-        var fields: HTTPRequestFields
-        var route: HTTPRoute
-        /// When its head was read.
-        var startedAt: NIODeadline
-        /// Nil for a request that is passed on, or refused by its head.
-        var events: EventsRequest?
-        /// An answer that waits for the end of a short body.
-        var answer: HTTPAnswer?
-        var isRequestEnded = false
-        var isResponseStarted = false
-        /// The answer comes from here, whatever the routes write.
-        var isTakenOver = false
-        var status = 0
-        var closes: Bool
-    }
-
     enum Phase {
         case open
         /// Output is closed; what still comes is thrown away.
@@ -56,7 +37,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let wire: HTTPWireHandler
     private(set) var context: ChannelHandlerContext?
     private(set) var phase = Phase.open
-    private(set) var exchange: Exchange?
+    private(set) var exchange: HTTPExchange?
     private var queue = CircularBuffer<HTTPServerRequestPart>()
     /// Set when the decoder gave up; answered after what came before it.
     private var decoderProblem: HTTPProblem?
@@ -70,8 +51,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var hasPlace = false
     private var isReserved = false
     private var deadline = HTTPDeadline()
-    private var bodyBytesInWindow = 0
-    private var wasHeldInWindow = false
+    private var bodyWindow = HTTPBodyWindow()
 
     init(shared: Shared, wire: HTTPWireHandler) {
         self.shared = shared
@@ -185,7 +165,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         guard mayRead else {
             isReadPending = true
-            wasHeldInWindow = true
+            bodyWindow.isHeld = true
             return
         }
         context.read()
@@ -221,7 +201,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .head(let head):
             start(head)
         case .body(let buffer):
-            bodyBytesInWindow += buffer.readableBytes
+            bodyWindow.byteCount += buffer.readableBytes
             shared.metrics[.http].bytesReceived.add(buffer.readableBytes)
             if let events = exchange?.events { events.bodyReceived(buffer) } else { forward(part) }
         case .end:
@@ -244,10 +224,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
         let route = HTTPRoute(path: Substring(path), isReading: head.method == .GET || head.method == .HEAD)
         let fields = HTTPRequestFields(head.headers)
-        exchange = Exchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
+        exchange = HTTPExchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
         setDeadline(.body, after: configuration.bodyRateInterval)
-        bodyBytesInWindow = 0
-        wasHeldInWindow = false
+        bodyWindow = HTTPBodyWindow()
         if let problem = HTTPFraming.problem(head, fields) {
             failRequest(problem, closes: true)
         } else if isReserved, !route.isOperational {
@@ -481,10 +460,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             failRequest(HTTPProblem(.headersTooSlow, "the headers took too long"), closes: true)
         case .body:
             let interval = configuration.bodyRateInterval
-            let wanted = Double(configuration.bodyBytesPerSecondMin) * (interval / .seconds(1))
-            if wasHeldInWindow || Double(bodyBytesInWindow) >= wanted {
-                wasHeldInWindow = !mayRead
-                bodyBytesInWindow = 0
+            if bodyWindow.isFastEnough(bytesPerSecondMin: configuration.bodyBytesPerSecondMin, over: interval) {
+                bodyWindow = HTTPBodyWindow(isHeld: !mayRead)
                 setDeadline(.body, after: interval)
             } else {
                 failRequest(HTTPProblem(.bodyTooSlow, "the body came too slowly"), closes: true)

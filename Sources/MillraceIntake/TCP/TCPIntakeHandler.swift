@@ -51,8 +51,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private var isChannelFull = false
     private var isReadPending = false
     private var isCutting = false
-    /// Submissions that the spool refused, to be offered again.
-    private var refusedBatches: [(id: UInt64, records: [Record])] = []
+    private var refusedBatches = TCPRefusedBatches()
     private var isRetryScheduled = false
     /// The spool takes nothing any more: the connection ends with the last ack that is true.
     private var isGivingUp = false
@@ -94,7 +93,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         phase = .closed
         machine.inputEnded()
         // A client that gets no answers sends nothing again: what it sent whole goes in. One that gets acks will.
-        if machine.isOneWay { cut() } else { refusedBatches = [] }
+        if machine.isOneWay { cut() } else { refusedBatches.removeAll() }
         leaveIfDone()
         context.fireChannelInactive()
     }
@@ -364,7 +363,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             leaveIfDone()
         case .failed(let refusal):
             guard phase != .closed || machine.isOneWay else { return }
-            refusedBatches.append((id, records))
+            refusedBatches.append(id, records)
             if refusal == .draining { isGivingUp = true } else { scheduleRetry() }
         }
         giveUpIfDue()
@@ -387,18 +386,15 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             scheduleRetry()
             return
         }
-        let batches = refusedBatches
-        refusedBatches = []
-        for batch in batches { send(batch.id, batch.records) }
+        for batch in refusedBatches.removeAll() { send(batch.id, batch.records) }
         resume()
     }
 
     /// Closes once the oldest batch without an answer is one that nobody will take.
     private func giveUpIfDue() {
-        guard isGivingUp, let oldest = machine.oldestBatch, refusedBatches.contains(where: { $0.id == oldest })
-        else { return }
-        let lines = refusedBatches.reduce(0) { $0 + $1.records.reduce(0) { $0 + $1.count } }
-        refusedBatches = []
+        guard isGivingUp, let oldest = machine.oldestBatch, refusedBatches.contains(oldest) else { return }
+        let lines = refusedBatches.lineCount
+        refusedBatches.removeAll()
         phase = .closed
         context?.close(promise: nil)
         if machine.isOneWay {
@@ -406,15 +402,5 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             shared.logger.error("lines lost", metadata: ["count": "\(lines)", "peer": "\(peer)", "code": "draining"])
         }
         leaveIfDone()
-    }
-}
-
-extension SocketAddress {
-    /// For logs and dead letters: without the host name.
-    var peerName: String {
-        switch self {
-        case .unixDomainSocket: "unix"
-        case .v4, .v6: "\(ipAddress ?? "unknown"):\(port ?? 0)"
-        }
     }
 }
