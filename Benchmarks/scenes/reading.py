@@ -1,15 +1,11 @@
 """R2: the read API's latencies at 20 readers while events come in, with few events in the tables and with ten times."""
 
-import json
-import os
 import random
 import subprocess
 import urllib.parse
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-from . import event_text, ingest, months, reading_events
+from . import event_text, ingest, months, reading_events, wrk
 from .bench import Bench
 from .daemon import DATABASE, Daemon
 from .projections import PACKS
@@ -50,21 +46,13 @@ def run(bench: Bench, _: frozenset[str]) -> None:
             bench.say(
                 f"R2 {route:14} {name:5} p50 {result['p50_us'] / 1000:.1f} ms, p99 {result['p99_us'] / 1000:.1f} ms, "
                 f"{result['requests'] / result['seconds']:,.0f} requests/s")
-        for figure in ("p99", "growth"):
-            _worst(bench, name, figure)
+        counting = {route: bench.results.values(f"{route}, {name}")[-1] for route in COUNTING}
+        bench.results.add(f"counting p99, {name}", max(counting.values()), **counting)
+    small = {route: bench.results.values(f"{route}, small")[-1] for route in COUNTING}
+    bench.results.add("counting growth", max(counting[route] / small[route] for route in COUNTING))
     daemon.stop()
     bench.cluster.drop(DATABASE)
     daemon.erase()
-
-
-def _worst(bench: Bench, name: str, figure: str) -> None:
-    """The slowest of the counting routes, and how much the worst of them grew."""
-    values = {route: bench.results.values(f"{route}, {name}")[-1] for route in COUNTING}
-    if figure == "p99":
-        bench.results.add(f"counting p99, {name}", max(values.values()), **values)
-    elif name == "large":
-        small = {route: bench.results.values(f"{route}, small")[-1] for route in COUNTING}
-        bench.results.add("counting growth", max(values[route] / small[route] for route in COUNTING))
 
 
 def _load(bench: Bench, daemon: Daemon, first: int, last: int) -> None:
@@ -131,27 +119,14 @@ def _ask(bench: Bench, daemon: Daemon, route: str, paths: list[str]) -> dict:
          "--rate", str(INTAKE_RATE), "--batch", "50", "--warmup", "1", "--duration", str(seconds + WARMUP_SECONDS),
          "--no-verify", "--quiet", "--json"],
         env=daemon.environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{daemon.http_port}"
     try:
-        _wrk(daemon, file, WARMUP_SECONDS)
-        run = _wrk(daemon, file, seconds)
+        wrk.run("paths.lua", url, READERS, WARMUP_SECONDS, PATHS=str(file))
+        result = wrk.run("paths.lua", url, READERS, seconds, PATHS=str(file))
+    except SceneError as error:
+        raise SceneError(f"{route}: {error}, such as {paths[0]}") from None
     finally:
         intake.wait()
-    lines = run.stdout.strip().splitlines()
-    if run.returncode != 0 or not lines or not lines[-1].startswith("{"):
-        raise SceneError(f"wrk failed:\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
-    result = json.loads(lines[-1])
-    if result["bad"] or not result["requests"]:
-        raise SceneError(f"{route}: {result['bad']} of {result['requests']} requests failed, such as {paths[0]}")
     if intake.returncode != 0:
         raise SceneError(f"{route}: the events that come in meanwhile were not all taken")
     return result
-
-
-def _wrk(daemon: Daemon, paths: Path, seconds: int) -> subprocess.CompletedProcess:
-    script = Path(__file__).with_name("paths.lua")
-    try:
-        return subprocess.run(
-            ["wrk", "-t1", f"-c{READERS}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{daemon.http_port}"],
-            capture_output=True, text=True, env=os.environ | {"PATHS": str(paths)})
-    except FileNotFoundError:
-        raise SceneError("wrk is missing: apt-get install wrk") from None

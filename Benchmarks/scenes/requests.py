@@ -1,11 +1,8 @@
 """P4: one event a request over keep-alive connections, beside a server that does nothing but answer."""
 
-import json
-import os
 import subprocess
-from pathlib import Path
 
-from . import processes
+from . import processes, wrk
 from .bench import Bench
 from .daemon import DATABASE, Daemon
 from .events import EventFiles
@@ -56,19 +53,9 @@ def _millrace(bench: Bench, name: str, files: EventFiles, daemon: Daemon) -> Non
 
 
 def _measure(bench: Bench, name: str, files: EventFiles, port: int, spent) -> None:
-    url, script = f"http://127.0.0.1:{port}/v1/events", Path(__file__).with_name("events.lua")
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{bench.settings.http_seconds}s", "-s", str(script), url]
-    try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | {"EVENTS": str(files.lines)})
-    except FileNotFoundError:
-        raise SceneError("wrk is missing: apt-get install wrk") from None
-    lines = run.stdout.strip().splitlines()
-    if run.returncode != 0 or not lines or not lines[-1].startswith("{"):
-        raise SceneError(f"wrk failed:\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
-    result, cpu = json.loads(lines[-1]), spent()
-    if result["bad"]:
-        raise SceneError(f"{name}: {result['bad']} of {result['requests']} requests failed")
+    url = f"http://127.0.0.1:{port}/v1/events"
+    result = wrk.run("events.lua", url, CONNECTIONS, bench.settings.http_seconds, EVENTS=str(files.lines))
+    cpu = spent()
     rate = result["requests"] / result["seconds"]
     bench.results.add(
         name, rate, p50_us=result["p50_us"], p99_us=result["p99_us"], server_cpu_seconds=round(cpu, 2))
