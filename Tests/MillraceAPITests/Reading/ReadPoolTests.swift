@@ -87,17 +87,21 @@ struct ReadPoolTests {
             $0.connectionsMax = 1
             $0.acquireTimeout = .milliseconds(50)
         }
+        // What the reader waits for until the other one was refused.
+        let keeper = try SharedReadDatabase.get().connect()
+        try keeper.execute("SELECT pg_advisory_lock(95)")
         let (held, hold) = AsyncStream<Void>.makeStream()
         try await withThrowingTaskGroup { group in
             group.addTask {
                 try await pool.read { connection in
                     hold.yield()
-                    _ = try connection.execute("SELECT pg_sleep(1)")
+                    _ = try connection.execute("SELECT pg_advisory_lock(95)")
                 }
             }
             var iterator = held.makeAsyncIterator()
             _ = await iterator.next()
             await #expect(throws: ReadRefusal.acquireTimeout) { try await pool.read { _ in } }
+            keeper.close()
             try await group.waitForAll()
         }
         #expect(pool.metrics.refused(.acquireTimeout) == 1)
