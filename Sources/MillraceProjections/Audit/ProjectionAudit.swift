@@ -116,13 +116,12 @@ package struct ProjectionAudit {
             recount.tables.append(
                 try tables.rows(
                     fold.table, keys: ["tenant_id", "event_id"], columns: ["event_at"] + columns.map(\.column),
-                    isEntity: false, where: condition))
+                    where: condition))
         case .entity(let entity):
             recount.tables.append(
                 try tables.rows(
                     fold.table, keys: ["tenant_id"] + entity.key.map(\.column),
-                    columns: ["event_at", "event_id", "deleted_at"] + entity.columns.map(\.column), isEntity: true,
-                    where: nil))
+                    columns: ["event_at", "event_id", "deleted_at"] + entity.columns.map(\.column), where: nil))
             for counts in entity.counts {
                 let keys = ["tenant_id"] + counts.by + (counts.bucket == nil ? [] : ["bucket"])
                 var compared = try tables.summed(

@@ -29,16 +29,11 @@ struct TableComparison {
 
     /// Rows of an entity or append table: each of `columns`.
     func rows(
-        _ table: String, keys: [String], columns: [String], isEntity: Bool, where condition: String?
+        _ table: String, keys: [String], columns: [String], where condition: String?
     ) throws(PostgresError) -> ProjectionRecount.Table {
         let filter = condition.map { " WHERE \($0)" } ?? ""
         func side(_ schema: String) -> String {
-            // Of a deleted row the other columns stay what they happened to be.
-            let values = columns.map { column in
-                let isKept = isEntity && !["event_at", "event_id", "deleted_at"].contains(column)
-                let text = "\(Self.quoted(column))::text"
-                return (isKept ? "CASE WHEN deleted_at IS NULL THEN \(text) END" : text) + " AS \(Self.quoted(column))"
-            }
+            let values = columns.map { "\(Self.quoted($0))::text AS \(Self.quoted($0))" }
             return "SELECT \(texts(keys)), \(values.joined(separator: ", ")) FROM \(schema).\(table)\(filter)"
         }
         return try compare(table, side(Self.live), side(schema), keys: keys, values: columns, missing: nil)

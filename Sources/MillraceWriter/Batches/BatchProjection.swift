@@ -36,7 +36,7 @@ struct BatchProjection {
     /// Joined to the transaction's first message: no switch of versions happens until it ends.
     var opening: String {
         """
-        SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.projections.rawValue), 0);
+        \(ProjectionsLock.sharedStatement);
         SET LOCAL millrace.slot = \(slot);
         """
     }
@@ -72,8 +72,7 @@ struct BatchProjection {
             do {
                 let target =
                     try known[key]
-                    ?? FoldTarget.load(
-                        versionID: id, schema: schema, pack: pack, on: connection)
+                    ?? FoldTarget.load(versionID: id, schema: schema, pack: pack, on: connection)
                 known[key] = target
                 targets.append(target)
             } catch let errors as PackErrors {

@@ -47,6 +47,8 @@ extension EndToEnd {
             }
             try checkOut(connection, auditor)
             try auditor.verify(daemon)
+            let recount = try daemon.run("projections", "verify")
+            #expect(recount.isSuccess, "\(recount.output) \(recount.errors)")
             #expect(try daemon.stop() == .status(0))
         }
 

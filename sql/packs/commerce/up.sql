@@ -437,6 +437,11 @@ BEGIN
     WITH written AS (
         UPDATE commerce_cart_items AS item
         SET deleted_at = stamp,
+            cart_id = NULL,
+            product_id = NULL,
+            quantity = NULL,
+            created_at = NULL,
+            updated_at = NULL,
             event_at = stamp,
             event_id = gen_random_uuid()
         FROM unnest(items) AS taken
