@@ -60,7 +60,8 @@ package struct Daemon {
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
-            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
+            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes,
+            joinRows: configuration.database.joinRows)
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)

@@ -14,6 +14,7 @@ actor MaintenanceService {
     private let configuration: WriterConfiguration
     private let partitionOptions: PartitionOptions
     private let gate: DatabaseGate
+    private let cleaning: CleaningGate
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
     private let logger: Logger
@@ -31,11 +32,12 @@ actor MaintenanceService {
 
     init(
         configuration: WriterConfiguration, partitionOptions: PartitionOptions, gate: DatabaseGate,
-        interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
+        cleaning: CleaningGate, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         self.configuration = configuration
         self.partitionOptions = partitionOptions
         self.gate = gate
+        self.cleaning = cleaning
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
@@ -102,12 +104,14 @@ actor MaintenanceService {
 
     /// Sorts the rows that the COPYs put aside into the GIN indexes, when there were any since the last time.
     ///
-    /// In small portions: with 8 MB the sorted keys stay in the processor's cache, which took 3.4 s for 300,000 rows,
-    /// against 4.4 s with PostgreSQL's 64 MB and 5.6 s with 512 MB. An index build wants the server's setting again.
+    /// In portions: with little memory each page of a large index is visited for few keys, with much (512 MB) the sorted keys
+    /// leave the processor's cache. CONTRIBUTING.md has figures. An index build wants the server's setting again.
     private func cleanPendingLists(_ connection: PostgresConnection) throws(PostgresError) {
         let batches = metrics.batches.load(ordering: .relaxed)
         guard batches != batchesCleaned else { return }
-        try connection.execute("SET maintenance_work_mem = '8MB'")
+        cleaning.begin()
+        defer { cleaning.end() }
+        try connection.execute("SET maintenance_work_mem = '32MB'")
         try Partitions(connection: connection, options: partitionOptions)
             .cleanPendingLists(timeout: configuration.statementTimeout)
         try connection.execute("RESET maintenance_work_mem")

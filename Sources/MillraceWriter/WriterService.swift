@@ -25,6 +25,7 @@ actor WriterService {
     private let board: CommitBoard
     private let ledger: Ledger
     private let gate: DatabaseGate
+    private let cleaning: CleaningGate
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
     private let writer: BatchWriter
@@ -39,8 +40,8 @@ actor WriterService {
     /// `index`: of this writer, from 0; also its advisory lock. `interrupt` ends every wait on the network.
     init(
         index: Int, configuration: WriterConfiguration, partitionOptions: PartitionOptions, spool: any SpoolReader,
-        extents: ExtentChannel, board: CommitBoard, ledger: Ledger, gate: DatabaseGate, interrupt: PostgresInterrupt,
-        metrics: WriterMetrics, logger: Logger
+        extents: ExtentChannel, board: CommitBoard, ledger: Ledger, gate: DatabaseGate, cleaning: CleaningGate,
+        interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
@@ -49,6 +50,7 @@ actor WriterService {
         self.board = board
         self.ledger = ledger
         self.gate = gate
+        self.cleaning = cleaning
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
@@ -58,7 +60,7 @@ actor WriterService {
     }
 
     func run() async {
-        while let batch = await extents.nextBatch() {
+        while let batch = await nextBatch() {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
             let start = ContinuousClock.now
             await writeUntilCommitted(batch, takenAt: .now)
@@ -70,6 +72,13 @@ actor WriterService {
         }
         connection = nil
         executor.stop()
+    }
+
+    /// Every writer but the first joins only while there is much to do, and the lists of GIN are not behind.
+    private func nextBatch() async -> Batch? {
+        guard index > 0 else { return await extents.nextBatch() }
+        await cleaning.waitUntilCaughtUp()
+        return await extents.nextBatch(isHelper: true)
     }
 
     private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {

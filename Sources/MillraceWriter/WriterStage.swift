@@ -15,6 +15,7 @@ package struct WriterStage: Service {
     private let board: CommitBoard
     private let gate: DatabaseGate
     private let ledger: Ledger
+    private let cleaning = CleaningGate()
     private let interrupt = PostgresInterrupt()
     private let metrics: WriterMetrics
     private let logger: Logger
@@ -46,15 +47,15 @@ package struct WriterStage: Service {
             interrupt: interrupt, metrics: metrics, logger: logger, settled: settled
         )
         maintenance = MaintenanceService(
-            configuration: configuration, partitionOptions: partitionOptions, gate: gate, interrupt: interrupt,
-            metrics: metrics, logger: logger
+            configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,
+            interrupt: interrupt, metrics: metrics, logger: logger
         )
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
-        writers = (0..<configuration.writers).map { [interrupt] index in
+        writers = (0..<configuration.writers).map { [interrupt, cleaning] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
-                extents: extents, board: board, ledger: ledger, gate: gate, interrupt: interrupt, metrics: metrics,
-                logger: logger
+                extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, interrupt: interrupt,
+                metrics: metrics, logger: logger
             )
         }
     }
@@ -96,6 +97,7 @@ package struct WriterStage: Service {
     private func stop() {
         extents.finish()
         gate.finish()
+        cleaning.finish()
         interrupt.raise()
         ledger.stop()
         maintenance.stop()

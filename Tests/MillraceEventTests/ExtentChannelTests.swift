@@ -62,6 +62,27 @@ import Testing
         #expect(await batch?.sequences == 0..<10)
     }
 
+    @Test func `a helper joins when much is waiting, and leaves little to the first writer`() async {
+        let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, joinRows: 20, patience: .seconds(3600))
+        channel.setOpen(true)
+        channel.publish(Self.extent(0..<10))
+        async let helped = channel.nextBatch(isHelper: true)
+        channel.publish(Self.extent(10..<15))
+        #expect(await channel.nextBatch()?.sequences == 0..<15)
+        channel.publish(Self.extent(15..<35))
+        #expect(await helped?.sequences == 15..<35)
+    }
+
+    @Test func `a helper takes what the first writer leaves lying`() async {
+        let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, joinRows: 20, patience: .milliseconds(1))
+        async let helped = channel.nextBatch(isHelper: true)
+        channel.publish(Self.extent(0..<1))
+        channel.setOpen(true)
+        #expect(await helped?.sequences == 0..<1)
+        channel.publish(Self.extent(1..<2))
+        #expect(await channel.nextBatch(isHelper: true)?.sequences == 1..<2)
+    }
+
     @Test func `the scanner waits for room and goes on`() async {
         let channel = ExtentChannel(rowsMax: 1, bytesMax: 1 << 20)
         channel.setOpen(true)

@@ -10,6 +10,10 @@ extension ConfigurationSchema {
                 "writers", \.database.writers, 1...64, unit: "connections", "Batches written at the same time.",
                 watch: "millrace_writer_waiting_lines"),
             .integer(
+                "join_rows", \.database.joinRows, 1...1_000_000, unit: "rows",
+                "Rows that wait when writers beyond the first take batches; with fewer they would only get in its way.",
+                watch: "millrace_writer_waiting_lines"),
+            .integer(
                 "batch_rows", \.database.batchRows, 1...1_000_000, unit: "rows", "Rows of one transaction at most.",
                 watch: "millrace_writer_batch_rows"),
             .bytes(

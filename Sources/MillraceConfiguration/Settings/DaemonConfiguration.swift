@@ -100,6 +100,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct Database: Sendable, Equatable {
         package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
         package var writers = 2
+        package var joinRows = 4096
         package var batchRows = 24_576
         package var batchBytes = 8 << 20
         package var connectTimeout = Duration.seconds(5)

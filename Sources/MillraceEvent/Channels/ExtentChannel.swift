@@ -6,17 +6,30 @@ import Synchronization
 /// to `Extent.bytesMax`, so `spool.bytes` of backlog take about that many MiB of extents times 48 bytes. Extents of
 /// a backlog (found at start, or lost by the database) come from one scanner, which waits for room.
 ///
-/// A writer asks for a batch when it is free: a lone event goes at once, and while all writers are busy a big batch
-/// gathers by itself. No timer decides.
+/// A writer asks for a batch when it is free: a lone event goes at once, and while the first writer is busy a big batch
+/// gathers by itself. The others are helpers: they join once `joinRows` lines wait, or lines have waited for `patience`
+/// because the first writer is stuck. Below that they would only cost: more and smaller transactions, which wait for each
+/// other's locks.
 package final class ExtentChannel: Sendable {
     private struct State {
         var live = Queue()
         var backlog = Queue()
-        var takers: [(id: UInt64, continuation: CheckedContinuation<Batch?, Never>)] = []
+        var takers: [Taker] = []
         var nextTaker: UInt64 = 0
+        /// Since when something waits, or since the last batch was taken, if later; nil when nothing waits.
+        var waitingSince: ContinuousClock.Instant?
+        var isTimerSet = false
         var scanner: CheckedContinuation<Void, Never>?
         var isOpen = false
         var isFinished = false
+
+        var waitingCount: Int { live.count + backlog.count }
+    }
+
+    private struct Taker {
+        var id: UInt64
+        var isHelper: Bool
+        var continuation: CheckedContinuation<Batch?, Never>
     }
 
     private struct Queue {
@@ -56,16 +69,24 @@ package final class ExtentChannel: Sendable {
 
     private let rowsMax: Int
     private let bytesMax: Int
+    private let joinRows: Int
+    private let patience: Duration
     private let state = Mutex(State())
 
-    /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own.
-    package init(rowsMax: Int, bytesMax: Int) {
+    /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `joinRows`: lines that
+    /// wait when helpers join; never more than a batch. `patience`: how long lines wait for the first writer before a
+    /// helper takes them.
+    package init(
+        rowsMax: Int, bytesMax: Int, joinRows: Int = 1, patience: Duration = .milliseconds(200)
+    ) {
         self.rowsMax = rowsMax
         self.bytesMax = bytesMax
+        self.joinRows = min(joinRows, rowsMax)
+        self.patience = patience
     }
 
     /// Lines that wait for a writer now.
-    package var waitingCount: Int { state.withLock { $0.live.count + $0.backlog.count } }
+    package var waitingCount: Int { state.withLock { $0.waitingCount } }
 
     /// Lets writers take batches (the ledger has been read), or holds them back (PostgreSQL is down).
     package func setOpen(_ isOpen: Bool) {
@@ -93,7 +114,8 @@ package final class ExtentChannel: Sendable {
     }
 
     /// Waits for a batch. Nil when the channel is finished or the task is cancelled; what is left stays in the spool.
-    package func nextBatch() async -> Batch? {
+    /// `isHelper`: only while there is much to do.
+    package func nextBatch(isHelper: Bool = false) async -> Batch? {
         let id = state.withLock { state in
             state.nextTaker += 1
             return state.nextTaker
@@ -101,12 +123,8 @@ package final class ExtentChannel: Sendable {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 handOut { state in
-                    if Task.isCancelled || state.isFinished {
-                        state.takers.append((id, continuation))
-                        return [id]
-                    }
-                    state.takers.append((id, continuation))
-                    return []
+                    state.takers.append(Taker(id: id, isHelper: isHelper, continuation: continuation))
+                    return Task.isCancelled ? [id] : []
                 }
             }
         } onCancel: {
@@ -128,8 +146,12 @@ package final class ExtentChannel: Sendable {
 
     /// Applies `change`, which names takers to send away, and gives batches to those who wait.
     private func handOut(_ change: (inout State) -> [UInt64]) {
-        let (deliveries, scanner) = state.withLock {
-            state -> ([(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?) in
+        let now = ContinuousClock.now
+        let (deliveries, scanner, timer) = state.withLock {
+            state -> (
+                [(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?,
+                ContinuousClock.Instant?
+            ) in
             var deliveries: [(CheckedContinuation<Batch?, Never>, Batch?)] = []
             for id in change(&state) {
                 guard let index = state.takers.firstIndex(where: { $0.id == id }) else { continue }
@@ -139,18 +161,44 @@ package final class ExtentChannel: Sendable {
                 deliveries += state.takers.map { ($0.continuation, nil) }
                 state.takers = []
             }
-            while state.isOpen, !state.takers.isEmpty, let batch = Self.gather(&state, rowsMax, bytesMax) {
-                deliveries.append((state.takers.removeFirst().continuation, batch))
+            if !state.isOpen || state.waitingCount == 0 {
+                state.waitingSince = nil
+            } else if state.waitingSince == nil {
+                state.waitingSince = now
+            }
+            while let taker = nextTaker(state, now), let batch = Self.gather(&state, rowsMax, bytesMax) {
+                deliveries.append((state.takers.remove(at: taker).continuation, batch))
+                state.waitingSince = state.waitingCount > 0 ? now : nil
             }
             var scanner: CheckedContinuation<Void, Never>?
             if state.isFinished || state.backlog.extents.count - state.backlog.head < Self.backlogExtentsMax / 2 {
                 scanner = state.scanner
                 state.scanner = nil
             }
-            return (deliveries, scanner)
+            // Whoever takes still waits for something is a helper.
+            let timer = state.isTimerSet || state.takers.isEmpty ? nil : state.waitingSince.map { $0 + patience }
+            if timer != nil { state.isTimerSet = true }
+            return (deliveries, scanner, timer)
         }
         for (continuation, batch) in deliveries { continuation.resume(returning: batch) }
         scanner?.resume()
+        if let timer { wake(at: timer) }
+    }
+
+    /// Looks again whether a helper is wanted.
+    private func wake(at time: ContinuousClock.Instant) {
+        Task {
+            try? await Task.sleep(until: time, clock: .continuous)
+            handOut { $0.isTimerSet = false }
+        }
+    }
+
+    /// The place of who takes the next batch, if anyone may.
+    private func nextTaker(_ state: State, _ now: ContinuousClock.Instant) -> Int? {
+        guard state.isOpen else { return nil }
+        if let first = state.takers.firstIndex(where: { !$0.isHelper }) { return first }
+        let isLate = state.waitingSince.map { now - $0 >= patience } ?? false
+        return state.waitingCount >= joinRows || isLate ? state.takers.indices.first : nil
     }
 
     private static func gather(_ state: inout State, _ rowsMax: Int, _ bytesMax: Int) -> Batch? {
