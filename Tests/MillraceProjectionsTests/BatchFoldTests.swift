@@ -31,7 +31,7 @@ struct BatchFoldTests {
                 (copy) throws(PostgresError) in
                 for row in rows { try copy.write(row) }
             }
-            for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, row: $0) } }
+            for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, rows: $0) } }
             let outcome = try fold.apply(slot: slot, batchID: 9, on: session)
             try session.execute("COMMIT")
             return outcome

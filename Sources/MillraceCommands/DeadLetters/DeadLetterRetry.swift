@@ -186,7 +186,7 @@ struct DeadLetterRetry {
             ) TO STDOUT (FORMAT binary)
             """
         ) { bytes in
-            fold.add(row.table, row: bytes)
+            fold.add(row.table, rows: bytes)
             return true
         }
         try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")

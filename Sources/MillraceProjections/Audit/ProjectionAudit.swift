@@ -85,7 +85,7 @@ package struct ProjectionAudit {
         while let page = try pages.next(timeout: timeout) {
             guard let last = page.batches.last else { continue }
             fold.begin([target])
-            recount.rows += try rows.read(page, timeout: timeout) { table, row in fold.add(table, row: row) }
+            recount.rows += try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
             let outcome = try fold.apply(slot: 0, batchID: last, on: connection)
             if let failure = outcome.failures.first { throw failure.error }
             recount.batches += page.batches.count

@@ -161,7 +161,7 @@ package struct Rebuild {
         guard let page = try pages.next(timeout: timeout) else { return nil }
         guard let last = page.batches.last else { return (0, 0) }
         fold.begin([target])
-        let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, row: row) }
+        let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
         try connection.execute("SET LOCAL millrace.slot = \(Self.slot)")
         let outcome = try fold.apply(slot: Self.slot, batchID: last, on: connection)
         if let failure = outcome.failures.first { throw failure.error }

@@ -82,12 +82,20 @@ struct BatchProjection {
         fold.begin(targets)
     }
 
+    /// Folds rows as COPY sends them, one behind the other.
+    mutating func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
+        guard isActive else { return }
+        let start = ContinuousClock.now
+        fold.add(table, rows: rows)
+        duration += start.duration(to: .now)
+    }
+
     /// Folds the rows of a leaf, except those of `refused` sequences, which did not go in.
-    mutating func add(_ leaf: EncodedLeaf, without refused: Set<UInt64> = []) {
+    mutating func add(_ leaf: EncodedLeaf, without refused: Set<UInt64>) {
         guard isActive else { return }
         let start = ContinuousClock.now
         leaf.forEachRow { sequence, row in
-            if refused.isEmpty || !refused.contains(sequence) { fold.add(leaf.key.table, row: row) }
+            if !refused.contains(sequence) { fold.add(leaf.key.table, rows: row) }
         }
         duration += start.duration(to: .now)
     }

@@ -88,7 +88,6 @@ final class BatchWriter {
                     projection.add(leaf, without: Set(staged.duplicates + staged.refused.map(\.sequence)))
                 } else {
                     try copy(leaf, on: connection)
-                    projection.add(leaf)
                 }
             }
             let copyDuration = copyStart.duration(to: .now) - projection.duration
@@ -167,11 +166,15 @@ final class BatchWriter {
         return LedgerRows.ranges(rows)
     }
 
+    /// Folds each chunk while the server is at it, and while it is in the processor's cache.
     private func copy(_ leaf: EncodedLeaf, on connection: PostgresConnection) throws {
         let table = partitions.table(for: leaf.key)
         let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
-            try leaf.withChunks { (rows) throws(PostgresError) in try copy.write(rows) }
+            try leaf.withChunks { (rows) throws(PostgresError) in
+                try copy.write(rows)
+                projection.add(leaf.key.table, rows: rows)
+            }
         }
         precondition(copied == leaf.count, "COPY took \(copied) of \(leaf.count) rows")
     }
