@@ -1,6 +1,7 @@
 #include "event_parser.h"
 
 #include "line_parser.hpp"
+#include "timestamp.hpp"
 
 mr_parser *mr_parser_create(void) {
   std::unique_ptr<mr_parser> parser(new (std::nothrow) mr_parser);
@@ -16,4 +17,8 @@ void mr_parser_destroy(mr_parser *parser) { delete parser; }
 int32_t mr_parse(mr_parser *parser, const uint8_t *bytes, size_t length, const mr_limits *limits, mr_event *event,
                  mr_refusal *refusal) {
   return millrace::line_parser(parser, bytes, length, *limits, *event, refusal).parse();
+}
+
+bool mr_parse_time(const uint8_t *bytes, size_t length, int64_t *microseconds) {
+  return millrace::parse_rfc3339(bytes, length, microseconds);
 }

@@ -107,6 +107,9 @@ void mr_parser_destroy(mr_parser *parser);
 int32_t mr_parse(mr_parser *parser, const uint8_t *bytes, size_t length, const mr_limits *limits, mr_event *event,
                  mr_refusal *refusal);
 
+/// Reads an RFC 3339 time with offset, as `created_at` of an event is read. False when it is no such time.
+bool mr_parse_time(const uint8_t *bytes, size_t length, int64_t *microseconds);
+
 /// State of the cut of a JSON body (application/json) into its items while it streams in: one object, or an array of
 /// values. Zero it to start.
 typedef struct {

@@ -1,3 +1,4 @@
+internal import CSimdjson
 import Glibc
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, the resolution of PostgreSQL's `timestamptz`.
@@ -6,6 +7,15 @@ package struct Timestamp: Sendable, Hashable, Comparable {
 
     package init(microseconds: Int64) {
         self.microseconds = microseconds
+    }
+
+    /// An RFC 3339 time with offset, read as an event's `created_at` is; nil for anything else. Year 0 is one too.
+    package init?(rfc3339 text: String) {
+        var text = text
+        var microseconds: Int64 = 0
+        let isTime = text.withUTF8 { mr_parse_time($0.baseAddress, $0.count, &microseconds) }
+        guard isTime else { return nil }
+        self.init(microseconds: microseconds)
     }
 
     /// The wall clock. Does not block.

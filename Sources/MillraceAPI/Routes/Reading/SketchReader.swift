@@ -113,10 +113,11 @@ struct SketchReader: Sendable {
     private static func sketch(_ row: Int, _ column: Int, of result: borrowing PostgresResult) -> HyperLogLog? {
         result.withBytes(row, column) { text in
             guard let text, text.count > 2 else { return nil }
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(text.count / 2 - 1)
-            for index in stride(from: 2, to: text.count - 1, by: 2) {
-                bytes.append(digit(text[index]) << 4 | digit(text[index + 1]))
+            let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2 - 1) { bytes, count in
+                count = bytes.count
+                for index in 0..<count {
+                    bytes[index] = digit(text[2 * index + 2]) << 4 | digit(text[2 * index + 3])
+                }
             }
             return HyperLogLog(bytes: bytes)
         }
