@@ -88,6 +88,9 @@ package final class ExtentChannel: Sendable {
     /// Lines that wait for a writer now.
     package var waitingCount: Int { state.withLock { $0.waitingCount } }
 
+    /// Whether so much waits that helpers join.
+    package var isHelpWanted: Bool { waitingCount >= joinRows }
+
     /// Lets writers take batches (the ledger has been read), or holds them back (PostgreSQL is down).
     package func setOpen(_ isOpen: Bool) {
         handOut { $0.isOpen = isOpen }
