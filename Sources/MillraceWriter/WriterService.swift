@@ -78,7 +78,7 @@ actor WriterService {
     private func nextBatch() async -> Batch? {
         guard index > 0 else { return await extents.nextBatch() }
         await cleaning.waitUntilCaughtUp()
-        return await extents.nextBatch(isHelper: true)
+        return await extents.nextHelperBatch()
     }
 
     private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {

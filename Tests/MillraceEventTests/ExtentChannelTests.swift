@@ -66,7 +66,7 @@ import Testing
         let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, joinRows: 20, patience: .seconds(3600))
         channel.setOpen(true)
         channel.publish(Self.extent(0..<10))
-        async let helped = channel.nextBatch(isHelper: true)
+        async let helped = channel.nextHelperBatch()
         channel.publish(Self.extent(10..<15))
         #expect(await channel.nextBatch()?.sequences == 0..<15)
         channel.publish(Self.extent(15..<35))
@@ -75,12 +75,12 @@ import Testing
 
     @Test func `a helper takes what the first writer leaves lying`() async {
         let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, joinRows: 20, patience: .milliseconds(1))
-        async let helped = channel.nextBatch(isHelper: true)
+        async let helped = channel.nextHelperBatch()
         channel.publish(Self.extent(0..<1))
         channel.setOpen(true)
         #expect(await helped?.sequences == 0..<1)
         channel.publish(Self.extent(1..<2))
-        #expect(await channel.nextBatch(isHelper: true)?.sequences == 1..<2)
+        #expect(await channel.nextHelperBatch()?.sequences == 1..<2)
     }
 
     @Test func `the scanner waits for room and goes on`() async {

@@ -15,10 +15,9 @@ package final class ExtentChannel: Sendable {
         var live = Queue()
         var backlog = Queue()
         var takers: [Taker] = []
-        var nextTaker: UInt64 = 0
+        var takerCount: UInt64 = 0
         /// Since when something waits, or since the last batch was taken, if later; nil when nothing waits.
         var waitingSince: ContinuousClock.Instant?
-        var isTimerSet = false
         var scanner: CheckedContinuation<Void, Never>?
         var isOpen = false
         var isFinished = false
@@ -116,12 +115,34 @@ package final class ExtentChannel: Sendable {
         }
     }
 
-    /// Waits for a batch. Nil when the channel is finished or the task is cancelled; what is left stays in the spool.
-    /// `isHelper`: only while there is much to do.
-    package func nextBatch(isHelper: Bool = false) async -> Batch? {
+    /// Waits for a batch, as the first writer. Nil when the channel is finished or the task is cancelled; what is left
+    /// stays in the spool.
+    package func nextBatch() async -> Batch? {
+        await nextBatch(isHelper: false)
+    }
+
+    /// The same as a helper.
+    package func nextHelperBatch() async -> Batch? {
+        await withTaskGroup(of: Batch?.self) { group in
+            group.addTask { await self.nextBatch(isHelper: true) }
+            group.addTask {
+                // Lines may be late although nothing new comes.
+                while (try? await Task.sleep(for: self.patience)) != nil { self.handOut { _ in } }
+                return nil
+            }
+            var batch: Batch?
+            for await taken in group {
+                batch = batch ?? taken
+                group.cancelAll()
+            }
+            return batch
+        }
+    }
+
+    private func nextBatch(isHelper: Bool) async -> Batch? {
         let id = state.withLock { state in
-            state.nextTaker += 1
-            return state.nextTaker
+            state.takerCount += 1
+            return state.takerCount
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -150,11 +171,8 @@ package final class ExtentChannel: Sendable {
     /// Applies `change`, which names takers to send away, and gives batches to those who wait.
     private func handOut(_ change: (inout State) -> [UInt64]) {
         let now = ContinuousClock.now
-        let (deliveries, scanner, timer) = state.withLock {
-            state -> (
-                [(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?,
-                ContinuousClock.Instant?
-            ) in
+        let (deliveries, scanner) = state.withLock {
+            state -> ([(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?) in
             var deliveries: [(CheckedContinuation<Batch?, Never>, Batch?)] = []
             for id in change(&state) {
                 guard let index = state.takers.firstIndex(where: { $0.id == id }) else { continue }
@@ -178,22 +196,10 @@ package final class ExtentChannel: Sendable {
                 scanner = state.scanner
                 state.scanner = nil
             }
-            // Whoever takes still waits for something is a helper.
-            let timer = state.isTimerSet || state.takers.isEmpty ? nil : state.waitingSince.map { $0 + patience }
-            if timer != nil { state.isTimerSet = true }
-            return (deliveries, scanner, timer)
+            return (deliveries, scanner)
         }
         for (continuation, batch) in deliveries { continuation.resume(returning: batch) }
         scanner?.resume()
-        if let timer { wake(at: timer) }
-    }
-
-    /// Looks again whether a helper is wanted.
-    private func wake(at time: ContinuousClock.Instant) {
-        Task {
-            try? await Task.sleep(until: time, clock: .continuous)
-            handOut { $0.isTimerSet = false }
-        }
     }
 
     /// The place of who takes the next batch, if anyone may.
