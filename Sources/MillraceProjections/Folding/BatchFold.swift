@@ -13,24 +13,11 @@ package import MillracePostgres
 /// other instead of deadlocking.
 package final class BatchFold {
     /// What a row of one type is added to.
-    private final class Plan {
-        // SAFETY: `latest`, of a fold that is by type, is allocated by `add` and freed with the plan.
-        private(set) var folds:
-            [(index: Int, isDelete: Bool, latest: UnsafeMutablePointer<FoldAccumulator.LatestKey>?)] =
-                []
+    private struct Plan {
+        /// Numbers of the accumulators.
+        var folds: [(index: Int, isDelete: Bool)] = []
         /// nil: no fold wants a path.
         var extractor: FieldExtractor?
-
-        deinit {
-            for fold in folds { fold.latest?.deallocate() }
-        }
-
-        /// `index`: of the accumulator.
-        func add(fold index: Int, isDelete: Bool, isByType: Bool) {
-            let latest = isByType ? UnsafeMutablePointer<FoldAccumulator.LatestKey>.allocate(capacity: 1) : nil
-            latest?.initialize(to: FoldAccumulator.LatestKey())
-            folds.append((index, isDelete, latest))
-        }
     }
 
     private struct Output: Hashable {
@@ -45,8 +32,6 @@ package final class BatchFold {
     // must not pay for checks of exclusive access.
     private var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
     private var types = TypeTable()
-    /// Counts batches, so that keys of an earlier one are known as such.
-    private var batch: UInt64 = 0
     private var plans: [Plan] = []
     private var conversations = Plan()
     private var outputs: [Output: Int] = [:]
@@ -76,7 +61,6 @@ package final class BatchFold {
             types.clear()
             plans = []
         }
-        batch += 1
         refused = []
     }
 
@@ -114,12 +98,8 @@ package final class BatchFold {
             // Behind jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
-        for (index, isDelete, latest) in plan.folds {
-            if let latest {
-                accumulators[index].add(row, latest, batch: batch)
-            } else if let refusal = accumulators[index].add(row, isDelete: isDelete) {
-                park(row, refusal, fold: index)
-            }
+        for (index, isDelete) in plan.folds {
+            if let refusal = accumulators[index].add(row, isDelete: isDelete) { park(row, refusal, fold: index) }
         }
     }
 
@@ -210,11 +190,11 @@ package final class BatchFold {
 
     /// `isDelete`: of a fold, nil when it doesn't want the row.
     private func plan(_ isDelete: (FoldDefinition) -> Bool?) -> Plan {
-        let plan = Plan()
+        var plan = Plan()
         var wanted: Set<Int> = []
         for (index, one) in programs.enumerated() {
             guard let isDelete = isDelete(one.program.fold) else { continue }
-            plan.add(fold: index, isDelete: isDelete, isByType: accumulators[index].isByType)
+            plan.folds.append((index, isDelete))
             for step in one.program.columns.map(\.step) + (one.program.distinct.map { [$0] } ?? [])
             where step.source == .path {
                 wanted.insert(step.index)

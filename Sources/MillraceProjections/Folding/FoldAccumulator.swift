@@ -16,25 +16,11 @@ struct FoldAccumulator: ~Copyable {
         case relativeTime(Int)
     }
 
-    /// A key of a fold that is by type.
-    struct LatestKey {
-        var bucket: Int64 = 0
-        /// As the row has it.
-        var tenant: UInt32 = 0
-        /// 0: of none.
-        var batch: UInt64 = 0
-        var index = 0
-    }
-
     private let kind: Kind
-    /// Whether the type of a row, its tenant and its bucket say its key.
-    let isByType: Bool
-    private let tenant: Int
     // SAFETY: a copy of the program's steps, allocated in init and freed in deinit.
     private let steps: UnsafeMutableBufferPointer<FoldStep>
     private let keyCount: Int
     private let distinct: FoldStep
-    private let hasBucket: Bool
     private var span: BucketSpan
     /// Counts: each key with its sums once. Uniques: each key once. Entities and appends: each row.
     private(set) var tuples = TupleStore()
@@ -50,19 +36,10 @@ struct FoldAccumulator: ~Copyable {
         case .entity: kind = .entity
         case .append: kind = .append
         }
-        let table = program.fold.source.table
-        tenant = RowLayout.index(of: "tenant_id", in: table)
-        isByType =
-            [.count, .unique].contains(kind)
-            && program.columns.allSatisfy {
-                $0.step.source == .bucket
-                    || $0.step.source == .column && ["tenant_id", "event_type"].contains($0.field)
-            }
         steps = .allocate(capacity: program.columns.count)
         _ = steps.initialize(from: program.columns.map(\.step))
         keyCount = program.keyCount
         distinct = program.distinct ?? FoldStep(.column)
-        hasBucket = program.bucket != nil
         span = BucketSpan(program.bucket ?? .hour)
     }
 
@@ -91,10 +68,14 @@ struct FoldAccumulator: ~Copyable {
         }
         switch kind {
         case .count:
-            count(row, as: tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow))
+            let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            tuples.entries[index].n += 1
         case .unique:
-            guard Self.value(of: distinct, row) != nil else { return nil }
-            count(row, as: tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow))
+            guard let value = Self.value(of: distinct, row) else { return nil }
+            let hash = HyperLogLog.hash(value)
+            let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            tuples.entries[index].n += 1
+            hashes.append((UInt32(truncatingIfNeeded: index), hash))
         case .entity:
             let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
             let tuple = tuples.tuple(index)
@@ -115,27 +96,6 @@ struct FoldAccumulator: ~Copyable {
             _ = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
         }
         return nil
-    }
-
-    /// Folds in a row of a fold that is by type. `latest`: the key that the type's last row in this batch had.
-    mutating func add(_ row: FoldRow, _ latest: UnsafeMutablePointer<LatestKey>, batch: UInt64) {
-        if kind == .unique, Self.value(of: distinct, row) == nil { return }
-        let bucket = hasBucket ? span.start(of: row.createdAt) : 0
-        let tenant = row.starts[tenant].loadUnaligned(fromByteOffset: 4, as: UInt32.self)
-        if latest.pointee.batch != batch || latest.pointee.bucket != bucket || latest.pointee.tenant != tenant {
-            var keyLength = 0
-            guard case .success(let length) = write(row, isDelete: false, &keyLength) else { return }
-            let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
-            latest.pointee = LatestKey(bucket: bucket, tenant: tenant, batch: batch, index: index)
-        }
-        count(row, as: latest.pointee.index)
-    }
-
-    private mutating func count(_ row: FoldRow, as index: Int) {
-        tuples.entries[index].n += 1
-        if kind == .unique, let value = Self.value(of: distinct, row) {
-            hashes.append((UInt32(truncatingIfNeeded: index), HyperLogLog.hash(value)))
-        }
     }
 
     private enum Written {
