@@ -12,20 +12,16 @@ enum TimeText {
     /// RFC 3339 with an offset, a date (its midnight in UTC), or milliseconds since 1970; nil for anything else. Years
     /// 1 … 9999.
     static func parse(_ text: String) -> Timestamp? {
-        let time: Timestamp?
-        if let milliseconds = Int64(text), !text.hasPrefix("+") {
-            time = years.contains(milliseconds / 1000) ? Timestamp(microseconds: milliseconds * 1000) : nil
-        } else {
-            time = Timestamp(rfc3339: text.utf8.count == "2026-11-21".utf8.count ? text + "T00:00:00Z" : text)
-        }
-        return time.flatMap { years.contains($0.seconds) ? $0 : nil }
+        let time: Timestamp? =
+            if let milliseconds = Int64(text), !text.hasPrefix("+") {
+                milliseconds.magnitude < 1_000_000_000_000_000 ? Timestamp(microseconds: milliseconds * 1000) : nil
+            } else {
+                Timestamp(rfc3339: text.utf8.count == "2026-11-21".utf8.count ? text + "T00:00:00Z" : text)
+            }
+        return time.flatMap { range.contains($0) ? $0 : nil }
     }
 
-    /// 0001-01-01T00:00:00Z to the end of 9999, in seconds.
-    private static let years: Range<Int64> = -62_135_596_800..<253_402_300_800
-}
-
-extension Timestamp {
-    /// Since 1970, rounded down.
-    fileprivate var seconds: Int64 { microseconds >= 0 ? microseconds / 1_000_000 : (microseconds + 1) / 1_000_000 - 1 }
+    /// 0001-01-01T00:00:00Z to the end of 9999.
+    static let range =
+        Timestamp(microseconds: -62_135_596_800_000_000)..<Timestamp(microseconds: 253_402_300_800_000_000)
 }

@@ -11,7 +11,7 @@ struct TimeRange: Sendable {
         _ parameters: RequestParameters, length: Duration, ahead: Duration = .zero, now: Timestamp = .now
     ) throws(APIProblem) {
         let to = parameters.time("to") ?? now.advanced(by: ahead)
-        let from = parameters.time("from") ?? max(to.advanced(by: .zero - length), Self.first)
+        let from = parameters.time("from") ?? max(to.advanced(by: .zero - length), TimeText.range.lowerBound)
         guard from < to else { throw RequestParameters.invalid("from", "before to") }
         self.init(from: ConversationLine.rfc3339(from), to: ConversationLine.rfc3339(to))
     }
@@ -27,9 +27,6 @@ struct TimeRange: Sendable {
         let to = statement.bind(to, as: "timestamptz", named: "to")
         return "\(column) >= \(from) AND \(column) < \(to)"
     }
-
-    /// The first that can be written.
-    private static let first = Timestamp(microseconds: -62_135_596_800_000_000)
 
     static let parameters = [
         APIParameter("from", .time, "Start of the time range, included", example: "2026-11-01T00:00:00Z"),

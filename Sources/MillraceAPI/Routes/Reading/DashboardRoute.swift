@@ -153,7 +153,7 @@ struct DashboardRoute: Sendable {
             let reader = SketchReader(
                 statement: SQLStatement(
                     "SELECT sketch FROM \(table.qualified) WHERE tenant_id = \(tenant) AND bucket >= \(start)"),
-                keyCount: 0, limit: 1, isPlain: true)
+                keyCount: 0, limit: 1)
             figures[keyPath: path] = try reader.estimate(on: connection)
         }
     }

@@ -11,16 +11,9 @@ struct SketchReader: Sendable {
     let statement: SQLStatement
     let keyCount: Int
     let limit: Int
-    /// Whether the statement has no other column than the sketch.
-    private let isPlain: Bool
 
-    init(statement: SQLStatement, keyCount: Int, limit: Int, isPlain: Bool = false) {
-        precondition(!isPlain || keyCount == 0, "a plain sketch has no key beside it")
-        self.statement = statement
-        self.keyCount = keyCount
-        self.limit = limit
-        self.isPlain = isPlain
-    }
+    /// Whether the sketch is the statement's only column.
+    private var isPlain: Bool { keyCount == 0 }
 
     /// A group while its sketches come.
     private struct Group {
