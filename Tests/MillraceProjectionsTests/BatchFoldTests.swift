@@ -21,10 +21,11 @@ struct BatchFoldTests {
         /// Folds `rows` in one transaction, and stores them.
         @discardableResult
         func fold(
-            _ rows: some Collection<[UInt8]>, slot: Int = 3, by fold: BatchFold = BatchFold(),
+            _ rows: some Collection<[UInt8]>, slot: Int = 3, by fold: BatchFold? = nil,
             on session: PostgresConnection? = nil
         ) throws -> FoldOutcome {
             let session = session ?? connection
+            let fold = fold ?? BatchFold(slot: slot)
             fold.begin([target])
             try session.execute("BEGIN; SET LOCAL millrace.slot = \(slot)")
             _ = try session.copyIn("COPY public.stream (\(EventRows.columns)) FROM STDIN (FORMAT binary)") {
@@ -32,7 +33,7 @@ struct BatchFoldTests {
                 for row in rows { try copy.write(row) }
             }
             for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, rows: $0) } }
-            let outcome = try fold.apply(slot: slot, batchID: 9, on: session)
+            let outcome = try fold.apply(batchID: 9, on: session)
             try session.execute("COMMIT")
             return outcome
         }
@@ -47,11 +48,12 @@ struct BatchFoldTests {
         let rig = try Rig("recount \(seed)")
         var generator = SeededGenerator(seed: seed)
         var rest = EventRows.random(1500, using: &generator).shuffled(using: &generator).rows[...]
-        let fold = BatchFold()
+        let folds = (0...15).map { BatchFold(slot: $0) }
         while !rest.isEmpty {
             let batch = rest.prefix(Int.random(in: 1...400, using: &generator))
             rest = rest.dropFirst(batch.count)
-            let outcome = try rig.fold(batch, slot: Int.random(in: 0...15, using: &generator), by: fold)
+            let slot = Int.random(in: 0...15, using: &generator)
+            let outcome = try rig.fold(batch, slot: slot, by: folds[slot])
             #expect(outcome.folded == [rig.target.versionID] && outcome.failures.isEmpty)
         }
         #expect(try rig.count("projections.parked") == 0)
@@ -78,7 +80,7 @@ struct BatchFoldTests {
             nonisolated(unsafe) let unsafe = (rig, session)  // SAFETY: each thread has its own session.
             return BackgroundThread {
                 var generator = SeededGenerator(seed: UInt64(100 + writer))
-                let fold = BatchFold()
+                let fold = BatchFold(slot: 5)
                 for _ in 0..<12 {
                     let rows = EventRows.random(150, using: &generator).rows
                     try unsafe.0.fold(rows, slot: 5, by: fold, on: unsafe.1)
@@ -87,6 +89,82 @@ struct BatchFoldTests {
         }
         for thread in threads { try thread.join() }
         #expect(try DemoRecount.differences(over: "public.stream", on: rig.connection) == [])
+    }
+
+    /// Visitors of one key, the users of `numbers`.
+    private func visits(_ numbers: ClosedRange<UInt64>) -> [[UInt8]] {
+        var rows = EventRows()
+        for number in numbers {
+            rows.append(
+                "page.viewed", #"{"number":1}"#, user: number, createdAt: 1_795_000_000_000_000,
+                id: UniqueID(high: number, low: number))
+        }
+        return rows.rows
+    }
+
+    private func visitors(_ rig: Rig) throws -> Int {
+        let sketches = try rig.connection.query("SELECT sketch FROM projections.demo_visitors", answersBinary: true)
+        var all = HyperLogLog()
+        for row in 0..<sketches.rowCount {
+            let sketch = sketches.withBytes(row, 0) { $0.flatMap { HyperLogLog(bytes: $0) } }
+            all.merge(try #require(sketch))
+        }
+        return all.count
+    }
+
+    @Test func `a sketch is read once a session while nobody else writes it`() throws {
+        let rig = try Rig()
+        let fold = BatchFold(slot: 3)
+        for last in [10, 10, 12, 12, 3000, 3000] as [UInt64] {
+            try rig.fold(visits(1...last), by: fold)
+            #expect(abs(try visitors(rig) - Int(last)) <= (last > 1024 ? 50 : 0))
+        }
+        // Before and after the row is made.
+        let reads = try rig.connection.execute(
+            """
+            SELECT generic_plans + custom_plans FROM pg_prepared_statements
+            WHERE statement LIKE '%demo_visitors%FOR UPDATE%'
+            """)
+        #expect(reads.rowCount == 1 && reads.int(0, 0) == 2)
+    }
+
+    @Test func `a sketch that another session has changed is read again`() throws {
+        let rig = try Rig()
+        let other = try rig.database.connect()
+        let (one, two) = (BatchFold(slot: 3), BatchFold(slot: 3))
+        try rig.fold(visits(1...3), by: one)
+        try rig.fold(visits(4...6), by: two, on: other)
+        try rig.fold(visits(1...7), by: one)
+        // Nothing new for the session that knows an older row.
+        let outcome = try rig.fold(visits(4...6), by: two, on: other)
+        #expect(outcome.folded == [rig.target.versionID] && outcome.failures.isEmpty && outcome.parkedCount == 0)
+        #expect(try visitors(rig) == 7)
+        #expect(try DemoRecount.differences(over: "public.stream", on: rig.connection) == [])
+    }
+
+    @Test func `a sketch of a transaction that was rolled back is forgotten`() throws {
+        let rig = try Rig()
+        let fold = BatchFold(slot: 3)
+        for first in [1, 2] as [UInt64] {
+            try rig.fold(visits(first...10), by: fold)
+            fold.begin([rig.target])
+            for row in visits(11...20) { row.withUnsafeBytes { fold.add(.analyticsEvents, rows: $0) } }
+            try rig.connection.execute("BEGIN; SET LOCAL millrace.slot = 3")
+            try fold.apply(batchID: 9, on: rig.connection)
+            try rig.connection.execute("ROLLBACK")
+        }
+        try rig.fold(visits(10...12), by: fold)
+        #expect(try visitors(rig) == 12)
+        #expect(try DemoRecount.differences(over: "public.stream", on: rig.connection) == [])
+    }
+
+    @Test func `a sketch's row that is gone is made again`() throws {
+        let rig = try Rig()
+        let fold = BatchFold(slot: 3)
+        try rig.fold(visits(1...9), by: fold)
+        try rig.connection.execute("DELETE FROM projections.demo_visitors")
+        try rig.fold(visits(5...9), by: fold)
+        #expect(try visitors(rig) == 5)
     }
 
     @Test func `what a table refuses is parked, and the rest goes in`() throws {

@@ -32,7 +32,7 @@ struct DeadLetterRetry {
     private let limits: EventLimits
     private let partitions: Partitions
     private let packs: [PackDefinition]
-    private let fold = BatchFold()
+    private let fold = BatchFold(slot: Rebuild.slot)
 
     /// `packs`: whose versions rows can be folded into.
     init(
@@ -190,7 +190,7 @@ struct DeadLetterRetry {
             return true
         }
         try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")
-        let outcome = try fold.apply(slot: Rebuild.slot, batchID: Int64(letter.batchID), on: connection)
+        let outcome = try fold.apply(batchID: Int64(letter.batchID), on: connection)
         if let failure = outcome.failures.first { throw failure.error }
     }
 

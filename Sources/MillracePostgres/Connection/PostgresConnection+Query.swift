@@ -19,35 +19,11 @@ extension PostgresConnection {
         answersBinary: Bool = false,
         timeout: Duration? = nil
     ) throws(PostgresError) -> PostgresResult {
-        let types = parameters.map { parameter -> Oid in
-            if case .binary(_, let type) = parameter { type } else { 0 }
-        }
-        let formats = parameters.map { parameter -> Int32 in
-            if case .binary = parameter { 1 } else { 0 }
-        }
-        // All values in one buffer, so that one pointer keeps all of them alive; a text is ended by 0.
-        var bytes: [UInt8] = []
-        var offsets: [Int?] = []
-        var lengths: [Int32] = []
-        for parameter in parameters {
-            offsets.append(parameter == nil ? nil : bytes.count)
-            let start = bytes.count
-            switch parameter {
-            case .text(let text): bytes.append(contentsOf: text.utf8)
-            case .binary(let value, _): bytes.append(contentsOf: value)
-            case nil: break
-            }
-            lengths.append(Int32(bytes.count - start))
-            bytes.append(0)
-        }
+        let bound = BoundParameters(parameters)
         return try run(deadline: Deadline(after: timeout ?? statementTimeout)) { handle in
-            bytes.withUnsafeBytes { buffer in
-                let values = offsets.map { offset in
-                    offset.flatMap { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
-                }
-                return PQsendQueryParams(
-                    handle, sql, Int32(parameters.count), types, values, lengths, formats,
-                    answersBinary ? 1 : 0)
+            bound.withPointers { values, lengths, formats in
+                PQsendQueryParams(
+                    handle, sql, bound.count, bound.types, values, lengths, formats, answersBinary ? 1 : 0)
             }
         }
     }

@@ -18,6 +18,8 @@ package final class PostgresConnection {
     /// For what is sent without a time limit of its own.
     let statementTimeout: Duration
     private let notices: NoticeLog
+    /// What pipelines have prepared.
+    var prepared = PreparedStatements()
 
     /// Stops what this session's server process is doing, from another thread.
     package let canceller: PostgresCanceller

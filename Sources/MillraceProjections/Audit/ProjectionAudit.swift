@@ -78,7 +78,7 @@ package struct ProjectionAudit {
             FROM public.ingest_batches
             """, timeout: timeout)
         recount.batchesLeftOut = totals.int(0, 1) ?? 0
-        let fold = BatchFold()
+        let fold = BatchFold(slot: 0)
         let rows = BatchRows(connection: connection)
         try connection.execute("SET LOCAL millrace.slot = 0")
         var pages = BatchPages(.folded(target.versionID), isLocked: false, connection: connection)
@@ -86,7 +86,7 @@ package struct ProjectionAudit {
             guard let last = page.batches.last else { continue }
             fold.begin([target])
             recount.rows += try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
-            let outcome = try fold.apply(slot: 0, batchID: last, on: connection)
+            let outcome = try fold.apply(batchID: last, on: connection)
             if let failure = outcome.failures.first { throw failure.error }
             recount.batches += page.batches.count
             progress(recount.rows, totals.int(0, 0) ?? 0)

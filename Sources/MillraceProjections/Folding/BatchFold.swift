@@ -39,8 +39,13 @@ package final class BatchFold {
     private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
     private let starts = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: RowLayout.columnsMax)
     private var refused: [(fold: Int, event: ParkedEvent)] = []
+    private let slot: Int
+    private let known = KnownSketches()
 
-    package init() {}
+    /// `slot`: 0 ... 15, of the session that `apply` gets.
+    package init(slot: Int) {
+        self.slot = slot
+    }
 
     deinit {
         release()
@@ -103,17 +108,20 @@ package final class BatchFold {
         }
     }
 
-    /// Puts the deltas into the tables, inside the open transaction; blocks. `slot`: 0 ... 15, of the session.
+    /// Puts the deltas into the tables, inside the open transaction; blocks.
     ///
     /// Rows that a table refuses are parked, and the rest goes in. A version whose tables are not what its pack says is
     /// left as it was, and is in `failures`. Throws what must end the transaction.
     @discardableResult
-    package func apply(
-        slot: Int, batchID: Int64, on connection: PostgresConnection
-    ) throws(PostgresError) -> FoldOutcome {
+    package func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
         var outcome = FoldOutcome()
+        if try applyAtOnce(on: connection) {
+            outcome.folded = targets.map(\.versionID)
+            try park(refused.map(\.event), batchID: batchID, &outcome, on: connection)
+            return outcome
+        }
         for (index, target) in targets.enumerated() {
-            var applier = FoldApplier(target: target, slot: slot, connection: connection)
+            var applier = FoldApplier(target: target, connection: connection)
             let folds = programs.indices.filter { programs[$0].target == index }
             try connection.execute("SAVEPOINT millrace_fold")
             do throws(PostgresError) {
@@ -124,9 +132,8 @@ package final class BatchFold {
                     try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
                     for fold in folds { try applier.applyCarefully(programs[fold].program, accumulators + fold) }
                 }
-                let parked = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
-                try ParkedEvent.write(parked, batchID: batchID, on: connection)
-                outcome.parkedCount += parked.count
+                let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
+                try park(events, batchID: batchID, &outcome, on: connection)
                 outcome.folded.append(target.versionID)
             } catch {
                 guard error.code == .serverError, error.category != .retry else { throw error }
@@ -137,6 +144,32 @@ package final class BatchFold {
         return outcome
     }
 
+    /// All versions' folds, with as few waits for the server as can be. Returns false, the tables as they were, when anything
+    /// is refused or a sketch is not as it was known.
+    private func applyAtOnce(on connection: PostgresConnection) throws(PostgresError) -> Bool {
+        guard programs.indices.contains(where: { accumulators[$0].tuples.count > 0 }) else { return true }
+        var sender = DeltaSender(connection, known: known)
+        do throws(PostgresError) {
+            try sender.send("SAVEPOINT millrace_folds")
+            for (index, one) in programs.enumerated() {
+                try sender.put(accumulators[index].winningTuples, of: accumulators + index, one.program, fold: index)
+            }
+            if try sender.finish() { return true }
+        } catch {
+            guard error.code == .serverError, error.category != .retry else { throw error }
+        }
+        known.clear()
+        try connection.execute("ROLLBACK TO SAVEPOINT millrace_folds")
+        return false
+    }
+
+    private func park(
+        _ events: [ParkedEvent], batchID: Int64, _ outcome: inout FoldOutcome, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        try ParkedEvent.write(events, batchID: batchID, on: connection)
+        outcome.parkedCount += events.count
+    }
+
     // MARK: - Plans
 
     private func prepare(_ targets: [FoldTarget]) {
@@ -145,10 +178,11 @@ package final class BatchFold {
         types.clear()
         plans = []
         outputs = [:]
+        known.clear()
         var made: [(target: Int, program: FoldProgram)] = []
         for (index, target) in targets.enumerated() {
             for fold in target.pack.folds {
-                let program = FoldProgram(fold, of: target) { path, wantsJSON in
+                let program = FoldProgram(fold, of: target, slot: slot) { path, wantsJSON in
                     output(of: Output(path: path, wantsJSON: wantsJSON))
                 }
                 made.append((index, program))

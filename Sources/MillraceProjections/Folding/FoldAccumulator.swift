@@ -53,8 +53,11 @@ struct FoldAccumulator: ~Copyable {
         hashes.removeAll(keepingCapacity: true)
     }
 
-    /// Indices of the winners' rows.
-    var winners: [Int] { (0..<keys.count).map { Int(keys.entries[$0].n) } }
+    /// Indices of the tuples that go into the table when none is refused: all, of an entity the winners'.
+    var winningTuples: [Int] {
+        if case .entity = kind { return (0..<keys.count).map { Int(keys.entries[$0].n) } }
+        return Array(0..<tuples.count)
+    }
 
     /// Folds a row in. Returns why not; a count's row without key, and a unique's without value, just don't count.
     mutating func add(_ row: FoldRow, isDelete: Bool) -> Refusal? {

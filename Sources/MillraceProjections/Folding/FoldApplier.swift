@@ -1,31 +1,24 @@
 internal import MillraceEvent
 internal import MillracePostgres
 
-/// Puts one version's folds of a batch into their tables. Blocking, inside the batch's transaction.
+/// Puts one version's folds of a batch into their tables, alone, so that what is refused is found. Blocking, inside the
+/// batch's transaction.
 struct FoldApplier {
-    /// Sketches in memory at a time; each has up to 64 KiB, several times on its way to and from the server.
-    private static let sketchesMax = 4
-
     let target: FoldTarget
-    let slot: Int
     let connection: PostgresConnection
     /// Events that `applyCarefully` has set aside.
     private(set) var parked: [ParkedEvent] = []
 
-    init(target: FoldTarget, slot: Int, connection: PostgresConnection) {
+    init(target: FoldTarget, connection: PostgresConnection) {
         self.target = target
-        self.slot = slot
         self.connection = connection
     }
 
-    /// All at once. Throws when any value is refused.
+    /// All of a fold at once. Throws when any value is refused.
     func apply(
         _ program: FoldProgram, _ accumulator: UnsafeMutablePointer<FoldAccumulator>
     ) throws(PostgresError) {
-        if case .entity = program.fold.kind {
-            return try put(accumulator.pointee.winners, of: accumulator, program)
-        }
-        try put(Array(0..<accumulator.pointee.tuples.count), of: accumulator, program)
+        try put(accumulator.pointee.winningTuples, of: accumulator, program)
     }
 
     /// Each part behind a savepoint; what is refused is halved until it is one, which is parked. Of an entity every event
@@ -58,123 +51,9 @@ struct FoldApplier {
     private func put(
         _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
     ) throws(PostgresError) {
-        guard !tuples.isEmpty else { return }
-        switch program.fold.kind {
-        case .counter, .top:
-            var counts = BinaryArray(.int8)
-            for index in tuples { counts.append(integer: accumulator.pointee.tuples.entries[index].n) }
-            var isTop = false
-            if case .top = program.fold.kind { isTop = true }
-            try connection.query(
-                program.counterStatement(slot: isTop ? nil : slot),
-                parameters: arrays(tuples, of: accumulator, program) + [counts.parameter])
-        case .entity:
-            try connection.query(
-                program.entityStatement(), parameters: arrays(tuples, of: accumulator, program))
-        case .append:
-            try connection.query(
-                program.appendStatement(), parameters: arrays(tuples, of: accumulator, program))
-        case .unique:
-            // In one order, so that two sessions of a slot wait for each other instead of deadlocking.
-            let tuples = tuples.sorted {
-                accumulator.pointee.tuples.tuple($0).lexicographicallyPrecedes(accumulator.pointee.tuples.tuple($1))
-            }
-            let hashes = hashes(of: tuples, in: accumulator)
-            for start in stride(from: 0, to: tuples.count, by: Self.sketchesMax) {
-                let part = start..<min(start + Self.sketchesMax, tuples.count)
-                try putSketches(Array(tuples[part]), hashes[part], of: accumulator, program)
-            }
-        }
-    }
-
-    /// The hashes of each of the keys, in their order.
-    private func hashes(of tuples: [Int], in accumulator: UnsafeMutablePointer<FoldAccumulator>) -> [[UInt64]] {
-        var hashes = [[UInt64]](repeating: [], count: tuples.count)
-        var places = [Int](repeating: -1, count: accumulator.pointee.tuples.count)
-        for (place, index) in tuples.enumerated() { places[index] = place }
-        for (key, hash) in accumulator.pointee.hashes where places[Int(key)] >= 0 {
-            hashes[places[Int(key)]].append(hash)
-        }
-        return hashes
-    }
-
-    /// Reads the keys' rows under a lock, making those that are missing, and writes those that change. `hashes`: of each
-    /// key, in their order.
-    private func putSketches(
-        _ tuples: [Int], _ hashes: ArraySlice<[UInt64]>, of accumulator: UnsafeMutablePointer<FoldAccumulator>,
-        _ program: FoldProgram
-    ) throws(PostgresError) {
-        let keys = arrays(tuples, of: accumulator, program)
-        var rows = try sketches(keys, program)
-        if rows.flatMap(\.keys).count < tuples.count {
-            try connection.query(
-                program.sketchInsertion(slot: slot), parameters: keys + [.binary(HyperLogLog().bytes, type: 17)])
-            rows = try sketches(keys, program)
-        }
-        var changed: [Int] = []
-        var sketches = BinaryArray(.bytea)
-        for row in rows {
-            var sketch = row.sketch
-            // Not short-circuited: all keys of the row go in.
-            let isChanged = row.keys.reduce(false) { sketch.insert(hashes[hashes.startIndex + $1]) || $0 }
-            guard isChanged, let first = row.keys.first else { continue }
-            changed.append(tuples[first])
-            sketch.bytes.withUnsafeBytes { sketches.append($0) }
-        }
-        guard !changed.isEmpty else { return }
-        try connection.query(
-            program.sketchUpdate(slot: slot),
-            parameters: arrays(changed, of: accumulator, program) + [sketches.parameter])
-    }
-
-    /// Rows with the numbers of their keys, from 0: texts that differ may be one value of the column's type.
-    private func sketches(
-        _ keys: [PostgresParameter?], _ program: FoldProgram
-    ) throws(PostgresError) -> [(keys: [Int], sketch: HyperLogLog)] {
-        let result = try connection.query(
-            program.sketchSelection(slot: slot), parameters: keys, answersBinary: true)
-        var rows: [(keys: [Int], sketch: HyperLogLog)] = []
-        var places: [String: Int] = [:]
-        for row in 0..<result.rowCount {
-            let number = result.withBytes(row, 0) { bytes in
-                bytes.map { Int(Int64(bigEndian: $0.loadUnaligned(as: Int64.self))) } ?? 0
-            }
-            let location = result.string(row, 1) ?? ""
-            if let place = places[location] {
-                rows[place].keys.append(number - 1)
-                continue
-            }
-            guard let sketch = result.withBytes(row, 2, { $0.flatMap { HyperLogLog(bytes: $0) } }) else {
-                throw PostgresError(
-                    code: .serverError, sqlState: SQLState(rawValue: "XX001"),
-                    message: "\(program.table) holds a sketch that can't be read",
-                    hint: "Rebuild the pack: millrace projections rebuild \(target.pack.name).")
-            }
-            places[location] = rows.count
-            rows.append(([number - 1], sketch))
-        }
-        return rows
-    }
-
-    /// The tuples' columns, an array each; for a unique and a selection of keys only those of the key.
-    private func arrays(
-        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
-    ) -> [PostgresParameter?] {
-        var arrays = program.columns.map { BinaryArray($0.element) }
-        for index in tuples {
-            let tuple = accumulator.pointee.tuples.tuple(index)
-            var offset = 0
-            for column in arrays.indices {
-                let end = offset + Self.fieldBytes(tuple, at: offset)
-                arrays[column].append(field: UnsafeRawBufferPointer(rebasing: tuple[offset..<end]))
-                offset = end
-            }
-        }
-        return arrays.map(\.parameter)
-    }
-
-    private static func fieldBytes(_ tuple: UnsafeRawBufferPointer, at offset: Int) -> Int {
-        4 + max(0, Int(Int32(bigEndian: tuple.loadUnaligned(fromByteOffset: offset, as: Int32.self))))
+        var sender = DeltaSender(connection, known: nil)
+        try sender.put(tuples, of: accumulator, program, fold: 0)
+        _ = try sender.finish()
     }
 
     private mutating func park(
@@ -182,15 +61,11 @@ struct FoldApplier {
         _ error: PostgresError
     ) {
         let entry = accumulator.pointee.tuples.entries[index]
-        let tuple = accumulator.pointee.tuples.tuple(index)
-        var offset = 0
+        var fields = TupleFields(accumulator.pointee.tuples.tuple(index))
         var key: [String] = []
         for column in program.columns[..<program.keyCount] {
-            let end = offset + Self.fieldBytes(tuple, at: offset)
-            if case .text = column.element {
-                key.append(String(decoding: tuple[min(offset + 4, end)..<end], as: UTF8.self))
-            }
-            offset = end
+            let field = fields.next()
+            if case .text = column.element { key.append(String(decoding: field.dropFirst(4), as: UTF8.self)) }
         }
         let events = entry.n > 1 ? " (\(entry.n) events of this batch, this one the first)" : ""
         parked.append(

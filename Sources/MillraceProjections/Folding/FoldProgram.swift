@@ -3,6 +3,8 @@ internal import MillracePostgres
 /// A fold made ready: what each row is turned into, and the statements that put tuples into the table.
 struct FoldProgram {
     let fold: FoldDefinition
+    /// The pack's name.
+    let pack: String
     /// With its schema, quoted.
     let table: String
     let columns: [FoldColumn]
@@ -10,12 +12,17 @@ struct FoldProgram {
     let keyCount: Int
     /// Of a unique: what is distinct, as a step.
     let distinct: FoldStep?
+    /// Puts tuples in; of a unique `sketches` do.
+    private(set) var statement = ""
+    /// Of a unique.
+    private(set) var sketches: SketchStatements?
 
-    /// `path`: gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
+    /// `slot`: 0 ... 15, of the session. `path`: gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
     init(
-        _ fold: FoldDefinition, of target: FoldTarget, path: (_ path: [String], _ wantsJSON: Bool) -> Int
+        _ fold: FoldDefinition, of target: FoldTarget, slot: Int, path: (_ path: [String], _ wantsJSON: Bool) -> Int
     ) {
         self.fold = fold
+        pack = target.pack.name
         table = "\"\(target.schema)\".\"\(fold.table)\""
         let catalog = target.tables[fold.table]
         let source = fold.source.table
@@ -98,6 +105,13 @@ struct FoldProgram {
         }
         self.columns = columns
         self.distinct = distinct
+        switch fold.kind {
+        case .counter: statement = counterStatement(slot: slot)
+        case .top: statement = counterStatement(slot: nil)
+        case .entity: statement = entityStatement()
+        case .append: statement = appendStatement()
+        case .unique: sketches = SketchStatements(table: table, keys: columns, slot: slot)
+        }
     }
 
     var bucket: TimeBucket? {
@@ -115,19 +129,8 @@ struct FoldProgram {
     private var keyExpressions: [String] { columns[..<keyCount].map(\.expression) }
     private var keyNumbers: String { (1...keyCount).map(String.init).joined(separator: ", ") }
 
-    /// `AS k (c0, c1 …)` of the first `count` columns and of `more`.
-    private func unnested(_ count: Int, _ more: [(name: String, element: ArrayElement)] = [], ordinal: String = "")
-        -> String
-    {
-        let elements = columns[..<count].map(\.element) + more.map(\.element)
-        let arrays = elements.enumerated().map { "$\($0 + 1)::\($1.arrayName)" }.joined(separator: ", ")
-        let names = (0..<count).map { "c\($0)" } + more.map(\.name)
-        return "unnest(\(arrays))\(ordinal.isEmpty ? "" : " WITH ORDINALITY") AS k "
-            + "(\((names + (ordinal.isEmpty ? [] : [ordinal])).joined(separator: ", ")))"
-    }
-
     /// Adds counts and sums: the columns' arrays, then `n` as int8[]. `slot`: nil for a top.
-    func counterStatement(slot: Int?) -> String {
+    private func counterStatement(slot: Int?) -> String {
         let sums = columns[keyCount...].map { column in
             (name: column.quotedName, expression: "coalesce(sum(\(column.expression) * k.n), 0)")
         }
@@ -137,7 +140,7 @@ struct FoldProgram {
             INSERT INTO \(table) AS t (\(keyNames)\(slotName), \(counted.map(\.name).joined(separator: ", ")))
             SELECT \(keyExpressions.joined(separator: ", "))\(slot.map { ", \($0)" } ?? ""), \
             \(counted.map(\.expression).joined(separator: ", "))
-            FROM \(unnested(columns.count, [("n", .int8)]))
+            FROM \(columns.unnested([("n", .int8)]))
             GROUP BY \(keyNumbers)
             ORDER BY \(keyNumbers)
             ON CONFLICT (\(keyNames)\(slotName)) DO UPDATE
@@ -146,12 +149,12 @@ struct FoldProgram {
     }
 
     /// Puts each key's last writer in where it is later than the row that is there.
-    func entityStatement() -> String {
+    private func entityStatement() -> String {
         let set = columns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
         return """
             INSERT INTO \(table) AS t (\(names))
             SELECT DISTINCT ON (\(keyNumbers)) \(columns.map(\.expression).joined(separator: ", "))
-            FROM \(unnested(columns.count))
+            FROM \(columns.unnested())
             ORDER BY \(keyNumbers), k.c\(keyCount) DESC, k.c\(keyCount + 1) DESC
             ON CONFLICT (\(keyNames)) DO UPDATE
             SET \(set.joined(separator: ", "))
@@ -159,51 +162,14 @@ struct FoldProgram {
             """
     }
 
-    func appendStatement() -> String {
+    private func appendStatement() -> String {
         """
         INSERT INTO \(table) (\(names))
         SELECT \(columns.map(\.expression).joined(separator: ", "))
-        FROM \(unnested(columns.count))
+        FROM \(columns.unnested())
         ORDER BY k.c0, k.c2
         ON CONFLICT (tenant_id, event_id) DO NOTHING
         """
-    }
-
-    /// Takes hold of the rows of the keys: number of the key (from 1), where the row is, its sketch.
-    func sketchSelection(slot: Int) -> String {
-        """
-        SELECT k.number, t.ctid::text, t.sketch
-        FROM \(unnested(keyCount, ordinal: "number"))
-        JOIN \(table) AS t ON (\(match(slot: slot)))
-        ORDER BY \(columns[..<keyCount].map { "t.\($0.quotedName)" }.joined(separator: ", "))
-        FOR UPDATE OF t
-        """
-    }
-
-    /// Makes the rows of the keys that are missing; the last parameter is an empty sketch.
-    func sketchInsertion(slot: Int) -> String {
-        """
-        INSERT INTO \(table) (\(keyNames), slot, sketch)
-        SELECT DISTINCT \(keyExpressions.joined(separator: ", ")), \(slot)::smallint, $\(keyCount + 1)::bytea
-        FROM \(unnested(keyCount))
-        ORDER BY \(keyNumbers)
-        ON CONFLICT (\(keyNames), slot) DO NOTHING
-        """
-    }
-
-    /// Writes the sketches, the last array.
-    func sketchUpdate(slot: Int) -> String {
-        """
-        UPDATE \(table) AS t
-        SET sketch = k.sketch
-        FROM \(unnested(keyCount, [("sketch", .bytea)]))
-        WHERE \(match(slot: slot))
-        """
-    }
-
-    private func match(slot: Int) -> String {
-        let keys = columns[..<keyCount].map { "t.\($0.quotedName) = \($0.expression)" }
-        return (keys + ["t.slot = \(slot)"]).joined(separator: " AND ")
     }
 }
 

@@ -24,7 +24,7 @@ package struct Rebuild {
     private let rows: BatchRows
     /// For one statement.
     private let timeout: Duration
-    private let fold = BatchFold()
+    private let fold = BatchFold(slot: Rebuild.slot)
 
     package init(connection: PostgresConnection, pack: PackDefinition, timeout: Duration = .seconds(4 * 3600)) {
         self.connection = connection
@@ -163,7 +163,7 @@ package struct Rebuild {
         fold.begin([target])
         let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
         try connection.execute("SET LOCAL millrace.slot = \(Self.slot)")
-        let outcome = try fold.apply(slot: Self.slot, batchID: last, on: connection)
+        let outcome = try fold.apply(batchID: last, on: connection)
         if let failure = outcome.failures.first { throw failure.error }
         try connection.execute(
             """

@@ -13,9 +13,35 @@ struct BatchProjection {
         var reason: String
     }
 
+    /// A row of `projections.versions`, as far as it decides who folds.
+    struct Version {
+        var id: Int32
+        var pack: String
+        var version: Int
+        var hash: String
+        var schema: String
+
+        static func columns(of table: String) -> String {
+            ["id", "pack", "version", "definition_hash", "schema_name"].map { "\(table).\($0)" }.joined(separator: ", ")
+        }
+
+        /// From those columns, the first at `firstColumn`; nil where a join found none.
+        init?(_ rows: borrowing PostgresResult, _ row: Int, firstColumn: Int) {
+            guard let id = rows.int(row, firstColumn).flatMap(Int32.init(exactly:)),
+                let pack = rows.string(row, firstColumn + 1), let version = rows.int(row, firstColumn + 2),
+                let hash = rows.string(row, firstColumn + 3), let schema = rows.string(row, firstColumn + 4)
+            else { return nil }
+            self.id = id
+            self.pack = pack
+            self.version = version
+            self.hash = hash
+            self.schema = schema
+        }
+    }
+
     private let packs: [PackDefinition]
     private let slot: Int
-    private let fold = BatchFold()
+    private let fold: BatchFold
     /// Read from the catalog once a connection; by version and schema, which a switch changes.
     private var known: [String: FoldTarget] = [:]
     private weak var connection: PostgresConnection?
@@ -28,24 +54,20 @@ struct BatchProjection {
     init(packs: [PackDefinition], slot: Int) {
         self.packs = packs
         self.slot = slot
+        fold = BatchFold(slot: slot)
     }
 
     /// Whether the batch is folded into anything.
     var isActive: Bool { !targets.isEmpty }
 
-    /// Joined to the transaction's first message: no switch of versions happens until it ends.
-    var opening: String {
-        """
-        \(ProjectionsLock.sharedStatement);
-        SET LOCAL millrace.slot = \(slot);
-        """
+    /// Sent when the transaction begins: no switch of versions happens until it ends.
+    func open(_ pipeline: inout PostgresPipeline) throws(PostgresError) {
+        try pipeline.send(ProjectionsLock.sharedStatement)
+        try pipeline.send("SET LOCAL millrace.slot = \(slot)")
     }
 
-    /// Starts a batch with the versions that there are: rows of (id, pack, version, definition_hash, schema_name) from
-    /// `firstColumn` on; without an id there is none.
-    mutating func begin(
-        _ versions: borrowing PostgresResult, firstColumn: Int, on connection: PostgresConnection
-    ) throws {
+    /// Starts a batch with the versions that there are.
+    mutating func begin(_ versions: [Version], on connection: PostgresConnection) throws {
         if self.connection !== connection {
             known = [:]
             self.connection = connection
@@ -53,30 +75,28 @@ struct BatchProjection {
         targets = []
         omissions = []
         duration = .zero
-        for row in 0..<versions.rowCount {
-            guard let id = versions.int(row, firstColumn).flatMap(Int32.init(exactly:)),
-                let name = versions.string(row, firstColumn + 1), let schema = versions.string(row, firstColumn + 4)
-            else { continue }
+        for version in versions {
             let pack = packs.first {
-                $0.name == name && $0.version == versions.int(row, firstColumn + 2)
-                    && $0.hash == versions.string(row, firstColumn + 3)
+                $0.name == version.pack && $0.version == version.version && $0.hash == version.hash
             }
             guard let pack else {
                 omissions.append(
                     Omission(
-                        pack: name, versionID: id,
+                        pack: version.pack, versionID: version.id,
                         reason: "this daemon does not have the version's definition in projections.packs"))
                 continue
             }
-            let key = "\(id) \(schema)"
+            let key = "\(version.id) \(version.schema)"
             do {
                 let target =
                     try known[key]
-                    ?? FoldTarget.load(versionID: id, schema: schema, pack: pack, on: connection)
+                    ?? FoldTarget.load(
+                        versionID: version.id, schema: version.schema, pack: pack, on: connection)
                 known[key] = target
                 targets.append(target)
             } catch let errors as PackErrors {
-                omissions.append(Omission(pack: name, versionID: id, reason: errors.description))
+                omissions.append(
+                    Omission(pack: version.pack, versionID: version.id, reason: errors.description))
             }
         }
         fold.begin(targets)
@@ -104,7 +124,7 @@ struct BatchProjection {
     mutating func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
         guard isActive else { return FoldOutcome() }
         let start = ContinuousClock.now
-        let outcome = try fold.apply(slot: slot, batchID: batchID, on: connection)
+        let outcome = try fold.apply(batchID: batchID, on: connection)
         for failure in outcome.failures {
             let pack = targets.first { $0.versionID == failure.versionID }?.pack.name ?? ""
             omissions.append(

@@ -121,35 +121,46 @@ final class BatchWriter {
         }
     }
 
+    /// The ledger's last batch that begins before a sequence, and the versions; a row at least.
+    private static let opening = """
+        SELECT latest.*, \(BatchProjection.Version.columns(of: "version"))
+        FROM (VALUES (1)) AS one (row)
+        LEFT JOIN (
+            SELECT last_seq, batch_id
+            FROM public.ingest_batches
+            WHERE spool_id = $1::uuid AND first_seq < $2::bigint
+            ORDER BY first_seq DESC
+            LIMIT 1
+        ) AS latest ON true
+        LEFT JOIN projections.versions AS version ON true
+        """
+
     /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
     private func begin(
         _ encoded: EncodedBatch, isDurable: Bool, on connection: PostgresConnection
     ) throws -> Result? {
         let sequences = encoded.batch.sequences
-        let found = try connection.execute(
-            """
-            BEGIN;
-            SET LOCAL synchronous_commit = \(isDurable ? "on" : "off");
-            SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index));
-            \(projection.opening)
-            SELECT latest.*, version.id, version.pack, version.version, version.definition_hash, version.schema_name
-            FROM (VALUES (1)) AS one (row)
-            LEFT JOIN (
-                SELECT first_seq, last_seq, batch_id
-                FROM public.ingest_batches
-                WHERE spool_id = '\(spool.spoolID)' AND first_seq < \(sequences.upperBound)
-                ORDER BY first_seq DESC
-                LIMIT 1
-            ) AS latest ON true
-            LEFT JOIN projections.versions AS version ON true
-            """
-        )
-        guard let lastSequence = found.int(0, 1), lastSequence >= Int(sequences.lowerBound) else {
-            try projection.begin(found, firstColumn: 3, on: connection)
+        var pipeline = PostgresPipeline(connection)
+        try pipeline.send("BEGIN")
+        try pipeline.send("SET LOCAL synchronous_commit = \(isDurable ? "on" : "off")")
+        try pipeline.send("SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index))")
+        try projection.open(&pipeline)
+        let opening = try pipeline.send(
+            Self.opening,
+            parameters: [.text("\(spool.spoolID)"), .integer(sequences.upperBound)])
+        var latest: (lastSequence: Int, batchID: Int)?
+        var versions: [BatchProjection.Version] = []
+        try pipeline.finish { number, rows in
+            guard number == opening else { return }
+            if let lastSequence = rows.int(0, 0), let batchID = rows.int(0, 1) { latest = (lastSequence, batchID) }
+            versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 2) }
+        }
+        guard let latest, latest.lastSequence >= Int(sequences.lowerBound) else {
+            try projection.begin(versions, on: connection)
             return nil
         }
         let result: Result
-        if let unanswered, found.int(0, 2) == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
+        if let unanswered, latest.batchID == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
             let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
             result = .committed(
                 Committed(
@@ -184,25 +195,32 @@ final class BatchWriter {
     ) throws -> LogPosition {
         let events = outcome.events
         let conversations = outcome.conversations
-        unanswered = (batchID, outcome)
-        let answer = try connection.execute(
+        var pipeline = PostgresPipeline(connection)
+        let counts = [
+            events.committed + conversations.committed, events.duplicates + conversations.duplicates,
+            events.dead + conversations.dead, outcome.refused, conversations.committed, conversations.duplicates,
+            conversations.dead,
+        ]
+        try pipeline.send(
             """
             INSERT INTO public.ingest_batches (
                 spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, refused,
                 conversation_rows, conversation_duplicates, conversation_dead, folded
-            ) VALUES (
-                '\(spool.spoolID)', \(outcome.sequences.lowerBound), \(outcome.sequences.upperBound - 1), \(batchID),
-                \(events.committed + conversations.committed), \(events.duplicates + conversations.duplicates),
-                \(events.dead + conversations.dead), \(outcome.refused),
-                \(conversations.committed), \(conversations.duplicates), \(conversations.dead),
-                '{\(folded.map(String.init).joined(separator: ","))}'
-            );
-            COMMIT;
-            SELECT pg_current_wal_insert_lsn()
-            """
-        )
+            ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            """,
+            parameters: [
+                .text("\(spool.spoolID)"), .integer(outcome.sequences.lowerBound),
+                .integer(outcome.sequences.upperBound - 1), .integer(batchID),
+            ] + counts.map { .integer($0) } + [.text("{\(folded.map(String.init).joined(separator: ","))}")])
+        try pipeline.send("COMMIT")
+        let end = try pipeline.send("SELECT pg_current_wal_insert_lsn()")
+        unanswered = (batchID, outcome)
+        var position: LogPosition?
+        try pipeline.finish { number, answer in
+            if number == end { position = LogPosition(answer: answer) }
+        }
         unanswered = nil
-        return LogPosition(answer: answer)
+        return position ?? LogPosition(bytes: .max)
     }
 
     /// Dead letters for rows that the database refused.
