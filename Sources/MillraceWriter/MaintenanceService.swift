@@ -25,6 +25,8 @@ actor MaintenanceService {
     private var projectionsDue = ContinuousClock.now
     /// How often the projections' versions are looked at.
     private static let projectionsInterval = Duration.seconds(10)
+    /// Time without a commit that ends the pause between two cleanings.
+    private static let lull = Duration.milliseconds(200)
     /// Batches that were committed before the pending lists were last emptied.
     private var batchesCleaned = 0
 
@@ -66,10 +68,22 @@ actor MaintenanceService {
                 if error.code == .interrupted { break }
                 logger.warning("maintenance failed", metadata: error.metadata)
             }
-            wakeup.wait(upTo: configuration.ginCleanInterval)
+            pause()
         }
         connection = nil
         executor.stop()
+    }
+
+    /// Until the next look at the tables. Ends early once no batch was committed for a while, since nobody is in the way then.
+    private func pause() {
+        let end = ContinuousClock.now + configuration.ginCleanInterval
+        var batches = batchesCleaned
+        while ContinuousClock.now < end, !isStopping.load(ordering: .relaxed) {
+            wakeup.wait(upTo: min(Self.lull, max(.zero, end - .now)))
+            let committed = metrics.batches.load(ordering: .relaxed)
+            if committed != batchesCleaned, committed == batches { return }
+            batches = committed
+        }
     }
 
     private func connected() throws(PostgresError) -> PostgresConnection {

@@ -77,7 +77,7 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "gin_clean_interval", \.partitions.ginCleanInterval, .milliseconds(100) ... .seconds(3600),
-                "How often those lists are sorted in, by the maintenance connection.",
+                "Pause between two turns of sorting those lists in, by the maintenance connection; shorter when nothing comes.",
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),

@@ -109,7 +109,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var sessionLockTimeout = Duration.seconds(30)
         package var retryMin = Duration.milliseconds(100)
         package var retryMax = Duration.seconds(10)
-        package var batchInterval = Duration.milliseconds(20)
+        package var batchInterval = Duration.milliseconds(10)
         package var flushPoll = Duration.milliseconds(200)
         package var drainLimit = Duration.seconds(5)
     }
@@ -129,7 +129,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var payloadIndex = PayloadIndex.live
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
-        package var ginCleanInterval = Duration.milliseconds(500)
+        package var ginCleanInterval = Duration.seconds(1)
     }
 
     package struct Projections: Sendable, Equatable {
