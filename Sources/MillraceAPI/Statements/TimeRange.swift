@@ -13,7 +13,7 @@ struct TimeRange: Sendable {
         let to = parameters.time("to") ?? now.advanced(by: ahead)
         let from = parameters.time("from") ?? max(to.advanced(by: .zero - length), TimeText.range.lowerBound)
         guard from < to else { throw RequestParameters.invalid("from", "before to") }
-        self.init(from: ConversationLine.rfc3339(from), to: ConversationLine.rfc3339(to))
+        self.init(from: from.rfc3339, to: to.rfc3339)
     }
 
     init(from: String, to: String) {

@@ -40,7 +40,7 @@ struct Export {
         _ progress: (Double, ExportCounts) -> Void
     ) throws {
         let range =
-            "tenant_id = \(tenant) AND created_at >= '\(RecordTime.format(from))' AND created_at < '\(RecordTime.format(to))'"
+            "tenant_id = \(tenant) AND created_at >= '\(from.rfc3339)' AND created_at < '\(to.rfc3339)'"
         // Where the rows begin and end, for the bar.
         let ends = try connection.execute(
             """

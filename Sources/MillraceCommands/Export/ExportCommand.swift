@@ -84,7 +84,7 @@ struct ExportCommand: ParsableCommand {
         try file.finish()
         meter.finish()
         let report = ExportReport(
-            file: path, from: RecordTime.format(from), to: RecordTime.format(to), events: counts.events,
+            file: path, from: from.rfc3339, to: to.rfc3339, events: counts.events,
             conversations: counts.conversations, inactiveConversations: counts.inactive, total: counts.rows,
             bytes: file.bytes, writtenBytes: file.writtenBytes,
             seconds: (meter.elapsed.inSeconds * 1000).rounded() / 1000)

@@ -7,8 +7,6 @@ enum ExportRow {
     /// written as short as they can be.
     private static let plainPayloadBytesMax = 128 * 1024
     private static let plainNumberBytesMax = 64
-    /// From 1970 to 2000, which PostgreSQL counts from.
-    private static let postgresEpochMicroseconds: Int64 = 946_684_800_000_000
 
     /// Columns of the COPY, in the order in which `append` reads them.
     static func columns(of table: PartitionedTable) -> String {
@@ -26,8 +24,8 @@ enum ExportRow {
         let fields = try Self.fields(row, count: table == .analyticsEvents ? 5 : 8)
         guard let last = fields.last, let time = last, time.count == 8 else { throw Self.foreign }
         let sinceEpoch = Int64(bigEndian: time.loadUnaligned(as: Int64.self))
-        let createdAt = Timestamp(microseconds: sinceEpoch + postgresEpochMicroseconds)
-        let timeText = RecordTime.format(createdAt).utf8
+        let createdAt = Timestamp(microseconds: sinceEpoch + Timestamp.postgresEpoch)
+        let timeText = createdAt.rfc3339.utf8
         switch table {
         case .analyticsEvents:
             out += Array("{\"id\":".utf8)

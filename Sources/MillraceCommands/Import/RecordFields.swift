@@ -48,7 +48,7 @@ struct RecordFields {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
                 }
                 times[key] = time
-                values[key] = JSONScan.literal(RecordTime.format(time))
+                values[key] = JSONScan.literal(time.rfc3339)
             } else if key == "id" || kind.references.contains(key) {
                 values[key] = try id(value, key)
             } else if let words = kind.values[key] {

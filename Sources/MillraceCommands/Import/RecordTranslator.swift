@@ -140,7 +140,7 @@ final class RecordTranslator {
         if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
         var line: [String: [UInt8]] = [
             "id": JSONScan.literal("\(ContentIdentity.id(of: identity))"), "event_type": JSONScan.literal(eventType),
-            "payload": payload, "created_at": JSONScan.literal(RecordTime.format(time.createdAt)),
+            "payload": payload, "created_at": JSONScan.literal(time.createdAt.rfc3339),
         ]
         if let user = values["user_id"], user.first == UInt8(ascii: "\""), UniqueID(JSONScan.string(user[...])) != nil {
             line["user_id"] = user
@@ -157,7 +157,7 @@ final class RecordTranslator {
         // An unknown member stays: the daemon's parser refuses it by name.
         let id = line["id"].flatMap { UniqueID(JSONScan.string($0[...])) }
         let hasTime = line["created_at"] != nil || id.map { $0.high >> 12 & 15 == 7 } ?? false
-        if !hasTime { line["created_at"] = JSONScan.literal(RecordTime.format(fileTime)) }
+        if !hasTime { line["created_at"] = JSONScan.literal(fileTime.rfc3339) }
         if line["id"] == nil {
             line["id"] = JSONScan.literal("\(ContentIdentity.id(of: [Array("import".utf8), JSONScan.object(line)]))")
         }
@@ -187,7 +187,7 @@ final class RecordTranslator {
             for name in extra.keys { line[name] = nil }
             line["metadata"] = JSONScan.object(metadata)
         }
-        if line["timestamp"] == nil { line["timestamp"] = JSONScan.literal(RecordTime.format(fileTime)) }
+        if line["timestamp"] == nil { line["timestamp"] = JSONScan.literal(fileTime.rfc3339) }
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
@@ -207,7 +207,7 @@ final class RecordTranslator {
                 guard let time = RecordTime.parse(value) else {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
                 }
-                line[key] = JSONScan.literal(RecordTime.format(time))
+                line[key] = JSONScan.literal(time.rfc3339)
             } else {
                 var text: [UInt8] = []
                 JSONRewriter.append(value, to: &text, droppingSecrets: false)

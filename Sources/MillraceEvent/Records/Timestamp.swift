@@ -5,6 +5,9 @@ import Glibc
 package struct Timestamp: Sendable, Hashable, Comparable {
     package var microseconds: Int64
 
+    /// From 1970 to 2000, from where PostgreSQL's binary `timestamptz` counts, in microseconds.
+    package static let postgresEpoch: Int64 = 946_684_800_000_000
+
     package init(microseconds: Int64) {
         self.microseconds = microseconds
     }
@@ -16,6 +19,15 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         let isTime = text.withUTF8 { mr_parse_time($0.baseAddress, $0.count, &microseconds) }
         guard isTime else { return nil }
         self.init(microseconds: microseconds)
+    }
+
+    /// RFC 3339 in UTC, with six digits behind the second.
+    package var rfc3339: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MR_TIME_BYTES)) { text in
+            guard let start = text.baseAddress else { return "" }
+            mr_format_time(microseconds, start)
+            return String(cString: start)
+        }
     }
 
     /// The wall clock. Does not block.

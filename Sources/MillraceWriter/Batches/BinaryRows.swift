@@ -2,9 +2,6 @@ import MillraceEvent
 
 /// Tuples of PostgreSQL's binary COPY format: a count of fields, then each field as its length and its bytes.
 struct BinaryRows {
-    /// 2000-01-01T00:00:00Z, PostgreSQL's epoch, in microseconds since 1970.
-    private static let epochMicroseconds: Int64 = 946_684_800_000_000
-
     private(set) var bytes: [UInt8] = []
 
     mutating func begin(fields: Int16) {
@@ -28,7 +25,7 @@ struct BinaryRows {
     }
 
     mutating func append(_ value: Timestamp) {
-        append(value.microseconds - Self.epochMicroseconds)
+        append(value.microseconds - Timestamp.postgresEpoch)
     }
 
     private mutating func appendBigEndian(_ value: some FixedWidthInteger) {

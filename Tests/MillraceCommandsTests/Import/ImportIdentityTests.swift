@@ -32,8 +32,8 @@ struct ImportIdentityTests {
         let later = ImportRun.fileTime.advanced(by: .seconds(3600))
         let first = try line("{\"id\":1,\"name\":\"a\",\"created_at\":\"\(recent)\"}")
         let second = try line("{\"id\":1,\"name\":\"b\",\"created_at\":\"\(recent)\"}", asOf: later)
-        #expect(first.createdAt == RecordTime.format(ImportRun.fileTime))
-        #expect(second.createdAt == RecordTime.format(later))
+        #expect(first.createdAt == ImportRun.fileTime.rfc3339)
+        #expect(second.createdAt == later.rfc3339)
     }
 
     @Test func `an id is a UUID of version 8, in which nobody reads a time`() throws {

@@ -58,7 +58,7 @@ struct ImportRun {
 
     /// Moments ago, as exports write it: `days` before `fileTime`.
     static func time(daysAgo days: Int) -> String {
-        RecordTime.format(fileTime.advanced(by: .seconds(-86_400 * days)))
+        fileTime.advanced(by: .seconds(-86_400 * days)).rfc3339
     }
 
     init(

@@ -56,7 +56,7 @@ struct TopsRoute: Sendable {
             "SELECT \((bucket + columns).joined(separator: ", ")) FROM \(table.table.qualified)")
         statement.append("WHERE tenant_id = \(configuration.tenant)")
         if let unit = top.bucket {
-            let time = ConversationLine.rfc3339(parameters.time("bucket") ?? .now)
+            let time = (parameters.time("bucket") ?? .now).rfc3339
             let value = statement.bind(time, as: "timestamptz", named: "bucket")
             statement.append("AND bucket = date_trunc('\(unit.rawValue)', \(value))")
         } else if parameters.text("bucket") != nil {
