@@ -67,6 +67,7 @@ package final class BatchFold {
             plans = []
         }
         refused = []
+        known.begin()
     }
 
     /// Adds rows, one behind the other, of binary COPY in the encoder's column order: int16 count of fields,
@@ -115,9 +116,8 @@ package final class BatchFold {
     @discardableResult
     package func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
         var outcome = FoldOutcome()
-        if try applyAtOnce(on: connection) {
+        if refused.isEmpty, try applyAtOnce(on: connection) {
             outcome.folded = targets.map(\.versionID)
-            try park(refused.map(\.event), batchID: batchID, &outcome, on: connection)
             return outcome
         }
         for (index, target) in targets.enumerated() {
@@ -133,7 +133,8 @@ package final class BatchFold {
                     for fold in folds { try applier.applyCarefully(programs[fold].program, accumulators + fold) }
                 }
                 let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
-                try park(events, batchID: batchID, &outcome, on: connection)
+                try ParkedEvent.write(events, batchID: batchID, on: connection)
+                outcome.parkedCount += events.count
                 outcome.folded.append(target.versionID)
             } catch {
                 guard error.code == .serverError, error.category != .retry else { throw error }
@@ -155,19 +156,13 @@ package final class BatchFold {
                 try sender.put(accumulators[index].winningTuples, of: accumulators + index, one.program, fold: index)
             }
             if try sender.finish() { return true }
+            known.distrust()
         } catch {
             guard error.code == .serverError, error.category != .retry else { throw error }
+            known.clear()
         }
-        known.clear()
         try connection.execute("ROLLBACK TO SAVEPOINT millrace_folds")
         return false
-    }
-
-    private func park(
-        _ events: [ParkedEvent], batchID: Int64, _ outcome: inout FoldOutcome, on connection: PostgresConnection
-    ) throws(PostgresError) {
-        try ParkedEvent.write(events, batchID: batchID, on: connection)
-        outcome.parkedCount += events.count
     }
 
     // MARK: - Plans

@@ -14,7 +14,17 @@ final class KnownSketches {
     /// Of one fold. Live traffic is of one day, or of two around midnight; each sketch has 64 KiB.
     static let countMax = 2
 
+    /// Batches for which nothing is kept after an entry was out of date: another session writes the same rows, and to find
+    /// that out costs a batch twice its folds.
+    private static let pauseBatches = 100
+
     private var entries: [Int: [Entry]] = [:]
+    private var pauseLeft = 0
+
+    /// Another batch begins.
+    func begin() {
+        if pauseLeft > 0 { pauseLeft -= 1 }
+    }
 
     /// Takes out the entries of `keys`, in their order; nil unless all are known. `fold`: its number.
     func take(fold: Int, keys: [[UInt8]]) -> [Entry]? {
@@ -24,7 +34,13 @@ final class KnownSketches {
     }
 
     func put(_ new: [Entry], fold: Int) {
-        entries[fold] = new.count <= Self.countMax ? new : nil
+        entries[fold] = pauseLeft == 0 && new.count <= Self.countMax ? new : nil
+    }
+
+    /// Forgets all, for a while.
+    func distrust() {
+        clear()
+        pauseLeft = Self.pauseBatches
     }
 
     func clear() {
