@@ -25,7 +25,7 @@ package struct WriterConfiguration: Sendable {
     package var monthsAhead: Int
     /// How often months are made ahead, closed months indexed, and old rows of `event_ids` removed.
     package var maintenanceInterval: Duration
-    /// How often the pending lists of the months' GIN indexes are emptied.
+    /// Pause between two turns of emptying the pending lists of the months' GIN indexes; shorter when nothing is committed.
     package var ginCleanInterval: Duration
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration

@@ -15,7 +15,6 @@ struct DeltaSender: ~Copyable {
     /// Sketches in memory at a time; each has up to 64 KiB, several times on its way to and from the server.
     private static let sketchesMax = 4
 
-    private let connection: PostgresConnection
     private var pipeline: PostgresPipeline
     private let known: KnownSketches?
     /// By the statement's number.
@@ -25,7 +24,6 @@ struct DeltaSender: ~Copyable {
 
     /// `known`: nil to read every sketch.
     init(_ connection: PostgresConnection, known: KnownSketches?) {
-        self.connection = connection
         self.known = known
         pipeline = PostgresPipeline(connection)
     }
@@ -47,9 +45,8 @@ struct DeltaSender: ~Copyable {
                 return
             }
             if result.rowCount != expected.entries.count { isStale = true }
-            for row in 0..<result.rowCount {
-                guard let number = result.int(row, 0), expected.entries.indices ~= number - 1 else { continue }
-                expected.entries[number - 1].version = Self.version(result, row)
+            for (index, version) in Self.written(result, of: expected.entries.count) {
+                expected.entries[index].version = version
             }
             found.append(expected)
         }
@@ -172,10 +169,7 @@ struct DeltaSender: ~Copyable {
         let arrays = Self.arrays(changed.map { tuples[rows[$0].keys[0]] }, of: accumulator, program)
         try pipeline.send(statements.update, parameters: arrays + [sketches.parameter])
         try pipeline.finish { _, result in
-            for row in 0..<result.rowCount {
-                guard let number = result.int(row, 0), changed.indices ~= number - 1 else { continue }
-                rows[changed[number - 1]].version = Self.version(result, row)
-            }
+            for (index, version) in Self.written(result, of: changed.count) { rows[changed[index]].version = version }
         }
         return rows
     }
@@ -209,6 +203,16 @@ struct DeltaSender: ~Copyable {
                 hint: "Rebuild the pack: millrace projections rebuild \(program.pack).")
         }
         return rows
+    }
+
+    /// What an update of `count` keys answers: numbers of the keys, from 0, and the versions of their rows.
+    private static func written(
+        _ result: borrowing PostgresResult, of count: Int
+    ) -> [(index: Int, version: (place: String, writer: String))] {
+        (0..<result.rowCount).compactMap { row in
+            guard let number = result.int(row, 0), 1...count ~= number else { return nil }
+            return (number - 1, version(result, row))
+        }
     }
 
     /// ctid and xmin, behind the key's number.
