@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "accepted_line.hpp"
 #include "growing_buffer.hpp"
 #include "row_blocks.hpp"
 #include "timestamp.hpp"
@@ -185,7 +186,8 @@ struct mr_encoder {
     limits.was_accepted = true;
     mr_event event;
     mr_rejection rejection;
-    if (mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
+    bool is_read = record.kind == MR_KIND_EVENT && read_accepted_event(line, length, limits, event);
+    if (!is_read && mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
       rejection.sequence = sequence;
       if (!rejections.reserve(1)) return false;
       rejections.append(rejection);

@@ -197,6 +197,49 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
         #expect(encoder.rejections.isEmpty)
     }
 
+    /// A blank in front keeps a line from the short way that most clients' lines go.
+    @Test func `a line gives the same row by the short way and by the parser`() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("short way seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let values = [
+            "id": [
+                #""\#(given)""#, #""018f0e3c-8f5a-7c3e-9f0e-2d6c1b8e4f70""#, #""0A1B2C3D-4E5F-4678-9ABC-DEF01234567""#,
+            ],
+            "event_type": [#""page.viewed""#, #""é日本""#, #""a\"b""#, #""\u0061""#, #""}}""#, #""""#, "1"],
+            "user_id": [#""\#(given)""#, "null", #""someone""#],
+            "created_at": [
+                #""2026-11-05T12:34:56.789Z""#, #""2026-10-01T00:00:00+02:00""#, "1793500000000", #""soon""#,
+                #""0000-01-01T00:00:00Z""#,
+            ],
+            "payload": ["{}", #"{"a":{"b":"}"}}"#, #"{"a": [1, {"c": "\"}}"}]}"#, #"{"é":null}"#],
+        ]
+        var lines: [String] = []
+        for _ in 0..<2000 {
+            var names = values.keys.sorted().filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
+            names.shuffle(using: &random)
+            if Bool.random(using: &random) { names = names.filter { $0 != "payload" } + ["payload"] }
+            let comma = [",", ", ", " , "].randomElement(using: &random) ?? ""
+            let colon = [":", ": "].randomElement(using: &random) ?? ""
+            let fields = names.map { name in
+                "\"\(name)\"\(colon)\(values[name]?.randomElement(using: &random) ?? "")"
+            }
+            lines.append("{\(fields.joined(separator: comma))}")
+        }
+        var found: [[[String?]]] = []
+        for blank in ["", " "] {
+            try encode(lines.map { blank + $0 })
+            found.append(
+                try encoder.leaves.flatMap { leaf in
+                    try rows(leaf).enumerated().map { row, columns in
+                        ["\(leaf.key) \(leaf.sequences(of: row..<row + 1))"] + describe(columns, as: "uitujzzi")
+                    }
+                } + encoder.rejections.map { ["\($0.sequence) \($0.refusal.code)"] })
+        }
+        #expect(found[0] == found[1], "seed \(seed)")
+        #expect(found[0].count == lines.count)
+    }
+
     @Test func `a line that does not parse any more is rejected alone`() throws {
         try encode([#"{"event_type":"a"}"#, #"{"event_type":""}"#, "", #"{"event_type":"b"}"#, "{\u{0}}"])
         #expect(encoder.rejections.map(\.sequence) == [101, 102, 104])
