@@ -25,14 +25,8 @@ struct RecordBuilder {
         let length = line.count + 1
         byteCount += length
         count += 1
-        if let last = records.last, last.kind == kind, last.bytes.count + length <= Record.payloadBytesMax {
-            records[records.count - 1].count += 1
-        } else {
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(max(length, min(expectedBytes - byteCount + length, Record.payloadBytesMax)))
-            records.append(Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: 1, bytes: bytes))
-        }
-        let index = records.count - 1
+        let index = openRecord(kind, room: length)
+        records[index].count += 1
         let start = records[index].bytes.count
         records[index].bytes.append(contentsOf: line)
         if isPretty, line.newline(from: 0) != nil {
@@ -41,6 +35,27 @@ struct RecordBuilder {
             }
         }
         records[index].bytes.append(0x0A)
+    }
+
+    /// Appends `count` lines of one kind that lie one behind the other, each with its `\n`: at most
+    /// `Record.payloadBytesMax` bytes, unless it is one.
+    mutating func append(_ kind: RecordKind, lines: UnsafeRawBufferPointer, count: Int) {
+        byteCount += lines.count
+        self.count += count
+        let index = openRecord(kind, room: lines.count)
+        records[index].count += count
+        records[index].bytes.append(contentsOf: lines)
+    }
+
+    /// The number of the record that the next `room` bytes of `kind` go to.
+    private mutating func openRecord(_ kind: RecordKind, room: Int) -> Int {
+        if let last = records.last, last.kind == kind, last.bytes.count + room <= Record.payloadBytesMax {
+            return records.count - 1
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(max(room, min(expectedBytes - byteCount + room, Record.payloadBytesMax)))
+        records.append(Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: 0, bytes: bytes))
+        return records.count - 1
     }
 
     /// Returns what was gathered and starts anew.

@@ -44,6 +44,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Bytes at the start of `input` that hold no newline.
     private var scannedBytes = 0
     private var longLine: (prefix: [UInt8], byteCount: Int)?
+    /// Accepted lines at the front of `input`, not yet in `builder`: they go there together.
+    private var run: LineRun?
     private var builder: RecordBuilder
     private var refusals: [TCPConnectionStateMachine.LineRefusal] = []
     private var refusalBytes = 0
@@ -177,6 +179,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// reset would take it back.
     private func linger() {
         phase = .lingering
+        run = nil
         input.removeAll()
         scannedBytes = 0
         guard let context else { return }
@@ -224,30 +227,53 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Cuts lines up to the bounds of one submission and sends it. False when no line was left.
     private func cutBatch() -> Bool {
         builder.receivedAt = .now
+        let linesBefore = machine.lineNumber
+        defer { shared.metrics[.tcp].linesReceived.add(Int(machine.lineNumber - linesBefore)) }
         var consumed = 0
         let bytes = input.readable
         builder.expectedBytes = bytes.count
-        while builder.byteCount + refusalBytes < Record.payloadBytesMax, phase != .lingering {
+        while builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax, phase != .lingering {
             guard let end = bytes.newline(from: max(consumed, scannedBytes)) else {
                 scannedBytes = bytes.count
                 break
             }
-            endLine(bytes.slice(consumed..<end))
+            endLine(bytes.slice(consumed..<end), at: consumed)
             consumed = end + 1
             scannedBytes = consumed
         }
         guard phase != .lingering else { return false }
+        endRun()
         input.consume(consumed)
         scannedBytes -= consumed
         if scannedBytes == input.count { restOfLine() }
         return submit()
     }
 
+    /// More goes to the builder at once than a processor's first cache holds anyway.
+    private static let runBytesMax = 64 << 10
+
+    /// Adds a line that is followed by its `\n` at `offset` of `input`.
+    private func extendRun(_ kind: RecordKind, _ line: UnsafeRawBufferPointer, at offset: Int) {
+        let end = offset + line.count + 1
+        if let run, run.kind == kind, run.range.upperBound == offset, run.range.count < Self.runBytesMax {
+            self.run = LineRun(kind: kind, range: run.range.lowerBound..<end, count: run.count + 1)
+        } else {
+            endRun()
+            run = LineRun(kind: kind, range: offset..<end, count: 1)
+        }
+    }
+
+    private func endRun() {
+        guard let run else { return }
+        self.run = nil
+        builder.append(run.kind, lines: input.readable.slice(run.range), count: run.count)
+    }
+
     /// Looks at what is there of a line whose end is not.
     private func restOfLine() {
         if machine.isInputEnded, phase == .open {
             // The client ended its stream in order: what it sent last is a line, too.
-            if !input.isEmpty || longLine != nil { endLine(input.readable) }
+            if !input.isEmpty || longLine != nil { endLine(input.readable, at: nil) }
             input.consume(input.count)
             scannedBytes = 0
         } else if longLine != nil || input.count > shared.configuration.limits.lineBytesMax + 1 {
@@ -258,8 +284,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         }
     }
 
-    /// A line without its `\n`.
-    private func endLine(_ raw: UnsafeRawBufferPointer) {
+    /// A line without its `\n`. `offset`: where it starts in `input`; nil when no `\n` follows it there.
+    private func endLine(_ raw: UnsafeRawBufferPointer, at offset: Int?) {
         var line = raw
         if line.last == UInt8(ascii: "\r") { line = line.slice(0..<line.count - 1) }
         if let long = longLine {
@@ -273,25 +299,25 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             refuseLong(line, line.count)
             return
         }
-        let number = lineReceived()
+        let number = machine.lineReceived()
         do {
             let kind = try parser.validate(
                 line, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
-            builder.append(kind, line)
+            if let offset, line.count == raw.count {
+                extendRun(kind, line, at: offset)
+            } else {
+                endRun()
+                builder.append(kind, line)
+            }
         } catch {
             refuse(error, number: number, line: line, lineBytes: line.count)
         }
     }
 
-    private func lineReceived() -> UInt64 {
-        shared.metrics[.tcp].linesReceived.add(1)
-        return machine.lineReceived()
-    }
-
     private func refuseLong(_ prefix: UnsafeRawBufferPointer, _ lineBytes: Int) {
         if machine.mode == .awaitingFirstLine { machine.firstLineReceived(greeting: nil) }
         let refusal = Refusal.lineTooLong(lineBytes, max: shared.configuration.limits.lineBytesMax)
-        refuse(refusal, number: lineReceived(), line: prefix, lineBytes: lineBytes)
+        refuse(refusal, number: machine.lineReceived(), line: prefix, lineBytes: lineBytes)
     }
 
     /// Takes the connection's first line. False when it was a greeting, good or bad.
@@ -316,6 +342,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         }
         shared.refusalLog.refused(refusal.code, peer: peer)
         let kept = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
+        endRun()
         let dead = RefusedLine(refusal: refusal, peer: peer, prefix: kept, lineBytes: lineBytes)
         dead.json.withUnsafeBytes { builder.append(.refused, $0) }
     }
