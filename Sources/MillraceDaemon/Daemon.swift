@@ -61,7 +61,7 @@ package struct Daemon {
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes,
-            joinRows: configuration.database.joinRows)
+            writers: configuration.database.writers, joinRows: configuration.database.joinRows)
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)

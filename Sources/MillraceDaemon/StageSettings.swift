@@ -38,7 +38,7 @@ struct StageSettings {
 
     private static func writer(_ configuration: DaemonConfiguration, databaseURL: String) -> WriterConfiguration {
         let database = configuration.database
-        return WriterConfiguration(
+        var writer = WriterConfiguration(
             databaseURL: databaseURL, writers: database.writers, connectTimeout: database.connectTimeout,
             statementTimeout: database.statementTimeout, sessionLockTimeout: database.sessionLockTimeout,
             retryMin: database.retryMin, retryMax: database.retryMax, batchInterval: database.batchInterval,
@@ -48,6 +48,8 @@ struct StageSettings {
             ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,
             host: hostName(), version: Version.current
         )
+        writer.partBytesMax = database.partBytes
+        return writer
     }
 
     private static func outbox(_ configuration: DaemonConfiguration, databaseURL: String) -> OutboxConfiguration {

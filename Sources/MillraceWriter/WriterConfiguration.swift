@@ -29,6 +29,8 @@ package struct WriterConfiguration: Sendable {
     package var ginCleanInterval: Duration
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration
+    /// Bytes of a batch that a writer holds at a time.
+    package var partBytesMax = 6 << 20
     /// Whose versions each batch is folded into.
     package var packs: [PackDefinition] = []
     /// Written into `ingest_spools`, for the operator.

@@ -56,7 +56,9 @@ actor WriterService {
         self.logger = logger
         self.logger[metadataKey: "writer"] = "\(index)"
         partitions = LeafPartitions(options: partitionOptions)
-        writer = BatchWriter(spool: spool, index: index, partitions: partitions, packs: configuration.packs)
+        writer = BatchWriter(
+            spool: spool, index: index, partitions: partitions, packs: configuration.packs,
+            partBytesMax: configuration.partBytesMax)
     }
 
     func run() async {

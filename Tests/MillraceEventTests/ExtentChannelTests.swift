@@ -43,6 +43,29 @@ import Testing
         #expect(taken == published, "seed \(seed)")
     }
 
+    @Test func `writers share what waits, in batches that are not too small`() async {
+        let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, writers: 2)
+        for start in stride(from: UInt64(0), to: 120, by: 10) {
+            // A gap between segments keeps extents apart.
+            channel.publish(Self.extent(start..<start + 10, segment: start))
+        }
+        channel.setOpen(true)
+        var counts: [Int] = []
+        while channel.waitingCount > 0, let batch = await channel.nextBatch() { counts.append(batch.count) }
+        #expect(counts == [60, 30, 20, 10])
+    }
+
+    @Test func `a batch is cut into parts of whole extents`() {
+        let extents = [40, 30, 30, 200, 10].reduce(into: [Extent]()) { extents, length in
+            let start = extents.last?.sequences.upperBound ?? 1
+            extents.append(Self.extent(start..<start + 1, bytesPerLine: length))
+        }
+        let batch = Batch(extents: extents)
+        #expect(batch.parts(bytesMax: 100).map(\.count) == [3, 1, 1])
+        #expect(batch.parts(bytesMax: 1000).map(\.count) == [5])
+        #expect(batch.parts(bytesMax: 1).flatMap { $0 } == extents)
+    }
+
     @Test func `the backlog goes first where it is older`() async {
         let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20)
         channel.publish(Self.extent(50..<60))

@@ -14,10 +14,11 @@ struct BatchWriterTests {
         let writer: BatchWriter
         let metrics = WriterMetrics()
 
-        init(_ name: String = #function) throws {
+        /// `partBytesMax`: 1 makes each extent a part of its own.
+        init(partBytesMax: Int = 1 << 20, _ name: String = #function) throws {
             connection = try TestCluster.shared.database(name).connect()
             let partitions = LeafPartitions(options: PartitionOptions())
-            writer = BatchWriter(spool: spool, index: 0, partitions: partitions)
+            writer = BatchWriter(spool: spool, index: 0, partitions: partitions, partBytesMax: partBytesMax)
             try Partitions(connection: connection).ensureAhead(months: 0, from: Timestamp.now.microseconds)
         }
 
@@ -65,6 +66,30 @@ struct BatchWriterTests {
                 "ingest_batches",
                 where: "first_seq = 1 AND last_seq = 3 AND rows = 3 AND conversation_rows = 1") == 1)
         #expect(try rig.count("analytics_events e JOIN ingest_batches b USING (batch_id)") == 2)
+    }
+
+    @Test func `a batch that is read in parts is one transaction, whatever is wrong with a part`() throws {
+        let rig = try Rig(partBytesMax: 1)
+        try rig.connection.execute(
+            "ALTER TABLE analytics_events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison')")
+        let (known, time) = (UniqueID.random(), Self.now)
+        let events = rig.spool.append([Self.event(), Self.event(id: known, at: time)])
+        let save = rig.spool.append([Self.save("c", question: "q")], kind: .conversation)
+        #expect(try rig.write(events, save)?.events == .init(committed: 2))
+        #expect(rig.metrics.stagedBatches.load(ordering: .relaxed) == 0)
+
+        let first = rig.spool.append([Self.event(), Self.event("poison")])
+        let second = rig.spool.append([Self.event(id: known, at: time), Self.event(), Self.event()])
+        let third = rig.spool.append([Self.save("d", question: "q")], kind: .conversation)
+        let outcome = try #require(try rig.write(first, second, third))
+        #expect(outcome.events == .init(committed: 3, duplicates: 1, dead: 1))
+        #expect(outcome.conversations == .init(committed: 1))
+        #expect(outcome.deadSequences == [5] && outcome.duplicateSequences == [6])
+        #expect(try rig.count("analytics_events") == 5 && rig.count("conversations") == 2)
+        #expect(try rig.count("dead_letters", where: "sequence = 5 AND line LIKE '%poison%'") == 1)
+        #expect(
+            try rig.count("ingest_batches", where: "first_seq = 4 AND last_seq = 9 AND rows = 4 AND dead = 1") == 1)
+        #expect(try rig.count("analytics_events e JOIN ingest_batches b USING (batch_id)") == 5)
     }
 
     @Test func `a batch that is in the ledger is not written again`() throws {

@@ -17,8 +17,11 @@ extension ConfigurationSchema {
                 "batch_rows", \.database.batchRows, 1...1_000_000, unit: "rows", "Rows of one transaction at most.",
                 watch: "millrace_writer_batch_rows"),
             .bytes(
-                "batch_bytes", \.database.batchBytes, 64 << 10...256 << 20,
-                "Bytes of one transaction at most; each writer holds so much.",
+                "batch_bytes", \.database.batchBytes, 64 << 10...1 << 30, "Bytes of one transaction at most.",
+                watch: "millrace_writer_batch_rows"),
+            .bytes(
+                "part_bytes", \.database.partBytes, 64 << 10...256 << 20,
+                "Bytes of a transaction's rows that a writer holds at a time, and puts in order.",
                 watch: "millrace_process_resident_memory_bytes"),
             .duration(
                 "connect_timeout", \.database.connectTimeout, .seconds(1) ... .seconds(300),

@@ -101,8 +101,9 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
         package var writers = 2
         package var joinRows = 4096
-        package var batchRows = 24_576
-        package var batchBytes = 8 << 20
+        package var batchRows = 65_536
+        package var batchBytes = 24 << 20
+        package var partBytes = 6 << 20
         package var connectTimeout = Duration.seconds(5)
         package var statementTimeout = Duration.seconds(60)
         package var lockTimeout = Duration.seconds(2)

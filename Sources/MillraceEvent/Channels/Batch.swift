@@ -13,4 +13,20 @@ package struct Batch: Sendable, Equatable {
     }
 
     package var count: Int { extents.reduce(0) { $0 + $1.count } }
+
+    /// The extents in order, as many together as `bytesMax` allows; a larger one is a part of its own.
+    package func parts(bytesMax: Int) -> [ArraySlice<Extent>] {
+        var parts: [ArraySlice<Extent>] = []
+        var start = 0
+        var bytes = 0
+        for (index, extent) in extents.enumerated() {
+            if index > start, bytes + extent.length > bytesMax {
+                parts.append(extents[start..<index])
+                start = index
+                bytes = 0
+            }
+            bytes += extent.length
+        }
+        return parts + [extents[start...]]
+    }
 }

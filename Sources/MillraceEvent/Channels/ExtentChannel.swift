@@ -69,17 +69,20 @@ package final class ExtentChannel: Sendable {
     private let rowsMax: Int
     private let bytesMax: Int
     private let joinRows: Int
+    private let writers: Int
     private let patience: Duration
     private let state = Mutex(State())
 
-    /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `joinRows`: lines that
-    /// wait when helpers join; never more than a batch. `patience`: how long lines wait for the first writer before a
+    /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `writers`: how many
+    /// share what waits; above a quarter of `rowsMax` none takes more than its share, so that all end at about the same
+    /// time. `joinRows`: lines that wait when helpers join; never more than a batch. `patience`: how long lines wait for the first writer before a
     /// helper takes them.
     package init(
-        rowsMax: Int, bytesMax: Int, joinRows: Int = 1, patience: Duration = .milliseconds(200)
+        rowsMax: Int, bytesMax: Int, writers: Int = 1, joinRows: Int = 1, patience: Duration = .milliseconds(200)
     ) {
         self.rowsMax = rowsMax
         self.bytesMax = bytesMax
+        self.writers = writers
         self.joinRows = min(joinRows, rowsMax)
         self.patience = patience
     }
@@ -187,7 +190,7 @@ package final class ExtentChannel: Sendable {
             } else if state.waitingSince == nil {
                 state.waitingSince = now
             }
-            while let taker = nextTaker(state, now), let batch = Self.gather(&state, rowsMax, bytesMax) {
+            while let taker = nextTaker(state, now), let batch = Self.gather(&state, share(state), bytesMax) {
                 deliveries.append((state.takers.remove(at: taker).continuation, batch))
                 state.waitingSince = state.waitingCount > 0 ? now : nil
             }
@@ -208,6 +211,11 @@ package final class ExtentChannel: Sendable {
         if let first = state.takers.firstIndex(where: { !$0.isHelper }) { return first }
         let isLate = state.waitingSince.map { now - $0 >= patience } ?? false
         return state.waitingCount >= joinRows || isLate ? state.takers.indices.first : nil
+    }
+
+    /// Rows that one writer takes at most.
+    private func share(_ state: State) -> Int {
+        min(rowsMax, max(rowsMax / 4, state.waitingCount / writers))
     }
 
     private static func gather(_ state: inout State, _ rowsMax: Int, _ bytesMax: Int) -> Batch? {

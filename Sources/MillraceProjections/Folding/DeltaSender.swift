@@ -227,8 +227,10 @@ struct DeltaSender: ~Copyable {
         var hashes = [[UInt64]](repeating: [], count: tuples.count)
         var places = [Int](repeating: -1, count: accumulator.pointee.tuples.count)
         for (place, index) in tuples.enumerated() { places[index] = place }
-        for (key, hash) in accumulator.pointee.hashes where places[Int(key)] >= 0 {
-            hashes[places[Int(key)]].append(hash)
+        var start = 0
+        for (key, end) in accumulator.pointee.hashRuns {
+            if places[key] >= 0 { hashes[places[key]] += accumulator.pointee.hashes[start..<end] }
+            start = end
         }
         return hashes
     }

@@ -26,8 +26,10 @@ struct FoldAccumulator: ~Copyable {
     private(set) var tuples = TupleStore()
     /// Of an entity: each key once, `n` is the index of its winner in `tuples`.
     private var keys = TupleStore()
-    /// Of a unique: the key's index and the hash of each row's value.
-    private(set) var hashes: [(key: UInt32, hash: UInt64)] = []
+    /// Of a unique: the hash of each row's value, row by row.
+    private(set) var hashes: [UInt64] = []
+    /// Which keys those are of: rows come in order of time, so that many in a row have the same. `end`: of the run.
+    private(set) var hashRuns: [(key: Int, end: Int)] = []
 
     init(_ program: FoldProgram) {
         switch program.fold.kind {
@@ -51,6 +53,7 @@ struct FoldAccumulator: ~Copyable {
         tuples.clear()
         keys.clear()
         hashes.removeAll(keepingCapacity: true)
+        hashRuns.removeAll(keepingCapacity: true)
     }
 
     /// Indices of the tuples that go into the table when none is refused: all, of an entity the winners'.
@@ -78,7 +81,12 @@ struct FoldAccumulator: ~Copyable {
             let hash = HyperLogLog.hash(value)
             let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
             tuples.entries[index].n += 1
-            hashes.append((UInt32(truncatingIfNeeded: index), hash))
+            hashes.append(hash)
+            if hashRuns.last?.key == index {
+                hashRuns[hashRuns.count - 1].end += 1
+            } else {
+                hashRuns.append((index, hashes.count))
+            }
         case .entity:
             let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
             let tuple = tuples.tuple(index)

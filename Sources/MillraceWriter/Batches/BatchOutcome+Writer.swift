@@ -2,8 +2,14 @@ import MillraceEvent
 import MillracePostgres
 
 extension BatchOutcome {
-    /// Fills in the counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
-    mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch, leaves: [EncodedLeaf]) {
+    /// Counts rows that were there already. `isConversations`: of that kind, else events.
+    mutating func countDuplicates(_ sequences: [UInt64], isConversations: Bool) {
+        duplicateSequences += sequences
+        if isConversations { conversations.duplicates += sequences.count } else { events.duplicates += sequences.count }
+    }
+
+    /// Fills in the other counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
+    mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch) {
         duplicateSequences.sort()
         for letter in letters {
             switch letter.kind {
@@ -13,26 +19,7 @@ extension BatchOutcome {
             }
         }
         deadSequences = letters.flatMap { $0.sequence..<$0.sequence + UInt64($0.lines) }.sorted()
-        for leaf in leaves where leaf.key.table == .conversations {
-            conversations.duplicates += leaf.sequences(of: 0..<leaf.count).count {
-                duplicateSequences.containsSorted($0)
-            }
-        }
-        events.duplicates = duplicateSequences.count - conversations.duplicates
         events.committed = encoded.eventLines - events.dead - events.duplicates
         conversations.committed = encoded.conversationLines - conversations.dead - conversations.duplicates
-    }
-}
-
-extension [UInt64] {
-    /// Binary search in an ascending array.
-    fileprivate func containsSorted(_ element: UInt64) -> Bool {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < element { low = middle + 1 } else { high = middle }
-        }
-        return low < count && self[low] == element
     }
 }

@@ -1,6 +1,6 @@
 import MillraceEvent
 
-/// Reads batches and encodes them. Owned by one writer; its buffers are reused.
+/// Reads batches, a part at a time, and encodes them. Owned by one writer; its buffers are reused.
 struct BatchReader {
     private let spool: any SpoolReader
     let encoder: BatchEncoder
@@ -10,12 +10,12 @@ struct BatchReader {
         encoder = BatchEncoder()
     }
 
-    /// Blocks on the disk. Throws what the spool's reader throws.
-    func read(_ batch: Batch, batchID: Int64) throws -> EncodedBatch {
-        var encoded = EncodedBatch(batch: batch, batchID: batchID)
-        encoder.reset(batchID: batchID, spoolID: spool.spoolID)
+    /// Reads a part of a batch, and adds to `encoded` what it finds; its rows are the encoder's until the next part is
+    /// read. Blocks on the disk. Throws what the spool's reader throws.
+    func read(_ part: ArraySlice<Extent>, into encoded: inout EncodedBatch) throws {
+        encoder.reset(batchID: encoded.batchID, spoolID: spool.spoolID)
         var rejectionsSeen = 0
-        for extent in batch.extents {
+        for extent in part {
             try spool.read(extent) { item in
                 switch item {
                 case .record(let header, let payload):
@@ -27,7 +27,6 @@ struct BatchReader {
             }
         }
         try encoder.sort()
-        return encoded
     }
 
     private func add(

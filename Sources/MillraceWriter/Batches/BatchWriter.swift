@@ -8,7 +8,8 @@ import Synchronization
 /// The transaction, in order:
 /// 1. `pg_advisory_xact_lock(spool, writer)`: proves that an earlier backend of this writer is gone;
 /// 2. the ledger is asked whether it holds these sequences: a COMMIT whose answer was lost is seen here, never guessed;
-/// 3. rows by binary COPY into each leaf; 4. dead letters; 5. the projections' deltas, of the rows that went in;
+/// 3. rows by binary COPY into each leaf, a part of the batch at a time, since only a part is held in memory; 4. dead
+/// letters; 5. the projections' deltas, of the rows that went in;
 /// 6. the ledger row, with the versions the batch is folded into; COMMIT.
 ///
 /// On a unique violation or a refused row everything is rolled back and the batch goes through `StagedCopy` instead.
@@ -35,24 +36,30 @@ final class BatchWriter {
     private let lock: SpoolLock
     private let index: Int
     private let partitions: LeafPartitions
+    /// Of the extents that are in memory at a time; a single larger one is a part of its own.
+    private let partBytesMax: Int
     private var projection: BatchProjection
     /// What a COMMIT would have meant whose answer was lost.
-    private var unanswered: (batchID: Int64, outcome: BatchOutcome)?
+    private var unanswered: (batchID: Int64, outcome: BatchOutcome, arrivals: [Arrival])?
 
     /// Sessions with the same slot wait for each other's counters.
     private static let slotCount = 16
 
-    init(spool: any SpoolReader, index: Int, partitions: LeafPartitions, packs: [PackDefinition] = []) {
+    init(
+        spool: any SpoolReader, index: Int, partitions: LeafPartitions, packs: [PackDefinition] = [],
+        partBytesMax: Int = 6 << 20
+    ) {
         self.spool = spool
         self.index = index
         self.partitions = partitions
+        self.partBytesMax = partBytesMax
         reader = BatchReader(spool: spool)
         lock = SpoolLock(spool: spool.spoolID)
         let slot = Int(UInt32(bitPattern: lock.writerKey) % UInt32(Self.slotCount)) + index
         projection = BatchProjection(packs: packs, slot: slot % Self.slotCount)
     }
 
-    /// Of the batch last read: which leaves it has rows for.
+    /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
     /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it).
@@ -61,45 +68,47 @@ final class BatchWriter {
     ) throws -> Result {
         let first = batch.sequences.lowerBound
         let batchID = BatchID.make(spool: spool.spoolID, firstSequence: first, at: .now)
-        let encoded = try reader.read(batch, batchID: batchID)
         do {
-            return try transact(encoded, isDurable: isDurable, isStaged: false, on: connection, metrics)
+            return try transact(batch, batchID, isDurable: isDurable, isStaged: false, on: connection, metrics)
         } catch let error as PostgresError where error.category == .duplicate || error.category == .poison {
             metrics.stagedBatches.add(1, ordering: .relaxed)
-            return try transact(encoded, isDurable: isDurable, isStaged: true, on: connection, metrics)
+            return try transact(batch, batchID, isDurable: isDurable, isStaged: true, on: connection, metrics)
         }
     }
 
     private func transact(
-        _ encoded: EncodedBatch, isDurable: Bool, isStaged: Bool, on connection: PostgresConnection,
+        _ batch: Batch, _ batchID: Int64, isDurable: Bool, isStaged: Bool, on connection: PostgresConnection,
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(encoded, isDurable: isDurable, on: connection) { return known }
-            let copyStart = ContinuousClock.now
-            var outcome = BatchOutcome(sequences: encoded.batch.sequences)
-            var letters = encoded.letters
-            for leaf in reader.encoder.leaves {
-                if isStaged || leaf.key.needsEventID {
-                    var staged = StagedCopy(connection: connection, table: partitions.table(for: leaf.key))
-                    try staged.copy(leaf)
-                    outcome.duplicateSequences += staged.duplicates
-                    letters += try self.letters(for: staged.refused, in: encoded.batch)
-                    projection.add(leaf, without: Set(staged.duplicates + staged.refused.map(\.sequence)))
-                } else {
-                    try copy(leaf, on: connection)
+            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) { return known }
+            var encoded = EncodedBatch(batch: batch, batchID: batchID)
+            var outcome = BatchOutcome(sequences: batch.sequences)
+            var refused: [DeadLetter] = []
+            var copyDuration = Duration.zero
+            for part in batch.parts(bytesMax: partBytesMax) {
+                try reader.read(part, into: &encoded)
+                let start = ContinuousClock.now
+                for leaf in reader.encoder.leaves {
+                    if isStaged || leaf.key.needsEventID {
+                        refused += try stage(leaf, of: batch, on: connection, &outcome)
+                    } else {
+                        try copy(leaf, on: connection)
+                    }
                 }
+                copyDuration += start.duration(to: .now)
             }
-            let copyDuration = copyStart.duration(to: .now) - projection.duration
-            outcome.settle(letters: letters, of: encoded, leaves: reader.encoder.leaves)
-            try DeadLetterCopy.write(letters, batchID: encoded.batchID, spool: spool.spoolID, on: connection)
-            let folded = try projection.apply(batchID: encoded.batchID, on: connection)
+            copyDuration -= projection.duration
+            let letters = encoded.letters + refused
+            outcome.settle(letters: letters, of: encoded)
+            try DeadLetterCopy.write(letters, batchID: batchID, spool: spool.spoolID, on: connection)
+            let folded = try projection.apply(batchID: batchID, on: connection)
             let commitStart = ContinuousClock.now
-            let position = try commit(outcome, batchID: encoded.batchID, folded: folded.folded, on: connection)
+            let position = try commit(outcome, encoded, folded: folded.folded, on: connection)
             metrics.onBatch(
                 BatchDurations(
                     copy: copyDuration, projection: projection.duration,
-                    commit: commitStart.duration(to: .now)), encoded.batch.count)
+                    commit: commitStart.duration(to: .now)), batch.count)
             metrics.parked.add(folded.parkedCount, ordering: .relaxed)
             if !projection.omissions.isEmpty { metrics.unfoldedBatches.add(1, ordering: .relaxed) }
             return .committed(
@@ -110,6 +119,17 @@ final class BatchWriter {
             if connection.isUsable { rollBack(connection) }
             throw error
         }
+    }
+
+    /// Puts rows in one by one where they are not there yet. Returns those that the database refuses.
+    private func stage(
+        _ leaf: EncodedLeaf, of batch: Batch, on connection: PostgresConnection, _ outcome: inout BatchOutcome
+    ) throws -> [DeadLetter] {
+        var staged = StagedCopy(connection: connection, table: partitions.table(for: leaf.key))
+        try staged.copy(leaf)
+        outcome.countDuplicates(staged.duplicates, isConversations: leaf.key.table == .conversations)
+        projection.add(leaf, without: Set(staged.duplicates + staged.refused.map(\.sequence)))
+        return try letters(for: staged.refused, in: batch)
     }
 
     /// A connection that can't roll back is of no use any more.
@@ -137,9 +157,8 @@ final class BatchWriter {
 
     /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
     private func begin(
-        _ encoded: EncodedBatch, isDurable: Bool, on connection: PostgresConnection
+        _ sequences: Range<UInt64>, isDurable: Bool, on connection: PostgresConnection
     ) throws -> Result? {
-        let sequences = encoded.batch.sequences
         var pipeline = PostgresPipeline(connection)
         try pipeline.send("BEGIN")
         try pipeline.send("SET LOCAL synchronous_commit = \(isDurable ? "on" : "off")")
@@ -164,7 +183,7 @@ final class BatchWriter {
             let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
             result = .committed(
                 Committed(
-                    outcome: unanswered.outcome, position: LogPosition(answer: answer), arrivals: encoded.arrivals))
+                    outcome: unanswered.outcome, position: LogPosition(answer: answer), arrivals: unanswered.arrivals))
         } else {
             result = .overlap(try overlap(with: sequences, on: connection))
             try connection.execute("ROLLBACK")
@@ -191,8 +210,9 @@ final class BatchWriter {
     }
 
     private func commit(
-        _ outcome: BatchOutcome, batchID: Int64, folded: [Int32], on connection: PostgresConnection
+        _ outcome: BatchOutcome, _ encoded: EncodedBatch, folded: [Int32], on connection: PostgresConnection
     ) throws -> LogPosition {
+        let batchID = encoded.batchID
         let events = outcome.events
         let conversations = outcome.conversations
         var pipeline = PostgresPipeline(connection)
@@ -214,7 +234,7 @@ final class BatchWriter {
             ] + counts.map { .integer($0) } + [.text("{\(folded.map(String.init).joined(separator: ","))}")])
         try pipeline.send("COMMIT")
         let end = try pipeline.send("SELECT pg_current_wal_insert_lsn()")
-        unanswered = (batchID, outcome)
+        unanswered = (batchID, outcome, encoded.arrivals)
         var position: LogPosition?
         try pipeline.finish { number, answer in
             if number == end { position = LogPosition(answer: answer) }

@@ -1,6 +1,7 @@
 import MillraceEvent
 
-/// A batch read out of the spool and encoded: rows by leaf, and the lines that became dead letters on the way.
+/// What reading a batch out of the spool has shown so far, besides its rows: counts, and the lines that became dead
+/// letters on the way.
 struct EncodedBatch {
     var batch: Batch
     var batchID: Int64

@@ -22,7 +22,8 @@ struct ChaosRun {
             "chaos", cluster: cluster,
             settings: [
                 "database.retry_min": "\"5ms\"", "database.retry_max": "\"100ms\"", "spool.segment_bytes": "\"1MiB\"",
-                "spool.group_bytes": "\"256KiB\"", "spool.retain": "\"0s\"", "database.batch_rows": "200",
+                "spool.group_bytes": "\"256KiB\"", "spool.retain": "\"0s\"", "database.batch_rows": "1000",
+                "database.part_bytes": "\"64KiB\"",
             ],
             databaseURL: { proxy.connectionString(database: $0.name) })
         let daemon = installation.daemon
