@@ -23,6 +23,8 @@ struct TupleStore: ~Copyable {
     /// Open addressing: index + 1 of an entry, 0: free. At most half full.
     private var slots = UnsafeMutablePointer<UInt32>.allocate(capacity: 256)
     private var slotCount = 256
+    /// The entry that was interned last: of buckets and other keys that many rows in a row share, it is the next one too.
+    private var latest = 0
 
     init() {
         slots.initialize(repeating: 0, count: slotCount)
@@ -38,6 +40,7 @@ struct TupleStore: ~Copyable {
         if count > 0 { slots.update(repeating: 0, count: slotCount) }
         count = 0
         byteCount = 0
+        latest = 0
     }
 
     /// Where the next tuple is written, with room for `length` bytes; valid until the next call.
@@ -65,6 +68,9 @@ struct TupleStore: ~Copyable {
     /// Looks for the `length` bytes that were written at the tail, and keeps them when they are new.
     mutating func intern(_ length: Int, eventAt: Int64, idHigh: UInt64, idLow: UInt64) -> Int {
         let tail = bytes + byteCount
+        if latest < count, entries[latest].length == length, Self.isEqual(bytes + entries[latest].offset, tail, length) {
+            return latest
+        }
         let hash = Self.hash(tail, length)
         var slot = Int(hash) & (slotCount - 1)
         while slots[slot] != 0 {
@@ -73,12 +79,14 @@ struct TupleStore: ~Copyable {
             if entry.pointee.hash == hash, entry.pointee.length == length,
                 Self.isEqual(bytes + entry.pointee.offset, tail, length)
             {
+                latest = index
                 return index
             }
             slot = (slot + 1) & (slotCount - 1)
         }
         let index = append(length, eventAt: eventAt, idHigh: idHigh, idLow: idLow, hash: hash)
         slots[slot] = UInt32(count)
+        latest = index
         if count * 2 > slotCount { growSlots() }
         return index
     }
