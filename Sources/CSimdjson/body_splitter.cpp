@@ -26,33 +26,39 @@ bool ends_scalar(uint8_t byte) { return byte == ',' || byte == ']' || byte == '}
 /// Scans the item's bytes from `at` until it ends; returns the offset behind it, or `length` with the state still
 /// `in_item`. One past `length` says that the byte at `*fault` opens one bracket too many.
 size_t scan_item(mr_splitter *splitter, const uint8_t *bytes, size_t at, size_t length, size_t *fault) {
-  for (; at < length; at++) {
-    uint8_t byte = bytes[at];
-    if (splitter->in_string) {
-      if (splitter->escaped) splitter->escaped = false;
-      else if (byte == '\\') splitter->escaped = true;
-      else if (byte == '"') splitter->in_string = false;
-      else continue;
-      if (splitter->in_string || splitter->depth > 0) continue;
+  // Copies: the compiler must else take every byte read for a change of the splitter.
+  bool in_string = splitter->in_string;
+  bool escaped = splitter->escaped;
+  uint32_t depth = splitter->depth;
+  bool is_over = false;
+  while (at < length && !is_over) {
+    uint8_t byte = bytes[at++];
+    if (in_string) {
+      if (escaped) {
+        escaped = false;
+        continue;
+      }
+      while (byte != '"' && byte != '\\' && at < length) byte = bytes[at++];
+      escaped = byte == '\\';
+      in_string = byte != '"';
+      is_over = !in_string && depth == 0;
     } else if (byte == '"') {
-      splitter->in_string = true;
-      continue;
+      in_string = true;
     } else if (byte == '{' || byte == '[') {
-      if (splitter->depth == MR_SPLIT_DEPTH_MAX) {
-        *fault = at;
+      if (depth == MR_SPLIT_DEPTH_MAX) {
+        *fault = at - 1;
         return length + 1;
       }
-      splitter->depth++;
-      continue;
+      depth++;
     } else if (byte == '}' || byte == ']') {
-      if (--splitter->depth > 0) continue;
-    } else {
-      continue;
+      is_over = --depth == 0;
     }
-    splitter->state = splitter->is_array ? after_item : after_body;
-    return at + 1;
   }
-  return length;
+  splitter->in_string = in_string;
+  splitter->escaped = escaped;
+  splitter->depth = depth;
+  if (is_over) splitter->state = splitter->is_array ? after_item : after_body;
+  return at;
 }
 
 }  // namespace
