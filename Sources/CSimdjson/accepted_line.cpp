@@ -75,7 +75,7 @@ bool read_accepted_event(const uint8_t *line, size_t length, const mr_limits &li
   event = {};
   event.kind = MR_KIND_EVENT;
   bool has_time = false;
-  for (uint32_t seen = 0;; in.skip_blanks()) {
+  for (uint32_t seen = 0;;) {
     in.skip_blanks();
     field name = in.take_name();
     if (seen & bit(name)) return false;

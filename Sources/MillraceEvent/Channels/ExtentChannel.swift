@@ -75,8 +75,8 @@ package final class ExtentChannel: Sendable {
 
     /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `writers`: how many
     /// share what waits; above a quarter of `rowsMax` none takes more than its share, so that all end at about the same
-    /// time. `joinRows`: lines that wait when helpers join; never more than a batch. `patience`: how long lines wait for the first writer before a
-    /// helper takes them.
+    /// time. `joinRows`: lines that wait when helpers join; never more than a batch. `patience`: how long lines wait for
+    /// the first writer before a helper takes them.
     package init(
         rowsMax: Int, bytesMax: Int, writers: Int = 1, joinRows: Int = 1, patience: Duration = .milliseconds(200)
     ) {
