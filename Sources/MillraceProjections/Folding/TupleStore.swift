@@ -68,7 +68,8 @@ struct TupleStore: ~Copyable {
     /// Looks for the `length` bytes that were written at the tail, and keeps them when they are new.
     mutating func intern(_ length: Int, eventAt: Int64, idHigh: UInt64, idLow: UInt64) -> Int {
         let tail = bytes + byteCount
-        if latest < count, entries[latest].length == length, Self.isEqual(bytes + entries[latest].offset, tail, length) {
+        if latest < count, entries[latest].length == length, Self.isEqual(bytes + entries[latest].offset, tail, length)
+        {
             return latest
         }
         let hash = Self.hash(tail, length)
