@@ -38,8 +38,9 @@ struct StageSettings {
 
     private static func writer(_ configuration: DaemonConfiguration, databaseURL: String) -> WriterConfiguration {
         let database = configuration.database
-        var writer = WriterConfiguration(
-            databaseURL: databaseURL, writers: database.writers, connectTimeout: database.connectTimeout,
+        return WriterConfiguration(
+            databaseURL: databaseURL, writers: database.writers, partBytesMax: database.partBytes,
+            connectTimeout: database.connectTimeout,
             statementTimeout: database.statementTimeout, sessionLockTimeout: database.sessionLockTimeout,
             retryMin: database.retryMin, retryMax: database.retryMax, batchInterval: database.batchInterval,
             flushPoll: database.flushPoll,
@@ -48,8 +49,6 @@ struct StageSettings {
             ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,
             host: hostName(), version: Version.current
         )
-        writer.partBytesMax = database.partBytes
-        return writer
     }
 
     private static func outbox(_ configuration: DaemonConfiguration, databaseURL: String) -> OutboxConfiguration {

@@ -30,7 +30,7 @@ package struct WriterConfiguration: Sendable {
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration
     /// Bytes of a batch that a writer holds at a time.
-    package var partBytesMax = 6 << 20
+    package var partBytesMax: Int
     /// Whose versions each batch is folded into.
     package var packs: [PackDefinition] = []
     /// Written into `ingest_spools`, for the operator.
@@ -45,7 +45,7 @@ package struct WriterConfiguration: Sendable {
     package static let writersMax = 64
 
     package init(
-        databaseURL: String, writers: Int, connectTimeout: Duration, statementTimeout: Duration,
+        databaseURL: String, writers: Int, partBytesMax: Int, connectTimeout: Duration, statementTimeout: Duration,
         sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, batchInterval: Duration,
         flushPoll: Duration,
         drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
@@ -54,6 +54,7 @@ package struct WriterConfiguration: Sendable {
     ) {
         self.databaseURL = databaseURL
         self.writers = writers
+        self.partBytesMax = partBytesMax
         self.connectTimeout = connectTimeout
         self.statementTimeout = statementTimeout
         self.sessionLockTimeout = sessionLockTimeout

@@ -25,7 +25,8 @@ struct BatchProjectionTests {
             targets = try packs.map { [connection] in try PackFixture.install($0, on: connection) }
             try Partitions(connection: connection).ensureAhead(months: 0, from: Timestamp.now.microseconds)
             writer = BatchWriter(
-                spool: spool, index: 0, partitions: LeafPartitions(options: PartitionOptions()), packs: packs)
+                spool: spool, index: 0, partitions: LeafPartitions(options: PartitionOptions()), packs: packs,
+                partBytesMax: 1 << 20)
         }
 
         @discardableResult
@@ -98,7 +99,7 @@ struct BatchProjectionTests {
             let session = try rig.database.connect()
             let writer = BatchWriter(
                 spool: rig.spool, index: index, partitions: LeafPartitions(options: PartitionOptions()),
-                packs: rig.packs)
+                packs: rig.packs, partBytesMax: 1 << 20)
             var generator = SeededGenerator(seed: UInt64(index))
             let extents = (0..<8).map { _ in
                 rig.spool.append((0..<60).map { Self.event($0, id: ids.randomElement(using: &generator)) })

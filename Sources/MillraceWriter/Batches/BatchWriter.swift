@@ -47,7 +47,7 @@ final class BatchWriter {
 
     init(
         spool: any SpoolReader, index: Int, partitions: LeafPartitions, packs: [PackDefinition] = [],
-        partBytesMax: Int = 6 << 20
+        partBytesMax: Int
     ) {
         self.spool = spool
         self.index = index
@@ -82,7 +82,7 @@ final class BatchWriter {
     ) throws -> Result {
         do {
             if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) { return known }
-            var encoded = EncodedBatch(batch: batch, batchID: batchID)
+            var encoded = EncodedBatch(batchID: batchID)
             var outcome = BatchOutcome(sequences: batch.sequences)
             var refused: [DeadLetter] = []
             var copyDuration = Duration.zero

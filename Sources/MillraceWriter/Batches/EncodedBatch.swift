@@ -3,7 +3,6 @@ import MillraceEvent
 /// What reading a batch out of the spool has shown so far, besides its rows: counts, and the lines that became dead
 /// letters on the way.
 struct EncodedBatch {
-    var batch: Batch
     var batchID: Int64
     /// Lines of each kind, by record.
     var eventLines = 0
