@@ -33,7 +33,10 @@ struct InputBuffer: ~Copyable {
     mutating func append(
         upTo byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) rethrows {
-        end += try body(reserve(byteCount))
+        let room = reserve(byteCount)
+        let written = try body(room)
+        for offset in written..<min(byteCount, written + EventParser.paddingBytes) { room[offset] = 0 }
+        end += written
     }
 
     mutating func consume(_ byteCount: Int) {
@@ -72,7 +75,7 @@ struct InputBuffer: ~Copyable {
         } else {
             target = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
             // Values behind the end do not matter to the parser, but they must not be undefined.
-            memset(target + held, 0, wanted - held)
+            memset(target + held + byteCount, 0, wanted - held - byteCount)
             if let base {
                 target.copyMemory(from: base + start, byteCount: held)
                 base.deallocate()

@@ -40,11 +40,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private let eventLoop: any EventLoop
     private var peer = "unknown"
 
-    private var input = InputBuffer()
-    /// Bytes at the start of `input` that hold no newline.
-    private var scannedBytes = 0
-    private var longLine: (prefix: [UInt8], byteCount: Int)?
-    /// Accepted lines at the front of `input`, not yet in `builder`: they go there together.
+    private var cutter: LineCutter
+    /// Accepted lines in the cutter's bytes, not yet in `builder`: they go there together.
     private var run: LineRun?
     private var builder: RecordBuilder
     private var refusals: [TCPConnectionStateMachine.LineRefusal] = []
@@ -65,6 +62,9 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         self.eventLoop = eventLoop
         self.hasPlace = hasPlace
         machine = TCPConnectionStateMachine(inflightBytesMax: shared.configuration.inflightBytesMax)
+        cutter = LineCutter(
+            lineBytesMax: shared.configuration.limits.lineBytesMax,
+            prefixBytesMax: shared.configuration.refusedLineBytesMax)
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
     }
 
@@ -104,7 +104,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         guard phase == .open else { return }
         let buffer = unwrapInboundIn(data)
         shared.metrics[.tcp].bytesReceived.add(buffer.readableBytes)
-        buffer.withUnsafeReadableBytes { input.append($0) }
+        buffer.withUnsafeReadableBytes { cutter.append($0) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -180,8 +180,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func linger() {
         phase = .lingering
         run = nil
-        input.removeAll()
-        scannedBytes = 0
+        cutter.removeAll()
         guard let context else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let flushed = eventLoop.makePromise(of: Void.self)
@@ -224,36 +223,55 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         if phase != .lingering { endIfDone() }
     }
 
-    /// Cuts lines up to the bounds of one submission and sends it. False when no line was left.
+    /// Takes lines up to the bounds of one submission and sends it. False when no line was left.
     private func cutBatch() -> Bool {
         builder.receivedAt = .now
         let linesBefore = machine.lineNumber
         defer { shared.metrics[.tcp].linesReceived.add(Int(machine.lineNumber - linesBefore)) }
-        var consumed = 0
-        let bytes = input.readable
-        builder.expectedBytes = bytes.count
-        while builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax, phase != .lingering {
-            guard let end = bytes.newline(from: max(consumed, scannedBytes)) else {
-                scannedBytes = bytes.count
-                break
-            }
-            endLine(bytes.slice(consumed..<end), at: consumed)
-            consumed = end + 1
-            scannedBytes = consumed
+        builder.expectedBytes = cutter.bytes.count
+        var isEmpty = false
+        while !isEmpty, builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax {
+            if let line = cutter.next() { take(line) } else { isEmpty = true }
+            guard phase != .lingering else { return false }
         }
+        // A client that ends its stream in order means what it sent last.
+        if isEmpty, machine.isInputEnded, phase == .open, let line = cutter.last() { take(line) }
         guard phase != .lingering else { return false }
         endRun()
-        input.consume(consumed)
-        scannedBytes -= consumed
-        if scannedBytes == input.count { restOfLine() }
+        cutter.release()
         return submit()
+    }
+
+    private func take(_ line: LineCutter.Line) {
+        switch line {
+        case .tooLong(let prefix, let byteCount): prefix.withUnsafeBytes { refuseLong($0, byteCount) }
+        case .whole(let bytes, let offset):
+            if machine.mode == .awaitingFirstLine, !greet(bytes) { return }
+            guard bytes.count <= shared.configuration.limits.lineBytesMax else {
+                refuseLong(bytes, bytes.count)
+                return
+            }
+            let number = machine.lineReceived()
+            do {
+                let kind = try parser.validate(
+                    bytes, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
+                extendRun(kind, bytes, at: offset)
+            } catch {
+                refuse(error, number: number, line: bytes, lineBytes: bytes.count)
+            }
+        }
     }
 
     /// More goes to the builder at once than a processor's first cache holds anyway.
     private static let runBytesMax = 64 << 10
 
-    /// Adds a line that is followed by its `\n` at `offset` of `input`.
-    private func extendRun(_ kind: RecordKind, _ line: UnsafeRawBufferPointer, at offset: Int) {
+    /// Adds a line. `offset`: where it starts in the cutter's bytes; nil when its `\n` does not follow it there.
+    private func extendRun(_ kind: RecordKind, _ line: UnsafeRawBufferPointer, at offset: Int?) {
+        guard let offset else {
+            endRun()
+            builder.append(kind, line)
+            return
+        }
         let end = offset + line.count + 1
         if let run, run.kind == kind, run.range.upperBound == offset, run.range.count < Self.runBytesMax {
             self.run = LineRun(kind: kind, range: run.range.lowerBound..<end, count: run.count + 1)
@@ -266,52 +284,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func endRun() {
         guard let run else { return }
         self.run = nil
-        builder.append(run.kind, lines: input.readable.slice(run.range), count: run.count)
-    }
-
-    /// Looks at what is there of a line whose end is not.
-    private func restOfLine() {
-        if machine.isInputEnded, phase == .open {
-            // The client ended its stream in order: what it sent last is a line, too.
-            if !input.isEmpty || longLine != nil { endLine(input.readable, at: nil) }
-            input.consume(input.count)
-            scannedBytes = 0
-        } else if longLine != nil || input.count > shared.configuration.limits.lineBytesMax + 1 {
-            let kept = longLine?.prefix ?? Array(input.readable.prefix(shared.configuration.refusedLineBytesMax))
-            longLine = (kept, (longLine?.byteCount ?? 0) + input.count)
-            input.consume(input.count)
-            scannedBytes = 0
-        }
-    }
-
-    /// A line without its `\n`. `offset`: where it starts in `input`; nil when no `\n` follows it there.
-    private func endLine(_ raw: UnsafeRawBufferPointer, at offset: Int?) {
-        var line = raw
-        if line.last == UInt8(ascii: "\r") { line = line.slice(0..<line.count - 1) }
-        if let long = longLine {
-            longLine = nil
-            long.prefix.withUnsafeBytes { refuseLong($0, long.byteCount + line.count) }
-            return
-        }
-        guard !line.isEmpty else { return }
-        if machine.mode == .awaitingFirstLine, !greet(line) { return }
-        guard line.count <= shared.configuration.limits.lineBytesMax else {
-            refuseLong(line, line.count)
-            return
-        }
-        let number = machine.lineReceived()
-        do {
-            let kind = try parser.validate(
-                line, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
-            if let offset, line.count == raw.count {
-                extendRun(kind, line, at: offset)
-            } else {
-                endRun()
-                builder.append(kind, line)
-            }
-        } catch {
-            refuse(error, number: number, line: line, lineBytes: line.count)
-        }
+        builder.append(run.kind, lines: cutter.bytes.slice(run.range), count: run.count)
     }
 
     private func refuseLong(_ prefix: UnsafeRawBufferPointer, _ lineBytes: Int) {

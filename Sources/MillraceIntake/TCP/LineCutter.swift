@@ -1,0 +1,85 @@
+internal import MillraceEvent
+
+/// Cuts a connection's stream into lines, however it was chopped on its way. Bounded: of a line that grows beyond
+/// `lineBytesMax` only the first bytes are kept until its end.
+struct LineCutter: ~Copyable {
+    enum Line {
+        /// Without its `\n` or `\r\n`, never empty; valid until the cutter is next told something else than `next`.
+        /// `offset`: where it starts in `bytes`; nil when a single `\n` does not follow it there.
+        case whole(UnsafeRawBufferPointer, offset: Int?)
+        /// Its first bytes, and how many it has.
+        case tooLong(prefix: [UInt8], byteCount: Int)
+    }
+
+    private let lineBytesMax: Int
+    private let prefixBytesMax: Int
+    private var input = InputBuffer()
+    /// Bytes at the start of `input` whose lines were given out.
+    private var cutBytes = 0
+    /// Bytes at the start of `input` behind which the next newline is; `cutBytes` or more.
+    private var scannedBytes = 0
+    /// What went before of the line that `input` goes on with.
+    private var longLine: (prefix: [UInt8], byteCount: Int)?
+
+    /// `prefixBytesMax`: kept of a line that is too long.
+    init(lineBytesMax: Int, prefixBytesMax: Int) {
+        self.lineBytesMax = lineBytesMax
+        self.prefixBytesMax = prefixBytesMax
+    }
+
+    /// What came and was not let go; offsets of lines are into this.
+    var bytes: UnsafeRawBufferPointer { input.readable }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        input.append(bytes)
+    }
+
+    /// The next line whose end is there.
+    mutating func next() -> Line? {
+        let bytes = input.readable
+        while let end = bytes.newline(from: scannedBytes) {
+            let start = cutBytes
+            cutBytes = end + 1
+            scannedBytes = cutBytes
+            if let line = line(bytes.slice(start..<end), at: start) { return line }
+        }
+        scannedBytes = bytes.count
+        return nil
+    }
+
+    /// Lets the lines that were given out go, and most of a line that is too long already.
+    mutating func release() {
+        input.consume(cutBytes)
+        scannedBytes -= cutBytes
+        cutBytes = 0
+        guard scannedBytes == input.count, longLine != nil || input.count > lineBytesMax + 1 else { return }
+        let prefix = longLine?.prefix ?? Array(input.readable.prefix(prefixBytesMax))
+        longLine = (prefix, (longLine?.byteCount ?? 0) + input.count)
+        input.consume(input.count)
+        scannedBytes = 0
+    }
+
+    /// The stream has ended: what stands behind the last newline is a line too. Call after `next` has given nil.
+    mutating func last() -> Line? {
+        let rest = input.readable.slice(cutBytes..<input.count)
+        cutBytes = input.count
+        return line(rest, at: nil)
+    }
+
+    mutating func removeAll() {
+        input.removeAll()
+        cutBytes = 0
+        scannedBytes = 0
+        longLine = nil
+    }
+
+    private mutating func line(_ raw: UnsafeRawBufferPointer, at offset: Int?) -> Line? {
+        let endsInReturn = raw.last == UInt8(ascii: "\r")
+        let line = endsInReturn ? raw.slice(0..<raw.count - 1) : raw
+        if let long = longLine {
+            longLine = nil
+            return .tooLong(prefix: long.prefix, byteCount: long.byteCount + line.count)
+        }
+        return line.isEmpty ? nil : .whole(line, offset: endsInReturn ? nil : offset)
+    }
+}
