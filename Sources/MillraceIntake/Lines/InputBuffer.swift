@@ -26,17 +26,14 @@ struct InputBuffer: ~Copyable {
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         reserve(bytes.count).copyMemory(from: bytes)
-        end += bytes.count
+        extend(by: bytes.count)
     }
 
     /// Lets `body` write up to `byteCount` bytes at the end; it returns how many it wrote.
     mutating func append(
         upTo byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Int
     ) rethrows {
-        let room = reserve(byteCount)
-        let written = try body(room)
-        for offset in written..<min(byteCount, written + EventParser.paddingBytes) { room[offset] = 0 }
-        end += written
+        extend(by: try body(reserve(byteCount)))
     }
 
     mutating func consume(_ byteCount: Int) {
@@ -60,6 +57,14 @@ struct InputBuffer: ~Copyable {
         capacity = 0
     }
 
+    /// Takes in what was written at the end. Values behind it do not matter to the parser, but must not be undefined.
+    private mutating func extend(by byteCount: Int) {
+        end += byteCount
+        guard let base else { return }
+        memset(base + end, 0, EventParser.paddingBytes)
+    }
+
+    /// Room for `byteCount` bytes at the end, with that for the padding behind them.
     private mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
         let padding = EventParser.paddingBytes
         if let base, end + byteCount + padding <= capacity {
@@ -74,8 +79,6 @@ struct InputBuffer: ~Copyable {
             target.copyMemory(from: base + start, byteCount: held)
         } else {
             target = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
-            // Values behind the end do not matter to the parser, but they must not be undefined.
-            memset(target + held + byteCount, 0, wanted - held - byteCount)
             if let base {
                 target.copyMemory(from: base + start, byteCount: held)
                 base.deallocate()
