@@ -6,6 +6,7 @@ enum ChaosFault: Sendable, Hashable {
     case stopPostgres
     case both
     case cut(CutProxy.Cut)
+    case mishap(ChaosMishap)
 
     static let all: [ChaosFault] =
         [.killDaemon, .stopDaemon, .stopPostgres, .both] + CutProxy.Cut.allCases.map { .cut($0) }

@@ -10,7 +10,9 @@ struct ChaosRun {
     let proxy: CutProxy
     let installation: Installation
     let senders: [ChaosSender]
-    private var random: SeededGenerator
+    var random: SeededGenerator
+    /// Connections of clients that don't read.
+    var unkind: [StreamSocket] = []
     /// Lines of each sender that are sent by the end of the round.
     private var target = 0
 
@@ -22,7 +24,7 @@ struct ChaosRun {
             "chaos", cluster: cluster,
             settings: [
                 "database.retry_min": "\"5ms\"", "database.retry_max": "\"100ms\"", "spool.segment_bytes": "\"1MiB\"",
-                "spool.group_bytes": "\"256KiB\"", "spool.retain": "\"0s\"", "database.batch_rows": "1000",
+                "spool.group_bytes": "\"256KiB\"", "spool.retain": "\"100ms\"", "database.batch_rows": "1000",
                 "database.part_bytes": "\"64KiB\"",
             ],
             databaseURL: { proxy.connectionString(database: $0.name) })
@@ -62,10 +64,10 @@ struct ChaosRun {
         try proxy.stop()
     }
 
-    private var acked: Int { senders.reduce(0) { $0 + $1.acked } }
+    var acked: Int { senders.reduce(0) { $0 + $1.acked } }
 
     /// Waits until a random number of lines more are acknowledged, or for a moment when none will be.
-    private mutating func waitForProgress(within limit: Duration) {
+    mutating func waitForProgress(within limit: Duration) {
         let goal = acked + Int.random(in: 0...Self.linesMax, using: &random)
         _ = eventually(within: limit) { acked >= goal }
     }
@@ -103,6 +105,7 @@ struct ChaosRun {
             let before = proxy.cuts
             proxy.arm(cut)
             _ = eventually(within: .seconds(5)) { proxy.cuts > before || acked == target * senders.count }
+        case .mishap(let mishap): try carryOut(mishap)
         }
     }
 

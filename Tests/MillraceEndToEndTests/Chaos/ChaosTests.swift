@@ -12,13 +12,16 @@ extension EndToEnd {
             defer { #expect(throws: Never.self) { try run.stop() } }
             try run.installation.daemon.start()
             var planned: [ChaosFault] = []
+            var mishaps: [ChaosMishap] = []
             for round in 1...max(1, rounds) {
-                // Each fault comes before one comes again; every third round has two.
+                // Each fault comes before one comes again, and so does each mishap; every third round has two faults.
                 var faults: [ChaosFault] = []
                 for _ in 0..<(round % 3 == 0 ? 2 : 1) {
                     if planned.isEmpty { planned = ChaosFault.all.shuffled(using: &random) }
                     faults.append(planned.removeLast())
                 }
+                if mishaps.isEmpty { mishaps = ChaosMishap.allCases.shuffled(using: &random) }
+                faults.insert(.mishap(mishaps.removeLast()), at: Int.random(in: 0...faults.count, using: &random))
                 let started = ContinuousClock.now
                 do {
                     try run.round(faults)
@@ -28,6 +31,7 @@ extension EndToEnd {
                 }
                 print("chaos round \(round) of \(rounds): \(faults) in \(ContinuousClock.now - started)")
             }
+            try run.expectVerifyToSeeChanges()
             // Each of the seven faults came by then, and three of them cut.
             #expect(rounds < 6 || run.proxy.cuts > 0)
         }
