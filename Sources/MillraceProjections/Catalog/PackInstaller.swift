@@ -26,7 +26,23 @@ package struct PackInstaller {
     package func install(_ packs: [PackDefinition]) throws -> [(pack: PackDefinition, outcome: Outcome)] {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
         for pack in packs { outcomes.append((pack, try install(pack))) }
+        try settleRoutines()
         return outcomes
+    }
+
+    /// Corrects the functions of versions that were made before the engine set their path.
+    private func settleRoutines() throws {
+        let objects = VersionObjects(connection: connection)
+        guard try objects.hasUnsettledRoutines else { return }
+        try lock.alone {
+            for version in try PackVersion.all(connection) {
+                let entries = try connection.query(
+                    "SELECT unnest(objects) FROM projections.versions WHERE id = $1::integer",
+                    parameters: [.integer(version.id)])
+                try objects.settleRoutines(
+                    in: version.schema, only: (0..<entries.rowCount).compactMap { entries.string($0, 0) })
+            }
+        }
     }
 
     private func install(_ pack: PackDefinition) throws -> Outcome {

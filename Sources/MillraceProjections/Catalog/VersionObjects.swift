@@ -10,6 +10,8 @@ package struct VersionObjects {
         /// As ALTER names it, in the schema where it was found.
         var target: String
         var isRoutine: Bool
+        /// A routine that runs with its owner's rights.
+        var isDefiner: Bool
     }
 
     private let connection: PostgresConnection
@@ -44,13 +46,35 @@ package struct VersionObjects {
         try settleRoutines(in: target, only: objects.map(\.entry))
     }
 
-    /// Makes the functions that `entries` name (nil: all) look for names in their own schema first.
+    /// Makes the functions that `entries` name (nil: all) look for names in their own schema first, and in that of
+    /// temporary objects last: where a path doesn't name `pg_temp`, it is searched first for tables and types, and a
+    /// caller's table would stand in for one of the pack's, with its owner's rights. A SECURITY DEFINER function does
+    /// without `public` too, where others may make objects.
     package func settleRoutines(in schema: String, only entries: [String]?) throws(PostgresError) {
         let routines = try objects(in: schema, only: entries).filter(\.isRoutine)
         guard !routines.isEmpty else { return }
-        let path = Self.searchPath(schema)
         try connection.execute(
-            routines.map { "ALTER \($0.target) SET search_path = \(path)" }.joined(separator: ";\n"))
+            routines.map { routine in
+                let path = routine.isDefiner ? "\(schema), pg_catalog" : Self.searchPath(schema)
+                return "ALTER \(routine.target) SET search_path = \(path), pg_temp"
+            }.joined(separator: ";\n"))
+    }
+
+    /// Whether functions of some version look for temporary objects first.
+    var hasUnsettledRoutines: Bool {
+        get throws(PostgresError) {
+            let rows = try connection.execute(
+                """
+                SELECT FROM pg_catalog.pg_proc
+                JOIN pg_catalog.pg_namespace AS space ON space.oid = pronamespace
+                WHERE space.nspname IN (SELECT schema_name FROM projections.versions)
+                    AND NOT EXISTS (
+                        SELECT FROM unnest(proconfig) AS setting
+                        WHERE setting LIKE 'search_path=%' AND setting LIKE '%, pg_temp')
+                LIMIT 1
+                """)
+            return rows.rowCount > 0
+        }
     }
 
     /// Where the SQL of a version in `schema` looks for names.
@@ -83,7 +107,9 @@ package struct VersionObjects {
             let kind = rows.string(row, 0) ?? ""
             let entry = "\(kind) \(rows.string(row, 1) ?? "")"
             guard wanted?.contains(entry) ?? true else { return nil }
-            return Object(entry: entry, target: rows.string(row, 2) ?? "", isRoutine: kind == "routine")
+            return Object(
+                entry: entry, target: rows.string(row, 2) ?? "", isRoutine: kind == "routine",
+                isDefiner: rows.bool(row, 3) ?? false)
         }
     }
 
@@ -91,7 +117,7 @@ package struct VersionObjects {
         WITH space AS (
             SELECT oid, nspname FROM pg_namespace WHERE nspname = $1
         )
-        SELECT kind, name, target
+        SELECT kind, name, target, coalesce((SELECT prosecdef FROM pg_proc WHERE pg_proc.oid = object.oid AND kind = 'routine'), false)
         FROM (
             SELECT 1 AS rank, 'routine' AS kind, proname::text AS name,
                 format('ROUTINE %I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)) AS target,

@@ -47,7 +47,7 @@ package enum StatusCountsSQL {
         return """
             CREATE FUNCTION \(function)() RETURNS trigger
             LANGUAGE plpgsql
-            SET search_path = \(quoted(schema)), pg_catalog, public
+            SET search_path = \(quoted(schema)), pg_catalog, public, pg_temp
             AS $function$
             BEGIN
                 IF TG_OP = 'INSERT' THEN
