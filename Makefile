@@ -22,6 +22,8 @@ ONLY ?=
 QUICK ?=
 README ?=
 PROFILE ?=
+# Of `make soak`: how long.
+MINUTES ?= 10
 # Of `make install`.
 PREFIX ?= /usr
 DESTDIR ?=
@@ -42,7 +44,7 @@ SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchm
 EXPOSURE_MAX := 23
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos check fmt install help swift packages test-packages bench-packages
+.PHONY: run test build bench bench-parts bench-server chaos soak check fmt install help swift packages test-packages bench-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -78,6 +80,9 @@ chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, S
 	$(SWIFT) build --build-tests
 	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),MILLRACE_CHAOS_SEED=$(SEED)) \
 		$(SWIFT) test --skip-build --filter ChaosTests
+
+soak: build  ## a mixed load at live rates, and what grows meanwhile: MINUTES=10
+	PYTHONPATH=Benchmarks $(PYTHON) -B -m soak --minutes $(MINUTES)
 
 check: swift test-packages  ## the formatter in lint mode, and the unit's sandbox
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

@@ -2,9 +2,11 @@
 
 uvloop, orjson, and asyncpg's COPY in batches of 5000 over two pooled connections, so that parsing and writing overlap.
 Prints its port; closes a connection when all of its lines are committed. The database comes from the PG* variables.
+With a number of milliseconds as its argument it commits what has come each time that they have passed.
 """
 
 import asyncio
+import sys
 from datetime import datetime
 from uuid import UUID
 
@@ -54,10 +56,39 @@ async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, po
     writer.close()
 
 
+async def receive_paced(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pool: asyncpg.Pool, seconds: float
+) -> None:
+    rows: list[tuple] = []
+
+    async def commit() -> None:
+        batch, rows[:] = rows[:], []
+        if batch:
+            async with pool.acquire() as connection:
+                await connection.copy_records_to_table("analytics_events", records=batch, columns=COLUMNS)
+
+    async def commit_again_and_again() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await commit()
+
+    committing, rest = asyncio.create_task(commit_again_and_again()), b""
+    while chunk := await reader.read(READ_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        rows.extend(map(row, lines))
+    committing.cancel()
+    await asyncio.gather(committing, return_exceptions=True)
+    await commit()
+    writer.close()
+
+
 async def main() -> None:
+    pace = float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else None
     pool = await asyncpg.create_pool(min_size=WRITERS, max_size=WRITERS)
     server = await asyncio.start_server(
-        lambda reader, writer: receive(reader, writer, pool), "127.0.0.1", 0, limit=1 << 20)
+        lambda reader, writer: (
+            receive_paced(reader, writer, pool, pace) if pace else receive(reader, writer, pool)),
+        "127.0.0.1", 0, limit=1 << 20)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()

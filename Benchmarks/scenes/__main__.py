@@ -8,7 +8,7 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
-from . import backlog, durable, growth, ingest, latency, machine, processor, projections, reading, report, requests
+from . import backlog, durable, growth, ingest, latency, live, machine, processor, projections, reading, report, requests
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -22,6 +22,7 @@ FAMILIES = [
     (("P3",), durable.run),
     (("P4",), requests.run),
     (("P5",), latency.run),
+    (("L1",), live.run),
     (("R2",), reading.run),
     (("R1",), projections.run),
     (("P1", "P1b", "P1c", "P1d"), ingest.run),

@@ -39,6 +39,10 @@ class Daemon:
         return self._process.pid
 
     @property
+    def spool(self) -> Path:
+        return self.directory / "data" / "spool"
+
+    @property
     def log(self) -> Path:
         return self.directory / "daemon.log"
 

@@ -49,6 +49,9 @@ def _rate(id_: str, scene: str, figure: str, reference: tuple[str, str], least: 
 TWO_WRITERS = "TCP → committed, 2 writers"
 CLOSED = "the same, payload_index = closed"
 
+# L1: events a second.
+LIVE_RATES = [20, 200, 2000]
+
 GOALS = [
     _rate("P1", "TCP → committed, 1 writer", "millrace one writer", ONE_SESSION, 1.4),
     _rate("P1b", TWO_WRITERS, "millrace two writers", ONE_SESSION, 1.7),
@@ -84,6 +87,21 @@ GOALS = [
     Goal(
         "P8", "the month's last step ÷ its first", "last step", "rows/s", "first step", "the first step", least=0.8),
     _rate("R1", "TCP → committed, 2 writers, all packs", "all packs", ("without projections", "without packs"), 0.85),
+    *(
+        Goal("L1", f"live rates, {rate:,} events/s: WAL an event, default packs", f"live wal packs {rate}", "bytes",
+             f"live wal plain {rate}", "without packs", most=1.5)
+        for rate in LIVE_RATES
+    ),
+    *(
+        Goal("L1", f"the same, batches a second at {rate:,} events/s", f"live batches packs {rate}", "batches/s",
+             most=50 if rate == 200 else None)
+        for rate in LIVE_RATES
+    ),
+    *(
+        Goal("L1", f"the same, processor time with PostgreSQL's at {rate:,} events/s", f"live processor packs {rate}",
+             "% of a core", f"live processor asyncio {rate}", "asyncio + asyncpg, a COMMIT each 10 ms, no packs")
+        for rate in LIVE_RATES
+    ),
     Goal("R2", "read API, 20 readers while 10,000 events/s come in: slowest p99 of counts, tops, status counts, "
          "0.5 million events", "counting p99, small", "ms"),
     Goal("R2", "the same, 5 million events", "counting p99, large", "ms", most=10),

@@ -1,8 +1,11 @@
 """The reference: the same table as a team without Millrace would make it, and what they would write it with."""
 
+import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from . import months, processes
@@ -35,9 +38,14 @@ CREATE INDEX ON analytics_events USING gin (payload jsonb_path_ops);
 
 def create(bench: Bench, files: EventFiles, *, is_indexed: bool) -> None:
     """A new database with the table, and a checkpoint, so that nothing of the run before is left to write."""
+    create_months(bench, files.start, files.end, is_indexed=is_indexed)
+
+
+def create_months(bench: Bench, start: datetime, end: datetime, *, is_indexed: bool) -> None:
+    """The same for events from `start` to `end`."""
     bench.cluster.recreate(DATABASE)
-    month, partitions = months.previous_month(files.start), []
-    while month <= months.next_month(files.end):
+    month, partitions = months.previous_month(start), []
+    while month <= months.next_month(end):
         after = months.next_month(month)
         partitions.append(
             f"CREATE TABLE analytics_events_{month:%Y_%m} PARTITION OF analytics_events "
@@ -66,23 +74,30 @@ def psql(bench: Bench, name: str, files: EventFiles, *, sessions: int, is_indexe
 def asyncio_peer(bench: Bench, name: str, files: EventFiles) -> None:
     """A server as a Python team would write it, fed over one connection."""
     create(bench, files, is_indexed=True)
+    with running_peer(bench) as (server, port):
+        cpu_before, began = bench.cluster.cpu_seconds(), time.perf_counter()
+        send_one_way(files.lines, port)
+        seconds, peer_cpu = time.perf_counter() - began, processes.cpu_seconds(server.pid)
+    _report(bench, name, files, seconds, cpu_before, peer_cpu_seconds=round(peer_cpu, 2))
+
+
+@contextlib.contextmanager
+def running_peer(bench: Bench, *arguments: str) -> Iterator[tuple[subprocess.Popen, int]]:
+    """The asyncio peer on the reference's database, and its port."""
     python = bench.settings.venv / "bin" / "python"
     if not python.exists():
         raise SceneError(f"{python} is missing; `make bench` makes it from Benchmarks/peer/requirements.txt")
     script = Path(__file__).parent.parent / "peer" / "server.py"
     server = subprocess.Popen(
-        [python, script], stdout=subprocess.PIPE, text=True,
+        [python, script, *arguments], stdout=subprocess.PIPE, text=True,
         env=os.environ | bench.cluster.environment | {"PGDATABASE": DATABASE})
     try:
         port = server.stdout.readline().strip()
         if not port:
             raise SceneError("the asyncio peer did not start; its message is above")
-        cpu_before, began = bench.cluster.cpu_seconds(), time.perf_counter()
-        send_one_way(files.lines, int(port))
-        seconds, peer_cpu = time.perf_counter() - began, processes.cpu_seconds(server.pid)
+        yield server, int(port)
     finally:
         processes.stop(server)
-    _report(bench, name, files, seconds, cpu_before, peer_cpu_seconds=round(peer_cpu, 2))
 
 
 def _report(bench: Bench, name: str, files: EventFiles, seconds: float, cpu_before: float, **details: object) -> None:

@@ -5,6 +5,7 @@ import os
 import selectors
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .scene_error import SceneError
@@ -42,6 +43,43 @@ def send_acknowledged(file: Path, port: int, connections: int) -> float:
         for upload in uploads:
             upload.check()
     return seconds
+
+
+class PacedSender:
+    """An open loop on one connection: each line is a write of its own at the time it is due, whatever the peer does."""
+
+    def __init__(self, lines: Iterator[bytes], port: int, rate: float, *, is_acknowledged: bool):
+        """`lines`: each is asked for when it is due. `rate`: a second. What the peer answers is read and dropped."""
+        self._lines, self._rate = lines, rate
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_acknowledged:
+            self._socket.sendall(GREETING)
+        self.sent = 0
+
+    def send(self, seconds: float) -> None:
+        """For so long from now."""
+        began, first = time.perf_counter(), self.sent
+        while (passed := time.perf_counter() - began) < seconds:
+            while self.sent - first < passed * self._rate:
+                self._socket.sendall(next(self._lines))
+                self.sent += 1
+                self._drop_answers()
+            time.sleep(max(0.0, began + (self.sent - first) / self._rate - time.perf_counter()))
+
+    def finish(self) -> None:
+        """Returns when the peer has read all and closed."""
+        self._socket.shutdown(socket.SHUT_WR)
+        while self._socket.recv(65_536):
+            pass
+        self._socket.close()
+
+    def _drop_answers(self) -> None:
+        try:
+            while self._socket.recv(65_536, socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            pass
 
 
 class _Upload:

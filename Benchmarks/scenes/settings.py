@@ -70,3 +70,8 @@ class Settings:
     def reading_seconds(self) -> int:
         """R2: of one route."""
         return 2 if self.quick else 10
+
+    @property
+    def live_seconds(self) -> int:
+        """L1: of one rate, behind as long a warm-up at most."""
+        return 5 if self.quick else 30

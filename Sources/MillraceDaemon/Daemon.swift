@@ -61,7 +61,10 @@ package struct Daemon {
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
             rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes,
-            writers: configuration.database.writers, joinRows: configuration.database.joinRows)
+            writers: configuration.database.writers, joinRows: configuration.database.joinRows,
+            pace: BatchPace(
+                interval: configuration.database.batchInterval,
+                smallInterval: configuration.database.smallBatchInterval))
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)

@@ -42,11 +42,12 @@ struct StageSettings {
             databaseURL: databaseURL, writers: database.writers, partBytesMax: database.partBytes,
             connectTimeout: database.connectTimeout,
             statementTimeout: database.statementTimeout, sessionLockTimeout: database.sessionLockTimeout,
-            retryMin: database.retryMin, retryMax: database.retryMax, batchInterval: database.batchInterval,
-            flushPoll: database.flushPoll,
+            retryMin: database.retryMin, retryMax: database.retryMax, flushPoll: database.flushPoll,
             drainLimit: database.drainLimit, monthsAhead: configuration.partitions.ahead,
             maintenanceInterval: configuration.partitions.maintenanceInterval,
-            ginCleanInterval: configuration.partitions.ginCleanInterval, dedupWindow: configuration.dedup.window,
+            ginCleanInterval: configuration.partitions.ginCleanInterval,
+            ginCleanRows: configuration.partitions.ginCleanRows,
+            ginCleanLimit: configuration.partitions.ginCleanLimit, dedupWindow: configuration.dedup.window,
             host: hostName(), version: Version.current
         )
     }

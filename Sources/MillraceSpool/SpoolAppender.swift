@@ -79,11 +79,13 @@ final class SpoolAppender {
         store.segmentGrew(endSequence: written.segment.endSequence, endBytes: written.segment.endBytes)
         retention.segmentGrew(written.segment.number, written.segment.sequences)
         count(group, written, takenAt: takenAt)
+        var isAwaited = false
         for (submission, sequences) in zip(group, written.sequences)
         where submission.acknowledgement == .committed && !sequences.isEmpty {
             board.wait(for: sequences, reply: submission.reply)
+            isAwaited = true
         }
-        for extent in written.extents { extents.publish(extent) }
+        for extent in written.extents { extents.publish(extent, isAwaited: isAwaited) }
         for (submission, sequences) in zip(group, written.sequences) {
             switch submission.acknowledgement {
             case .spooled: submission.reply(.durable(sequences))

@@ -25,10 +25,7 @@ actor MaintenanceService {
     private var projectionsDue = ContinuousClock.now
     /// How often the projections' versions are looked at.
     private static let projectionsInterval = Duration.seconds(10)
-    /// Time without a commit that ends the pause between two cleanings.
-    private static let lull = Duration.milliseconds(200)
-    /// Batches that were committed before the pending lists were last emptied.
-    private var batchesCleaned = 0
+    private var pace: CleaningPace
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -43,6 +40,9 @@ actor MaintenanceService {
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
+        pace = CleaningPace(
+            interval: configuration.ginCleanInterval, limit: configuration.ginCleanLimit,
+            manyRows: configuration.ginCleanRows)
     }
 
     nonisolated func stop() {
@@ -62,28 +62,24 @@ actor MaintenanceService {
                     metrics.record(try VersionProgress.all(connection, timeout: configuration.statementTimeout))
                     projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
-                try cleanPendingLists(connection)
+                let rows = committedRows
+                if case .clean = pace.looked(rows: rows, at: .now) {
+                    try cleanPendingLists(connection)
+                    pace.cleaned(rows: rows, at: .now)
+                }
             } catch {
                 connection = nil
                 if error.code == .interrupted { break }
                 logger.warning("maintenance failed", metadata: error.metadata)
             }
-            pause()
+            if case .look(after: let pause) = pace.looked(rows: committedRows, at: .now) { wakeup.wait(upTo: pause) }
         }
         connection = nil
         executor.stop()
     }
 
-    /// Until the next look at the tables. Ends early once no batch was committed for a while, since nobody is in the way then.
-    private func pause() {
-        let end = ContinuousClock.now + configuration.ginCleanInterval
-        var batches = batchesCleaned
-        while ContinuousClock.now < end, !isStopping.load(ordering: .relaxed) {
-            wakeup.wait(upTo: min(Self.lull, max(.zero, end - .now)))
-            let committed = metrics.batches.load(ordering: .relaxed)
-            if committed != batchesCleaned, committed == batches { return }
-            batches = committed
-        }
+    private var committedRows: Int {
+        metrics.events.committed.load(ordering: .relaxed) + metrics.conversations.committed.load(ordering: .relaxed)
     }
 
     private func connected() throws(PostgresError) -> PostgresConnection {
@@ -116,19 +112,16 @@ actor MaintenanceService {
         ProcessMemory.releaseCode()
     }
 
-    /// Sorts the rows that the COPYs put aside into the GIN indexes, when there were any since the last time.
+    /// Sorts the rows that the COPYs put aside into the GIN indexes.
     ///
     /// In portions: with little memory each page of a large index is visited for few keys, with much (512 MB) the sorted keys
     /// leave the processor's cache. CONTRIBUTING.md has figures. An index build wants the server's setting again.
     private func cleanPendingLists(_ connection: PostgresConnection) throws(PostgresError) {
-        let batches = metrics.batches.load(ordering: .relaxed)
-        guard batches != batchesCleaned else { return }
         cleaning.begin()
         defer { cleaning.end() }
         try connection.execute("SET maintenance_work_mem = '32MB'")
         try Partitions(connection: connection, options: partitionOptions)
             .cleanPendingLists(timeout: configuration.statementTimeout)
         try connection.execute("RESET maintenance_work_mem")
-        batchesCleaned = batches
     }
 }

@@ -15,8 +15,6 @@ package struct WriterConfiguration: Sendable {
     /// Bounds of the back-off between attempts.
     package var retryMin: Duration
     package var retryMax: Duration
-    /// Shortest time from the start of a batch of `paced` rows to the start of the same writer's next one.
-    package var batchInterval: Duration
     /// How often the flushed end of the log is asked for while commits are unflushed.
     package var flushPoll: Duration
     /// How long a stop waits for what is still in the extent channel.
@@ -25,8 +23,12 @@ package struct WriterConfiguration: Sendable {
     package var monthsAhead: Int
     /// How often months are made ahead, closed months indexed, and old rows of `event_ids` removed.
     package var maintenanceInterval: Duration
-    /// Pause between two turns of emptying the pending lists of the months' GIN indexes; shorter when nothing is committed.
+    /// Pause between two turns of emptying the pending lists of the months' GIN indexes while `ginCleanRows` wait there;
+    /// shorter when nothing is committed.
     package var ginCleanInterval: Duration
+    package var ginCleanRows: Int
+    /// Longest time that fewer rows wait there.
+    package var ginCleanLimit: Duration
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration
     /// Bytes of a batch that a writer holds at a time.
@@ -37,20 +39,14 @@ package struct WriterConfiguration: Sendable {
     package var host: String
     package var version: String
 
-    /// Rows of a batch behind which a writer waits for `batchInterval` to pass. Fewer: nothing would gather meanwhile.
-    /// More: a transaction costs little beside its rows, and more of them are waiting.
-    static let paced = 32..<2048
-
     /// Advisory locks are taken for this many writers when a daemon starts, so more can't be configured.
     package static let writersMax = 64
 
     package init(
         databaseURL: String, writers: Int, partBytesMax: Int, connectTimeout: Duration, statementTimeout: Duration,
-        sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, batchInterval: Duration,
-        flushPoll: Duration,
+        sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, flushPoll: Duration,
         drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
-        dedupWindow: Duration, host: String,
-        version: String
+        ginCleanRows: Int, ginCleanLimit: Duration, dedupWindow: Duration, host: String, version: String
     ) {
         self.databaseURL = databaseURL
         self.writers = writers
@@ -60,12 +56,13 @@ package struct WriterConfiguration: Sendable {
         self.sessionLockTimeout = sessionLockTimeout
         self.retryMin = retryMin
         self.retryMax = retryMax
-        self.batchInterval = batchInterval
         self.flushPoll = flushPoll
         self.drainLimit = drainLimit
         self.monthsAhead = monthsAhead
         self.maintenanceInterval = maintenanceInterval
         self.ginCleanInterval = ginCleanInterval
+        self.ginCleanRows = ginCleanRows
+        self.ginCleanLimit = ginCleanLimit
         self.dedupWindow = dedupWindow
         self.host = host
         self.version = version

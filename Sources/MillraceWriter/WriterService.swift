@@ -64,13 +64,8 @@ actor WriterService {
     func run() async {
         while let batch = await nextBatch() {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
-            let start = ContinuousClock.now
             await writeUntilCommitted(batch, takenAt: .now)
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
-            // Many small transactions a second cost PostgreSQL more than their rows. Ends early when the stage stops.
-            if WriterConfiguration.paced.contains(batch.count) {
-                try? await Task.sleep(until: start + configuration.batchInterval, clock: .continuous)
-            }
         }
         connection = nil
         executor.stop()

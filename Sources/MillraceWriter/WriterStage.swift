@@ -64,6 +64,7 @@ package struct WriterStage: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { try await ledgerService.run() }
             group.addTask { await maintenance.run() }
+            group.addTask { await extents.keepTime() }
             for writer in writers { group.addTask { await writer.run() } }
             group.addTask {
                 // Ends by cancellation too; then there is nothing to drain for.
@@ -81,6 +82,7 @@ package struct WriterStage: Service {
     }
 
     private func drain() async {
+        extents.endPace()
         let deadline = ContinuousClock.now + configuration.drainLimit
         while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled,
             extents.waitingCount > 0 || metrics.batchesInFlight.load(ordering: .relaxed) > 0

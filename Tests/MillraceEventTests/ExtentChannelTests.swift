@@ -98,12 +98,59 @@ import Testing
 
     @Test func `a helper takes what the first writer leaves lying`() async {
         let channel = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20, joinRows: 20, patience: .milliseconds(1))
-        async let helped = channel.nextHelperBatch()
-        channel.publish(Self.extent(0..<1))
+        await withTaskGroup { group in
+            group.addTask { await channel.keepTime() }
+            async let helped = channel.nextHelperBatch()
+            channel.publish(Self.extent(0..<1))
+            channel.setOpen(true)
+            #expect(await helped?.sequences == 0..<1)
+            channel.publish(Self.extent(1..<2))
+            #expect(await channel.nextHelperBatch()?.sequences == 1..<2)
+            channel.finish()
+        }
+    }
+
+    @Test func `what the pace holds back is handed out in time, though nothing comes behind it`() async {
+        let channel = ExtentChannel(
+            rowsMax: 100, bytesMax: 1 << 20, pace: BatchPace(smallInterval: .milliseconds(1)))
         channel.setOpen(true)
-        #expect(await helped?.sequences == 0..<1)
-        channel.publish(Self.extent(1..<2))
-        #expect(await channel.nextHelperBatch()?.sequences == 1..<2)
+        await withTaskGroup { group in
+            group.addTask { await channel.keepTime() }
+            for sequence in UInt64(0)..<20 {
+                channel.publish(Self.extent(sequence..<sequence + 1))
+                #expect(await channel.nextBatch()?.sequences == sequence..<sequence + 1)
+            }
+            channel.finish()
+        }
+    }
+
+    @Test func `lines gather behind the pace until someone waits for one, for all writers together`() async {
+        let channel = ExtentChannel(
+            rowsMax: 100, bytesMax: 1 << 20, joinRows: 2, pace: BatchPace(smallInterval: .seconds(3600)))
+        channel.setOpen(true)
+        channel.publish(Self.extent(0..<1))
+        #expect(await channel.nextBatch()?.sequences == 0..<1)
+        async let first = channel.nextBatch()
+        channel.publish(Self.extent(1..<4))
+        channel.publish(Self.extent(4..<5))
+        #expect(channel.waitingCount == 4)
+        channel.publish(Self.extent(5..<6), isAwaited: true)
+        #expect(await first?.sequences == 1..<6)
+        async let helped = channel.nextHelperBatch()
+        channel.publish(Self.extent(6..<10))
+        #expect(channel.waitingCount == 4)
+        channel.publish(Self.extent(10..<110))
+        #expect(await helped?.sequences == 6..<10)
+    }
+
+    @Test func `a backlog is not held back`() async {
+        let channel = ExtentChannel(
+            rowsMax: 10, bytesMax: 1 << 20, pace: BatchPace(interval: .seconds(3600), smallInterval: .seconds(3600)))
+        channel.setOpen(true)
+        for sequence in UInt64(0)..<10 {
+            await channel.publishBacklog(Self.extent(sequence * 2..<sequence * 2 + 1))
+            #expect(await channel.nextBatch()?.count == 1)
+        }
     }
 
     @Test func `the scanner waits for room and goes on`() async {

@@ -46,7 +46,11 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_retries_total"),
             .duration(
                 "batch_interval", \.database.batchInterval, .zero ... .seconds(10),
-                "Shortest time from one batch of a writer to its next, unless they are very small or large.",
+                "Shortest time from a batch of 32 to 2,047 rows to the next one, unless 2,048 rows wait.",
+                watch: "millrace_writer_batch_rows"),
+            .duration(
+                "small_batch_interval", \.database.smallBatchInterval, .zero ... .seconds(60),
+                "The same while fewer than 100 rows wait and nobody waits for them; the first after a quiet time goes at once.",
                 watch: "millrace_writer_batch_rows"),
             .duration(
                 "flush_poll", \.database.flushPoll, .milliseconds(10) ... .seconds(60),
@@ -80,8 +84,15 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "gin_clean_interval", \.partitions.ginCleanInterval, .milliseconds(100) ... .seconds(3600),
-                "Pause between two turns of sorting those lists in, by the maintenance connection; shorter when nothing comes.",
+                "Pause between two turns of sorting those lists in, while many rows wait there; shorter when nothing comes.",
                 watch: "millrace_writer_copy_duration_seconds"),
+            .integer(
+                "gin_clean_rows", \.partitions.ginCleanRows, 1...10_000_000, unit: "rows",
+                "So many rows are many; a search looks at each of them.",
+                watch: "millrace_writer_copy_duration_seconds"),
+            .duration(
+                "gin_clean_limit", \.partitions.ginCleanLimit, .milliseconds(100) ... .seconds(3600),
+                "Longest time that fewer rows wait there.", watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),
                 "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),

@@ -111,6 +111,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var retryMin = Duration.milliseconds(100)
         package var retryMax = Duration.seconds(10)
         package var batchInterval = Duration.milliseconds(10)
+        package var smallBatchInterval = Duration.milliseconds(50)
         package var flushPoll = Duration.milliseconds(200)
         package var drainLimit = Duration.seconds(5)
     }
@@ -131,6 +132,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var ginPendingListBytes = 64 << 20
         package var maintenanceInterval = Duration.seconds(3600)
         package var ginCleanInterval = Duration.seconds(1)
+        package var ginCleanRows = 2000
+        package var ginCleanLimit = Duration.seconds(30)
     }
 
     package struct Projections: Sendable, Equatable {

@@ -109,7 +109,8 @@ actor OutboxService: Service {
                     "outbox rows refused",
                     metadata: ["count": "\(batch.refused)", "hint": "millrace dead-letters list says why"])
             }
-            return true
+            // If that was all, what comes next may gather, or a row a time would be a transaction each.
+            return OutboxTable.isCut(rows, at: configuration.rowsMax)
         case .durable, .failed, nil:
             // The daemon stops, or the spool takes nothing: the rows are where they were.
             return false

@@ -59,6 +59,11 @@ struct OutboxTable {
         }
     }
 
+    /// Whether `rows`, the answer to `first(count…)`, may not be all that there were.
+    static func isCut(_ rows: [OutboxRow], at count: Int) -> Bool {
+        rows.count >= count || rows.reduce(0) { $0 + $1.lineBytes } >= bytesMax
+    }
+
     /// Deletes exactly these rows, and returns how many of them there were.
     func delete(_ rows: [OutboxRow]) throws(PostgresError) -> Int {
         try connection.query(

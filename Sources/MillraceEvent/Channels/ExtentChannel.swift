@@ -6,10 +6,12 @@ import Synchronization
 /// to `Extent.bytesMax`, so `spool.bytes` of backlog take about that many MiB of extents times 48 bytes. Extents of
 /// a backlog (found at start, or lost by the database) come from one scanner, which waits for room.
 ///
-/// A writer asks for a batch when it is free: a lone event goes at once, and while the first writer is busy a big batch
-/// gathers by itself. The others are helpers: they join once `joinRows` lines wait, or lines have waited for `patience`
-/// because the first writer is stuck. Below that they would only cost: more and smaller transactions, which wait for each
-/// other's locks.
+/// A writer asks for a batch when it is free: a lone event goes at once, and while the first writer is busy, or `BatchPace`
+/// holds few lines back, a bigger batch gathers by itself. The others are helpers: they join once `joinRows` lines wait, or
+/// lines have waited for `patience` because the first writer is stuck. Below that they would only cost: more and smaller
+/// transactions, which wait for each other's locks.
+///
+/// `keepTime` hands out what is due without anything new coming.
 package final class ExtentChannel: Sendable {
     private struct State {
         var live = Queue()
@@ -18,11 +20,22 @@ package final class ExtentChannel: Sendable {
         var takerCount: UInt64 = 0
         /// Since when something waits, or since the last batch was taken, if later; nil when nothing waits.
         var waitingSince: ContinuousClock.Instant?
+        var pace: BatchPace
+        /// Someone waits for a line below this to be committed, if such a line is still in `live`.
+        var awaitedEnd: UInt64 = 0
+        /// When `keepTime` looks next; nil when it need not.
+        var alarm: ContinuousClock.Instant?
         var scanner: CheckedContinuation<Void, Never>?
         var isOpen = false
         var isFinished = false
 
         var waitingCount: Int { live.count + backlog.count }
+
+        var waiting: BatchPace.Waiting {
+            BatchPace.Waiting(
+                rows: waitingCount, isAwaited: live.first.map { $0.firstSequence < awaitedEnd } ?? false,
+                hasBacklog: !backlog.isEmpty)
+        }
     }
 
     private struct Taker {
@@ -71,20 +84,23 @@ package final class ExtentChannel: Sendable {
     private let joinRows: Int
     private let writers: Int
     private let patience: Duration
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let alarms = AsyncStream.makeStream(of: ContinuousClock.Instant.self)
 
     /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `writers`: how many
     /// share what waits; above a quarter of `rowsMax` none takes more than its share, so that all end at about the same
     /// time. `joinRows`: lines that wait when helpers join; never more than a batch. `patience`: how long lines wait for
     /// the first writer before a helper takes them.
     package init(
-        rowsMax: Int, bytesMax: Int, writers: Int = 1, joinRows: Int = 1, patience: Duration = .milliseconds(200)
+        rowsMax: Int, bytesMax: Int, writers: Int = 1, joinRows: Int = 1, patience: Duration = .milliseconds(200),
+        pace: BatchPace = BatchPace()
     ) {
         self.rowsMax = rowsMax
         self.bytesMax = bytesMax
         self.writers = writers
         self.joinRows = min(joinRows, rowsMax)
         self.patience = patience
+        state = Mutex(State(pace: pace))
     }
 
     /// Lines that wait for a writer now.
@@ -98,9 +114,13 @@ package final class ExtentChannel: Sendable {
         handOut { $0.isOpen = isOpen }
     }
 
-    /// A live extent, durable just now. Called in order of sequence, by the spool only. Never blocks.
-    package func publish(_ extent: Extent) {
-        handOut { $0.live.append(extent, rowsMax: rowsMax) }
+    /// A live extent, durable just now. Called in order of sequence, by the spool only. Never blocks. `isAwaited`: someone
+    /// waits for one of its lines to be committed, so that it is not held back.
+    package func publish(_ extent: Extent, isAwaited: Bool = false) {
+        handOut { state in
+            state.live.append(extent, rowsMax: rowsMax)
+            if isAwaited { state.awaitedEnd = extent.sequences.upperBound }
+        }
     }
 
     /// An extent of the backlog; waits while the writers are far behind. One scanner at a time.
@@ -126,19 +146,21 @@ package final class ExtentChannel: Sendable {
 
     /// The same as a helper.
     package func nextHelperBatch() async -> Batch? {
-        await withTaskGroup(of: Batch?.self) { group in
-            group.addTask { await self.nextBatch(isHelper: true) }
-            group.addTask {
-                // Lines may be late although nothing new comes.
-                while (try? await Task.sleep(for: self.patience)) != nil { self.handOut { _ in } }
-                return nil
+        await nextBatch(isHelper: true)
+    }
+
+    /// Hands out what is due by time alone: what the pace held back, and what the first writer leaves lying. Until the
+    /// channel is finished, or the task is cancelled.
+    package func keepTime() async {
+        await withDiscardingTaskGroup { group in
+            for await alarm in alarms.stream {
+                // An earlier one may come meanwhile; the later ones then find nothing to do.
+                group.addTask {
+                    try? await Task.sleep(until: alarm, clock: .continuous)
+                    self.handOut { if $0.alarm == alarm { $0.alarm = nil } }
+                }
             }
-            var batch: Batch?
-            for await taken in group {
-                batch = batch ?? taken
-                group.cancelAll()
-            }
-            return batch
+            group.cancelAll()
         }
     }
 
@@ -159,9 +181,15 @@ package final class ExtentChannel: Sendable {
         }
     }
 
+    /// Nothing is held back any more: the daemon stops.
+    package func endPace() {
+        handOut { $0.pace = BatchPace() }
+    }
+
     /// Ends the channel: every waiting writer gets nil.
     package func finish() {
         handOut { $0.isFinished = true }
+        alarms.continuation.finish()
     }
 
     private func handOut(_ change: (inout State) -> Void) {
@@ -174,8 +202,7 @@ package final class ExtentChannel: Sendable {
     /// Applies `change`, which names takers to send away, and gives batches to those who wait.
     private func handOut(_ change: (inout State) -> [UInt64]) {
         let now = ContinuousClock.now
-        let (deliveries, scanner) = state.withLock {
-            state -> ([(CheckedContinuation<Batch?, Never>, Batch?)], CheckedContinuation<Void, Never>?) in
+        let (deliveries, scanner, alarm) = state.withLock { state in
             var deliveries: [(CheckedContinuation<Batch?, Never>, Batch?)] = []
             for id in change(&state) {
                 guard let index = state.takers.firstIndex(where: { $0.id == id }) else { continue }
@@ -192,25 +219,42 @@ package final class ExtentChannel: Sendable {
             }
             while let taker = nextTaker(state, now), let batch = Self.gather(&state, share(state), bytesMax) {
                 deliveries.append((state.takers.remove(at: taker).continuation, batch))
+                state.pace.batchTaken(rows: batch.count, at: now)
                 state.waitingSince = state.waitingCount > 0 ? now : nil
             }
+            let alarm = setAlarm(&state, now)
             var scanner: CheckedContinuation<Void, Never>?
             if state.isFinished || state.backlog.extents.count - state.backlog.head < Self.backlogExtentsMax / 2 {
                 scanner = state.scanner
                 state.scanner = nil
             }
-            return (deliveries, scanner)
+            return (deliveries, scanner, alarm)
         }
         for (continuation, batch) in deliveries { continuation.resume(returning: batch) }
+        if let alarm { alarms.continuation.yield(alarm) }
         scanner?.resume()
     }
 
     /// The place of who takes the next batch, if anyone may.
     private func nextTaker(_ state: State, _ now: ContinuousClock.Instant) -> Int? {
-        guard state.isOpen else { return nil }
+        guard state.isOpen, state.waitingCount > 0, state.pace.decide(state.waiting, at: now) == .take else { return nil }
         if let first = state.takers.firstIndex(where: { !$0.isHelper }) { return first }
         let isLate = state.waitingSince.map { now - $0 >= patience } ?? false
         return state.waitingCount >= joinRows || isLate ? state.takers.indices.first : nil
+    }
+
+    /// Has `keepTime` look when a taker may have what waits now; nil when it does already, or when nothing is to be had.
+    private func setAlarm(_ state: inout State, _ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        guard state.isOpen, !state.takers.isEmpty, let since = state.waitingSince else { return nil }
+        let due =
+            switch state.pace.decide(state.waiting, at: now) {
+            case .wait(until: let instant): instant
+            // There are helpers only.
+            case .take: since + patience
+            }
+        if let alarm = state.alarm, alarm <= due { return nil }
+        state.alarm = due
+        return due
     }
 
     /// Rows that one writer takes at most.

@@ -1,0 +1,46 @@
+@testable import MillraceWriter
+import Testing
+
+@Suite struct CleaningPaceTests {
+    private static let start = ContinuousClock.now
+
+    /// When cleanings begin, in tenths of a second, while `rows` have been committed by then; each takes no time.
+    private func cleanings(tenths: Range<Int>, rows: (Int) -> Int) -> [Int] {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        var begun: [Int] = []
+        for tenth in tenths {
+            let now = Self.start + .milliseconds(tenth * 100)
+            guard pace.looked(rows: rows(tenth), at: now) == .clean else { continue }
+            begun.append(tenth)
+            pace.cleaned(rows: rows(tenth), at: now)
+        }
+        return begun
+    }
+
+    @Test func `nothing committed, nothing cleaned`() {
+        #expect(cleanings(tenths: 0..<1000) { _ in 0 } == [])
+    }
+
+    @Test func `a lone row waits for the limit, and with it those that come meanwhile`() {
+        #expect(cleanings(tenths: 0..<1000) { ($0 + 99) / 100 } == [301, 701])
+    }
+
+    @Test func `at 200 rows a second the lists are emptied each 10 s, and not in every lull`() {
+        #expect(cleanings(tenths: 0..<450) { $0 * 20 } == [100, 200, 300, 400])
+        #expect(cleanings(tenths: 0..<450) { $0 / 5 * 100 } == [100, 200, 300, 400])
+    }
+
+    @Test func `in a flood a second after the last time, and after it in the lull`() {
+        let flood = cleanings(tenths: 0..<100) { min($0, 35) * 2500 }
+        #expect(flood == [1, 11, 21, 31, 37])
+    }
+
+    @Test func `it looks again before anything may be due`() {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        #expect(pace.looked(rows: 0, at: Self.start) == .look(after: .seconds(1)))
+        #expect(pace.looked(rows: 1, at: Self.start) == .look(after: .seconds(1)))
+        #expect(pace.looked(rows: 2000, at: Self.start) == .clean)
+        pace.cleaned(rows: 2000, at: Self.start)
+        #expect(pace.looked(rows: 5000, at: Self.start) == .look(after: .milliseconds(200)))
+    }
+}
