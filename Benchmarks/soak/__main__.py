@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS_SHARE = 0.4
 # Segments are retired, months looked at and the ledger joined many times in ten minutes.
 SETTINGS = {
-    "spool__segment_bytes": "1MiB", "spool__retain": "5s", "partitions__maintenance_interval": "30s",
-    "partitions__gin_clean_limit": "5s",
+    "spool__segment_bytes": "1MiB", "spool__group_bytes": "1MiB", "spool__retain": "5s",
+    "partitions__maintenance_interval": "30s", "partitions__gin_clean_limit": "5s",
 }
 
 

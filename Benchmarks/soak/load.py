@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import random
+import select
 import socket
 import threading
 import time
@@ -207,18 +208,16 @@ class _Stream:
     def take_acknowledged(self) -> int:
         """How many lines were acknowledged since the last call."""
         before = self._acknowledged
-        try:
-            while True:
-                chunk = self._socket.recv(65_536, socket.MSG_DONTWAIT)
-                if not chunk:
-                    if self._acknowledged == before:
-                        raise ConnectionResetError("the daemon closed")
-                    break
-                *answers, self._rest = (self._rest + chunk).split(b"\n")
-                for answer in map(json.loads, answers):
-                    if "error" in answer:
-                        raise SceneError(f"a line was refused: {answer}")
-                    self._acknowledged = answer.get("ack", self._acknowledged)
-        except BlockingIOError:
-            pass
+        # Not MSG_DONTWAIT: a socket with a timeout waits for that all the same.
+        while select.select([self._socket], [], [], 0)[0]:
+            chunk = self._socket.recv(65_536)
+            if not chunk:
+                if self._acknowledged == before:
+                    raise ConnectionResetError("the daemon closed")
+                break
+            *answers, self._rest = (self._rest + chunk).split(b"\n")
+            for answer in map(json.loads, answers):
+                if "error" in answer:
+                    raise SceneError(f"a line was refused: {answer}")
+                self._acknowledged = answer.get("ack", self._acknowledged)
         return self._acknowledged - before

@@ -25,7 +25,7 @@ RELATIONS = """
     SELECT c.oid::regclass, pg_relation_size(c.oid)
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'i', 't', 'm')
+    WHERE c.relkind IN ('r', 'i', 't', 'm') AND c.relpersistence <> 't'
         AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'soak')
         AND (n.nspname <> 'pg_toast' OR EXISTS (
             SELECT FROM pg_class AS t JOIN pg_namespace AS o ON o.oid = t.relnamespace
@@ -48,7 +48,8 @@ TABLES = """
     SELECT c.oid::regclass, coalesce(nullif(c.reltoastrelid, 0)::regclass::text, '')
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'soak', 'pg_toast')
+    WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'soak', 'pg_toast')
 """
 # Below this, a table is small whatever it holds.
 SMALL_BYTES = 8 * MIB

@@ -171,13 +171,13 @@ package final class ExtentChannel: Sendable {
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                handOut { state in
+                settle { state in
                     state.takers.append(Taker(id: id, isHelper: isHelper, continuation: continuation))
                     return Task.isCancelled ? [id] : []
                 }
             }
         } onCancel: {
-            handOut { _ in [id] }
+            settle { _ in [id] }
         }
     }
 
@@ -193,14 +193,14 @@ package final class ExtentChannel: Sendable {
     }
 
     private func handOut(_ change: (inout State) -> Void) {
-        handOut { state -> [UInt64] in
+        settle { state in
             change(&state)
             return []
         }
     }
 
     /// Applies `change`, which names takers to send away, and gives batches to those who wait.
-    private func handOut(_ change: (inout State) -> [UInt64]) {
+    private func settle(_ change: (inout State) -> [UInt64]) {
         let now = ContinuousClock.now
         let (deliveries, scanner, alarm) = state.withLock { state in
             var deliveries: [(CheckedContinuation<Batch?, Never>, Batch?)] = []
