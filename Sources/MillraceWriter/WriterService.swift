@@ -66,6 +66,7 @@ actor WriterService {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
             await writeUntilCommitted(batch, takenAt: .now)
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
+            extents.batchEnded()
         }
         connection = nil
         executor.stop()

@@ -84,9 +84,7 @@ package struct WriterStage: Service {
     private func drain() async {
         extents.endPace()
         let deadline = ContinuousClock.now + configuration.drainLimit
-        while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled,
-            extents.waitingCount > 0 || metrics.batchesInFlight.load(ordering: .relaxed) > 0
-        {
+        while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !extents.isDrained {
             try? await Task.sleep(for: .milliseconds(10))
         }
         let left = extents.waitingCount

@@ -143,6 +143,20 @@ import Testing
         #expect(await helped?.sequences == 6..<10)
     }
 
+    @Test func `it is drained once what was held back is taken and written`() async {
+        let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20, pace: BatchPace(smallInterval: .seconds(3600)))
+        channel.setOpen(true)
+        #expect(channel.isDrained)
+        for sequence in UInt64(0)..<2 {
+            channel.publish(Self.extent(sequence..<sequence + 1))
+            if sequence == 1 { channel.endPace() }
+            #expect(await channel.nextBatch()?.count == 1)
+            #expect(!channel.isDrained)
+            channel.batchEnded()
+            #expect(channel.isDrained)
+        }
+    }
+
     @Test func `a backlog is not held back`() async {
         let channel = ExtentChannel(
             rowsMax: 10, bytesMax: 1 << 20, pace: BatchPace(interval: .seconds(3600), smallInterval: .seconds(3600)))

@@ -25,6 +25,8 @@ package final class ExtentChannel: Sendable {
         var awaitedEnd: UInt64 = 0
         /// When `keepTime` looks next; nil when it need not.
         var alarm: ContinuousClock.Instant?
+        /// Batches that were taken and are not yet written.
+        var takenCount = 0
         var scanner: CheckedContinuation<Void, Never>?
         var isOpen = false
         var isFinished = false
@@ -105,6 +107,14 @@ package final class ExtentChannel: Sendable {
 
     /// Lines that wait for a writer now.
     package var waitingCount: Int { state.withLock { $0.waitingCount } }
+
+    /// Whether every batch that was taken is written, and nothing waits.
+    package var isDrained: Bool { state.withLock { $0.waitingCount == 0 && $0.takenCount == 0 } }
+
+    /// A writer is done with the batch it took.
+    package func batchEnded() {
+        state.withLock { $0.takenCount -= 1 }
+    }
 
     /// Whether so much waits that helpers join.
     package var isHelpWanted: Bool { waitingCount >= joinRows }
@@ -219,6 +229,7 @@ package final class ExtentChannel: Sendable {
             }
             while let taker = nextTaker(state, now), let batch = Self.gather(&state, share(state), bytesMax) {
                 deliveries.append((state.takers.remove(at: taker).continuation, batch))
+                state.takenCount += 1
                 state.pace.batchTaken(rows: batch.count, at: now)
                 state.waitingSince = state.waitingCount > 0 ? now : nil
             }
@@ -237,7 +248,9 @@ package final class ExtentChannel: Sendable {
 
     /// The place of who takes the next batch, if anyone may.
     private func nextTaker(_ state: State, _ now: ContinuousClock.Instant) -> Int? {
-        guard state.isOpen, state.waitingCount > 0, state.pace.decide(state.waiting, at: now) == .take else { return nil }
+        guard state.isOpen, state.waitingCount > 0, state.pace.decide(state.waiting, at: now) == .take else {
+            return nil
+        }
         if let first = state.takers.firstIndex(where: { !$0.isHelper }) { return first }
         let isLate = state.waitingSince.map { now - $0 >= patience } ?? false
         return state.waitingCount >= joinRows || isLate ? state.takers.indices.first : nil

@@ -30,7 +30,9 @@ extension EndToEnd {
             }
             try auditor.waitForRows(count)
             let batches = try auditor.integer(Self.batches)
-            let milliseconds = try auditor.strings("SELECT round((\(Self.milliseconds)))::text").first.flatMap { Int($0) }
+            let milliseconds = try auditor.strings("SELECT round((\(Self.milliseconds)))::text").first.flatMap {
+                Int($0)
+            }
             let seconds = Double(try #require(milliseconds)) / 1000
             #expect(Double(batches) <= 1 + 50 * seconds, "\(batches) batches in \(seconds) s")
             try auditor.verify(daemon)
