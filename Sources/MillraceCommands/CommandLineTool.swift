@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Glibc
-internal import MillraceConfiguration
 
 /// Runs the command line.
 package enum CommandLineTool {
@@ -25,22 +24,13 @@ package enum CommandLineTool {
 
     /// Every error of the stages says what, where and the next step in its description, and keeps secrets out of it.
     private static func report(_ error: any Error) -> Int32 {
-        if let code = error as? ExitCode { return code.isSuccess ? 0 : 1 }
-        if let errors = error as? ConfigurationErrors {
-            Console.error("millrace: \(errors)")
-            return 2
+        let status = ExitStatus(error)
+        if error is ExitCode { return status.rawValue }
+        switch (status, MillraceCommand.exitCode(for: error)) {
+        case (.done, _): Console.out(MillraceCommand.fullMessage(for: error))
+        case (.misused, .validationFailure): Console.error(MillraceCommand.fullMessage(for: error))
+        case (.misused, _), (.failed, _): Console.error("millrace: \(error)")
         }
-        switch MillraceCommand.exitCode(for: error) {
-        case .success:
-            Console.out(MillraceCommand.fullMessage(for: error))
-            return 0
-        case .validationFailure:
-            Console.error(MillraceCommand.fullMessage(for: error))
-            // ArgumentParser's own status for wrong use is 64 (EX_USAGE).
-            return 2
-        default:
-            Console.error("millrace: \(error)")
-            return 1
-        }
+        return status.rawValue
     }
 }

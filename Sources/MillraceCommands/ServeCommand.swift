@@ -33,11 +33,18 @@ struct ServeCommand: AsyncParsableCommand {
             level: Logger.Level(rawValue: log.level.rawValue) ?? .info,
             format: LogFormat(rawValue: log.format.rawValue) ?? .text, environment: environment)
         let options = options
+        let logger = Logger(label: "millrace")
         let daemon = Daemon(
-            configuration: loaded.configuration, isEmbedded: embedded,
-            environment: environment, logger: Logger(label: "millrace"),
+            configuration: loaded.configuration, isEmbedded: embedded, environment: environment, logger: logger,
             reload: { try options.load().configuration }
         )
-        try await daemon.run()
+        do {
+            try await daemon.run()
+        } catch {
+            // The last line of the log says why, in the log's own format.
+            let status = ExitStatus(error)
+            logger.critical("ended", metadata: ["reason": "\(error)", "status": "\(status.rawValue)"])
+            throw ExitCode(status.rawValue)
+        }
     }
 }

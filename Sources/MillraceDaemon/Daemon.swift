@@ -42,10 +42,10 @@ package struct Daemon {
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
         let packs = try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
-        guard isEmbedded else { return try await serve(configuration.database.url.value, packs) }
+        guard isEmbedded else { return try await serve(configuration.database.url.value, packs, nil) }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            try await serve(try await database.start(installing: packs), packs)
+            try await serve(try await database.start(installing: packs), packs, database)
         } catch {
             await database.stop()
             throw error
@@ -53,7 +53,10 @@ package struct Daemon {
         await database.stop()
     }
 
-    private func serve(_ databaseURL: String, _ packs: [PackDefinition]) async throws {
+    /// `embedded`: the database at `databaseURL`, when it is the daemon's own.
+    private func serve(
+        _ databaseURL: String, _ packs: [PackDefinition], _ embedded: EmbeddedDatabase?
+    ) async throws {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
         settings.writer.packs = packs
@@ -128,6 +131,7 @@ package struct Daemon {
             writers, spool, outbox, IntakeStage(tcp: tcp, http: http, reads: reads), manager,
         ]
         if let log = latencyLog(metrics) { stages.insert(log, at: 0) }
+        if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
         var services = ServiceGroupConfiguration(
             services: stages,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
@@ -135,6 +139,8 @@ package struct Daemon {
         // Each stage bounds its own stop; this is for a stage that fails to.
         services.maximumGracefulShutdownDuration =
             configuration.intake.drainLimit + configuration.database.drainLimit + .seconds(10)
+        // Also once a stage has failed: what hangs then is ended with the process. The spool holds it all.
+        services.maximumCancellationDuration = .seconds(20)
         do {
             try await ServiceGroup(configuration: services).run()
         } catch {

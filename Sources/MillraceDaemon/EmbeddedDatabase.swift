@@ -60,6 +60,10 @@ actor EmbeddedDatabase {
         return cluster.connectionString
     }
 
+    func isRunning() -> Bool { cluster.isAlive }
+
+    func ended() -> EmbeddedClusterError { cluster.ended }
+
     /// A database that does not stop in time goes on stopping by itself.
     func stop() {
         do {

@@ -15,7 +15,8 @@ struct IntakeStage: Service {
             group.addTask { try await http.run() }
             group.addTask { await reads.run() }
             do {
-                try await group.waitForAll()
+                // Not `waitForAll`, which waits for every child before it throws the first one's error.
+                while try await group.next() != nil {}
             } catch {
                 group.cancelAll()
                 throw error

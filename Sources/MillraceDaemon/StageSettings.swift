@@ -128,9 +128,9 @@ struct StageSettings {
 }
 
 /// An address of `tcp.listen` or `http.listen` that is none.
-struct ListenAddressError: Error, CustomStringConvertible {
+package struct ListenAddressError: Error, CustomStringConvertible {
     let key: String
     let text: String
 
-    var description: String { "\(key): \"\(text)\" is no address: write host:port, [v6]:port or unix:/path" }
+    package var description: String { "\(key): \"\(text)\" is no address: write host:port, [v6]:port or unix:/path" }
 }

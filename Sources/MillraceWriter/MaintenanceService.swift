@@ -85,10 +85,12 @@ actor MaintenanceService {
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
         let new = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: "millrace maintenance",
+            connectionString: configuration.databaseURL, applicationName: configuration.run.session("maintenance"),
             connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
             interrupt: interrupt, logger: logger
         )
+        // All of it is repeated should it be lost.
+        try new.execute("SET synchronous_commit = local")
         connection = new
         return new
     }

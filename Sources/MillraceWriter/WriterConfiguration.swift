@@ -1,3 +1,5 @@
+import MillraceEvent
+import MillraceEvent
 package import MillraceProjections
 
 /// How the writers reach PostgreSQL and how patient they are. One value for the whole stage; `config.toml` says it.
@@ -35,6 +37,8 @@ package struct WriterConfiguration: Sendable {
     package var partBytesMax: Int
     /// Whose versions each batch is folded into.
     package var packs: [PackDefinition] = []
+    /// Names the sessions; the stage sets it.
+    package var run = RunName(spool: UniqueID(high: 0, low: 0), startedAt: Timestamp(microseconds: 0))
     /// Written into `ingest_spools`, for the operator.
     package var host: String
     package var version: String

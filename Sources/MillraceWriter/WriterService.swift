@@ -131,7 +131,7 @@ actor WriterService {
         if let connection, connection.session.isUsable { return (connection.session, connection.server) }
         connection = nil
         let session = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: "millrace writer \(index)",
+            connectionString: configuration.databaseURL, applicationName: configuration.run.session("writer \(index)"),
             connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
             interrupt: interrupt, logger: logger
         )

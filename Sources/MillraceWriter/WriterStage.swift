@@ -30,6 +30,8 @@ package struct WriterStage: Service {
         settled: @escaping @Sendable ([Range<UInt64>]) -> Void
     ) {
         precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
+        var configuration = configuration
+        configuration.run = RunName(spool: spool.spoolID, startedAt: .now)
         self.configuration = configuration
         self.extents = extents
         self.board = board
@@ -51,7 +53,7 @@ package struct WriterStage: Service {
             interrupt: interrupt, metrics: metrics, logger: logger
         )
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
-        writers = (0..<configuration.writers).map { [interrupt, cleaning] index in
+        writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
                 extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, interrupt: interrupt,
@@ -73,7 +75,8 @@ package struct WriterStage: Service {
                 stop()
             }
             do {
-                try await group.waitForAll()
+                // Not `waitForAll`, which waits for every child before it throws the first one's error.
+                while try await group.next() != nil {}
             } catch {
                 stop()
                 throw error

@@ -65,6 +65,7 @@ struct CheckCommand: ParsableCommand {
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
             report.checks += DatabaseChecks(context: context).run()
+            report.checks.append(DaemonCheck(context: context).run())
         } catch let error as ConfigurationErrors {
             report.checks += error.errors.map { wrong in
                 CheckResult("configuration", ok: false, detail: "\(wrong)", mend: "Correct it there.")

@@ -13,11 +13,14 @@ struct DatabaseChecks {
         do {
             let connection = try context.connect()
             var results = try server(connection)
+            results.append(try pooler(connection))
             results.append(try privileges(connection))
+            results.append(try timeouts(connection))
             results.append(try connections(connection))
             let schema = try schema(connection)
             results.append(schema)
             if schema.ok {
+                results += try TableChecks(connection: connection).run()
                 results.append(try months(connection))
                 results += try projections(connection)
             }
@@ -45,8 +48,11 @@ struct DatabaseChecks {
             SELECT
                 current_setting('server_version'), current_setting('server_version_num')::integer,
                 current_database(), current_user, pg_is_in_recovery(),
-                current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean
+                current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean,
+                (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only')
             """)
+        let isReadOnly = answer.string(0, 6) == "on"
+        let encoding = try DatabaseEncoding.read(connection)
         let place = "database \"\(answer.string(0, 2) ?? "")\" as \"\(answer.string(0, 3) ?? "")\""
         return [
             CheckResult(
@@ -57,6 +63,14 @@ struct DatabaseChecks {
                 "primary", ok: answer.bool(0, 4) == false,
                 detail: answer.bool(0, 4) == true ? "this server is a standby" : "this server takes writes",
                 mend: "Point database.url at the primary (target_session_attrs=read-write)."),
+            CheckResult(
+                "read-write", ok: !isReadOnly,
+                detail: "new transactions are \(isReadOnly ? "read-only" : "read-write") by default",
+                mend: "Switch default_transaction_read_only off for the role, the database or the server "
+                    + "(ALTER ROLE … RESET default_transaction_read_only; \\drds in psql lists them)."),
+            CheckResult(
+                "encoding", ok: encoding.isUsable, detail: encoding.name,
+                mend: "Make the database anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
             CheckResult(
                 "durability", ok: answer.bool(0, 5) == true, detail: "fsync and full_page_writes",
                 mend: "Switch both on: with one of them off, a power failure can destroy the whole cluster."),
@@ -69,7 +83,8 @@ struct DatabaseChecks {
             SELECT
                 has_schema_privilege('public', 'CREATE'),
                 COALESCE(bool_and(has_table_privilege(c.oid, 'INSERT')), true),
-                COALESCE(bool_and(pg_has_role(c.relowner, 'USAGE')), true)
+                COALESCE(bool_and(pg_has_role(c.relowner, 'USAGE')), true),
+                has_database_privilege(current_database(), 'TEMPORARY')
             FROM pg_catalog.pg_class AS c
             WHERE c.oid IN (
                 to_regclass('public.analytics_events'), to_regclass('public.conversations'),
@@ -80,33 +95,94 @@ struct DatabaseChecks {
         if answer.bool(0, 0) != true { missing.append("CREATE in schema public") }
         if answer.bool(0, 1) != true { missing.append("INSERT on Millrace's tables") }
         if answer.bool(0, 2) != true { missing.append("membership in the tables' owner, which months are made by") }
+        if answer.bool(0, 3) != true { missing.append("TEMPORARY on the database, for the staging table") }
         return CheckResult(
             "privileges", ok: missing.isEmpty,
             detail: missing.isEmpty ? "may create and write" : "missing: \(missing.joined(separator: ", "))",
             mend: "Grant the role what sql/roles.sql lists, or connect as the tables' owner.")
     }
 
+    /// A pooler that gives each transaction another session loses session locks and settings between them. While a second
+    /// client is amid a transaction it has the server process that the first one had just now.
+    private func pooler(_ connection: PostgresConnection) throws -> CheckResult {
+        let first = try connection.execute("SELECT pg_backend_pid()").int(0, 0)
+        let second = try context.connect()
+        try second.execute("BEGIN")
+        let other = try second.execute("SELECT pg_backend_pid()").int(0, 0)
+        try second.execute("ROLLBACK")
+        return CheckResult(
+            "sessions", ok: first != other,
+            detail: first != other
+                ? "each connection has a server process of its own"
+                : "a pooler in transaction mode stands between: two connections had the same server process",
+            mend: "Point database.url at PostgreSQL itself, or at a pool in session mode (PgBouncer: pool_mode = session).")
+    }
+
+    /// Only told: the daemon's sessions set them.
+    private func timeouts(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
+        let settings = try connection.execute(
+            """
+            SELECT string_agg(name || ' = ' || reset_val || COALESCE(unit, ''), ', ' ORDER BY name)
+            FROM pg_catalog.pg_settings
+            WHERE name IN (
+                    'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
+                    'transaction_timeout'
+                )
+                AND reset_val <> '0'
+            """)
+        return CheckResult(
+            "timeouts", ok: true,
+            detail: settings.string(0, 0).map { "\($0) by default; the daemon's sessions set their own" }
+                ?? "none by default",
+            mend: "")
+    }
+
     private func connections(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
+        // Sessions of other roles hide all but these columns from a role without pg_read_all_stats.
         let answer = try connection.execute(
             """
-            SELECT
-                current_setting('max_connections')::integer
-                    - current_setting('superuser_reserved_connections')::integer,
-                (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
-                (
-                    SELECT count(*)
-                    FROM pg_catalog.pg_stat_activity
-                    WHERE application_name LIKE 'millrace %' AND pid <> pg_backend_pid()
-                )
+            WITH session AS (
+                SELECT
+                    datname, usename,
+                    datname = current_database() AND application_name LIKE 'millrace %'
+                        AND application_name <> 'millrace command' AS is_own
+                FROM pg_catalog.pg_stat_activity
+                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
+            ), bound AS (
+                SELECT
+                    'max_connections' AS name,
+                    current_setting('max_connections')::integer - CASE WHEN role.rolsuper THEN 0 ELSE
+                        current_setting('superuser_reserved_connections')::integer
+                            + COALESCE(current_setting('reserved_connections', true)::integer, 0) END AS most,
+                    (SELECT count(*) FROM session WHERE NOT is_own) AS used
+                FROM pg_catalog.pg_roles AS role
+                WHERE role.rolname = current_user
+                UNION ALL
+                SELECT
+                    'the role''s CONNECTION LIMIT', rolconnlimit,
+                    (SELECT count(*) FROM session WHERE NOT is_own AND usename = current_user)
+                FROM pg_catalog.pg_roles
+                WHERE rolname = current_user AND rolconnlimit >= 0 AND NOT rolsuper
+                UNION ALL
+                SELECT
+                    'the database''s CONNECTION LIMIT', datconnlimit,
+                    (SELECT count(*) FROM session WHERE NOT is_own AND datname = current_database())
+                FROM pg_catalog.pg_database, pg_catalog.pg_roles
+                WHERE datname = current_database() AND datconnlimit >= 0 AND rolname = current_user AND NOT rolsuper
+            )
+            SELECT name, most, used
+            FROM bound
+            ORDER BY most - used
+            LIMIT 1
             """)
-        let limit = answer.count(0, 0)
-        let used = answer.count(0, 1)
-        // A running daemon has its connections already.
-        let needed = answer.count(0, 2) > 0 ? 0 : context.connectionsNeeded
+        let needed = context.connectionsNeeded
+        let limit = answer.count(0, 1)
+        let used = answer.count(0, 2)
         return CheckResult(
-            "connections", ok: limit - used >= needed,
-            detail: "\(used) of \(limit) in use, the daemon takes \(context.connectionsNeeded)",
-            mend: "Raise max_connections of the server, or lower database.writers.")
+            "connections", ok: limit - used >= needed.total,
+            detail: "the daemon takes up to \(needed.total) (\(needed.parts)); \(answer.string(0, 0) ?? "") lets it have "
+                + "\(max(0, limit - used)) beside \(used) of others",
+            mend: "Raise \(answer.string(0, 0) ?? "max_connections"), or lower database.writers or api.connections_max.")
     }
 
     private func schema(_ connection: PostgresConnection) throws(MigrationError) -> CheckResult {
@@ -144,14 +220,20 @@ struct DatabaseChecks {
 
     private func months(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
         let partitions = Partitions(connection: connection)
+        let now = Timestamp.now.microseconds
         var ahead = Int.max
         for table in PartitionedTable.allCases {
-            let count = MonthsAhead.count(try partitions.months(of: table), at: Timestamp.now.microseconds)
-            ahead = min(ahead, count)
+            ahead = min(ahead, MonthsAhead.count(try partitions.months(of: table), at: now))
         }
+        let standings = try partitions.survey(ahead: min(1, context.monthsAhead), from: now)
+        let wrong = standings.filter { $0.isWrong && $0.state != .missing }
+        let detached = standings.filter { $0.state == .detached }
+        var detail = ahead < 0 ? "this month is missing" : "\(ahead) months ahead, \(context.monthsAhead) wanted"
+        for standing in wrong { detail += "; \(standing.name) is \(standing.state.rawValue)" }
+        if !detached.isEmpty { detail += "; detached: " + detached.map(\.name).joined(separator: ", ") }
         return CheckResult(
-            "partitions", ok: ahead >= min(1, context.monthsAhead),
-            detail: ahead < 0 ? "this month is missing" : "\(ahead) months ahead, \(context.monthsAhead) wanted",
-            mend: "Run `millrace partitions ensure`; a running daemon makes them by itself.")
+            "partitions", ok: ahead >= min(1, context.monthsAhead) && wrong.isEmpty, detail: detail,
+            mend: wrong.first?.fix.map { "Run: \($0)" }
+                ?? "Run `millrace partitions ensure`; a running daemon makes them by itself.")
     }
 }

@@ -2,12 +2,15 @@ internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
 
-/// Writes dead letters again, each in a transaction of its own. Blocks; the connection must be idle.
+/// Writes dead letters again, some hundred in a transaction. Blocks; the connection must be idle.
 ///
 /// The row is the one that the batch would have written: the letter keeps spool and sequence, which an id without one
 /// is derived from, and its received_at and batch_id are the row's. The ledger's counts move with it in the same
 /// transaction, from dead (or refused) to rows (or duplicates), so that the audit balances before and after. A row that
 /// goes in is folded into exactly those versions of projections that hold its batch: the others fold the whole batch.
+///
+/// A transaction that a letter makes fail is halved until that letter is alone; it stays, with the new reason. Killed at
+/// any point, what was committed is settled and the rest is open.
 struct DeadLetterRetry {
     enum Choice {
         /// Every open letter; nil: of every reason.
@@ -25,14 +28,13 @@ struct DeadLetterRetry {
         case skipped
     }
 
-    /// Letters read at a time.
-    private static let pageCount = 200
+    /// Letters of a page, which is a transaction when nothing is refused; fewer where their lines are long.
+    private static let pageCount = 500
 
     private let connection: PostgresConnection
     private let limits: EventLimits
     private let partitions: Partitions
     private let packs: [PackDefinition]
-    private let fold = BatchFold(slot: Rebuild.slot)
 
     /// `packs`: whose versions rows can be folded into.
     init(
@@ -44,31 +46,47 @@ struct DeadLetterRetry {
         self.partitions = Partitions(connection: connection, options: partitions)
     }
 
+    /// Letters that `run` would look at now.
+    func count(_ choice: Choice) throws(PostgresError) -> Int {
+        try StoredLetter.count(choice, on: connection)
+    }
+
     /// Throws what is no fault of a letter: what went before it stays done.
     func run(_ choice: Choice, _ settled: (_ id: String, Outcome) -> Void) throws {
         let parser = EventParser()
         var last: StoredLetter?
         while true {
             let page = try StoredLetter.page(choice, after: last, count: Self.pageCount, on: connection)
-            for letter in page { settled(letter.id, try retry(letter, parser)) }
+            for (letter, outcome) in zip(page, try retry(page, parser)) { settled(letter.id, outcome) }
             guard let end = page.last else { return }
             last = end
         }
     }
 
-    private func retry(_ letter: StoredLetter, _ parser: EventParser) throws -> Outcome {
-        guard let line = letter.line, letter.code != RefusalCode.lineTooLong.rawValue else { return .skipped }
-        switch parse(line, letter, parser) {
-        case .success(let parsed):
-            let row = ParsedRow(
-                parsed, tenant: letter.tenant, spoolID: letter.spoolID, sequence: letter.sequence)
-            return try write(row, letter)
-        case .failure(let refusal):
-            // Of a long line the intake keeps the first bytes only; the old reason is the true one then.
-            if letter.isRefused, refusal.code == .invalidJSON, letter.code != refusal.code.rawValue { return .skipped }
-            try keep(letter, code: refusal.code.rawValue, sqlState: nil, message: refusal.message)
-            return .refused(code: refusal.code.rawValue, message: refusal.message)
+    /// One outcome a letter, in their order.
+    private func retry(_ page: [StoredLetter], _ parser: EventParser) throws -> [Outcome] {
+        var outcomes = [Outcome](repeating: .skipped, count: page.count)
+        var lines: [RetriedLine] = []
+        var refusals: [LetterRefusal] = []
+        for (index, letter) in page.enumerated() {
+            guard let line = letter.line, letter.code != RefusalCode.lineTooLong.rawValue else { continue }
+            switch parse(line, letter, parser) {
+            case .success(let parsed):
+                let row = ParsedRow(
+                    parsed, tenant: letter.tenant, spoolID: letter.spoolID, sequence: letter.sequence)
+                lines.append(RetriedLine(index: index, letter: letter, row: row))
+            case .failure(let refusal):
+                // Of a long line the intake keeps the first bytes only; the old reason is the true one then.
+                if letter.isRefused, refusal.code == .invalidJSON, letter.code != refusal.code.rawValue { continue }
+                refusals.append(
+                    LetterRefusal(letter: letter, code: refusal.code.rawValue, message: refusal.message))
+                outcomes[index] = .refused(code: refusal.code.rawValue, message: refusal.message)
+            }
         }
+        try LetterRefusal.keep(refusals, on: connection)
+        let ready = try withMonths(lines, &outcomes)
+        for (line, outcome) in zip(ready, try write(ready[...])) { outcomes[line.index] = outcome }
+        return outcomes
     }
 
     private func parse(_ line: String, _ letter: StoredLetter, _ parser: EventParser) -> Result<ParsedLine, Refusal> {
@@ -83,153 +101,56 @@ struct DeadLetterRetry {
         }
     }
 
-    private func write(_ row: ParsedRow, _ letter: StoredLetter) throws -> Outcome {
+    /// Makes the months of `lines` that are missing, and returns the lines that have one: those of a detached month stay.
+    private func withMonths(_ lines: [RetriedLine], _ outcomes: inout [Outcome]) throws -> [RetriedLine] {
+        var retired: [String: PostgresError] = [:]
+        for (name, month, table) in Set(lines.compactMap(RetriedLine.Month.init)).map({ ($0.name, $0.month, $0.table) })
+        {
+            do {
+                try partitions.ensure(month, of: table)
+            } catch {
+                guard error.sqlState == .duplicateTable else { throw error }
+                retired[name] = error
+            }
+        }
+        guard !retired.isEmpty else { return lines }
+        var refusals: [LetterRefusal] = []
+        let ready = lines.filter { line in
+            guard let error = RetriedLine.Month(line).flatMap({ retired[$0.name] }) else { return true }
+            let refusal = LetterRefusal(
+                letter: line.letter, code: "month_retired", sqlState: error.sqlState?.rawValue, message: error.message)
+            refusals.append(refusal)
+            outcomes[line.index] = .refused(code: refusal.code, message: refusal.message)
+            return false
+        }
+        try LetterRefusal.keep(refusals, on: connection)
+        return ready
+    }
+
+    /// One outcome a line, in their order.
+    private func write(_ lines: ArraySlice<RetriedLine>) throws -> [Outcome] {
+        guard let first = lines.first else { return [] }
         do {
-            if let month = PartitionMonth(microseconds: row.createdAt.microseconds) {
-                try partitions.ensure(month, of: row.table)
-            }
-            return try ProjectionsLock(connection: connection).transaction {
-                try connection.execute(ProjectionsLock.sharedStatement)
-                let taken = try connection.query(
-                    "UPDATE public.dead_letters SET state = 'retried', resolved_at = now() WHERE id = $1::uuid AND state = 'open'",
-                    parameters: [.text(letter.id)])
-                guard taken.affectedRows == 1 else { return .skipped }
-                let versions = try lockBatch(letter)
-                let isNew = try insert(row, letter)
-                try account(row, letter, isNew: isNew)
-                if isNew { try foldRow(row, letter, into: versions) }
-                return isNew ? .committed : .duplicate
-            }
-        } catch let error as PostgresError {
-            switch error.category {
-            case .poison, .duplicate, .missingPartition: break
-            case .retry, .retryWithAlarm, .stop: throw error
-            }
-            try keep(letter, code: "database", sqlState: error.sqlState?.rawValue, message: error.message)
-            return .refused(code: "database", message: error.message)
+            return try LetterTransaction(connection: connection, packs: packs).run(Array(lines))
+        } catch let error as PostgresError where Self.isOfLetter(error) {
+            guard lines.count == 1 else { return try halve(lines) }
+            let refusal = LetterRefusal(
+                letter: first.letter, code: "database", sqlState: error.sqlState?.rawValue, message: error.message)
+            try LetterRefusal.keep([refusal], on: connection)
+            return [.refused(code: refusal.code, message: refusal.message)]
+        } catch is LetterTransaction.ParkedOfSeveralBatches {
+            return try halve(lines)
         }
     }
 
-    /// Returns whether the row went in.
-    private func insert(_ row: ParsedRow, _ letter: StoredLetter) throws(PostgresError) -> Bool {
-        var parameters: [PostgresParameter?] = [
-            .text("\(row.id)"), .integer(row.createdAt.microseconds), .integer(letter.receivedAt.microseconds),
-            .integer(letter.tenant), .integer(letter.batchID),
-        ]
-        var names = ["id", "created_at", "received_at", "tenant_id", "batch_id"]
-        var values = [
-            "$1::uuid", Self.time("$2"), Self.time("$3"), "$4::integer", "$5::bigint",
-        ]
-        for column in row.columns {
-            parameters.append(column.value.map { .text($0) })
-            names.append(column.name)
-            values.append("$\(parameters.count)::\(column.type)")
-        }
-        let insert = "INSERT INTO public.\(row.table.rawValue) (\(names.joined(separator: ", ")))"
-        let list = values.joined(separator: ", ")
-        let statement =
-            row.needsEventID
-            ? """
-            WITH known AS (
-                INSERT INTO public.event_ids (id, created_at)
-                VALUES ($1::uuid, \(Self.time("$2")))
-                ON CONFLICT (id) DO NOTHING
-                RETURNING id
-            )
-            \(insert)
-            SELECT \(list) FROM known
-            ON CONFLICT (created_at, id) DO NOTHING
-            """
-            : "\(insert) VALUES (\(list)) ON CONFLICT (created_at, id) DO NOTHING"
-        return try connection.query(statement, parameters: parameters).affectedRows == 1
+    private func halve(_ lines: ArraySlice<RetriedLine>) throws -> [Outcome] {
+        let middle = lines.startIndex + lines.count / 2
+        return try write(lines[..<middle]) + write(lines[middle...])
     }
 
-    /// Keeps the batch's ledger row until the end, so that nobody folds the batch meanwhile; returns the versions that hold
-    /// it.
-    private func lockBatch(_ letter: StoredLetter) throws(PostgresError) -> [PackVersion] {
-        let rows = try connection.query(
-            """
-            SELECT unnest(folded)
-            FROM (
-                SELECT folded
-                FROM public.ingest_batches
-                WHERE spool_id = $1::uuid AND batch_id = $2::bigint AND $3::bigint BETWEEN first_seq AND last_seq
-                FOR UPDATE
-            ) AS batch
-            """,
-            parameters: [.text("\(letter.spoolID)"), .integer(letter.batchID), .integer(letter.sequence)])
-        let ids = Set((0..<rows.rowCount).compactMap { rows.int($0, 0) })
-        return try ids.isEmpty ? [] : PackVersion.all(connection).filter { ids.contains(Int($0.id)) }
-    }
-
-    private func foldRow(_ row: ParsedRow, _ letter: StoredLetter, into versions: [PackVersion]) throws {
-        let targets = try versions.map { version in
-            guard let pack = packs.first(where: version.isMade(from:)) else {
-                throw CommandError(
-                    "the letter's batch is in version \(version.version) of pack \(version.pack), whose files are not "
-                        + "those of projections.packs",
-                    hint:
-                        "Run `millrace projections rebuild \(version.pack)` first, or retry with the files that made it"
-                )
-            }
-            return try FoldTarget.load(versionID: version.id, schema: version.schema, pack: pack, on: connection)
-        }
-        guard !targets.isEmpty else { return }
-        fold.begin(targets)
-        try connection.copyOut(
-            """
-            COPY (
-                SELECT \(row.table.encodedColumns)
-                FROM public.\(row.table.rawValue)
-                WHERE id = '\(row.id)' AND batch_id = \(letter.batchID)
-                    AND created_at = \(Self.time("\(row.createdAt.microseconds)"))
-            ) TO STDOUT (FORMAT binary)
-            """
-        ) { bytes in
-            fold.add(row.table, rows: bytes)
-            return true
-        }
-        try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")
-        let outcome = try fold.apply(batchID: Int64(letter.batchID), on: connection)
-        if let failure = outcome.failures.first { throw failure.error }
-    }
-
-    /// Moves the line from one count of its batch to another.
-    private func account(_ row: ParsedRow, _ letter: StoredLetter, isNew: Bool) throws(PostgresError) {
-        let isConversation = row.table == .conversations
-        var changes = [letter.isRefused ? "refused = refused - 1" : "dead = dead - 1"]
-        if letter.isDeadConversation { changes.append("conversation_dead = conversation_dead - 1") }
-        let count = isNew ? "rows" : "duplicates"
-        changes.append("\(count) = \(count) + 1")
-        if isConversation { changes.append("conversation_\(count) = conversation_\(count) + 1") }
-        let updated = try connection.query(
-            """
-            UPDATE public.ingest_batches
-            SET \(changes.joined(separator: ", "))
-            WHERE spool_id = $1::uuid AND batch_id = $2::bigint AND $3::bigint BETWEEN first_seq AND last_seq
-            """,
-            parameters: [.text("\(letter.spoolID)"), .integer(letter.batchID), .integer(letter.sequence)])
-        guard updated.affectedRows == 1 else {
-            throw PostgresError(
-                code: .serverError, sqlState: SQLState(rawValue: "P0002"),
-                message: "the ledger has no batch \(letter.batchID) for this letter",
-                hint: "Run `millrace verify`; the letter was left as it was.")
-        }
-    }
-
-    private func keep(
-        _ letter: StoredLetter, code: String, sqlState: String?, message: String
-    ) throws(PostgresError) {
-        try connection.query(
-            """
-            UPDATE public.dead_letters
-            SET code = $2, sqlstate = $3, message = $4
-            WHERE id = $1::uuid AND state = 'open'
-            """, parameters: [.text(letter.id), .text(code), sqlState.map { .text($0) }, .text(message)])
-    }
-
-    /// Microseconds since 1970 as a timestamptz; exact, since a double holds every such integer.
-    private static func time(_ parameter: String) -> String {
-        "timestamptz 'epoch' + \(parameter)::bigint * interval '1 microsecond'"
+    /// Whether a letter may have caused it. Whatever else: nobody's letter is at fault.
+    private static func isOfLetter(_ error: PostgresError) -> Bool {
+        guard error.code == .serverError else { return false }
+        return [.poison, .duplicate, .missingPartition, .retryWithAlarm].contains(error.category)
     }
 }

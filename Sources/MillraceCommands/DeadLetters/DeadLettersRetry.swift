@@ -6,9 +6,9 @@ struct DeadLettersRetry: ParsableCommand {
         commandName: "retry",
         abstract: "Write dead letters again, after the mend.",
         discussion: """
-            Each letter in a transaction of its own: the line is parsed again, its row gets the id, the received_at and \
+            Some hundred letters in a transaction: each line is parsed again, its row gets the id, the received_at and \
             the batch that it would have had, and the ledger counts it as a row. A letter that is refused again stays, \
-            with the new reason.
+            with the new reason, and holds up no other one. May be killed and run again at any time.
 
             Exit status: 0 every letter went in or was there already, 1 some were refused again, 2 used wrongly.
 
@@ -61,10 +61,12 @@ struct DeadLettersRetry: ParsableCommand {
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
             packs: try context.packs())
         var report = Report()
-        try retry.run(all ? .all(code: code) : .only(ids)) { id, outcome in
+        let choice: DeadLetterRetry.Choice = all ? .all(code: code) : .only(ids)
+        let total = quiet ? 0 : try retry.count(choice)
+        try retry.run(choice) { id, outcome in
             report.add(id, outcome, shown: Self.refusalsMax)
             meter.update(count: report.retried) { _, rate in
-                "\(Format.count(report.retried)) letters  \(Format.count(Int(rate))) a second"
+                "\(Format.count(report.retried)) of \(Format.count(total)) letters  \(Format.count(Int(rate))) a second"
             }
         }
         meter.finish()

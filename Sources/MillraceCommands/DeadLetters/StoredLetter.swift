@@ -18,32 +18,59 @@ struct StoredLetter {
     var isRefused: Bool { kind == "\(RecordKind.refused)" }
     var isDeadConversation: Bool { kind == "\(RecordKind.conversation)" }
 
-    /// The next letters in order of (dead_at, id).
+    /// Bytes of lines in a page, unless its first one is longer.
+    private static let pageBytesMax = 8 << 20
+
+    private static let condition = """
+        state = 'open'
+            AND ($1::text IS NULL OR code = $1)
+            AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
+        """
+
+    private static func parameters(_ choice: DeadLetterRetry.Choice) -> [PostgresParameter?] {
+        switch choice {
+        case .all(let code): [code.map { .text($0) }, nil]
+        case .only(let ids): [nil, .text("{" + ids.joined(separator: ",") + "}")]
+        }
+    }
+
+    static func count(
+        _ choice: DeadLetterRetry.Choice, on connection: PostgresConnection
+    ) throws(PostgresError) -> Int {
+        try connection.query(
+            "SELECT count(*) FROM public.dead_letters WHERE \(condition)", parameters: parameters(choice)
+        ).count(0, 0)
+    }
+
+    /// The next letters in order of (dead_at, id): up to `count`, or as many as their lines let.
     static func page(
         _ choice: DeadLetterRetry.Choice, after last: StoredLetter?, count: Int, on connection: PostgresConnection
     ) throws(PostgresError) -> [StoredLetter] {
-        var code: String?
-        var ids: String?
-        switch choice {
-        case .all(let chosen): code = chosen
-        case .only(let chosen): ids = "{" + chosen.joined(separator: ",") + "}"
-        }
         let result = try connection.query(
             """
             SELECT
                 id::text, dead_at::text, spool_id::text, sequence, kind, tenant_id, code, line,
                 (EXTRACT(EPOCH FROM received_at) * 1000000)::bigint, batch_id
-            FROM public.dead_letters
-            WHERE state = 'open'
-                AND ($1::text IS NULL OR code = $1)
-                AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
-                AND ($3::timestamptz IS NULL OR (dead_at, id) > ($3::timestamptz, $4::uuid))
+            FROM (
+                SELECT
+                    *,
+                    row_number() OVER following AS number,
+                    sum(COALESCE(octet_length(line), 0)) OVER following AS bytes
+                FROM (
+                    SELECT *
+                    FROM public.dead_letters
+                    WHERE \(condition)
+                        AND ($3::timestamptz IS NULL OR (dead_at, id) > ($3::timestamptz, $4::uuid))
+                    ORDER BY dead_at, id
+                    LIMIT \(count)
+                ) AS letter
+                WINDOW following AS (ORDER BY dead_at, id)
+            ) AS letter
+            WHERE number = 1 OR bytes <= \(pageBytesMax)
             ORDER BY dead_at, id
-            LIMIT \(count)
             """,
-            parameters: [
-                code.map { .text($0) }, ids.map { .text($0) }, last.map { .text($0.deadAt) }, last.map { .text($0.id) },
-            ])
+            parameters: parameters(choice) + [last.map { .text($0.deadAt) }, last.map { .text($0.id) }],
+            timeout: .seconds(600))
         return (0..<result.rowCount).compactMap { row in
             guard let spoolID = result.string(row, 2).flatMap({ UniqueID($0) }) else { return nil }
             return StoredLetter(

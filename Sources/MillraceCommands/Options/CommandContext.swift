@@ -46,8 +46,16 @@ struct CommandContext {
         return [try packLoader.load(name)]
     }
 
-    /// Connections that a daemon takes: its writers, the ledger's session, and one for maintenance.
-    var connectionsNeeded: Int { configuration.database.writers + 2 }
+    /// Connections to `database.url` that a daemon takes at most, and what for.
+    var connectionsNeeded: (total: Int, parts: String) {
+        let writers = configuration.database.writers
+        let readers = configuration.api.readURL.isEmpty ? configuration.api.connectionsMax : 0
+        let users = configuration.identity.url == configuration.database.url ? 2 : 0
+        var parts = "\(writers) writers, the ledger, maintenance, the outbox"
+        if readers > 0 { parts += ", \(readers) readers" }
+        if users > 0 { parts += ", \(users) for users" }
+        return (writers + 3 + readers + users, parts)
+    }
 
     /// A session with the database in use. Blocks up to `timeout`.
     func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {

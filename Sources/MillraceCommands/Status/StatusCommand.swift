@@ -51,6 +51,12 @@ struct StatusCommand: ParsableCommand {
             let answer = try HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3))
             daemon.isRunning = true
             daemon.isReady = answer.status == 200
+            let writing = WritingAnswer(answer.body)
+            daemon.isWriting = writing?.writing
+            if writing?.writing == false {
+                daemon.writingReason = writing?.reason
+                daemon.writingSince = writing?.since
+            }
             if !daemon.isReady { daemon.detail = "\(answer.status) \(answer.body)" }
         } catch {
             daemon.detail = error.message

@@ -57,13 +57,19 @@ struct StatusQuery {
 
     private func readTables(_ database: inout StatusReport.Database, at now: Timestamp) throws(PostgresError) {
         let partitions = try Partitions(connection: connection).list()
+        // Of those ahead only this one, which rows go to: the daemon makes the others.
+        let standings = try Partitions(connection: connection).survey(ahead: 0, from: now.microseconds)
         database.tables = PartitionedTable.allCases.map { table in
             let own = partitions.filter { $0.table == table }
             let months = Set(own.filter { !$0.isDetachPending }.compactMap(\.month))
             return .init(
                 table: table.rawValue, rowsEstimate: own.reduce(0) { $0 + $1.rowsEstimate },
                 bytes: own.reduce(0) { $0 + $1.bytes },
-                monthsAhead: MonthsAhead.count(months, at: now.microseconds))
+                monthsAhead: MonthsAhead.count(months, at: now.microseconds),
+                wrongMonths: standings.filter { $0.table == table && $0.isWrong }.map {
+                    "\($0.name): \($0.state.rawValue): \($0.fix ?? "")"
+                },
+                detachedMonths: standings.filter { $0.table == table && $0.state == .detached }.map(\.name))
         }
     }
 }

@@ -5,6 +5,11 @@ struct StatusReport: Encodable {
         /// As /readyz says.
         var isReady: Bool
         var address: String
+        /// Whether events get into the database; nil when it does not say.
+        var isWriting: Bool?
+        /// Why not, and since when.
+        var writingReason: String?
+        var writingSince: String?
         /// What /readyz answers when not ready, or why it does not answer.
         var detail: String?
     }
@@ -33,6 +38,9 @@ struct StatusReport: Encodable {
             var bytes: Int
             /// Months behind this one whose partition is there, without a gap.
             var monthsAhead: Int
+            /// Months that rows can't go to, or that are not seen: name, state and what puts it right.
+            var wrongMonths: [String]
+            var detachedMonths: [String]
         }
 
         var version: String
@@ -54,12 +62,16 @@ struct StatusReport: Encodable {
     /// Why something is missing above.
     var problems: [String]
 
-    var isWell: Bool { daemon.isReady && database != nil && problems.isEmpty }
+    var isWell: Bool { daemon.isReady && daemon.isWriting != false && database != nil && problems.isEmpty }
 
     /// For people.
     var text: String {
         let state = daemon.isReady ? "ready" : daemon.isRunning ? "running, not ready" : "not running"
         var lines = ["daemon    \(state) at \(daemon.address)" + (daemon.detail.map { ": \($0)" } ?? "")]
+        if daemon.isWriting == false {
+            lines.append(
+                "writing   nothing since \(daemon.writingSince ?? "?"): \(daemon.writingReason ?? "no reason given")")
+        }
         if let spool { lines += Self.lines(spool) }
         if let database { lines += Self.lines(database) }
         for problem in problems { lines.append("problem   \(problem)") }
@@ -87,6 +99,8 @@ struct StatusReport: Encodable {
             lines.append(
                 "table     \(table.table): about \(Format.count(table.rowsEstimate)) rows, \(Format.bytes(table.bytes)), "
                     + "\(table.monthsAhead) months ahead")
+            for month in table.wrongMonths { lines.append("month     \(month)") }
+            for month in table.detachedMonths { lines.append("month     \(month): detached") }
         }
         for reason in database.openDeadLetters {
             lines.append("dead      \(Format.count(reason.letters)) open letters: \(reason.code)")

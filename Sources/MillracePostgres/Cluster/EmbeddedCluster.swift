@@ -113,6 +113,23 @@ package struct EmbeddedCluster: Sendable {
         case immediate
     }
 
+    /// Whether the server's process is there, as its pid file says. Cheap: reads one small file.
+    package var isAlive: Bool {
+        guard let text = FileManager.default.contents(atPath: data + "/postmaster.pid"),
+            let first = String(decoding: text, as: UTF8.self).split(separator: "\n").first,
+            let pid = pid_t(first), pid > 0
+        else { return false }
+        // EPERM: it is there, and another user's.
+        return kill(pid, 0) == 0 || errno == EPERM
+    }
+
+    /// What to throw once it is not.
+    package var ended: EmbeddedClusterError {
+        EmbeddedClusterError(
+            code: .ended, message: "the embedded PostgreSQL in \(root) has ended",
+            hint: "Read the server's log in \(logDirectory); the next start starts it again.")
+    }
+
     // MARK: - Steps
 
     /// The major version that made the data; nil when there is none.

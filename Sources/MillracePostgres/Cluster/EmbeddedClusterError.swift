@@ -1,4 +1,4 @@
-/// Why the private PostgreSQL could not be started or stopped.
+/// Why the private PostgreSQL could not be started or stopped, or that it ended.
 package struct EmbeddedClusterError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable, CaseIterable {
         case binariesMissing = "binaries_missing"
@@ -10,6 +10,8 @@ package struct EmbeddedClusterError: Error, Sendable, CustomStringConvertible {
         case initFailed = "init_failed"
         case startFailed = "start_failed"
         case stopFailed = "stop_failed"
+        /// It ran, and is gone.
+        case ended
     }
 
     package var code: Code

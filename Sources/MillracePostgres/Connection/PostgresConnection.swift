@@ -187,11 +187,15 @@ package final class PostgresConnection {
         guard PQsetnonblocking(handle, 1) == 0 else { throw .lost(handle) }
     }
 
-    /// The server looks every second whether the client is still there, so that a session given up lets go of its locks.
+    /// The server looks every second whether the client is still there, so that a session given up lets go of its locks. Of
+    /// a client whose host or network is gone it learns by its own keepalives: PostgreSQL's default are the kernel's two
+    /// hours. On a Unix socket they mean nothing.
     private func prepareSession(deadline: Deadline) throws(PostgresError) {
         let settings = [
             ("TimeZone", "UTC"), ("DateStyle", "ISO, YMD"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"),
             ("standard_conforming_strings", "on"), ("client_connection_check_interval", "1s"),
+            ("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "30s"),
         ]
         let calls = settings.map { "set_config('\($0.0)', '\($0.1)', false)" }
         _ = try run(deadline: deadline) { PQsendQuery($0, "SELECT " + calls.joined(separator: ", ")) }

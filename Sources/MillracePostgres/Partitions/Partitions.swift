@@ -139,7 +139,9 @@ package struct Partitions {
         let parent = "public.\(table.rawValue)"
         let name = table.partitionName(month)
         let leaf = "public.\(name)"
-        try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
+        // A month that a failover loses is made again: a synchronous standby that is away must not hold up writing.
+        try connection.execute(
+            "SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds); SET LOCAL synchronous_commit = local")
         // Another daemon makes the same month: wait for it, then find it made.
         try connection.execute(
             "SELECT pg_advisory_xact_lock(\(AdvisoryLock.partition.rawValue), hashtext('\(leaf)'))")

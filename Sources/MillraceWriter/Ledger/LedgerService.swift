@@ -54,14 +54,22 @@ actor LedgerService {
     }
 
     func run() async throws {
+        defer {
+            session = nil
+            executor.stop()
+        }
         try await withThrowingTaskGroup { group in
             group.addTask { await self.scanBacklog() }
-            try await watch()
+            do {
+                try await watch()
+            } catch {
+                // A scan that waits for room would keep this stage, and so the daemon, from ending.
+                extents.finish()
+                throw error
+            }
             scans.continuation.finish()
             group.cancelAll()
         }
-        session = nil
-        executor.stop()
     }
 
     /// Off this service's thread: a scan waits for the disk and for room in the channel.
@@ -74,6 +82,7 @@ actor LedgerService {
 
     private func watch() async throws {
         var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
+        var sessions = SessionWatch(run: configuration.run, spool: spool.spoolID, logger: logger)
         while !ledger.isStopping {
             do {
                 let (connection, server) = try connected()
@@ -84,6 +93,7 @@ actor LedgerService {
                 metrics.isStopped.store(false, ordering: .relaxed)
                 backoff.reset()
                 try pollFlush(connection, server)
+                try sessions.look(on: connection, metrics)
                 ledger.wakeup.wait(upTo: pause)
             } catch let error as SpoolInUse {
                 throw error
@@ -107,10 +117,12 @@ actor LedgerService {
         if let session, session.connection.isUsable, gate.isOpen { return session }
         session = nil
         let connection = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: "millrace ledger",
+            connectionString: configuration.databaseURL, applicationName: configuration.run.session("ledger"),
             connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
             interrupt: interrupt, logger: logger
         )
+        // What this session writes is written again should it be lost, so that no standby that is away holds it up.
+        try connection.execute("SET synchronous_commit = local")
         try lockSession(connection)
         let server = try connection.serverIdentity()
         session = (connection, server)
@@ -120,23 +132,15 @@ actor LedgerService {
         return (connection, server)
     }
 
-    /// Takes the spool's session lock, and waits until no writer of an earlier daemon is left.
+    /// Makes `connection` the spool's one session, when no session of an earlier daemon is left.
     private func lockSession(_ connection: PostgresConnection) throws {
-        let lock = SpoolLock(spool: spool.spoolID)
-        let deadline = ContinuousClock.now + configuration.sessionLockTimeout
-        while true {
-            let answer = try connection.execute("SELECT pg_try_advisory_lock(\(lock.sessionKey))")
-            if answer.bool(0, 0) == true { break }
-            if ContinuousClock.now >= deadline { throw SpoolInUse(spool: spool.spoolID) }
-            ledger.wakeup.wait(upTo: .milliseconds(200))
+        var session = SpoolSession(
+            connection: connection, spool: spool.spoolID, configuration: configuration, run: configuration.run,
+            logger: logger)
+        try session.take { duration in
+            ledger.wakeup.wait(upTo: duration)
             if ledger.isStopping { throw PostgresError(code: .interrupted, message: "stopping") }
         }
-        try connection.execute(
-            """
-            SELECT pg_advisory_lock(\(lock.writerKey), writer), pg_advisory_unlock(\(lock.writerKey), writer)
-            FROM generate_series(0, \(WriterConfiguration.writersMax - 1)) AS writer
-            """, timeout: configuration.sessionLockTimeout
-        )
         try connection.query(
             """
             INSERT INTO public.ingest_spools AS s (spool_id, host, version)

@@ -8,6 +8,7 @@ extension EndToEnd {
             struct Entry: Decodable {
                 var table: String
                 var name: String
+                var state: String
             }
             var partitions: [Entry]
         }
@@ -21,13 +22,15 @@ extension EndToEnd {
 
         @Test func `partitions are made ahead and listed`() throws {
             let daemon = try Installation().daemon
-            #expect(try daemon.run("partitions", "list", "--json").report(Partitions.self).partitions.isEmpty)
+            let missing = try daemon.run("partitions", "list", "--json").report(Partitions.self).partitions
+            #expect(missing.count == 8 && missing.allSatisfy { $0.state == "missing" })
             // This month and two more, of both tables.
             let made = try daemon.run("partitions", "ensure", "--months", "2", "--json").report(Made.self).made
             #expect(made.count == 6)
             #expect(try daemon.run("partitions", "ensure", "--months", "2", "--json").report(Made.self).made.isEmpty)
             let listed = try daemon.run("partitions", "list", "--json").report(Partitions.self).partitions
-            #expect(listed.count == 6)
+            #expect(listed.count { $0.state == "attached" } == 6)
+            #expect(listed.count { $0.state == "missing" } == 2)
             #expect(listed.contains { $0.name.hasPrefix("analytics_events_y2") })
             #expect(try daemon.run("partitions", "list").output.contains("conversations_y2"))
         }

@@ -1,0 +1,26 @@
+/// Asks the running daemon whether it writes what it takes.
+struct DaemonCheck {
+    let context: CommandContext
+
+    func run() -> CheckResult {
+        do throws(CommandError) {
+            let endpoint = try context.httpEndpoint()
+            guard let answer = try? HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3)) else {
+                return CheckResult(
+                    "writing", ok: true, detail: "no daemon answers at \(endpoint), so none was asked", mend: "")
+            }
+            guard let writing = WritingAnswer(answer.body) else {
+                return CheckResult("writing", ok: true, detail: "the daemon at \(endpoint) does not say", mend: "")
+            }
+            let reason = writing.reason ?? "it gives no reason"
+            return CheckResult(
+                "writing", ok: writing.writing,
+                detail: writing.writing
+                    ? "the daemon at \(endpoint) writes"
+                    : "the daemon at \(endpoint) has written nothing since \(writing.since ?? "?"): \(reason)",
+                mend: "Put the reason right; what was taken is in the spool and goes in then.")
+        } catch {
+            return CheckResult("writing", ok: true, detail: "no daemon was asked: \(error.message)", mend: "")
+        }
+    }
+}
