@@ -111,7 +111,7 @@ package struct Daemon {
         let manager = ServiceManagerService(
             manager: ServiceManager(environment: environment),
             untilReady: {
-                let addresses = await countdown.addresses()
+                let addresses = try await countdown.addresses()
                 ProcessMemory.releaseCode()
                 return "listening on \(addresses.joined(separator: ", "))"
             },

@@ -26,8 +26,9 @@ final class ListenerCountdown: Sendable {
         waiting?.resume()
     }
 
-    /// Waits for all of them, and returns what they are bound to. One waiter.
-    func addresses() async -> [String] {
+    /// Waits for all of them, and returns what they are bound to. One waiter. Throws when the task is cancelled first: a
+    /// listener could not be bound, and nobody is to be told that the daemon is ready.
+    func addresses() async throws -> [String] {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isDone = state.withLock { state in
@@ -44,6 +45,7 @@ final class ListenerCountdown: Sendable {
             }
             waiting?.resume()
         }
+        try Task.checkCancellation()
         return state.withLock { $0.addresses }
     }
 }

@@ -115,7 +115,9 @@ struct DatabaseChecks {
             detail: first != other
                 ? "each connection has a server process of its own"
                 : "a pooler in transaction mode stands between: two connections had the same server process",
-            mend: "Point database.url at PostgreSQL itself, or at a pool in session mode (PgBouncer: pool_mode = session).")
+            mend:
+                "Point database.url at PostgreSQL itself, or at a pool in session mode (PgBouncer: pool_mode = session)."
+        )
     }
 
     /// Only told: the daemon's sessions set them.
@@ -180,9 +182,11 @@ struct DatabaseChecks {
         let used = answer.count(0, 2)
         return CheckResult(
             "connections", ok: limit - used >= needed.total,
-            detail: "the daemon takes up to \(needed.total) (\(needed.parts)); \(answer.string(0, 0) ?? "") lets it have "
+            detail:
+                "the daemon takes up to \(needed.total) (\(needed.parts)); \(answer.string(0, 0) ?? "") lets it have "
                 + "\(max(0, limit - used)) beside \(used) of others",
-            mend: "Raise \(answer.string(0, 0) ?? "max_connections"), or lower database.writers or api.connections_max.")
+            mend: "Raise \(answer.string(0, 0) ?? "max_connections"), or lower database.writers or api.connections_max."
+        )
     }
 
     private func schema(_ connection: PostgresConnection) throws(MigrationError) -> CheckResult {

@@ -66,7 +66,8 @@ struct TableChecks {
                     AND space.nspname <> 'projections' AND space.nspname NOT LIKE 'projections\\_%'
                 """,
                 fine: "none but the packs'", found: "not Millrace's",
-                mend: "Drop it (DROP TRIGGER … ON …): it can refuse, change or swallow rows of a batch. Read from the tables, or "
+                mend:
+                    "Drop it (DROP TRIGGER … ON …): it can refuse, change or swallow rows of a batch. Read from the tables, or "
                     + "from a publication, instead."),
             try result(
                 "rules",
@@ -76,7 +77,8 @@ struct TableChecks {
                 JOIN pg_catalog.pg_rewrite AS rule ON rule.ev_class = relation.oid
                 WHERE rule.ev_type <> '1' AND rule.ev_enabled <> 'D'
                 """,
-                fine: "none", found: "not Millrace's", mend: "Drop it (DROP RULE … ON …): COPY and INSERT go past each other."),
+                fine: "none", found: "not Millrace's",
+                mend: "Drop it (DROP RULE … ON …): COPY and INSERT go past each other."),
             try result(
                 "row security",
                 """
@@ -85,7 +87,9 @@ struct TableChecks {
                 WHERE row_security_active(relation.oid)
                 """,
                 fine: "not in force for this role", found: "in force for this role",
-                mend: "ALTER TABLE … NO FORCE ROW LEVEL SECURITY, connect as the tables' owner, or give the role BYPASSRLS."),
+                mend:
+                    "ALTER TABLE … NO FORCE ROW LEVEL SECURITY, connect as the tables' owner, or give the role BYPASSRLS."
+            ),
         ]
     }
 

@@ -33,7 +33,8 @@ package struct MonthStanding: Sendable, Hashable {
         case .attached: return nil
         case .detachPending: return "millrace partitions ensure (ends the DETACH that was begun)"
         case .detached:
-            return "millrace partitions ensure --attach \(label), or DROP TABLE public.\(name) when it is wanted no more"
+            return
+                "millrace partitions ensure --attach \(label), or DROP TABLE public.\(name) when it is wanted no more"
         case .missing: return "millrace partitions ensure"
         case .renamed:
             return month.map { "ALTER TABLE public.\"\(name)\" RENAME TO \(table.partitionName($0))" }

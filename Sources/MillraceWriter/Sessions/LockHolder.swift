@@ -26,7 +26,8 @@ struct LockHolder: Sendable, Equatable {
     var summary: String {
         let what = state.map { "\($0) for \(quiet.components.seconds) s" } ?? "its state is hidden from our role"
         let wait = waitEvent.map { ", waiting for \(LockHolder.explained($0))" } ?? ""
-        return "session \(backendID) (\(name.isEmpty ? "no application name" : name), \(client ?? "local")): \(what)\(wait)"
+        return
+            "session \(backendID) (\(name.isEmpty ? "no application name" : name), \(client ?? "local")): \(what)\(wait)"
     }
 
     /// The wait event, and what it means where an operator has to act.

@@ -14,7 +14,8 @@ struct SpoolSession {
     private var machine: TakeoverStateMachine
 
     init(
-        connection: PostgresConnection, spool: UniqueID, configuration: WriterConfiguration, run: RunName, logger: Logger
+        connection: PostgresConnection, spool: UniqueID, configuration: WriterConfiguration, run: RunName,
+        logger: Logger
     ) {
         self.connection = connection
         self.spool = spool

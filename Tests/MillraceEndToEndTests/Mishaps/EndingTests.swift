@@ -16,10 +16,13 @@ extension EndToEnd {
             #expect(try second.process.waitForExit(within: .seconds(20)) == .status(1), "\(second.log)")
             let last = try #require(second.log.split(separator: "\n").last)
             #expect(last.contains("ended") && last.contains("\(taken)"), "\(second.log)")
+            #expect(!second.log.contains("listening on"), "\(second.log)")
             #expect(try holder.daemon.stop() == .status(0))
         }
 
-        @Test func `an embedded PostgreSQL that ends takes the daemon with it, and the next start brings both back`() throws {
+        @Test func `an embedded PostgreSQL that ends takes the daemon with it, and the next start brings both back`()
+            throws
+        {
             let scratch = try ScratchDirectory()
             let data = scratch.path + "/data"
             let daemon = try DaemonProcess(

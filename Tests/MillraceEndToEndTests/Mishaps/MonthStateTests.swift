@@ -44,7 +44,8 @@ extension EndToEnd {
             try reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM analytics_events")
             #expect(throws: PostgresError.self) {
                 try connection.execute("SET statement_timeout = '1s'")
-                try connection.execute("ALTER TABLE analytics_events DETACH PARTITION analytics_events_y2024m03 CONCURRENTLY")
+                try connection.execute(
+                    "ALTER TABLE analytics_events DETACH PARTITION analytics_events_y2024m03 CONCURRENTLY")
             }
             try connection.execute("RESET statement_timeout")
             try reader.execute("ROLLBACK")

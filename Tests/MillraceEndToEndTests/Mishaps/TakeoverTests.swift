@@ -50,7 +50,9 @@ extension EndToEnd {
             try proxy.stop()
         }
 
-        @Test func `a copy of a spool that is served elsewhere is left alone, and the second daemon ends in time`() throws {
+        @Test func `a copy of a spool that is served elsewhere is left alone, and the second daemon ends in time`()
+            throws
+        {
             let installation = try Installation()
             let first = installation.daemon
             try first.start()
@@ -73,7 +75,9 @@ extension EndToEnd {
             #expect(try first.stop() == .status(0))
         }
 
-        @Test func `a commit that waits for an absent standby is told, and does not keep the next daemon from writing`() throws {
+        @Test func `a commit that waits for an absent standby is told, and does not keep the next daemon from writing`()
+            throws
+        {
             let installation = try Installation(cluster: TestCluster(isDurable: false))
             let superuser = try installation.cluster.superuser()
             let daemon = installation.daemon
