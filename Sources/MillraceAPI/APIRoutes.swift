@@ -13,6 +13,9 @@ package struct APIRoutes: Sendable {
         var status: String
         var reasons: [Readiness.Item]
         var notes: [Readiness.Item]
+        var writing: Bool
+        var reason: String?
+        var since: String?
     }
 
     /// Carries Hummingbird's handling of one connection.
@@ -88,7 +91,10 @@ package struct APIRoutes: Sendable {
         let isReady = readiness.reasons.isEmpty
         return JSONAnswer.response(
             isReady ? .ok : .serviceUnavailable,
-            Ready(status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes))
+            Ready(
+                status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes,
+                writing: !(readiness.stall?.isTotal ?? false), reason: readiness.stall?.reason,
+                since: readiness.stall?.since))
     }
 
     private static func noRoute(_ request: Request, _ operations: [APIOperation]) throws(APIProblem) -> APIProblem {

@@ -11,10 +11,27 @@ package struct Readiness: Sendable, Equatable {
         }
     }
 
+    /// What is not written, and why.
+    package struct Stall: Sendable, Equatable {
+        /// False while some events are written.
+        package var isTotal: Bool
+        package var reason: String
+        /// RFC 3339.
+        package var since: String
+
+        package init(isTotal: Bool, reason: String, since: String) {
+            self.isTotal = isTotal
+            self.reason = reason
+            self.since = since
+        }
+    }
+
     /// Why not; empty when ready.
     package var reasons: [Item]
     /// What else is wrong.
     package var notes: [Item]
+    /// nil while events are written.
+    package var stall: Stall?
 
     package init(reasons: [Item] = [], notes: [Item] = []) {
         self.reasons = reasons

@@ -67,10 +67,12 @@ package struct Daemon {
             writers: configuration.database.writers, joinRows: configuration.database.joinRows,
             pace: BatchPace(
                 interval: configuration.database.batchInterval,
-                smallInterval: configuration.database.smallBatchInterval))
+                smallInterval: configuration.database.smallBatchInterval),
+            stuckMax: configuration.database.stuckBatchesMax)
         let board = CommitBoard()
         let metrics = DaemonMetrics(
-            channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory)
+            channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory,
+            stallAfter: configuration.database.stallAfter)
         metrics.bootstrap()
         metrics.observeProjections(settings.writer.packs.map(\.name))
         let spool = try SpoolService(

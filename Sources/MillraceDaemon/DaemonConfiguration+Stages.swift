@@ -15,6 +15,8 @@ extension DaemonConfiguration {
     package var partitionOptions: PartitionOptions {
         PartitionOptions(
             payloadIndex: PayloadIndexPolicy(rawValue: partitions.payloadIndex.rawValue) ?? .live,
-            ginPendingListKiB: partitions.ginPendingListBytes >> 10, lockTimeout: database.lockTimeout)
+            ginPendingListKiB: partitions.ginPendingListBytes >> 10, lockTimeout: database.lockTimeout,
+            acceptPast: partitions.acceptPast, acceptFuture: partitions.acceptFuture,
+            retired: RetiredMonthPolicy(rawValue: partitions.retired.rawValue) ?? .deadLetter)
     }
 }

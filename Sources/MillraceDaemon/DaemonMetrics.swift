@@ -21,14 +21,15 @@ struct DaemonMetrics: Sendable {
     private let registry = PrometheusRegistry()
     private let latencies: StageLatencies
 
-    /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched.
-    init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String) {
+    /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched. `stallAfter`: how long
+    /// nothing is written before that is a stall.
+    init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration) {
         let latencies = StageLatencies(registry)
         self.latencies = latencies
         intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
         spool = SpoolMetrics { group in latencies.groupDurable(group) }
         let rows = registry.summary(.writerBatchRows)
-        writer = WriterMetrics { durations, count in
+        writer = WriterMetrics(writing: WritingMonitor(stallAfter: stallAfter)) { durations, count in
             latencies.batchWritten(durations, count: count)
             rows.record(Double(count))
         } onCommitted: { sequences, arrivals, takenAt in
@@ -153,7 +154,14 @@ struct DaemonMetrics: Sendable {
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {
             registry.observe(.spoolUncommittedLines, [.kind: kind]) { Double(latest()[index]) }
         }
-        registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
+        registry.observe(.writerStopped) { writer.writing.isStopped ? 1 : 0 }
+        registry.observe(.writerStuckBatches) { Double(writer.stuckBatches.load(ordering: .relaxed)) }
+        registry.observe(.writerStalled) { writer.writing.state.isWriting ? 0 : 1 }
+        registry.observe(.writerStalledSeconds) {
+            let state = writer.writing.state
+            guard !state.isWriting, let since = state.stall?.since else { return 0 }
+            return max(0, Double(Timestamp.now.microseconds - since.microseconds) / 1e6)
+        }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
     }

@@ -22,7 +22,7 @@ actor ProjectionGate {
         self.logger = logger
     }
 
-    /// Throws `ProjectionsError`.
+    /// Throws `ProjectionsError`, and a `PostgresError` when the database's encoding is not UTF-8.
     func check(_ packs: [PackDefinition], databaseURL: String) throws {
         defer { executor.stop() }
         let standings: [PackStanding]
@@ -30,9 +30,11 @@ actor ProjectionGate {
             let connection = try PostgresConnection(
                 connectionString: databaseURL, applicationName: "millrace projections",
                 connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt())
+            try connection.requireUTF8()
             guard try PackVersion.isCatalogThere(connection) else { return }
             standings = PackStanding.all(packs, try PackVersion.all(connection))
         } catch {
+            guard error.code != .databaseUnfit else { throw error }
             logger.warning("projections not checked", metadata: ["error": "\(error)"])
             return
         }

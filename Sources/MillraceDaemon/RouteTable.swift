@@ -4,6 +4,7 @@ import MillraceAPI
 import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
+import MillraceTelemetry
 import MillraceWriter
 import NIOCore
 import NIOHTTPTypes
@@ -101,6 +102,22 @@ final class RouteTable: Sendable {
                 code: "database_down",
                 message: "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool")
             if isStrict { readiness.reasons.append(item) } else { readiness.notes.append(item) }
+        }
+        if let stall = metrics.writer.writing.state.stall {
+            let state = stall.fault.sqlState.map { " (SQLSTATE \($0))" } ?? ""
+            readiness.stall = Readiness.Stall(
+                isTotal: stall.reach == .nothing, reason: stall.fault.message + state,
+                since: LogTime.text(.microseconds(stall.since.microseconds)))
+            let item = Readiness.Item(
+                code: stall.reach == .nothing ? "nothing_written" : "batches_stuck",
+                message:
+                    "\(stall.linesWaiting) lines wait in the spool: \(stall.fault.message)\(state). \(stall.fault.hint)"
+            )
+            if isStrict, stall.reach == .nothing {
+                readiness.reasons.append(item)
+            } else {
+                readiness.notes.append(item)
+            }
         }
         return readiness
     }

@@ -24,6 +24,8 @@ struct StageSettings {
             retain: configuration.spool.retain, fullRetry: configuration.spool.fullRetry
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
+        writer.batchLockTimeout = configuration.database.batchLockTimeout
+        writer.rowErrorTries = configuration.database.rowErrorTries
         partitions = configuration.partitionOptions
         outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)

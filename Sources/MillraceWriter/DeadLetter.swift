@@ -19,6 +19,10 @@ struct DeadLetter {
 
     /// The database refused the row.
     static let databaseCode = "database"
+    /// The month was detached (`partitions.retired`).
+    static let monthRetiredCode = "month_retired"
+    /// The line was received under a clock that was so wrong that its month is not made.
+    static let monthUnacceptableCode = "month_unacceptable"
     /// The spool's bytes were damaged or missing.
     static let spoolDamageCode = "spool_damage"
 }

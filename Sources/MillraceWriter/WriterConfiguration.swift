@@ -39,6 +39,10 @@ package struct WriterConfiguration: Sendable {
     package var packs: [PackDefinition] = []
     /// Names the sessions; the stage sets it.
     package var run = RunName(spool: UniqueID(high: 0, low: 0), startedAt: Timestamp(microseconds: 0))
+    /// How long a batch waits for a lock.
+    package var batchLockTimeout = Duration.seconds(10)
+    /// Tries before an error of a trigger, a rule or a conversion is looked for in single rows.
+    package var rowErrorTries = 3
     /// Written into `ingest_spools`, for the operator.
     package var host: String
     package var version: String

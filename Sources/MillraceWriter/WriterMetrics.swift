@@ -19,8 +19,12 @@ package final class WriterMetrics: Sendable {
     /// Batches that went through the staging table.
     package let stagedBatches = Atomic<Int>(0)
     package let batchesInFlight = Atomic<Int>(0)
-    /// True while the writers stand still until someone mends the database.
-    package let isStopped = Atomic<Bool>(false)
+    /// Lines of the batches that writers have taken and not committed.
+    package let linesInFlight = Atomic<Int>(0)
+    /// Batches that failed and wait to be tried again.
+    package let stuckBatches = Atomic<Int>(0)
+    /// Whether events are being written.
+    package let writing: WritingMonitor
     package let isDatabaseUp = Atomic<Bool>(false)
     /// Months that are ready beyond the current one.
     package let monthsAhead = Atomic<Int>(0)
@@ -52,9 +56,11 @@ package final class WriterMetrics: Sendable {
     private let findUncommitted = Mutex<@Sendable () -> Uncommitted>({ Uncommitted() })
 
     package init(
+        writing: WritingMonitor = WritingMonitor(),
         onBatch: @escaping @Sendable (BatchDurations, Int) -> Void = { _, _ in },
         onCommitted: @escaping @Sendable (Range<UInt64>, [Arrival], Timestamp) -> Void = { _, _, _ in }
     ) {
+        self.writing = writing
         self.onBatch = onBatch
         self.onCommitted = onCommitted
     }

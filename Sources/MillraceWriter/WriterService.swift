@@ -10,9 +10,10 @@ import Synchronization
 ///
 /// Invariants
 /// 1. A batch is in the ledger if and only if its rows are in their tables: one transaction.
-/// 2. A batch that was taken is retried until the ledger holds it, or the daemon stops; then it is still in the spool.
+/// 2. A batch that was taken is retried, by this writer or after being set aside by another one, until the ledger holds it,
+///    or the daemon stops; then it is still in the spool.
 /// 3. Nobody waits for a batch to be committed that this writer has not first seen committed.
-/// 4. No row is retried for ever: a row that PostgreSQL refuses for good becomes a dead letter.
+/// 4. No row is retried for ever: a row that PostgreSQL refuses for good while others go in becomes a dead letter.
 ///
 /// Crash: what was not committed is a hole in the ledger; the next start queues it again.
 /// Backpressure: none upwards; extents wait in their channel, bytes in the spool.
@@ -26,12 +27,13 @@ actor WriterService {
     private let ledger: Ledger
     private let gate: DatabaseGate
     private let cleaning: CleaningGate
+    private let stuck: StuckBatches
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
     private let writer: BatchWriter
     private let partitions: LeafPartitions
     private var logger: Logger
-    /// Logged already: batches come often, and the operator mends it once.
+    /// Logged already: batches come often, and the operator fixes it once.
     private var omissions: Set<BatchProjection.Omission> = []
     private var connection: (session: PostgresConnection, server: ServerIdentity)?
 
@@ -41,7 +43,7 @@ actor WriterService {
     init(
         index: Int, configuration: WriterConfiguration, partitionOptions: PartitionOptions, spool: any SpoolReader,
         extents: ExtentChannel, board: CommitBoard, ledger: Ledger, gate: DatabaseGate, cleaning: CleaningGate,
-        interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
+        stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
@@ -51,6 +53,7 @@ actor WriterService {
         self.ledger = ledger
         self.gate = gate
         self.cleaning = cleaning
+        self.stuck = stuck
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
@@ -58,13 +61,15 @@ actor WriterService {
         partitions = LeafPartitions(options: partitionOptions)
         writer = BatchWriter(
             spool: spool, index: index, partitions: partitions, packs: configuration.packs,
-            partBytesMax: configuration.partBytesMax)
+            partBytesMax: configuration.partBytesMax, lockTimeout: configuration.batchLockTimeout)
     }
 
     func run() async {
         while let batch = await nextBatch() {
             metrics.batchesInFlight.add(1, ordering: .relaxed)
+            metrics.linesInFlight.add(batch.count, ordering: .relaxed)
             await writeUntilCommitted(batch, takenAt: .now)
+            metrics.linesInFlight.subtract(batch.count, ordering: .relaxed)
             metrics.batchesInFlight.subtract(1, ordering: .relaxed)
             extents.batchEnded()
         }
@@ -87,32 +92,66 @@ actor WriterService {
                 return
             } catch let error as PostgresError {
                 guard error.code != .interrupted else { return }
-                if let wait = recover(from: error, batch, &backoff) { try? await Task.sleep(for: wait) }
+                switch recover(from: error, batch, &backoff) {
+                case .again(let wait): if wait > .zero { try? await Task.sleep(for: wait) }
+                case .setAside(let failure): return setAside(batch, failure, WritingFault(error))
+                }
+            } catch let refusal as TableRefusal {
+                metrics.countRetry(refusal.cause.category)
+                return setAside(batch, .tableRefused(refusal.table), WritingFault(refusal))
             } catch {
                 // The spool could not be read: the disk's fault, not the batch's. The extents stay where they are.
-                logger.error("spool read failed", metadata: ["error": "\(error)", "batch": "\(batch.sequences)"])
-                try? await Task.sleep(for: backoff.next())
+                return setAside(batch, .other, .spoolUnreadable(error))
             }
         }
     }
 
+    private func setAside(_ batch: Batch, _ failure: StuckBatchStateMachine.Failure, _ fault: WritingFault) {
+        // The watch says it again as long as it lasts.
+        if stuck.tries(of: batch) == 0 {
+            logger.warning(
+                "batch failed",
+                metadata: [
+                    "batch": "\(batch.sequences)", "code": "\(fault.code)", "sql_state": "\(fault.sqlState ?? "")",
+                    "reason": "\(fault.message)", "hint": "\(fault.hint)",
+                ])
+        }
+        metrics.writing.apply(.batchFailed(fault))
+        stuck.setAside(batch, failure, fault)
+    }
+
     private func attempt(_ batch: Batch, takenAt: Timestamp) throws {
+        let begunAt = ContinuousClock.now
         let (session, server) = try connected()
         let result = try writer.write(
-            batch, isDurable: board.isAwaited(batch.sequences), on: session, metrics: metrics
-        )
+            batch, isDurable: board.isAwaited(batch.sequences), care: stuck.care(for: batch), on: session,
+            metrics: metrics)
         switch result {
         case .committed(let committed):
             ledger.batchCommitted(batch.sequences, at: committed.position, on: server)
             metrics.onCommitted(batch.sequences, committed.arrivals, takenAt)
             metrics.record(committed.outcome)
             report(committed.omissions)
-            metrics.isStopped.store(false, ordering: .relaxed)
+            report(committed.refused, of: batch)
+            stuck.batchCommitted(batch, into: committed.outcome.tables, begunAt: begunAt)
+            metrics.writing.apply(.batchCommitted)
             board.settle(committed.outcome)
         case .overlap(let covered):
             logger.warning("ledger holds part of a batch", metadata: ["batch": "\(batch.sequences)"])
+            stuck.batchCommitted(batch, into: [], begunAt: begunAt)
             ledger.foundOverlap(in: batch.sequences, covered: covered)
         }
+    }
+
+    private func report(_ refused: (count: Int, example: StagedCopy.RefusedRow)?, of batch: Batch) {
+        guard let (count, example) = refused else { return }
+        logger.error(
+            "lines refused, now dead letters",
+            metadata: [
+                "lines": "\(count)", "batch": "\(batch.sequences)", "code": "\(example.code)",
+                "sql_state": "\(example.sqlState ?? "")", "reason": "\(example.message)",
+                "hint": "fix the cause, then run millrace dead-letters retry",
+            ])
     }
 
     private func report(_ new: [BatchProjection.Omission]) {
@@ -122,7 +161,7 @@ actor WriterService {
                 metadata: [
                     "pack": "\(omission.pack)", "version_id": "\(omission.versionID)", "error": "\(omission.reason)",
                     "hint":
-                        "the rows are stored; mend the cause, then run millrace projections rebuild \(omission.pack)",
+                        "the rows are stored; fix the cause, then run millrace projections rebuild \(omission.pack)",
                 ])
         }
     }
@@ -135,39 +174,50 @@ actor WriterService {
             connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
             interrupt: interrupt, logger: logger
         )
+        try session.requireUTF8()
         let server = try session.serverIdentity()
+        try partitions.look(on: session)
         connection = (session, server)
         return (session, server)
     }
 
-    /// Decides what a failed attempt means; returns how long to wait before the next one.
-    private func recover(from error: PostgresError, _ batch: Batch, _ backoff: inout Backoff) -> Duration? {
+    private enum Recovery {
+        /// This writer tries it again.
+        case again(after: Duration)
+        case setAside(StuckBatchStateMachine.Failure)
+    }
+
+    /// Tries of one writer before a batch is set aside whose error passes by itself.
+    private static let ownTries = 2
+
+    /// Decides what a failed attempt means.
+    private func recover(from error: PostgresError, _ batch: Batch, _ backoff: inout Backoff) -> Recovery {
         metrics.countRetry(error.category)
         if connection?.session.isUsable != true { connection = nil }
-        switch error.category {
-        case .missingPartition:
-            do {
-                guard let session = connection?.session else { return nil }
-                try partitions.ensureLeaves(of: writer.leaves, on: session)
-                // At once; but not again and again, should the partition not be what is missing.
-                let wait = backoff.next()
-                return backoff.attempts == 1 ? nil : wait
-            } catch {
-                logger.warning("partition not made", metadata: ["error": "\(error)"])
-                return backoff.next()
-            }
-        case .stop:
-            metrics.isStopped.store(true, ordering: .relaxed)
-            logger.error("database refuses the daemon", metadata: error.metadata)
-            return configuration.retryMax
-        case .retry where connection == nil:
+        if connection == nil {
             // The ledger's session probes; this writer waits at the gate.
+            metrics.writing.apply(.batchFailed(WritingFault(error)))
             gate.close()
             ledger.wakeup.signal()
-            return nil
-        case .retry, .retryWithAlarm, .duplicate, .poison:
-            logger.warning("batch failed", metadata: error.metadata)
-            return backoff.next()
+            return error.code == .timedOut ? .setAside(.waited) : .again(after: .zero)
+        }
+        switch error.category {
+        case .missingPartition where backoff.attempts == 0:
+            do {
+                guard let session = connection?.session else { return .again(after: .zero) }
+                try partitions.ensureLeaves(of: writer.leaves, on: session)
+                // At once; but not again and again, should the partition not be what is missing.
+                _ = backoff.next()
+                return .again(after: .zero)
+            } catch {
+                logger.warning("partition not made", metadata: ["error": "\(error)"])
+                return .setAside(.other)
+            }
+        case .retry:
+            if error.sqlState == .lockNotAvailable || error.sqlState == .queryCanceled { return .setAside(.waited) }
+            let wait = backoff.next()
+            return backoff.attempts <= Self.ownTries ? .again(after: wait) : .setAside(.other)
+        case .retryWithAlarm, .duplicate, .poison, .missingPartition, .stop: return .setAside(.other)
         }
     }
 }

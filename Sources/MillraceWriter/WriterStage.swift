@@ -21,6 +21,7 @@ package struct WriterStage: Service {
     private let logger: Logger
     private let ledgerService: LedgerService
     private let maintenance: MaintenanceService
+    private let watch: WritingWatch
     private let writers: [WriterService]
 
     /// `liveStart`: the first sequence this run gives out. `settled`: told which sequences the spool may retire.
@@ -52,12 +53,18 @@ package struct WriterStage: Service {
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,
             interrupt: interrupt, metrics: metrics, logger: logger
         )
+        watch = WritingWatch(monitor: metrics.writing, logger: logger) {
+            // Before the ledger has been read, what an earlier run left is not queued.
+            extents.waitingCount + extents.asideCount + metrics.linesInFlight.load(ordering: .relaxed)
+                + (gate.isOpen ? 0 : ledger.uncommitted(of: spool.retainedSequences).earlierCount)
+        }
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
+        let stuck = StuckBatches(configuration: configuration, extents: extents, metrics: metrics)
         writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
-                extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, interrupt: interrupt,
-                metrics: metrics, logger: logger
+                extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
+                interrupt: interrupt, metrics: metrics, logger: logger
             )
         }
     }
@@ -67,6 +74,7 @@ package struct WriterStage: Service {
             group.addTask { try await ledgerService.run() }
             group.addTask { await maintenance.run() }
             group.addTask { await extents.keepTime() }
+            group.addTask { await watch.run() }
             for writer in writers { group.addTask { await writer.run() } }
             group.addTask {
                 // Ends by cancellation too; then there is nothing to drain for.
@@ -90,7 +98,7 @@ package struct WriterStage: Service {
         while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !extents.isDrained {
             try? await Task.sleep(for: .milliseconds(10))
         }
-        let left = extents.waitingCount
+        let left = extents.waitingCount + extents.asideCount
         if left > 0 {
             logger.notice(
                 "lines left in the spool", metadata: ["lines": "\(left)", "hint": "the next start writes them"])
@@ -104,6 +112,7 @@ package struct WriterStage: Service {
         interrupt.raise()
         ledger.stop()
         maintenance.stop()
+        watch.stop()
         board.finish()
     }
 }

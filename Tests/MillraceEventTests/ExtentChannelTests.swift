@@ -55,6 +55,36 @@ import Testing
         #expect(counts == [60, 30, 20, 10])
     }
 
+    @Test func `others go on past a batch that was set aside, up to the bound, and it comes back when it is due`() async
+    {
+        let channel = ExtentChannel(rowsMax: 10, bytesMax: 1 << 20, stuckMax: 2)
+        for start in stride(from: UInt64(0), to: 40, by: 10) {
+            channel.publish(Self.extent(start..<start + 10, segment: start))
+        }
+        channel.setOpen(true)
+        let later = ContinuousClock.now + .seconds(3600)
+        guard let first = await channel.nextBatch() else { return }
+        #expect(first.sequences == 0..<10)
+        channel.setAside(first, as: [first], until: later)
+        #expect(channel.asideCount == 10 && channel.waitingCount == 30)
+        guard let second = await channel.nextBatch() else { return }
+        #expect(second.sequences == 10..<20)
+        channel.setAside(second, as: [second], until: later)
+        // At the bound only these are tried: what is due comes, and nothing new.
+        channel.retryAll()
+        let again = await channel.nextBatch()
+        #expect(again == first || again == second)
+        if let again { channel.settled(again) }
+        let other = await channel.nextBatch()
+        #expect(other?.sequences.lowerBound == 20)
+    }
+
+    @Test func `a batch in halves keeps its lines`() {
+        let batch = Batch(extents: [Self.extent(0..<10), Self.extent(10..<20, segment: 2), Self.extent(20..<30)])
+        #expect(batch.halves.map(\.sequences) == [0..<10, 10..<30])
+        #expect(batch.halves[0].halves == [batch.halves[0]])
+    }
+
     @Test func `a batch is cut into parts of whole extents`() {
         let extents = [40, 30, 30, 200, 10].reduce(into: [Extent]()) { extents, length in
             let start = extents.last?.sequences.upperBound ?? 1

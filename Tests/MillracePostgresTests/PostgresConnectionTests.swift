@@ -49,6 +49,34 @@ struct PostgresConnectionTests {
         #expect(result.string(0, 1) == "UTF8")
     }
 
+    @Test(arguments: [
+        ("statement_timeout", "1ms", "0"), ("lock_timeout", "1ms", "0"),
+        ("idle_in_transaction_session_timeout", "1ms", "0"), ("idle_session_timeout", "1h", "0"),
+        ("default_transaction_read_only", "on", "off"),
+        ("default_transaction_isolation", "serializable", "read committed"),
+        ("default_transaction_deferrable", "on", "off"), ("row_security", "on", "off"),
+        ("search_path", "nowhere", "public"), ("client_encoding", "LATIN1", "UTF8"), ("jit", "on", "off"),
+        ("TimeZone", "Asia/Kathmandu", "UTC"), ("DateStyle", "German", "ISO, YMD"),
+        ("IntervalStyle", "sql_standard", "postgres"), ("bytea_output", "escape", "hex"),
+        ("extra_float_digits", "-15", "1"), ("array_nulls", "off", "on"), ("transform_null_equals", "on", "off"),
+        ("quote_all_identifiers", "on", "off"), ("standard_conforming_strings", "off", "on"),
+        ("client_connection_check_interval", "0", "1s"),
+    ])
+    func `what a role or a database sets does not reach a session`(_ setting: (String, String, String)) throws {
+        let (name, value, wanted) = setting
+        for level in ["ROLE millrace IN DATABASE", "DATABASE"] {
+            let database = try TestCluster.shared.database("settings", isMigrated: false)
+            try TestCluster.shared.superuser().execute("ALTER \(level) \(database.name) SET \(name) = '\(value)'")
+            let session = try database.connect()
+            #expect(try session.execute("SELECT current_setting('\(name)')").string(0, 0) == wanted)
+        }
+    }
+
+    @Test func `a column or a row that the server did not send is NULL`() throws {
+        let result = try TestCluster.shared.database(isMigrated: false).connect().execute("SELECT 1 WHERE false")
+        #expect(result.int(0, 0) == nil && result.string(5, 7) == nil && result.bool(-1, 0) == nil)
+    }
+
     @Test func `a transaction commits, and rolls back when its body throws`() throws {
         let connection = try TestCluster.shared.database(isMigrated: false).connect()
         try connection.execute("CREATE TABLE t (n integer)")

@@ -33,7 +33,8 @@ struct SQLStateClassTests {
         Case(state: "42501", wanted: .stop), Case(state: "42703", wanted: .stop),
         Case(state: "42P01", wanted: .stop, message: "relation \"public.ingest_batches\" does not exist"),
         Case(state: "XX000", wanted: .retryWithAlarm), Case(state: "XX001", wanted: .retryWithAlarm),
-        Case(state: "58030", wanted: .retryWithAlarm), Case(state: "0A000", wanted: .retryWithAlarm),
+        Case(state: "58030", wanted: .retryWithAlarm), Case(state: "0A000", wanted: .poison),
+        Case(state: "44000", wanted: .poison), Case(state: "P0001", wanted: .poison),
         Case(state: "25P02", wanted: .retryWithAlarm),
     ]
 

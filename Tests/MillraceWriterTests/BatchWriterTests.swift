@@ -13,19 +13,19 @@ struct BatchWriterTests {
         let connection: PostgresConnection
         let writer: BatchWriter
         let metrics = WriterMetrics()
+        let partitions = LeafPartitions(options: PartitionOptions())
 
         /// `partBytesMax`: 1 makes each extent a part of its own.
         init(partBytesMax: Int = 1 << 20, _ name: String = #function) throws {
             connection = try TestCluster.shared.database(name).connect()
-            let partitions = LeafPartitions(options: PartitionOptions())
             writer = BatchWriter(spool: spool, index: 0, partitions: partitions, partBytesMax: partBytesMax)
             try Partitions(connection: connection).ensureAhead(months: 0, from: Timestamp.now.microseconds)
         }
 
         /// Writes the extents as one batch; nil when the ledger held part of it.
-        func write(_ extents: Extent...) throws -> BatchOutcome? {
+        func write(_ extents: Extent..., care: BatchCare = .full) throws -> BatchOutcome? {
             let result = try writer.write(
-                Batch(extents: extents), isDurable: false, on: connection, metrics: metrics)
+                Batch(extents: extents), isDurable: false, care: care, on: connection, metrics: metrics)
             guard case .committed(let committed) = result else { return nil }
             return committed.outcome
         }
@@ -187,11 +187,48 @@ struct BatchWriterTests {
 
     @Test func `a month without a partition is asked for, then written`() throws {
         let rig = try Rig()
-        let extent = rig.spool.append([Self.event(at: "2015-09-12T00:46:58Z")])
+        let month = try #require(PartitionMonth(microseconds: Timestamp.now.microseconds)).advanced(by: -5)
+        let extent = rig.spool.append([
+            Self.event(at: month.lowerBound.replacing(" 00:00:00+00", with: "T00:46:58Z"))
+        ])
         let error = #expect(throws: PostgresError.self) { try rig.write(extent) }
         #expect(error?.category == .missingPartition)
-        try LeafPartitions(options: PartitionOptions()).ensureLeaves(of: rig.writer.leaves, on: rig.connection)
+        try rig.partitions.ensureLeaves(of: rig.writer.leaves, on: rig.connection)
         #expect(try rig.write(extent)?.events == .init(committed: 1))
-        #expect(try rig.count("analytics_events_y2015m09") == 1)
+        #expect(try rig.count(PartitionedTable.analyticsEvents.partitionName(month)) == 1)
+    }
+
+    @Test func `lines received under a clock that was years behind are dead letters, and make no months`() throws {
+        let rig = try Rig()
+        let past = Timestamp.now.advanced(by: .seconds(-6 * 366 * 86_400))
+        let extent = rig.spool.append([Self.event(), Self.event(id: .random())], receivedAt: past)
+        let present = rig.spool.append([Self.event()])
+        #expect(throws: PostgresError.self) { try rig.write(extent, present) }
+        try rig.partitions.ensureLeaves(of: rig.writer.leaves, on: rig.connection)
+        let outcome = try #require(try rig.write(extent, present))
+        #expect(outcome.events == .init(committed: 1, dead: 2))
+        #expect(try rig.count("dead_letters", where: "code = 'month_unacceptable' AND sqlstate IS NULL") == 2)
+        #expect(try rig.count("pg_inherits", where: "inhparent = 'public.analytics_events'::regclass") == 1)
+        #expect(try rig.count("event_ids") == 0)
+    }
+
+    @Test func `a table that takes no row is said, and no row is moved`() throws {
+        let rig = try Rig()
+        try rig.connection.execute("ALTER TABLE analytics_events ADD COLUMN region text NOT NULL")
+        let extent = rig.spool.append([Self.event(), Self.event()])
+        let refusal = #expect(throws: TableRefusal.self) { try rig.write(extent, care: BatchCare()) }
+        #expect(refusal?.table == .analyticsEvents && refusal?.cause.sqlState?.rawValue == "23502")
+        #expect(try rig.count("dead_letters") == 0 && rig.count("ingest_batches") == 0)
+        #expect(try rig.write(extent, care: .full)?.events == .init(dead: 2))
+    }
+
+    @Test func `a lone row that is refused is at fault when a known row would go in again`() throws {
+        let rig = try Rig()
+        #expect(try rig.write(rig.spool.append([Self.event()])) != nil)
+        try rig.connection.execute(
+            "ALTER TABLE analytics_events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison')")
+        let outcome = try rig.write(rig.spool.append([Self.event("poison")]), care: BatchCare())
+        #expect(outcome?.events == .init(dead: 1))
+        #expect(try rig.count("analytics_events") == 1)
     }
 }

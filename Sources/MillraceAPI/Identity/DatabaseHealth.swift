@@ -33,7 +33,8 @@ struct DatabaseHealth: Sendable, Equatable {
         case .connectionFailed: return "no connection"
         case .timedOut: return "no answer in time"
         case .interrupted: return "the daemon is stopping"
-        case .serverError: return "the server refuses: SQLSTATE \(error.sqlState?.rawValue ?? "unknown")"
+        case .databaseUnfit, .rowsKeptOut, .partitionGone, .serverError:
+            return "the server refuses: SQLSTATE \(error.sqlState?.rawValue ?? "unknown")"
         }
     }
 }

@@ -93,12 +93,19 @@ enum OpenAPISchemas {
         ("Alive", object([("status", choice(["alive"]))])),
         (
             "Readiness",
-            object([("status", choice(["ready", "not_ready"])), ("reasons", array(item)), ("notes", array(item))])
+            open(
+                [
+                    ("status", choice(["ready", "not_ready"])), ("reasons", array(item)), ("notes", array(item)),
+                    ("writing", boolean),
+                ],
+                "`writing` is false while lines wait and nothing is written; then, and while some batches are not written, "
+                    + "`reason` and `since` tell more.")
         ),
         ("OpenAPI", anyObject),
     ]
 
     private static let text = JSONTree.object([("type", "string")])
+    private static let boolean = JSONTree.object([("type", "boolean")])
     private static let integer = JSONTree.object([("type", "integer")])
     private static let uuid = JSONTree.object([("type", "string"), ("format", "uuid")])
     private static let time = JSONTree.object([("type", "string"), ("format", "date-time")])

@@ -57,6 +57,7 @@ actor ReadSession {
         try session.execute(
             """
             SET default_transaction_read_only = on;
+            SET row_security = on;
             SET statement_timeout = \(max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000));
             SET enable_seqscan = off;
             SET jit = off;

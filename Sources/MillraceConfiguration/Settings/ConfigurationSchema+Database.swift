@@ -57,6 +57,22 @@ extension ConfigurationSchema {
                 "How often it is asked up to where PostgreSQL has flushed its log.",
                 watch: "millrace_spool_segments_retired_total"),
             .duration(
+                "stall_after", \.database.stallAfter, .milliseconds(100) ... .seconds(60),
+                "How long nothing is written while lines wait before log, /readyz and metrics say so.",
+                watch: "millrace_writer_stalled"),
+            .duration(
+                "batch_lock_timeout", \.database.batchLockTimeout, .milliseconds(10) ... .seconds(600),
+                "How long a batch waits for a lock, such as one on its month, before it is set aside in smaller ones.",
+                watch: "millrace_writer_stuck_batches"),
+            .integer(
+                "stuck_batches_max", \.database.stuckBatchesMax, 1...1000, unit: "batches",
+                "Batches that fail and are set aside while later ones go on; at the bound only these are tried.",
+                watch: "millrace_writer_stuck_batches"),
+            .integer(
+                "row_error_tries", \.database.rowErrorTries, 1...100, unit: "tries",
+                "Tries before an error of a trigger, a rule or a conversion is looked for in single rows.",
+                watch: "millrace_writer_retries_total"),
+            .duration(
                 "drain_limit", \.database.drainLimit, .zero ... .seconds(600),
                 "How long a stop waits for the open batches; what is left goes in after the next start.",
                 watch: "millrace_spool_uncommitted_lines"),
@@ -93,6 +109,10 @@ extension ConfigurationSchema {
             .duration(
                 "gin_clean_limit", \.partitions.ginCleanLimit, .milliseconds(100) ... .seconds(3600),
                 "Longest time that fewer rows wait there.", watch: "millrace_writer_copy_duration_seconds"),
+            .choice(
+                "retired", \.partitions.retired,
+                "Where late events of a detached month go: dead_letters (code month_retired), or a new partition.",
+                watch: "millrace_writer_lines_dead_total"),
             .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),
                 "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),

@@ -113,6 +113,10 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var batchInterval = Duration.milliseconds(10)
         package var smallBatchInterval = Duration.milliseconds(50)
         package var flushPoll = Duration.milliseconds(200)
+        package var stallAfter = Duration.seconds(8)
+        package var batchLockTimeout = Duration.seconds(10)
+        package var stuckBatchesMax = 16
+        package var rowErrorTries = 3
         package var drainLimit = Duration.seconds(5)
     }
 
@@ -125,6 +129,13 @@ package struct DaemonConfiguration: Sendable, Equatable {
             case none
         }
 
+        package enum Retired: String, Sendable, CaseIterable {
+            /// Into dead_letters, as month_retired.
+            case deadLetter = "dead_letter"
+            /// Into a new partition for the month.
+            case attach
+        }
+
         package var ahead = 3
         package var acceptPast = Duration.seconds(13 * 31 * 86_400)
         package var acceptFuture = Duration.seconds(86_400)
@@ -134,6 +145,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var ginCleanInterval = Duration.seconds(1)
         package var ginCleanRows = 2000
         package var ginCleanLimit = Duration.seconds(30)
+        package var retired = Retired.deadLetter
     }
 
     package struct Projections: Sendable, Equatable {

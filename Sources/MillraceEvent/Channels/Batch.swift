@@ -14,6 +14,13 @@ package struct Batch: Sendable, Equatable {
 
     package var count: Int { extents.reduce(0) { $0 + $1.count } }
 
+    /// The batch in two, each with half of the extents; one that can't be halved is left as it is.
+    package var halves: [Batch] {
+        guard extents.count > 1 else { return [self] }
+        let middle = extents.count / 2
+        return [Batch(extents: Array(extents[..<middle])), Batch(extents: Array(extents[middle...]))]
+    }
+
     /// The extents in order, as many together as `bytesMax` allows; a larger one is a part of its own.
     package func parts(bytesMax: Int) -> [ArraySlice<Extent>] {
         var parts: [ArraySlice<Extent>] = []

@@ -11,6 +11,9 @@ import Synchronization
 /// lines have waited for `patience` because the first writer is stuck. Below that they would only cost: more and smaller
 /// transactions, which wait for each other's locks.
 ///
+/// A batch that fails is set aside for a while, and others go on past it: up to `stuckMax` batches, then only these are
+/// tried. One of them is tried at a time, and never twice in a row while others wait.
+///
 /// `keepTime` hands out what is due without anything new coming.
 package final class ExtentChannel: Sendable {
     private struct State {
@@ -28,6 +31,10 @@ package final class ExtentChannel: Sendable {
         /// Batches that were taken and are not yet written.
         var takenCount = 0
         var scanner: CheckedContinuation<Void, Never>?
+        var aside: [SetAside] = []
+        /// First sequences of the batches that were set aside before and are with a writer.
+        var retried: Set<UInt64> = []
+        var wasRetry = false
         var isOpen = false
         var isFinished = false
 
@@ -38,6 +45,11 @@ package final class ExtentChannel: Sendable {
                 rows: waitingCount, isAwaited: live.first.map { $0.firstSequence < awaitedEnd } ?? false,
                 hasBacklog: !backlog.isEmpty)
         }
+    }
+
+    private struct SetAside {
+        var batch: Batch
+        var until: ContinuousClock.Instant
     }
 
     private struct Taker {
@@ -86,22 +98,24 @@ package final class ExtentChannel: Sendable {
     private let joinRows: Int
     private let writers: Int
     private let patience: Duration
+    private let stuckMax: Int
     private let state: Mutex<State>
     private let alarms = AsyncStream.makeStream(of: ContinuousClock.Instant.self)
 
     /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own. `writers`: how many
     /// share what waits; above a quarter of `rowsMax` none takes more than its share, so that all end at about the same
     /// time. `joinRows`: lines that wait when helpers join; never more than a batch. `patience`: how long lines wait for
-    /// the first writer before a helper takes them.
+    /// the first writer before a helper takes them. `stuckMax`: batches that are set aside at most.
     package init(
         rowsMax: Int, bytesMax: Int, writers: Int = 1, joinRows: Int = 1, patience: Duration = .milliseconds(200),
-        pace: BatchPace = BatchPace()
+        pace: BatchPace = BatchPace(), stuckMax: Int = 16
     ) {
         self.rowsMax = rowsMax
         self.bytesMax = bytesMax
         self.writers = writers
         self.joinRows = min(joinRows, rowsMax)
         self.patience = patience
+        self.stuckMax = stuckMax
         state = Mutex(State(pace: pace))
     }
 
@@ -115,6 +129,8 @@ package final class ExtentChannel: Sendable {
     package func batchEnded() {
         state.withLock { $0.takenCount -= 1 }
     }
+    /// Lines of the batches that are set aside and not with a writer.
+    package var asideCount: Int { state.withLock { $0.aside.reduce(0) { $0 + $1.batch.count } } }
 
     /// Whether so much waits that helpers join.
     package var isHelpWanted: Bool { waitingCount >= joinRows }
@@ -122,6 +138,28 @@ package final class ExtentChannel: Sendable {
     /// Lets writers take batches (the ledger has been read), or holds them back (PostgreSQL is down).
     package func setOpen(_ isOpen: Bool) {
         handOut { $0.isOpen = isOpen }
+    }
+
+    /// A batch failed; it is handed out again as `parts` after `until`. The bound is on new batches, so this is never
+    /// refused.
+    package func setAside(_ batch: Batch, as parts: [Batch], until: ContinuousClock.Instant) {
+        handOut { state -> Void in
+            state.retried.remove(batch.sequences.lowerBound)
+            state.aside += parts.map { SetAside(batch: $0, until: until) }
+        }
+    }
+
+    /// A batch that was handed out needs no further try.
+    package func settled(_ batch: Batch) {
+        let wasRetried = state.withLock { $0.retried.remove(batch.sequences.lowerBound) != nil }
+        if wasRetried { handOut { _ in } }
+    }
+
+    /// What is set aside is to be tried now.
+    package func retryAll() {
+        handOut { state -> Void in
+            for index in state.aside.indices { state.aside[index].until = .now }
+        }
     }
 
     /// A live extent, durable just now. Called in order of sequence, by the spool only. Never blocks. `isAwaited`: someone
@@ -227,11 +265,15 @@ package final class ExtentChannel: Sendable {
             } else if state.waitingSince == nil {
                 state.waitingSince = now
             }
+            while let taker = retryTaker(state), let batch = Self.takeDue(&state, now) {
+                deliveries.append((state.takers.remove(at: taker).continuation, batch))
+            }
             while let taker = nextTaker(state, now), let batch = Self.gather(&state, share(state), bytesMax) {
                 deliveries.append((state.takers.remove(at: taker).continuation, batch))
                 state.takenCount += 1
                 state.pace.batchTaken(rows: batch.count, at: now)
                 state.waitingSince = state.waitingCount > 0 ? now : nil
+                state.wasRetry = false
             }
             let alarm = setAlarm(&state, now)
             var scanner: CheckedContinuation<Void, Never>?
@@ -248,26 +290,52 @@ package final class ExtentChannel: Sendable {
 
     /// The place of who takes the next batch, if anyone may.
     private func nextTaker(_ state: State, _ now: ContinuousClock.Instant) -> Int? {
-        guard state.isOpen, state.waitingCount > 0, state.pace.decide(state.waiting, at: now) == .take else {
-            return nil
-        }
+        guard state.isOpen, state.waitingCount > 0, isRoom(state),
+            state.pace.decide(state.waiting, at: now) == .take
+        else { return nil }
         if let first = state.takers.firstIndex(where: { !$0.isHelper }) { return first }
         let isLate = state.waitingSince.map { now - $0 >= patience } ?? false
         return state.waitingCount >= joinRows || isLate ? state.takers.indices.first : nil
     }
 
-    /// Has `keepTime` look when a taker may have what waits now; nil when it does already, or when nothing is to be had.
+    /// Whether one more batch may fail.
+    private func isRoom(_ state: State) -> Bool { state.aside.count + state.retried.count < stuckMax }
+
+    /// Has `keepTime` look when a taker may have what waits now, or was set aside; nil when it does already, or when nothing
+    /// is to be had.
     private func setAlarm(_ state: inout State, _ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-        guard state.isOpen, !state.takers.isEmpty, let since = state.waitingSince else { return nil }
-        let due =
-            switch state.pace.decide(state.waiting, at: now) {
-            case .wait(until: let instant): instant
-            // There are helpers only.
-            case .take: since + patience
-            }
+        guard state.isOpen, !state.takers.isEmpty else { return nil }
+        var due = retryTaker(state) == nil ? nil : state.aside.map(\.until).min()
+        if let since = state.waitingSince, isRoom(state) {
+            let new =
+                switch state.pace.decide(state.waiting, at: now) {
+                case .wait(until: let instant): instant
+                // There are helpers only.
+                case .take: since + patience
+                }
+            due = due.map { min($0, new) } ?? new
+        }
+        guard let due else { return nil }
         if let alarm = state.alarm, alarm <= due { return nil }
         state.alarm = due
         return due
+    }
+
+    /// The place of who takes a batch that was set aside.
+    private func retryTaker(_ state: State) -> Int? {
+        guard state.isOpen, state.retried.isEmpty else { return nil }
+        guard !isRoom(state) || !state.wasRetry || state.waitingCount == 0 else { return nil }
+        return state.takers.indices.last
+    }
+
+    private static func takeDue(_ state: inout State, _ now: ContinuousClock.Instant) -> Batch? {
+        let due = state.aside.indices.min { state.aside[$0].until < state.aside[$1].until }
+        guard let due, state.aside[due].until <= now else { return nil }
+        let batch = state.aside.remove(at: due).batch
+        state.retried.insert(batch.sequences.lowerBound)
+        state.takenCount += 1
+        state.wasRetry = true
+        return batch
     }
 
     /// Rows that one writer takes at most.

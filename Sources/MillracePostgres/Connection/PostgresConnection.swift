@@ -24,7 +24,7 @@ package final class PostgresConnection {
     /// Stops what this session's server process is doing, from another thread.
     package let canceller: PostgresCanceller
 
-    /// Connects, and sets the session to UTF-8, UTC, ISO dates and standard strings.
+    /// Connects, and sets all that Millrace relies on: UTF-8, UTC, ISO dates, no time limits of the server's.
     ///
     /// - Parameters:
     ///   - connectionString: libpq's keywords or URI; what it leaves out comes from the `PG…` environment.
@@ -187,18 +187,49 @@ package final class PostgresConnection {
         guard PQsetnonblocking(handle, 1) == 0 else { throw .lost(handle) }
     }
 
-    /// The server looks every second whether the client is still there, so that a session given up lets go of its locks. Of
-    /// a client whose host or network is gone it learns by its own keepalives: PostgreSQL's default are the kernel's two
-    /// hours. On a Unix socket they mean nothing.
+    /// Everything that a session relies on and that someone may set for the role, the database or the server. The server
+    /// looks every second whether the client is still there, so that a session given up lets go of its locks. Of a client
+    /// whose host or network is gone it learns by its own keepalives: PostgreSQL's default are the kernel's two hours. On a
+    /// Unix socket they mean nothing. A policy that would hide rows is an error.
+    private static let settings = [
+        ("TimeZone", "UTC"), ("DateStyle", "ISO, YMD"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"),
+        ("client_encoding", "UTF8"), ("extra_float_digits", "1"), ("standard_conforming_strings", "on"),
+        ("array_nulls", "on"), ("transform_null_equals", "off"), ("quote_all_identifiers", "off"),
+        ("search_path", "public"), ("row_security", "off"), ("jit", "off"),
+        ("default_transaction_read_only", "off"), ("default_transaction_isolation", "read committed"),
+        ("default_transaction_deferrable", "off"), ("idle_in_transaction_session_timeout", "0"),
+        ("idle_session_timeout", "0"), ("transaction_timeout", "0"), ("client_connection_check_interval", "1s"),
+        ("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "30s"),
+    ]
+
+    /// The time limits first, each a statement of its own, since they hold for those behind them. What this server does
+    /// not know is left out.
     private func prepareSession(deadline: Deadline) throws(PostgresError) {
-        let settings = [
-            ("TimeZone", "UTC"), ("DateStyle", "ISO, YMD"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"),
-            ("standard_conforming_strings", "on"), ("client_connection_check_interval", "1s"),
-            ("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "30s"),
-        ]
-        let calls = settings.map { "set_config('\($0.0)', '\($0.1)', false)" }
-        _ = try run(deadline: deadline) { PQsendQuery($0, "SELECT " + calls.joined(separator: ", ")) }
+        let values = Self.settings.map { "('\($0.0)', '\($0.1)')" }.joined(separator: ", ")
+        _ = try run(deadline: deadline) {
+            PQsendQuery(
+                $0,
+                """
+                SET statement_timeout = 0;
+                SET lock_timeout = 0;
+                SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
+                FROM (VALUES \(values)) AS wanted (name, value)
+                WHERE pg_catalog.current_setting(wanted.name, true) IS DISTINCT FROM wanted.value
+                    AND pg_catalog.current_setting(wanted.name, true) IS NOT NULL
+                """)
+        }
+    }
+
+    /// Throws when the database keeps text in another encoding than UTF-8: it could not hold every event.
+    package func requireUTF8() throws(PostgresError) {
+        let encoding = handle.flatMap { PQparameterStatus($0, "server_encoding") }.map { String(cString: $0) }
+        guard let encoding, encoding != "UTF8" else { return }
+        throw PostgresError(
+            code: .databaseUnfit, message: "the database's encoding is \(encoding), and events are UTF-8",
+            hint:
+                "Make one by `createdb -E UTF8 -T template0`, move what is there with pg_dump, point database.url at it."
+        )
     }
 
     // MARK: - Waiting

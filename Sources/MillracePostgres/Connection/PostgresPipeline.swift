@@ -18,6 +18,8 @@ package struct PostgresPipeline: ~Copyable {
     private let connection: PostgresConnection
     private var steps: [Step] = []
     private var statementCount = 0
+    /// The number of the statement that failed in the last `finish`.
+    package private(set) var failedStatement: Int?
     /// Names of this pipeline's own preparations, which are not known to have succeeded.
     private var preparing: [String: String] = [:]
 
@@ -72,11 +74,14 @@ package struct PostgresPipeline: ~Copyable {
         guard !steps.isEmpty else { return }
         let connection = connection
         var failure: PostgresError?
+        var failed: Int?
+        defer { failedStatement = failed }
         try connection.exchange { (handle) throws(PostgresError) in
             let deadline = Deadline(after: connection.statementTimeout)
             guard PQpipelineSync(handle) == 1 else { throw .lost(handle) }
             for step in steps {
                 let error = try Self.answer(to: step, connection, handle, deadline: deadline, onAnswer)
+                if failure == nil, error != nil, case .statement(let number) = step { failed = number }
                 failure = failure ?? error
             }
             try Self.endPipeline(handle, connection, deadline: deadline)

@@ -56,11 +56,11 @@ package struct PostgresResult: ~Copyable {
         try body(bytes(row, column))
     }
 
-    /// The value's text; valid as long as the result. nil for NULL.
+    /// The value's text; valid as long as the result. nil for NULL, and for what the server did not send.
     private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
-        precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-        precondition(column >= 0 && column < Int(PQnfields(result)), "column \(column) of \(PQnfields(result))")
-        guard !isNull(row, column) else { return nil }
+        guard row >= 0, row < rowCount, column >= 0, column < Int(PQnfields(result)), !isNull(row, column) else {
+            return nil
+        }
         let length = Int(PQgetlength(result, Int32(row), Int32(column)))
         return UnsafeRawBufferPointer(start: PQgetvalue(result, Int32(row), Int32(column)), count: length)
     }

@@ -12,6 +12,12 @@ package struct PostgresError: Error, Sendable, Hashable {
         case timedOut = "timed_out"
         /// The server answered with an error; `sqlState` says which.
         case serverError = "server_error"
+        /// The server took fewer rows than it was sent, without an error.
+        case rowsKeptOut = "rows_kept_out"
+        /// A month's table is no partition any more.
+        case partitionGone = "partition_gone"
+        /// The database can't hold what Millrace writes.
+        case databaseUnfit = "database_unfit"
     }
 
     package var code: Code
@@ -63,6 +69,10 @@ package struct PostgresError: Error, Sendable, Hashable {
         switch code {
         case .interrupted: return "Nothing to do: Millrace is stopping, and tries again after its next start."
         case .timedOut: return "See whether the server is overloaded, locked up or stopped: pg_stat_activity, its log."
+        case .rowsKeptOut:
+            return "See the triggers of the table and of its partitions (\\d in psql); one returns NULL for these rows."
+        case .partitionGone: return "See `millrace partitions list`: somebody detached, dropped or renamed the month."
+        case .databaseUnfit: return "Point database.url at a database that fits."
         case .connectionFailed where sqlState == nil:
             return "See that PostgreSQL runs and that database.url reaches it."
         case .connectionFailed, .serverError: break
@@ -73,6 +83,9 @@ package struct PostgresError: Error, Sendable, Hashable {
         case "3D": return "Create the database that database.url names, or correct the name."
         case "42" where sqlState == .insufficientPrivilege:
             return "Grant the role what sql/roles.sql lists, or connect as the tables' owner."
+        case "0A", "P0": return "See the triggers, rules and functions that the table's rows pass through."
+        case "55", "57":
+            return "See who holds the table: pg_locks, pg_blocking_pids; an ALTER, a LOCK TABLE or a VACUUM FULL."
         case "42": return "Run `millrace migrate up`; the schema is not the one this version wants."
         case "53": return "Free what the server is short of: connections, memory or disk."
         case "25": return "Point database.url at the primary (target_session_attrs=read-write)."

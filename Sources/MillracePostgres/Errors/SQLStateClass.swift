@@ -16,6 +16,9 @@ package enum SQLStateClass: String, Sendable, CaseIterable {
     package init(_ error: PostgresError) {
         switch error.code {
         case .interrupted, .timedOut: self = .retry
+        case .rowsKeptOut: self = .poison
+        case .partitionGone: self = .missingPartition
+        case .databaseUnfit: self = .stop
         case .connectionFailed:
             switch error.sqlState?.category {
             case "28", "3D", "42": self = .stop
@@ -39,8 +42,9 @@ package enum SQLStateClass: String, Sendable, CaseIterable {
         }
         switch state.category {
         case "08", "40", "53": return .retry
-        // 54 is a limit that one value exceeds, such as a document too long for tsvector.
-        case "22", "23", "54": return .poison
+        // 54 is a limit that one value exceeds, such as a document too long for tsvector; 0A and P0 are what a conversion, a
+        // rule or a trigger says of a row.
+        case "0A", "22", "23", "44", "54", "P0": return .poison
         case "28", "3D", "42": return .stop
         default: return .retryWithAlarm
         }

@@ -9,7 +9,7 @@ package struct MonthStanding: Sendable, Hashable {
         case detached
         /// Within the months ahead, and not there.
         case missing
-        /// A partition with the month's bounds under another name, which the writers look for in vain.
+        /// A partition with the month's bounds under another name; the writers find it, people and scripts may not.
         case renamed
         /// Something else stands under the month's name.
         case foreign

@@ -11,18 +11,29 @@ package struct PartitionOptions: Sendable {
     package var lockTimeout: Duration
     /// Tries for that lock.
     package var attemptsMax: Int
+    /// How old and how far ahead of the clock an event may be.
+    package var acceptPast: Duration
+    package var acceptFuture: Duration
+    /// Where late events of a month go whose table is there and detached.
+    package var retired: RetiredMonthPolicy
 
     package init(
         payloadIndex: PayloadIndexPolicy = .live,
         ginPendingListKiB: Int = 65536,
         vacuumInsertThreshold: Int = 1_000_000,
         lockTimeout: Duration = .seconds(2),
-        attemptsMax: Int = 10
+        attemptsMax: Int = 10,
+        acceptPast: Duration = .seconds(13 * 31 * 86_400),
+        acceptFuture: Duration = .seconds(86_400),
+        retired: RetiredMonthPolicy = .deadLetter
     ) {
         self.payloadIndex = payloadIndex
         self.ginPendingListKiB = ginPendingListKiB
         self.vacuumInsertThreshold = vacuumInsertThreshold
         self.lockTimeout = lockTimeout
         self.attemptsMax = attemptsMax
+        self.acceptPast = acceptPast
+        self.acceptFuture = acceptFuture
+        self.retired = retired
     }
 }

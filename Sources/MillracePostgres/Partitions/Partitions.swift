@@ -17,13 +17,19 @@ package struct Partitions {
     /// - Returns: whether this call made it.
     /// - Throws: 55P03 when the parent stayed locked through all tries; 42P07 when a table of that name exists but is
     ///   detached, which is a month on its way out.
+    /// - Parameter name: of its table; the month's own unless a detached one has it.
     @discardableResult
-    package func ensure(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
-        if try isAttached(month, of: table) { return false }
+    package func ensure(
+        _ month: PartitionMonth, of table: PartitionedTable, as name: String? = nil
+    ) throws(PostgresError) -> Bool {
+        let name = name ?? table.partitionName(month)
+        if try isAttached(name, of: table) { return false }
+        // Under another name.
+        if try attached(to: table)[month] != nil { return false }
         var backoff = Backoff(min: .milliseconds(50), max: .seconds(2))
         while true {
             do throws(PostgresError) {
-                return try connection.transaction { () throws(PostgresError) in try make(month, of: table) }
+                return try connection.transaction { () throws(PostgresError) in try make(month, of: table, as: name) }
             } catch {
                 if error.sqlState == .duplicateTable { throw Self.detached(error) }
                 let isContention = error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
@@ -46,11 +52,19 @@ package struct Partitions {
     package func ensureAhead(months: Int, from microseconds: Int64) throws(PostgresError) -> [String] {
         guard let current = PartitionMonth(microseconds: microseconds) else { return [] }
         var made: [String] = []
+        var failure: PostgresError?
         for table in PartitionedTable.allCases {
-            for month in (0...max(0, months)).map(current.advanced(by:)) where try ensure(month, of: table) {
-                made.append(table.partitionName(month))
+            for month in (0...max(0, months)).map(current.advanced(by:)) {
+                do throws(PostgresError) {
+                    if try ensure(month, of: table) { made.append(table.partitionName(month)) }
+                } catch {
+                    // One that is detached keeps no other from being made.
+                    guard error.sqlState == .duplicateTable else { throw error }
+                    failure = failure ?? error
+                }
             }
         }
+        if let failure { throw failure }
         return made
     }
 
@@ -122,22 +136,23 @@ package struct Partitions {
 
     // MARK: - Making one
 
-    private func isAttached(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
+    private func isAttached(_ name: String, of table: PartitionedTable) throws(PostgresError) -> Bool {
         let result = try connection.query(
             """
             SELECT 1
             FROM pg_catalog.pg_inherits
             WHERE inhparent = to_regclass($1) AND inhrelid = to_regclass($2) AND NOT inhdetachpending
             """,
-            parameters: [.text("public.\(table.rawValue)"), .text("public.\(table.partitionName(month))")])
+            parameters: [.text("public.\(table.rawValue)"), .text("public.\(name)")])
         return result.rowCount > 0
     }
 
     /// In the caller's transaction. One transaction for all of it, so that a crash leaves no half-made month; ATTACH
     /// comes last, because its lock on the parent lasts to the COMMIT.
-    private func make(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) -> Bool {
+    private func make(
+        _ month: PartitionMonth, of table: PartitionedTable, as name: String
+    ) throws(PostgresError) -> Bool {
         let parent = "public.\(table.rawValue)"
-        let name = table.partitionName(month)
         let leaf = "public.\(name)"
         // A month that a failover loses is made again: a synchronous standby that is away must not hold up writing.
         try connection.execute(
@@ -145,7 +160,7 @@ package struct Partitions {
         // Another daemon makes the same month: wait for it, then find it made.
         try connection.execute(
             "SELECT pg_advisory_xact_lock(\(AdvisoryLock.partition.rawValue), hashtext('\(leaf)'))")
-        if try isAttached(month, of: table) { return false }
+        if try isAttached(name, of: table) { return false }
         try connection.execute(
             """
             CREATE TABLE \(leaf) (LIKE \(parent) INCLUDING ALL);

@@ -22,6 +22,7 @@ package struct Migrator {
     package func up(
         to version: Int? = nil, progress: (Migration) -> Void = { _ in }
     ) throws(MigrationError) -> [Migration] {
+        do throws(PostgresError) { try connection.requireUTF8() } catch { throw .database(error) }
         let last = version ?? migrations.count
         var done: [Migration] = []
         while let migration = try step(

@@ -1,14 +1,14 @@
 internal import Glibc
 
 /// The wall clock as text.
-enum LogTime {
+package enum LogTime {
     /// RFC 3339 in UTC, to the millisecond.
     static func now() -> String {
         text(WallClock.sinceEpoch)
     }
 
     /// The same for a time since 1970.
-    static func text(_ sinceEpoch: Duration) -> String {
+    package static func text(_ sinceEpoch: Duration) -> String {
         var seconds = Int(sinceEpoch.components.seconds)
         var fields = tm()
         gmtime_r(&seconds, &fields)

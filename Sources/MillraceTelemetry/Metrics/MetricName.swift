@@ -54,6 +54,9 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerParked = "millrace_writer_parked_events_total"
     case writerUnfolded = "millrace_writer_unfolded_batches_total"
     case writerStopped = "millrace_writer_stopped"
+    case writerStalled = "millrace_writer_stalled"
+    case writerStuckBatches = "millrace_writer_stuck_batches"
+    case writerStalledSeconds = "millrace_writer_stalled_seconds"
 
     case outboxWaitingRows = "millrace_outbox_waiting_rows"
     case outboxDeliveredRows = "millrace_outbox_delivered_rows_total"
@@ -140,7 +143,10 @@ extension MetricName {
         case .writerParked: .counter("Events whose row a projection's table refused, now in projections.parked.", [])
         case .writerUnfolded:
             .counter("Batches that went in without being in each version of each pack; a rebuild folds them.", [])
-        case .writerStopped: .gauge("1 while the writers stand still until someone mends the database.", [])
+        case .writerStopped: .gauge("1 while the writers stand still until someone fixes the database.", [])
+        case .writerStalled: .gauge("1 while lines wait and nothing is written; /readyz and the log say why.", [])
+        case .writerStuckBatches: .gauge("Batches that failed and were set aside while others go on.", [])
+        case .writerStalledSeconds: .gauge("How long nothing has been written while lines wait; 0: it is.", [])
 
         case .outboxWaitingRows:
             .gauge("Rows that wait in the outbox, as the daemon that empties it saw it last; 0 in the others.", [])

@@ -8,6 +8,14 @@ extension BatchOutcome {
         if isConversations { conversations.duplicates += sequences.count } else { events.duplicates += sequences.count }
     }
 
+    /// Those that rows went into.
+    var tables: Set<PartitionedTable> {
+        var tables: Set<PartitionedTable> = []
+        if events.committed > 0 { tables.insert(.analyticsEvents) }
+        if conversations.committed > 0 { tables.insert(.conversations) }
+        return tables
+    }
+
     /// Fills in the other counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
     mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch) {
         duplicateSequences.sort()

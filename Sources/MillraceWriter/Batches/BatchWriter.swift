@@ -10,9 +10,11 @@ import Synchronization
 /// 2. the ledger is asked whether it holds these sequences: a COMMIT whose answer was lost is seen here, never guessed;
 /// 3. rows by binary COPY into each leaf, a part of the batch at a time, since only a part is held in memory; 4. dead
 /// letters; 5. the projections' deltas, of the rows that went in;
-/// 6. the ledger row, with the versions the batch is folded into; COMMIT.
+/// 6. a look whether the tables that were filled are still partitions; the ledger row, with the versions the batch is
+/// folded into; COMMIT.
 ///
-/// On a unique violation or a refused row everything is rolled back and the batch goes through `StagedCopy` instead.
+/// On a unique violation or a refused row everything is rolled back and the batch goes through `StagedCopy` instead. Rows
+/// that are refused there become dead letters when others go into the same table; else the batch is not written.
 final class BatchWriter {
     /// A batch in the ledger.
     struct Committed {
@@ -23,6 +25,8 @@ final class BatchWriter {
         var arrivals: [Arrival]
         /// Versions of packs that the batch is not in.
         var omissions: [BatchProjection.Omission] = []
+        /// Rows that became dead letters now; one stands for all.
+        var refused: (count: Int, example: StagedCopy.RefusedRow)?
     }
 
     enum Result {
@@ -36,6 +40,14 @@ final class BatchWriter {
     private let lock: SpoolLock
     private let index: Int
     private let partitions: LeafPartitions
+    /// Longest wait for a lock.
+    private let lockTimeout: Duration
+    /// Tables of months that the batch under way has filled.
+    private var tablesFilled: Set<String> = []
+    /// Rows that the batch under way has put into each table, by the careful way or not.
+    private var rowsIn: [PartitionedTable: Int] = [:]
+    /// The first refusal of a row of each table in the batch under way.
+    private var refusals: [PartitionedTable: PostgresError] = [:]
     /// Of the extents that are in memory at a time; a single larger one is a part of its own.
     private let partBytesMax: Int
     private var projection: BatchProjection
@@ -47,12 +59,13 @@ final class BatchWriter {
 
     init(
         spool: any SpoolReader, index: Int, partitions: LeafPartitions, packs: [PackDefinition] = [],
-        partBytesMax: Int
+        partBytesMax: Int, lockTimeout: Duration = .seconds(10)
     ) {
         self.spool = spool
         self.index = index
         self.partitions = partitions
         self.partBytesMax = partBytesMax
+        self.lockTimeout = lockTimeout
         reader = BatchReader(spool: spool)
         lock = SpoolLock(spool: spool.spoolID)
         let slot = Int(UInt32(bitPattern: lock.writerKey) % UInt32(Self.slotCount)) + index
@@ -62,44 +75,52 @@ final class BatchWriter {
     /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
-    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it).
+    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `TableRefusal`
+    /// when all rows of a table are refused and `care` knows of none that it takes.
     func write(
-        _ batch: Batch, isDurable: Bool, on connection: PostgresConnection, metrics: WriterMetrics
+        _ batch: Batch, isDurable: Bool, care: BatchCare = .full, on connection: PostgresConnection,
+        metrics: WriterMetrics
     ) throws -> Result {
         let first = batch.sequences.lowerBound
         let batchID = BatchID.make(spool: spool.spoolID, firstSequence: first, at: .now)
         do {
-            return try transact(batch, batchID, isDurable: isDurable, isStaged: false, on: connection, metrics)
-        } catch let error as PostgresError where error.category == .duplicate || error.category == .poison {
+            return try transact(batch, batchID, isDurable: isDurable, care, isStaged: false, on: connection, metrics)
+        } catch let error as PostgresError where care.isCareful(after: error) {
             metrics.stagedBatches.add(1, ordering: .relaxed)
-            return try transact(batch, batchID, isDurable: isDurable, isStaged: true, on: connection, metrics)
+            return try transact(batch, batchID, isDurable: isDurable, care, isStaged: true, on: connection, metrics)
         }
     }
 
     private func transact(
-        _ batch: Batch, _ batchID: Int64, isDurable: Bool, isStaged: Bool, on connection: PostgresConnection,
+        _ batch: Batch, _ batchID: Int64, isDurable: Bool, _ care: BatchCare, isStaged: Bool,
+        on connection: PostgresConnection,
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
             if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) { return known }
             var encoded = EncodedBatch(batchID: batchID)
             var outcome = BatchOutcome(sequences: batch.sequences)
-            var refused: [DeadLetter] = []
+            var refused: [StagedCopy.RefusedRow] = []
+            var letters: [DeadLetter] = []
+            tablesFilled = []
+            rowsIn = [:]
+            refusals = [:]
             var copyDuration = Duration.zero
             for part in batch.parts(bytesMax: partBytesMax) {
                 try reader.read(part, into: &encoded)
                 let start = ContinuousClock.now
-                for leaf in reader.encoder.leaves {
-                    if isStaged || leaf.key.needsEventID {
-                        refused += try stage(leaf, of: batch, on: connection, &outcome)
-                    } else {
-                        try copy(leaf, on: connection)
-                    }
+                let leaves = reader.encoder.leaves
+                if partitions.hasDoubtful(leaves) { try partitions.look(on: connection) }
+                for leaf in leaves {
+                    let rows = try write(leaf, care, isStaged: isStaged, on: connection, &outcome)
+                    letters += try self.letters(for: rows, in: batch)
+                    refused += rows
                 }
                 copyDuration += start.duration(to: .now)
             }
             copyDuration -= projection.duration
-            let letters = encoded.letters + refused
+            try requireTakers(care, on: connection)
+            letters = encoded.letters + letters
             outcome.settle(letters: letters, of: encoded)
             try DeadLetterCopy.write(letters, batchID: batchID, spool: spool.spoolID, on: connection)
             let folded = try projection.apply(batchID: batchID, on: connection)
@@ -114,22 +135,84 @@ final class BatchWriter {
             return .committed(
                 Committed(
                     outcome: outcome, position: position, arrivals: encoded.arrivals,
-                    omissions: projection.omissions))
+                    omissions: projection.omissions, refused: refused.first.map { (refused.count, $0) }))
         } catch {
             if connection.isUsable { rollBack(connection) }
             throw error
         }
     }
 
+    /// Returns the rows that don't go in.
+    private func write(
+        _ leaf: EncodedLeaf, _ care: BatchCare, isStaged: Bool, on connection: PostgresConnection,
+        _ outcome: inout BatchOutcome
+    ) throws -> [StagedCopy.RefusedRow] {
+        let place = partitions.place(of: leaf.key)
+        guard case .table(let table) = place else {
+            let month = leaf.key.partitionMonth.map { "\($0)" } ?? ""
+            return leaf.sequences(of: 0..<leaf.count).compactMap {
+                StagedCopy.RefusedRow(sequence: $0, month: month, place: place)
+            }
+        }
+        if leaf.key.partitionMonth != nil { tablesFilled.insert(table) }
+        do {
+            if isStaged || leaf.key.needsEventID { return try stage(leaf, in: table, care, on: connection, &outcome) }
+            try copy(leaf, to: table, on: connection)
+            rowsIn[leaf.key.table, default: 0] += leaf.count
+            return []
+        } catch var error as PostgresError where error.sqlState == .undefinedTable {
+            // Not a month that is to be made, but one that is called otherwise now.
+            let name = table.split(separator: ".").last.map { $0.filter { $0 != "\"" } } ?? ""
+            if error.message.contains(name) { error.code = .partitionGone }
+            throw error
+        }
+    }
+
     /// Puts rows in one by one where they are not there yet. Returns those that the database refuses.
     private func stage(
-        _ leaf: EncodedLeaf, of batch: Batch, on connection: PostgresConnection, _ outcome: inout BatchOutcome
-    ) throws -> [DeadLetter] {
-        var staged = StagedCopy(connection: connection, table: partitions.table(for: leaf.key))
+        _ leaf: EncodedLeaf, in table: String, _ care: BatchCare, on connection: PostgresConnection,
+        _ outcome: inout BatchOutcome
+    ) throws -> [StagedCopy.RefusedRow] {
+        var staged = StagedCopy(connection: connection, table: table, partitions: partitions, care: care)
         try staged.copy(leaf)
         outcome.countDuplicates(staged.duplicates, isConversations: leaf.key.table == .conversations)
         projection.add(leaf, without: Set(staged.duplicates + staged.refused.map(\.sequence)))
-        return try letters(for: staged.refused, in: batch)
+        rowsIn[leaf.key.table, default: 0] += staged.insertedCount
+        if let refusal = staged.refusal, refusals[leaf.key.table] == nil { refusals[leaf.key.table] = refusal }
+        return staged.refused
+    }
+
+    /// Throws unless each table that has refused rows takes others.
+    private func requireTakers(_ care: BatchCare, on connection: PostgresConnection) throws {
+        for (table, refusal) in refusals where rowsIn[table, default: 0] == 0 && !care.takers.contains(table) {
+            if try !takesRows(table, on: connection) { throw TableRefusal(table: table, cause: refusal) }
+        }
+    }
+
+    /// Whether the newest row of a table goes in once more, under another id; taken back at once. So a lone row that is
+    /// refused does not wait for others to show that it is itself at fault.
+    private func takesRows(_ table: PartitionedTable, on connection: PostgresConnection) throws -> Bool {
+        let columns = table.encodedColumns
+        let values = columns.replacing("id, tenant_id", with: "gen_random_uuid(), tenant_id", maxReplacements: 1)
+        try connection.execute("SAVEPOINT millrace_probe")
+        var count = 0
+        do {
+            count = try connection.execute(
+                """
+                INSERT INTO public.\(table.rawValue) (\(columns))
+                SELECT \(values)
+                FROM public.\(table.rawValue)
+                ORDER BY created_at DESC
+                LIMIT 1
+                """
+            ).affectedRows
+            try connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        } catch {
+            guard error.code == .serverError else { throw error }
+            count = 0
+        }
+        try connection.execute("ROLLBACK TO SAVEPOINT millrace_probe")
+        return count == 1
     }
 
     /// A connection that can't roll back is of no use any more.
@@ -162,6 +245,7 @@ final class BatchWriter {
         var pipeline = PostgresPipeline(connection)
         try pipeline.send("BEGIN")
         try pipeline.send("SET LOCAL synchronous_commit = \(isDurable ? "on" : "off")")
+        try pipeline.send("SET LOCAL lock_timeout = \(Self.milliseconds(lockTimeout))")
         try pipeline.send("SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index))")
         try projection.open(&pipeline)
         let opening = try pipeline.send(
@@ -196,9 +280,13 @@ final class BatchWriter {
         return LedgerRows.ranges(rows)
     }
 
+    /// At least 1: 0 is no limit to the server.
+    private static func milliseconds(_ duration: Duration) -> Int64 {
+        max(1, duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000)
+    }
+
     /// Folds each chunk while the server is at it, and while it is in the processor's cache.
-    private func copy(_ leaf: EncodedLeaf, on connection: PostgresConnection) throws {
-        let table = partitions.table(for: leaf.key)
+    private func copy(_ leaf: EncodedLeaf, to table: String, on connection: PostgresConnection) throws {
         let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
             try leaf.withChunks { (rows) throws(PostgresError) in
@@ -206,7 +294,31 @@ final class BatchWriter {
                 projection.add(leaf.key.table, rows: rows)
             }
         }
-        precondition(copied == leaf.count, "COPY took \(copied) of \(leaf.count) rows")
+        guard copied == leaf.count else {
+            throw PostgresError(
+                code: .rowsKeptOut, message: "COPY took \(copied) of \(leaf.count) rows into \(table), without an error"
+            )
+        }
+    }
+
+    /// Fails by a division by zero when one of the tables is no partition, so that the COMMIT behind it is skipped. They
+    /// can't be detached after that, since the batch has locked them.
+    private static let attachment = """
+        SELECT 1 / (count(*) = $2)::integer
+        FROM pg_catalog.pg_inherits
+        WHERE inhrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) AS filled (name))
+            AND inhparent IN (\(parents))
+            AND NOT inhdetachpending
+        """
+
+    private static let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }
+        .joined(separator: ", ")
+
+    private static func array(_ names: Set<String>) -> String {
+        let quoted = names.map { name in
+            "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        return "{" + quoted.joined(separator: ",") + "}"
     }
 
     private func commit(
@@ -221,6 +333,11 @@ final class BatchWriter {
             events.dead + conversations.dead, outcome.refused, conversations.committed, conversations.duplicates,
             conversations.dead,
         ]
+        var look: Int?
+        if !tablesFilled.isEmpty {
+            look = try pipeline.send(
+                Self.attachment, parameters: [.text(Self.array(tablesFilled)), .integer(tablesFilled.count)])
+        }
         try pipeline.send(
             """
             INSERT INTO public.ingest_batches (
@@ -236,8 +353,17 @@ final class BatchWriter {
         let end = try pipeline.send("SELECT pg_current_wal_insert_lsn()")
         unanswered = (batchID, outcome, encoded.arrivals)
         var position: LogPosition?
-        try pipeline.finish { number, answer in
-            if number == end { position = LogPosition(answer: answer) }
+        do {
+            try pipeline.finish { number, answer in
+                if number == end { position = LogPosition(answer: answer) }
+            }
+        } catch var error {
+            if let look, pipeline.failedStatement == look, error.sqlState == SQLState(rawValue: "22012") {
+                error.code = .partitionGone
+                error.hint = "See `millrace partitions list`: somebody detached or dropped the month."
+                error.message = "a table is no partition any more: \(tablesFilled.sorted().joined(separator: ", "))"
+            }
+            throw error
         }
         unanswered = nil
         return position ?? LogPosition(bytes: .max)
@@ -251,7 +377,7 @@ final class BatchWriter {
             let found = lines[row.sequence]
             return DeadLetter(
                 sequence: row.sequence, kind: found?.header.kind ?? .event, tenant: found?.header.tenant ?? 0,
-                code: DeadLetter.databaseCode, sqlState: row.sqlState, message: row.message, line: found?.line,
+                code: row.code, sqlState: row.sqlState, message: row.message, line: found?.line,
                 receivedAt: found?.header.receivedAt ?? .now
             )
         }

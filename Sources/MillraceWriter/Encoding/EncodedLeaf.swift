@@ -1,5 +1,6 @@
 internal import CSimdjson
 internal import MillraceEvent
+internal import MillracePostgres
 
 /// The rows of one leaf in a `BatchEncoder`, numbered in order of sequence. Valid until the encoder is added to or reset.
 package struct EncodedLeaf {
@@ -63,6 +64,35 @@ package struct EncodedLeaf {
         while row < count {
             try body(encoder.nextChunk(ofLeaf: index, row: &row))
         }
+    }
+
+    /// The months of the rows' `created_at`; for leaves whose key does not tell.
+    var months: Set<PartitionMonth> {
+        var months: Set<PartitionMonth> = []
+        for row in 0..<count {
+            if let month = withRow(row, { createdAt($0) }).flatMap({ PartitionMonth(microseconds: $0) }) {
+                months.insert(month)
+            }
+        }
+        return months
+    }
+
+    /// The month of a row's `created_at`.
+    func month(ofRow row: Int) -> PartitionMonth? {
+        withRow(row) { createdAt($0) }.flatMap { PartitionMonth(microseconds: $0) }
+    }
+
+    /// In microseconds since 1970: of a COPY row, which is its count of fields (int16), then each one's length (int32,
+    /// -1: NULL) and bytes.
+    private func createdAt(_ row: UnsafeRawBufferPointer) -> Int64? {
+        let columns = key.columns.split(separator: ",")
+        guard let index = columns.firstIndex(where: { $0.drop { $0 == " " } == "created_at" }) else { return nil }
+        var offset = 2
+        for _ in 0..<index where offset + 4 <= row.count {
+            offset += 4 + max(0, Int(Int32(bigEndian: row.loadUnaligned(fromByteOffset: offset, as: Int32.self))))
+        }
+        guard offset + 12 <= row.count else { return nil }
+        return Int64(bigEndian: row.loadUnaligned(fromByteOffset: offset + 4, as: Int64.self)) + Timestamp.postgresEpoch
     }
 
     /// `rows` for a staging table: each with its sequence (int8) as one more column in front.

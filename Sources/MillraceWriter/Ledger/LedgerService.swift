@@ -90,7 +90,6 @@ actor LedgerService {
                 try recordLost(connection, server)
                 try recordBurnt(connection, server)
                 gate.open()
-                metrics.isStopped.store(false, ordering: .relaxed)
                 backoff.reset()
                 try pollFlush(connection, server)
                 try sessions.look(on: connection, metrics)
@@ -123,11 +122,13 @@ actor LedgerService {
         )
         // What this session writes is written again should it be lost, so that no standby that is away holds it up.
         try connection.execute("SET synchronous_commit = local")
+        try connection.requireUTF8()
         try lockSession(connection)
         let server = try connection.serverIdentity()
         session = (connection, server)
         ledger.apply { $0.connected(to: server) }
         lastReport = nil
+        metrics.writing.apply(.databaseReached)
         logger.notice("database connected", metadata: ["server_start": "\(server.startTime)"])
         return (connection, server)
     }
@@ -226,7 +227,7 @@ actor LedgerService {
 
     private func report(_ error: PostgresError) {
         metrics.isDatabaseUp.store(false, ordering: .relaxed)
-        if error.category == .stop { metrics.isStopped.store(true, ordering: .relaxed) }
+        metrics.writing.apply(.databaseUnreachable(WritingFault(error)))
         if let lastReport, lastReport.error == error, lastReport.instant.duration(to: .now) < Self.reportInterval {
             return
         }
