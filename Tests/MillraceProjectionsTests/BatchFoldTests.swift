@@ -155,7 +155,7 @@ struct BatchFoldTests {
                 let fold = BatchFold(slot: 5)
                 for step in 0..<60 as Range<UInt64> {
                     let first = (step * 2 + UInt64(writer)) * 15 + 1
-                    try unsafe.0.fold(self.visits(max(1, first - 10)...first + 14), slot: 5, by: fold, on: unsafe.1)
+                    try unsafe.0.fold(self.visits(max(11, first) - 10...first + 14), slot: 5, by: fold, on: unsafe.1)
                     // Together across the border between exact and not; then alone, so that what is known is of use.
                 }
             }
