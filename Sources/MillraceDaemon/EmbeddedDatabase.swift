@@ -41,6 +41,10 @@ actor EmbeddedDatabase {
         for (pack, outcome) in try PackInstaller(connection: connection).install(packs) {
             switch outcome {
             case .alreadyThere: continue
+            case .upgraded(let version):
+                logger.notice(
+                    "pack upgraded",
+                    metadata: ["pack": "\(pack.name)", "from": "\(version)", "version": "\(pack.version)"])
             case .live:
                 logger.notice("pack installed", metadata: ["pack": "\(pack.name)", "version": "\(pack.version)"])
             case .building(let batches):

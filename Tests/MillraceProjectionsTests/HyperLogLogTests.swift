@@ -34,7 +34,7 @@ struct HyperLogLogTests {
     }
 
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
-    func `the error is below 1 % from the first registers to a million`(seed: UInt64) {
+    func `the error is below 3 % from the first registers to a million`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         var sketch = HyperLogLog()
         var inserted = 0
@@ -42,7 +42,7 @@ struct HyperLogLogTests {
             sketch.insert((inserted..<target).map { _ in generator.next() })
             inserted = target
             let error = abs(sketch.estimate / Double(target) - 1)
-            #expect(error <= 0.01, "seed \(seed), \(target) values: \(sketch.estimate)")
+            #expect(error <= 0.03, "seed \(seed), \(target) values: \(sketch.estimate)")
         }
     }
 
@@ -83,7 +83,46 @@ struct HyperLogLogTests {
         #expect(HyperLogLog(bytes: sketch.bytes) == sketch)
     }
 
-    @Test(arguments: [[], [3], [1, 0], [2, 0], [1] + [UInt8](repeating: 0, count: 16)] as [[UInt8]])
+    @Test func `the errors of many sketches cancel each other out`() {
+        var sum = 0.0
+        for seed in 100..<140 as Range<UInt64> {
+            var generator = SeededGenerator(seed: seed)
+            sum += Self.sketch((0..<20_000).map { _ in generator.next() }).estimate / 20_000 - 1
+        }
+        // The standard error of the mean is 0.13 %.
+        #expect(abs(sum / 40) < 0.005)
+    }
+
+    @Test(arguments: [0, 1, 3, 1025, 20_000, 300_000])
+    func `registers of version 1 are folded into what the same values give today`(count: Int) throws {
+        var generator = SeededGenerator(seed: 12)
+        var hashes = (0..<count).map { _ in generator.next() }
+        // The longest runs of zeros, behind each ending of a register's number.
+        for ending in 0..<4 as Range<UInt64> where count > 1024 {
+            hashes += [1000 << 50 | ending << 48, 1001 << 50 | ending << 48 | 1, 3 << 50 | ending << 48 | 1 << 47]
+        }
+        var expected = Self.sketch(hashes)
+        // Few values had no registers then: one that has them is merged with the registers of those.
+        let wide = try #require(HyperLogLog(bytes: WideSketch.bytes(of: hashes)))
+        #expect(!wide.isExact)
+        expected.merge(try #require(HyperLogLog(bytes: WideSketch.bytes(of: []))))
+        #expect(wide == expected)
+        #expect(HyperLogLog(bytes: wide.bytes) == wide)
+    }
+
+    @Test func `registers take 12 KiB`() {
+        var generator = SeededGenerator(seed: 4)
+        let sketch = Self.sketch((0..<5000).map { _ in generator.next() })
+        #expect(sketch.bytes.count == 1 + 12_288)
+        #expect(sketch.chunks.map(\.bytes.count) == [Int](repeating: 192, count: 64))
+    }
+
+    @Test(
+        arguments: [
+            [], [3], [4], [1, 0], [2, 0], [1] + [UInt8](repeating: 0, count: 16),
+            [2] + [UInt8](repeating: 50, count: 65536),
+            [3] + [UInt8](repeating: 255, count: 12_288),
+        ] as [[UInt8]])
     func `bytes that are no sketch are refused`(bytes: [UInt8]) {
         #expect(HyperLogLog(bytes: bytes) == nil)
     }

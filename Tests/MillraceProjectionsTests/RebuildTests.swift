@@ -166,13 +166,15 @@ struct RebuildTests {
             WHERE (bucket, status) = (SELECT bucket, status FROM projections.shop_orders_by_day LIMIT 1);
             DELETE FROM projections.shop_notes WHERE event_id = (SELECT event_id FROM projections.shop_notes LIMIT 1);
             UPDATE projections.shop_customers SET sketch = '\\x01'
-            WHERE bucket = (SELECT min(bucket) FROM projections.shop_customers)
+            WHERE bucket = (SELECT min(bucket) FROM projections.shop_customers);
+            UPDATE projections.shop_customers SET sketch = '\\x03'
+            WHERE bucket = (SELECT max(bucket) FROM projections.shop_customers)
             """)
         let recounts = try ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }
         #expect(!recounts.isEqual)
         let wrong = recounts.tables.filter { !$0.differences.isEmpty }
         #expect(wrong.map(\.table) == ["shop_orders_by_day", "shop_customers", "shop_notes"])
-        #expect(wrong.map(\.differenceCount) == [1, 1, 1])
+        #expect(wrong.map(\.differenceCount) == [1, 2, 1])
         let counter = try #require(wrong.first?.differences.first)
         #expect(counter.key.contains("status=") && counter.found.contains("n=") && counter.expected.contains("n="))
         #expect(wrong[2].differences[0].found == "no row")
@@ -197,6 +199,67 @@ struct RebuildTests {
                 == before)
         let recounts = try ProjectionAudit(connection: connection, pack: analytics).run { _, _ in }
         #expect(recounts.isEqual && recounts.sealedMonths == ["2026-09"], "\(recounts)")
+    }
+
+    /// In place by `migrate up`, or by a rebuild.
+    @Test(arguments: [true, false])
+    func `sketches of version 1 are carried over, also of months whose rows are gone`(isInPlace: Bool) throws {
+        try addBatches(1...60, rows: 100)
+        try connection.execute("UPDATE analytics_events SET user_id = md5(id::text)::uuid")
+        let older = try PackLoader(directory: OlderPacks.directory).load("analytics")
+        let analytics = try PackLoader().load("analytics")
+        try PackInstaller(connection: connection).install([older])
+        _ = try Rebuild(connection: connection, pack: older).run { _ in }
+        try connection.execute("GRANT SELECT ON projections.analytics_active_users TO PUBLIC")
+        // As they were written then: whole, a byte a register.
+        let month = "bucket = '2026-09-01 00:00:00+00'"
+        let users = try connection.execute(
+            "SELECT user_id::text FROM analytics_events WHERE created_at < '2026-10-01+00'")
+        var september = HyperLogLog()
+        let hashes = (0..<users.rowCount).map { row in
+            Self.uuid(users.string(row, 0) ?? "").withUnsafeBytes { HyperLogLog.hash($0) }
+        }
+        september.insert(hashes)
+        try #require(!september.isExact)
+        let wide = WideSketch.hexadecimal(WideSketch.bytes(of: hashes))
+        try connection.execute(
+            "UPDATE projections.analytics_active_users_by_month SET sketch = '\\x\(wide)' WHERE \(month)")
+        let id = try PackVersion.all(connection).first?.id
+        try connection.execute("DROP TABLE analytics_events_y2026m09")
+
+        if isInPlace {
+            let outcomes = try PackInstaller(connection: connection).install([analytics])
+            #expect(outcomes.map(\.outcome) == [.upgraded(from: 1)])
+            #expect(try PackInstaller(connection: connection).install([analytics]).map(\.outcome) == [.alreadyThere])
+            // Still the version that the ledger names.
+            #expect(try PackVersion.all(connection).map(\.id) == [id])
+        } else {
+            let report = try Rebuild(connection: connection, pack: analytics).run { _ in }
+            #expect(report.sealedMonths == ["2026-09"])
+        }
+        #expect(try PackVersion.all(connection).map { $0.isMade(from: analytics) } == [true])
+        let rows = try connection.query(
+            "SELECT chunk::text, sketch FROM projections.analytics_active_users_by_month WHERE \(month)",
+            answersBinary: true)
+        var kept = HyperLogLog()
+        for row in 0..<rows.rowCount {
+            let isRead = rows.withBytes(row, 1) { bytes in
+                bytes.map { kept.merge(row: $0, chunk: rows.int(row, 0)) } ?? false
+            }
+            #expect(isRead)
+        }
+        #expect(kept == september)
+        let recounts = try ProjectionAudit(connection: connection, pack: analytics).run { _, _ in }
+        #expect(recounts.isEqual && recounts.sealedMonths == ["2026-09"], "\(recounts)")
+        try #expect(
+            text("SELECT has_table_privilege('pg_monitor', 'projections.analytics_active_users', 'SELECT')") == "t")
+    }
+
+    private static func uuid(_ text: String) -> [UInt8] {
+        let digits = Array(text.utf8.filter { $0 != UInt8(ascii: "-") })
+        return stride(from: 0, to: digits.count - 1, by: 2).map {
+            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16) ?? 0
+        }
     }
 
     @Test func `a fold over all time can't be built over sealed months, and the live version stays`() throws {

@@ -16,6 +16,11 @@ package enum DemoPack {
         return try withExtendedLifetime(directory) { try PackLoader(directory: directory.path).load("demo") }
     }
 
+    /// Replacements that make its table of sketches one of an older pack: each in one row.
+    package static let wholeSketches = [
+        ("chunk smallint NOT NULL,\n", "\n"), ("bucket, number, slot, chunk)", "bucket, number, slot)"),
+    ]
+
     private static let toml = """
         pack = "demo"
         version = 1
@@ -87,8 +92,9 @@ package enum DemoPack {
             bucket timestamptz NOT NULL,
             number numeric NOT NULL,
             slot smallint NOT NULL,
+            chunk smallint NOT NULL,
             sketch bytea NOT NULL,
-            PRIMARY KEY (tenant_id, bucket, number, slot)
+            PRIMARY KEY (tenant_id, bucket, number, slot, chunk)
         );
         CREATE TYPE demo_status AS ENUM ('NEW', 'PAID', 'SENT');
         CREATE TABLE demo_orders (

@@ -82,12 +82,18 @@ package enum DemoRecount {
 
     private static func visitors(on connection: PostgresConnection) throws -> [String: Int] {
         let kept = try connection.query(
-            "SELECT concat_ws(' ', tenant_id, bucket, trim_scale(number)), sketch FROM projections.demo_visitors",
-            answersBinary: true)
+            """
+            SELECT concat_ws(' ', tenant_id, bucket, trim_scale(number)), (to_jsonb(v) ->> 'chunk'), sketch
+            FROM projections.demo_visitors AS v
+            """, answersBinary: true)
         var sketches: [String: HyperLogLog] = [:]
         for row in 0..<kept.rowCount {
-            let sketch = kept.withBytes(row, 1) { $0.flatMap { HyperLogLog(bytes: $0) } }
-            sketches[kept.string(row, 0) ?? "", default: HyperLogLog()].merge(sketch ?? HyperLogLog())
+            let isRead = kept.withBytes(row, 2) { bytes in
+                bytes.map {
+                    sketches[kept.string(row, 0) ?? "", default: HyperLogLog()].merge(row: $0, chunk: kept.int(row, 1))
+                } ?? false
+            }
+            precondition(isRead, "every row of sketches can be read")
         }
         return sketches.mapValues(\.count)
     }

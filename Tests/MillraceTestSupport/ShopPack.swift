@@ -129,8 +129,9 @@ package struct ShopPack: Sendable {
             tenant_id integer NOT NULL DEFAULT 0,
             bucket timestamptz NOT NULL,
             slot smallint NOT NULL,
+            chunk smallint NOT NULL,
             sketch bytea NOT NULL,
-            PRIMARY KEY (tenant_id, bucket, slot)
+            PRIMARY KEY (tenant_id, bucket, slot, chunk)
         ) WITH (fillfactor = 70);
 
         CREATE TABLE shop_orders (

@@ -16,6 +16,8 @@ struct PackSteps {
         for (pack, outcome) in try PackInstaller(connection: connection).install(packs) {
             switch outcome {
             case .alreadyThere: continue
+            case .upgraded(let version):
+                if !isQuiet { Console.out("upgraded pack \(pack.name) from version \(version) to \(pack.version)") }
             case .live:
                 if !isQuiet { Console.out("installed pack \(pack.name), version \(pack.version)") }
             case .building(let batches):

@@ -15,6 +15,7 @@ package struct SQLState: RawRepresentable, Sendable, Hashable, CustomStringConve
     package static let readOnlyTransaction = SQLState(rawValue: "25006")
     package static let uniqueViolation = SQLState(rawValue: "23505")
     package static let checkViolation = SQLState(rawValue: "23514")
+    package static let serializationFailure = SQLState(rawValue: "40001")
     package static let deadlockDetected = SQLState(rawValue: "40P01")
     package static let insufficientPrivilege = SQLState(rawValue: "42501")
     package static let undefinedTable = SQLState(rawValue: "42P01")
@@ -23,4 +24,5 @@ package struct SQLState: RawRepresentable, Sendable, Hashable, CustomStringConve
     package static let queryCanceled = SQLState(rawValue: "57014")
     package static let cannotConnectNow = SQLState(rawValue: "57P03")
     package static let internalError = SQLState(rawValue: "XX000")
+    package static let dataCorrupted = SQLState(rawValue: "XX001")
 }

@@ -111,7 +111,10 @@ package struct ProjectionAudit {
             let keys = ["tenant_id"] + unique.dimensions.map(\.column) + (unique.bucket == nil ? [] : ["bucket"])
             recount.tables.append(
                 try SketchComparison(connection: connection, schema: target.schema, limit: limit, timeout: timeout)
-                    .compare(fold.table, keys: keys, where: condition))
+                    .compare(
+                        fold.table, keys: keys,
+                        isChunked: unique.isChunked(target.tables[fold.table]?.columns.map(\.name) ?? []),
+                        where: condition))
         case .append(let columns):
             recount.tables.append(
                 try tables.rows(

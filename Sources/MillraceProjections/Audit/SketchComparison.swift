@@ -16,13 +16,17 @@ struct SketchComparison {
         var isDamaged = false
     }
 
-    func compare(_ table: String, keys: [String], where condition: String?) throws(PostgresError)
-        -> ProjectionRecount.Table
-    {
+    /// `isChunked`: whether the tables have the sketches in chunks.
+    func compare(
+        _ table: String, keys: [String], isChunked: Bool, where condition: String?
+    ) throws(PostgresError) -> ProjectionRecount.Table {
         let filter = condition.map { " WHERE \($0)" } ?? ""
         let key = keys.map { "'\($0)=' || \(TableComparison.quoted($0))::text" }.joined(separator: ", ")
         func side(_ schema: String, isLive: Bool) -> String {
-            "SELECT concat_ws(', ', \(key)) AS key, \(isLive) AS is_live, sketch FROM \(schema).\(table)\(filter)"
+            """
+            SELECT concat_ws(', ', \(key)) AS key, \(isLive) AS is_live, \(isChunked ? "chunk" : "NULL::smallint"), sketch
+            FROM \(schema).\(table)\(filter)
+            """
         }
         var result = ProjectionRecount.Table(table: table, differenceCount: 0, differences: [])
         var current = Sketches()
@@ -37,20 +41,17 @@ struct SketchComparison {
             """, timeout: timeout
         ) { row in
             let fields = Self.fields(row)
-            guard fields.count == 3 else { return true }
+            guard fields.count == 4 else { return true }
             if !fields[0].elementsEqual(current.key) {
                 settle(current, &result)
                 current = Sketches(key: Array(fields[0]))
             }
-            guard let sketch = HyperLogLog(bytes: fields[2]) else {
-                current.isDamaged = true
-                return true
-            }
-            if fields[1].first == 1 {
-                current.found = Self.merged(current.found, sketch)
-            } else {
-                current.expected = Self.merged(current.expected, sketch)
-            }
+            let side = fields[1].first == 1 ? \Sketches.found : \Sketches.expected
+            var sketch = current[keyPath: side] ?? HyperLogLog()
+            current[keyPath: side] = nil
+            let chunk = fields[2].isEmpty ? nil : Int(Int16(bigEndian: fields[2].loadUnaligned(as: Int16.self)))
+            if !sketch.merge(row: fields[3], chunk: chunk) { current.isDamaged = true }
+            current[keyPath: side] = sketch
             return true
         }
         settle(current, &result)
@@ -66,12 +67,6 @@ struct SketchComparison {
                 key: String(decoding: sketches.key, as: UTF8.self),
                 found: sketches.isDamaged ? "a sketch that can't be read" : Self.text(sketches.found),
                 expected: Self.text(sketches.expected)))
-    }
-
-    private static func merged(_ sketch: HyperLogLog?, _ other: HyperLogLog) -> HyperLogLog {
-        guard var sketch else { return other }
-        _ = sketch.merge(other)
-        return sketch
     }
 
     private static func text(_ sketch: HyperLogLog?) -> String {

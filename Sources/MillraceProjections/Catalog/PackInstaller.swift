@@ -6,6 +6,8 @@ package struct PackInstaller {
     /// What became of one pack.
     package enum Outcome: Sendable, Equatable {
         case alreadyThere
+        /// From an earlier version, in place.
+        case upgraded(from: Int)
         /// Live at once: the ledger was empty.
         case live
         /// The ledger holds batches that a rebuild has to fold first.
@@ -21,7 +23,8 @@ package struct PackInstaller {
     }
 
     /// Makes the first version of each pack that has none, each in a transaction of its own; any number of daemons may
-    /// ask at once. What differs from a version that is there is left alone: see `PackStanding`.
+    /// ask at once. What differs from a version that is there is left alone (see `PackStanding`), except where a
+    /// `PackUpgrade` leads to it.
     @discardableResult
     package func install(_ packs: [PackDefinition]) throws -> [(pack: PackDefinition, outcome: Outcome)] {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
@@ -47,9 +50,14 @@ package struct PackInstaller {
 
     private func install(_ pack: PackDefinition) throws -> Outcome {
         // Without the lock first: each start of a daemon asks.
-        if try isThere(pack) { return .alreadyThere }
+        let versions = try PackVersion.all(of: pack.name, connection)
+        if versions.live != nil || versions.building != nil {
+            guard PackUpgrade(of: versions.live, to: pack) != nil else { return .alreadyThere }
+            return try upgrade(pack)
+        }
         return try lock.alone {
-            if try isThere(pack) { return .alreadyThere }
+            let versions = try PackVersion.all(of: pack.name, connection)
+            guard versions.live == nil, versions.building == nil else { return .alreadyThere }
             let batches = try ledgerCount()
             let id = try make(pack, batches: batches)
             guard batches == 0 else { return .building(batches: batches) }
@@ -58,9 +66,18 @@ package struct PackInstaller {
         }
     }
 
-    private func isThere(_ pack: PackDefinition) throws(PostgresError) -> Bool {
-        let versions = try PackVersion.all(of: pack.name, connection)
-        return versions.live != nil || versions.building != nil
+    private func upgrade(_ pack: PackDefinition) throws -> Outcome {
+        do {
+            return try lock.alone {
+                let live = try PackVersion.all(of: pack.name, connection).live
+                guard let live, let upgrade = PackUpgrade(of: live, to: pack) else { return .alreadyThere }
+                try upgrade.run(on: connection)
+                return .upgraded(from: live.version)
+            }
+        } catch let error as PostgresError where error.sqlState == .dataCorrupted {
+            // A rebuild makes the sketches from the rows.
+            return .alreadyThere
+        }
     }
 
     /// Batches in the ledger.

@@ -36,6 +36,12 @@ package enum FoldKind: Sendable, Equatable {
             self.dimensions = dimensions
             self.of = of
         }
+
+        /// Whether its table, which has these columns, has each sketch in rows of a chunk; else in one row, as tables of older
+        /// packs.
+        package func isChunked(_ columns: some Sequence<String>) -> Bool {
+            columns.contains("chunk") && !dimensions.contains { $0.column == "chunk" }
+        }
     }
 
     package struct Entity: Sendable, Equatable {

@@ -1,25 +1,26 @@
 internal import MillracePostgres
 
 /// Sends a batch's deltas to their tables inside its transaction. Waits for the server only in `finish`, and where the
-/// sketches of a unique have to be read first. Blocking.
+/// sketches of a unique have to be read first. Of a sketch only the rows that change are written. Blocking.
 struct DeltaSender: ~Copyable {
-    /// What a statement on known sketches is expected to find.
+    /// What a statement on sketches is expected to find.
     private struct Expected {
-        var fold: Int
-        /// Of the keys that the statement was sent for, in their order.
-        var entries: [KnownSketches.Entry]
+        /// Of each row that the statement names, in their order: which of `sketches`, and its number there.
+        var rows: [(sketch: Int, row: Int)]
         /// Else the rows were only counted.
-        var isUpdate: Bool
+        var isWrite: Bool
     }
 
-    /// Sketches in memory at a time; each has up to 64 KiB, several times on its way to and from the server.
-    private static let sketchesMax = 4
+    /// Sketches in memory at a time.
+    private static let sketchesMax = 16
 
     private var pipeline: PostgresPipeline
     private let known: KnownSketches?
     /// By the statement's number.
     private var expected: [Int: Expected] = [:]
-    /// Whether a known sketch was another's row by now.
+    /// Those that statements under way are about.
+    private var sketches: [(fold: Int, entry: KnownSketches.Entry)] = []
+    /// Whether a row was not as it was known.
     private var isStale = false
 
     /// `known`: nil to read every sketch.
@@ -32,31 +33,33 @@ struct DeltaSender: ~Copyable {
         try pipeline.send(sql)
     }
 
-    /// Waits for all that was sent. Returns false when a known sketch was out of date: nothing of it was written, and the
+    /// Waits for all that was sent. Returns false when a row of a sketch was not as it was known: it was not written, and the
     /// transaction is to go back.
     mutating func finish() throws(PostgresError) -> Bool {
         let expected = expected
-        self.expected = [:]
-        var (isStale, found) = (isStale, [Expected]())
+        var (isStale, sketches) = (isStale, sketches)
+        (self.expected, self.sketches) = ([:], [])
         try pipeline.finish { number, result in
-            guard var expected = expected[number] else { return }
-            guard expected.isUpdate else {
-                if result.int(0, 0) == expected.entries.count { found.append(expected) } else { isStale = true }
+            guard let expected = expected[number] else { return }
+            guard expected.isWrite else {
+                if result.int(0, 0) != expected.rows.count { isStale = true }
                 return
             }
-            if result.rowCount != expected.entries.count { isStale = true }
-            for (index, version) in Self.written(result, of: expected.entries.count) {
-                expected.entries[index].version = version
+            guard result.rowCount == expected.rows.count else {
+                isStale = true
+                return
             }
-            found.append(expected)
+            for row in 0..<result.rowCount {
+                // An update says which row it is; what is inserted comes in its order.
+                let isNumbered = result.columns.count == 2
+                let place = expected.rows[isNumbered ? (result.int(row, 0) ?? 1) - 1 : row]
+                sketches[place.sketch].entry.stored.versions[place.row] = result.string(row, isNumbered ? 1 : 0)
+            }
         }
         self.isStale = isStale
-        if let known, !isStale {
-            for (fold, parts) in Dictionary(grouping: found, by: \.fold) {
-                known.put(parts.flatMap(\.entries), fold: fold)
-            }
-        }
-        return !isStale
+        guard !isStale else { return false }
+        for (fold, entry) in sketches where !entry.key.isEmpty { known?.put(entry, fold: fold) }
+        return true
     }
 
     /// Sends the tuples of a fold; `fold`: its number.
@@ -84,140 +87,104 @@ struct DeltaSender: ~Copyable {
         _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram,
         _ statements: SketchStatements, fold: Int
     ) throws(PostgresError) {
-        // In one order, so that two sessions of a slot wait for each other instead of deadlocking.
-        let tuples = tuples.sorted {
-            accumulator.pointee.tuples.tuple($0).lexicographicallyPrecedes(accumulator.pointee.tuples.tuple($1))
-        }
         let hashes = Self.hashes(of: tuples, in: accumulator)
         let isFew = tuples.count <= KnownSketches.countMax
         let keys = isFew ? tuples.map { Array(accumulator.pointee.tuples.tuple($0)) } : []
+        try pipeline.send(statements.turn)
         if isFew, let entries = known?.take(fold: fold, keys: keys) {
-            return try putKnown(entries, tuples, hashes, of: accumulator, program, statements, fold: fold)
+            return try add(
+                zip(entries, zip(tuples, hashes)).map { ($0, $1.0, $1.1) }, of: accumulator, program, statements,
+                fold: fold)
         }
-        _ = try finish()
-        var read: [KnownSketches.Entry] = []
         for start in stride(from: 0, to: tuples.count, by: Self.sketchesMax) {
             let part = start..<min(start + Self.sketchesMax, tuples.count)
-            let rows = try merge(Array(tuples[part]), hashes[part], of: accumulator, program, statements)
-            guard isFew else { continue }
-            // Of two keys of one row neither is kept.
-            for row in rows where row.keys.count == 1 {
-                read.append(.init(key: keys[row.keys[0]], sketch: row.sketch, version: row.version))
+            let read = try read(Array(tuples[part]), of: accumulator, program, statements)
+            // What is not to be known again has no key.
+            let rows = read.map { stored, numbers in
+                let isKept = isFew && numbers.count == 1
+                return (
+                    KnownSketches.Entry(key: isKept ? keys[start + numbers[0]] : [], stored: stored),
+                    tuples[start + numbers[0]], numbers.flatMap { hashes[start + $0] }
+                )
             }
+            try add(rows, of: accumulator, program, statements, fold: fold)
         }
-        if isFew { known?.put(read, fold: fold) }
     }
 
-    private mutating func putKnown(
-        _ entries: [KnownSketches.Entry], _ tuples: [Int], _ hashes: [[UInt64]],
+    /// Sends what hashes change in the rows of sketches; `tuple`: of the key.
+    private mutating func add(
+        _ additions: [(entry: KnownSketches.Entry, tuple: Int, hashes: [UInt64])],
         of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram, _ statements: SketchStatements,
         fold: Int
     ) throws(PostgresError) {
-        var parts = [true, false].map { (tuples: [Int](), expected: Expected(fold: fold, entries: [], isUpdate: $0)) }
-        for (index, var entry) in entries.enumerated() {
-            let part = entry.sketch.insert(hashes[index]) ? 0 : 1
-            parts[part].tuples.append(tuples[index])
-            parts[part].expected.entries.append(entry)
-        }
-        for (tuples, part) in parts where !tuples.isEmpty {
-            var (sketches, places, writers) = (BinaryArray(.bytea), BinaryArray(.text), BinaryArray(.text))
-            for entry in part.entries {
-                if part.isUpdate { entry.sketch.bytes.withUnsafeBytes { sketches.append($0) } }
-                places.append(entry.version.place)
-                writers.append(entry.version.writer)
+        var updated = SketchRows(hasSketches: true, hasVersions: true)
+        var inserted = SketchRows(hasSketches: true, hasVersions: false)
+        var kept = SketchRows(hasSketches: false, hasVersions: true)
+        for (entry, tuple, hashes) in additions {
+            var entry = entry
+            let change = entry.stored.insert(hashes)
+            for row in change.written {
+                if entry.stored.versions[row] == nil {
+                    inserted.append(sketches.count, row: row, of: entry.stored, tuple: tuple)
+                } else {
+                    updated.append(sketches.count, row: row, of: entry.stored, tuple: tuple)
+                }
             }
-            let arrays = (part.isUpdate ? [sketches] : []) + [places, writers]
+            for row in change.kept { kept.append(sketches.count, row: row, of: entry.stored, tuple: tuple) }
+            sketches.append((fold, entry))
+        }
+        for (rows, statement, isWrite) in [
+            (updated, statements.update, true), (inserted, statements.insertion, true), (kept, statements.count, false),
+        ] where !rows.places.isEmpty {
             let number = try pipeline.send(
-                part.isUpdate ? statements.knownUpdate : statements.knownCount,
-                parameters: Self.arrays(tuples, of: accumulator, program) + arrays.map(\.parameter))
-            expected[number] = part
+                statement, parameters: Self.arrays(rows.tuples, of: accumulator, program) + rows.parameters)
+            expected[number] = Expected(rows: rows.places, isWrite: isWrite)
         }
     }
 
-    private struct SketchRow {
-        /// Numbers of its keys, from 0: texts that differ may be one value of the column's type.
-        var keys: [Int]
-        var sketch: HyperLogLog
-        var version: (place: String, writer: String)
-    }
-
-    /// Reads the keys' rows under a lock, making those that are missing, and writes those that change. `hashes`: of each
-    /// key, in their order. Waits for the server. Returns the rows as they are then.
-    private mutating func merge(
-        _ tuples: [Int], _ hashes: ArraySlice<[UInt64]>, of accumulator: UnsafeMutablePointer<FoldAccumulator>,
-        _ program: FoldProgram, _ statements: SketchStatements
-    ) throws(PostgresError) -> [SketchRow] {
-        let keys = Self.arrays(tuples, of: accumulator, program)
-        var rows = try read(keys, program, statements)
-        if rows.flatMap(\.keys).count < tuples.count {
-            try pipeline.send(
-                statements.insertion, parameters: keys + [.binary(HyperLogLog().bytes, type: 17)])
-            rows = try read(keys, program, statements)
-        }
-        var changed: [Int] = []
-        var sketches = BinaryArray(.bytea)
-        for index in rows.indices {
-            // Not short-circuited: all keys of the row go in.
-            let isChanged = rows[index].keys.reduce(false) {
-                rows[index].sketch.insert(hashes[hashes.startIndex + $1]) || $0
-            }
-            guard isChanged else { continue }
-            changed.append(index)
-            rows[index].sketch.bytes.withUnsafeBytes { sketches.append($0) }
-        }
-        guard !changed.isEmpty else { return rows }
-        let arrays = Self.arrays(changed.map { tuples[rows[$0].keys[0]] }, of: accumulator, program)
-        try pipeline.send(statements.update, parameters: arrays + [sketches.parameter])
-        try pipeline.finish { _, result in
-            for (index, version) in Self.written(result, of: changed.count) { rows[changed[index]].version = version }
-        }
-        return rows
-    }
-
+    /// Reads the keys' sketches; waits for the server. Returns each with its keys' numbers, from 0.
     private mutating func read(
-        _ keys: [PostgresParameter?], _ program: FoldProgram, _ statements: SketchStatements
-    ) throws(PostgresError) -> [SketchRow] {
-        let selection = try pipeline.send(statements.selection, parameters: keys, answersBinary: true)
-        var rows: [SketchRow] = []
+        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram,
+        _ statements: SketchStatements
+    ) throws(PostgresError) -> [(stored: StoredSketch, numbers: [Int])] {
+        // Those under way first: their answers are not the ones that are waited for here.
+        guard try finish() else { return [] }
+        let selection = try pipeline.send(
+            statements.selection, parameters: Self.arrays(tuples, of: accumulator, program), answersBinary: true)
+        var read: [Int: (stored: StoredSketch, numbers: [Int])] = [:]
         var isDamaged = false
         try pipeline.finish { number, result in
             guard number == selection else { return }
             for row in 0..<result.rowCount {
-                let number = result.withBytes(row, 0) { bytes in
-                    bytes.map { Int(Int64(bigEndian: $0.loadUnaligned(as: Int64.self))) } ?? 0
+                guard let number = Self.integer(result, row, 0), let first = Self.integer(result, row, 1) else {
+                    continue
                 }
-                let version = Self.version(result, row)
-                if let place = rows.firstIndex(where: { $0.version == version }) {
-                    rows[place].keys.append(number - 1)
-                } else if let sketch = result.withBytes(row, 3, { $0.flatMap { HyperLogLog(bytes: $0) } }) {
-                    rows.append(SketchRow(keys: [number - 1], sketch: sketch, version: version))
-                } else {
-                    isDamaged = true
+                var one = read[first] ?? (StoredSketch(isChunked: program.isChunked), [])
+                if one.numbers.last != number - 1 { one.numbers.append(number - 1) }
+                if let version = result.string(row, 3) {
+                    let chunk = Self.integer(result, row, 2) ?? 0
+                    let isRead = result.withBytes(row, 4) { bytes in
+                        bytes.map { one.stored.add(row: chunk, bytes: $0, version: version) } ?? false
+                    }
+                    if !isRead { isDamaged = true }
                 }
+                read[first] = one
             }
         }
         guard !isDamaged else {
             throw PostgresError(
-                code: .serverError, sqlState: SQLState(rawValue: "XX001"),
+                code: .serverError, sqlState: .dataCorrupted,
                 message: "\(program.table) holds a sketch that can't be read",
                 hint: "Rebuild the pack: millrace projections rebuild \(program.pack).")
         }
-        return rows
+        return read.keys.sorted().compactMap { read[$0] }
     }
 
-    /// What an update of `count` keys answers: numbers of the keys, from 0, and the versions of their rows.
-    private static func written(
-        _ result: borrowing PostgresResult, of count: Int
-    ) -> [(index: Int, version: (place: String, writer: String))] {
-        (0..<result.rowCount).compactMap { row in
-            guard let number = result.int(row, 0), 1...count ~= number else { return nil }
-            return (number - 1, version(result, row))
+    /// Of a bigint or smallint in binary; nil for NULL.
+    private static func integer(_ result: borrowing PostgresResult, _ row: Int, _ column: Int) -> Int? {
+        result.withBytes(row, column) { bytes in
+            bytes.map { $0.dropFirst().reduce(Int(Int8(bitPattern: $0[0]))) { $0 << 8 | Int($1) } }
         }
-    }
-
-    /// ctid and xmin, behind the key's number.
-    private static func version(_ result: borrowing PostgresResult, _ row: Int) -> (place: String, writer: String) {
-        (result.string(row, 1) ?? "", result.string(row, 2) ?? "")
     }
 
     /// The hashes of each of the keys, in their order.

@@ -53,7 +53,11 @@ struct FoldApplier {
     ) throws(PostgresError) {
         var sender = DeltaSender(connection, known: nil)
         try sender.put(tuples, of: accumulator, program, fold: 0)
-        _ = try sender.finish()
+        guard try sender.finish() else {
+            throw PostgresError(
+                code: .serverError, sqlState: .serializationFailure,
+                message: "\(program.table) was changed by another than Millrace's sessions, which take turns")
+        }
     }
 
     private mutating func park(

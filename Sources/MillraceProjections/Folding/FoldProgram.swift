@@ -16,6 +16,8 @@ struct FoldProgram {
     private(set) var statement = ""
     /// Of a unique.
     private(set) var sketches: SketchStatements?
+    /// Of a unique: whether its table has the sketches in chunks.
+    let isChunked: Bool
 
     /// `slot`: 0 ... 15, of the session. `path`: gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
     init(
@@ -71,6 +73,7 @@ struct FoldProgram {
             return columns.count
         }
         var distinct: FoldStep?
+        var isChunked = false
         switch fold.kind {
         case .counter(let counter), .top(let counter):
             keyCount = addKey(counter.bucket, counter.dimensions)
@@ -78,6 +81,7 @@ struct FoldProgram {
         case .unique(let unique):
             keyCount = addKey(unique.bucket, unique.dimensions)
             distinct = step(unique.of, wantsJSON: false, isRequired: true, isTime: false, isState: false)
+            isChunked = catalog.map { unique.isChunked($0.columns.map(\.name)) } ?? true
         case .entity(let entity):
             addColumn("tenant_id")
             for column in entity.key {
@@ -105,12 +109,14 @@ struct FoldProgram {
         }
         self.columns = columns
         self.distinct = distinct
+        self.isChunked = isChunked
         switch fold.kind {
         case .counter: statement = counterStatement(slot: slot)
         case .top: statement = counterStatement(slot: nil)
         case .entity: statement = entityStatement()
         case .append: statement = appendStatement()
-        case .unique: sketches = SketchStatements(table: table, keys: columns, slot: slot)
+        case .unique:
+            sketches = SketchStatements(table: table, keys: columns, slot: slot, isChunked: isChunked)
         }
     }
 

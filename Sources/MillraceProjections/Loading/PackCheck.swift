@@ -36,7 +36,10 @@ package struct PackCheck {
         case .counter(let counter): check(counter, hasSlot: true, table, fold, &found)
         case .top(let counter): check(counter, hasSlot: false, table, fold, &found)
         case .unique(let unique):
-            var expected = keyed(unique.bucket, unique.dimensions, hasSlot: true, table, fold, &found)
+            let isChunked = unique.isChunked(table.columns.map(\.name))
+            if isChunked { type("chunk", "smallint", in: table, line: fold.line, &found) }
+            var expected = keyed(
+                unique.bucket, unique.dimensions, more: ["slot"] + (isChunked ? ["chunk"] : []), table, fold, &found)
             expected.append("sketch")
             type("sketch", "bytea", in: table, line: fold.line, &found)
             rest(of: table, filled: expected, line: fold.line, &found)
@@ -57,7 +60,8 @@ package struct PackCheck {
         _ counter: FoldKind.Counter, hasSlot: Bool, _ table: CatalogTable, _ fold: FoldDefinition,
         _ found: inout Findings
     ) {
-        var filled = keyed(counter.bucket, counter.dimensions, hasSlot: hasSlot, table, fold, &found)
+        var filled = keyed(
+            counter.bucket, counter.dimensions, more: hasSlot ? ["slot"] : [], table, fold, &found)
         type("n", "bigint", in: table, line: fold.line, &found)
         for sum in counter.sums { summed(sum.column, in: table, line: sum.line, &found) }
         filled += ["n"] + counter.sums.map(\.column)
@@ -151,17 +155,16 @@ package struct PackCheck {
         }
     }
 
-    /// Checks what counters and uniques have in common; returns the columns that they fill.
+    /// Checks what counters and uniques have in common; returns the columns that they fill. `more`: of the key, `slot` first.
     private func keyed(
-        _ bucket: TimeBucket?, _ dimensions: [ColumnMapping], hasSlot: Bool, _ table: CatalogTable,
+        _ bucket: TimeBucket?, _ dimensions: [ColumnMapping], more: [String], _ table: CatalogTable,
         _ fold: FoldDefinition, _ found: inout Findings
     ) -> [String] {
         type("tenant_id", "integer", in: table, line: fold.line, &found)
         if bucket != nil { type("bucket", "timestamp with time zone", in: table, line: fold.line, &found) }
-        if hasSlot { type("slot", "smallint", in: table, line: fold.line, &found) }
+        if more.contains("slot") { type("slot", "smallint", in: table, line: fold.line, &found) }
         for dimension in dimensions { mapped(dimension, in: table, fold.source, &found) }
-        let keys =
-            ["tenant_id"] + dimensions.map(\.column) + (bucket == nil ? [] : ["bucket"]) + (hasSlot ? ["slot"] : [])
+        let keys = ["tenant_id"] + dimensions.map(\.column) + (bucket == nil ? [] : ["bucket"]) + more
         key(keys, of: table, line: fold.line, &found)
         return keys
     }

@@ -61,20 +61,31 @@ package struct SealedMonths {
         _ fold: FoldDefinition, _ live: [String: Column], _ time: String, _ months: [String], timeout: Duration
     ) throws {
         let schema = PackVersion.nextSchema(of: pack.name)
-        let next = try columns(of: fold.table, in: schema)
+        var next = try columns(of: fold.table, in: schema)
+        var isCut = false
+        if case .unique(let unique) = fold.kind, unique.isChunked(next.keys), !unique.isChunked(live.keys) {
+            // Whole sketches are cut.
+            isCut = next.removeValue(forKey: "chunk") != nil
+        }
         guard live.mapValues(\.type) == next.mapValues(\.type) else {
             throw refusal(
                 months, "the columns of \(fold.table) change, so its rows of these months can't be taken over")
         }
         let names = next.keys.sorted()
         let values = names.map { name in
-            next[name].map { $0.isOwn ? "\"\(name)\"::text::\($0.qualified)" : "\"\(name)\"" } ?? "NULL"
+            next[name].map { $0.isOwn ? "o.\"\(name)\"::text::\($0.qualified)" : "o.\"\(name)\"" } ?? "NULL"
+        }
+        if isCut {
+            return try SketchCarryOver(connection: connection, timeout: timeout).copy(
+                from: "\(PackVersion.liveSchema).\(fold.table)", to: "\(schema).\(fold.table)",
+                columns: zip(names, values).filter { $0.0 != "sketch" }.map { ("\"\($0)\"", $1) },
+                where: Self.condition(time, months))
         }
         try connection.execute(
             """
             INSERT INTO \(schema).\(fold.table) (\(names.map { "\"\($0)\"" }.joined(separator: ", ")))
             SELECT \(values.joined(separator: ", "))
-            FROM \(PackVersion.liveSchema).\(fold.table)
+            FROM \(PackVersion.liveSchema).\(fold.table) AS o
             WHERE \(Self.condition(time, months))
             """, timeout: timeout)
     }

@@ -12,7 +12,8 @@ struct DashboardTests {
         let fixture = try ReadFixture(name)
         var sketch = HyperLogLog()
         for user in 0..<3 { withUnsafeBytes(of: UInt64(user)) { sketch.insert(hash: HyperLogLog.hash($0)) } }
-        let digits = sketch.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        // So few are in one row.
+        let digits = WideSketch.hexadecimal(sketch.chunks[0].bytes)
         try fixture.database.connect().execute(
             """
             INSERT INTO projections.conversations_top_users (user_id, n)
@@ -20,8 +21,8 @@ struct DashboardTests {
             INSERT INTO projections.conversations_questions_by_source (source, bucket, slot, n)
             SELECT s, date_trunc('day', now()) - d * interval '1 day', 0, d + 1
             FROM unnest(ARRAY['web', 'app']) AS s, generate_series(0, 40) AS d;
-            INSERT INTO projections.conversations_active_users (bucket, slot, sketch)
-            SELECT date_trunc('day', now()) - d * interval '1 day', 0, '\\x\(digits)' FROM generate_series(0, 3) AS d
+            INSERT INTO projections.conversations_active_users (bucket, slot, chunk, sketch)
+            SELECT date_trunc('day', now()) - d * interval '1 day', 0, 0, '\\x\(digits)' FROM generate_series(0, 3) AS d
             """)
         return fixture
     }

@@ -149,7 +149,7 @@ struct ReadFixturePacks {
         CREATE INDEX ON conversations_top_users (tenant_id, n DESC, user_id);
         CREATE TABLE conversations_active_users (
             tenant_id integer NOT NULL DEFAULT 0, bucket timestamptz NOT NULL, slot smallint NOT NULL,
-            sketch bytea NOT NULL, PRIMARY KEY (tenant_id, bucket, slot)
+            chunk smallint NOT NULL, sketch bytea NOT NULL, PRIMARY KEY (tenant_id, bucket, slot, chunk)
         );
         """
 }

@@ -183,36 +183,66 @@ struct ReadRoutesTests {
         }
     }
 
-    @Test func `uniques are merged, not added`() async throws {
-        let fixture = try ReadFixture()
+    /// As packs have them today, and as older ones: a sketch in one row, with a byte a register.
+    @Test(arguments: [true, false])
+    func `uniques are merged, not added`(isChunked: Bool) async throws {
+        let fixture = try ReadFixture("uniques \(isChunked)")
         let connection = try fixture.database.connect()
+        if isChunked {
+            try connection.execute(
+                """
+                ALTER TABLE projections.shop_visitors
+                    ADD COLUMN chunk smallint NOT NULL,
+                    DROP CONSTRAINT shop_visitors_pkey,
+                    ADD PRIMARY KEY (tenant_id, bucket, region, slot, chunk)
+                """)
+        }
         for (day, region, slot, users) in [
             (1, "a", 0, 0..<40), (1, "a", 1, 20..<60), (1, "b", 0, 50..<70), (2, "a", 0, 0..<10),
         ] {
             var sketch = HyperLogLog()
             for user in users { withUnsafeBytes(of: UInt64(user)) { sketch.insert(hash: HyperLogLog.hash($0)) } }
-            let digits = sketch.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            for (chunk, bytes) in isChunked ? sketch.chunks : [(0, sketch.bytes)] {
+                try connection.execute(
+                    """
+                    INSERT INTO projections.shop_visitors (bucket, region, slot, \(isChunked ? "chunk, " : "")sketch)
+                    VALUES (
+                        date_trunc('day', now()) - \(day) * interval '1 day', '\(region)', \(slot),
+                        \(isChunked ? "\(chunk)," : "") '\\x\(WideSketch.hexadecimal(bytes))'
+                    )
+                    """)
+            }
+        }
+        // Too many to be exact, today.
+        let many = (0..<5000).map { user in withUnsafeBytes(of: UInt64(user)) { HyperLogLog.hash($0) } }
+        var registers = HyperLogLog()
+        registers.insert(many)
+        for (chunk, bytes) in isChunked ? registers.chunks : [(0, WideSketch.bytes(of: many))] {
             try connection.execute(
                 """
-                INSERT INTO projections.shop_visitors (bucket, region, slot, sketch)
-                VALUES (date_trunc('day', now()) - \(day) * interval '1 day', '\(region)', \(slot), '\\x\(digits)')
+                INSERT INTO projections.shop_visitors (bucket, region, slot, \(isChunked ? "chunk, " : "")sketch)
+                VALUES (
+                    date_trunc('day', now()), 'c', 0, \(isChunked ? "\(chunk)," : "")
+                    '\\x\(WideSketch.hexadecimal(bytes))'
+                )
                 """)
         }
+        let estimate = registers.count
         try await fixture.withAPI { client in
             func counts(_ query: String) async throws -> [Int?] {
                 let answer = try await client.get("/v1/uniques/shop/visitors\(query)")
                 #expect(answer.status == 200, "\(answer.body)")
                 return answer.json.items.elements.map(\.n.int)
             }
-            #expect(try await counts("") == [10, 70])
-            #expect(try await counts("?bucket=none") == [70])
-            #expect(try await counts("?by=region") == [10, 60, 20])
+            #expect(try await counts("") == [10, 70, estimate])
+            #expect(try await counts("?bucket=none") == [estimate])
+            #expect(try await counts("?by=region") == [10, 60, 20, estimate])
             #expect(try await counts("?region=b&bucket=none") == [20])
             #expect(try await counts("?region=nowhere&bucket=none") == [0])
             let page = try await client.get("/v1/uniques/shop/visitors?by=region&limit=2").json
             #expect(page.items.elements.count == 2)
             let cursor = try #require(page.next.text)
-            #expect(try await counts("?by=region&limit=2&cursor=\(cursor)") == [20])
+            #expect(try await counts("?by=region&limit=2&cursor=\(cursor)") == [20, estimate])
         }
     }
 

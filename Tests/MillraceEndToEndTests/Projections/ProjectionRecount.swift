@@ -83,15 +83,17 @@ struct ProjectionRecount {
         let names = ["tenant_id"] + (unique.bucket == nil ? [] : ["bucket"]) + unique.dimensions.map(\.column)
         let sketches = try auditor.strings(
             """
-            SELECT concat_ws('|', \(names.joined(separator: ", ")), encode(sketch, 'hex'))
+            SELECT concat_ws('|', \(names.joined(separator: ", ")), chunk || ':' || encode(sketch, 'hex'))
             FROM projections.\(fold.table)
             """)
         var merged: [Substring: HyperLogLog] = [:]
         for line in sketches {
-            guard let bar = line.lastIndex(of: "|"),
-                let sketch = HyperLogLog(bytes: Self.bytes(line[line.index(after: bar)...]))
+            guard let bar = line.lastIndex(of: "|"), let colon = line.lastIndex(of: ":"),
+                let chunk = Int(line[line.index(after: bar)..<colon]),
+                Self.bytes(line[line.index(after: colon)...]).withUnsafeBytes({
+                    merged[line[..<bar], default: HyperLogLog()].merge(row: $0, chunk: chunk)
+                })
             else { return ["\(fold.table): no sketch in \(line)"] }
-            merged[line[..<bar], default: HyperLogLog()].merge(sketch)
         }
         let found = merged.map { "\($0.key)|\(Int($0.value.estimate.rounded()))" }.sorted()
         guard found != should.sorted() else { return [] }

@@ -13,28 +13,25 @@ CREATE TABLE analytics_events_by_hour (
 CREATE INDEX analytics_events_by_hour_event_type_bucket_idx
     ON analytics_events_by_hour (tenant_id, event_type, bucket);
 
+-- A batch changes a few registers of a sketch, so it is kept in 64 rows, and each page has room for all its rows twice: then
+-- no index entry is written, and what was before goes at the next touch.
 CREATE TABLE analytics_active_users (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
+    chunk smallint NOT NULL,
     sketch bytea NOT NULL,
-    CONSTRAINT analytics_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
-) WITH (fillfactor = 70);
-
--- Registers don't get smaller, and trying costs more than writing them.
-ALTER TABLE analytics_active_users
-    ALTER COLUMN sketch SET STORAGE EXTERNAL;
+    CONSTRAINT analytics_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot, chunk)
+) WITH (fillfactor = 50);
 
 CREATE TABLE analytics_active_users_by_month (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
+    chunk smallint NOT NULL,
     sketch bytea NOT NULL,
-    CONSTRAINT analytics_active_users_by_month_pkey PRIMARY KEY (tenant_id, bucket, slot)
-) WITH (fillfactor = 70);
-
-ALTER TABLE analytics_active_users_by_month
-    ALTER COLUMN sketch SET STORAGE EXTERNAL;
+    CONSTRAINT analytics_active_users_by_month_pkey PRIMARY KEY (tenant_id, bucket, slot, chunk)
+) WITH (fillfactor = 50);
 
 CREATE TABLE analytics_top_types (
     tenant_id integer NOT NULL DEFAULT 0,
@@ -82,8 +79,8 @@ LEFT JOIN analytics_daily AS yesterday
     AND yesterday.bucket = today.bucket - interval '24 hours';
 
 COMMENT ON TABLE analytics_events_by_hour IS 'Events by type and hour (UTC of created_at); sum n over the slots, or read analytics_hourly.';
-COMMENT ON TABLE analytics_active_users IS 'Distinct user_id of a day, as HyperLogLog sketches to be merged over the slots.';
-COMMENT ON TABLE analytics_active_users_by_month IS 'Distinct user_id of a month, as HyperLogLog sketches to be merged over the slots.';
+COMMENT ON TABLE analytics_active_users IS 'Distinct user_id of a day, as HyperLogLog sketches to be merged over slots and chunks.';
+COMMENT ON TABLE analytics_active_users_by_month IS 'Distinct user_id of a month, as HyperLogLog sketches to be merged over slots and chunks.';
 COMMENT ON TABLE analytics_top_types IS 'Event types of a month, ranked by their number.';
 COMMENT ON VIEW analytics_hourly IS 'Events by hour and type.';
 COMMENT ON VIEW analytics_daily IS 'Events by day (UTC) and type.';

@@ -20,17 +20,16 @@ CREATE TABLE conversations_questions_by_user (
     CONSTRAINT conversations_questions_by_user_pkey PRIMARY KEY (tenant_id, user_id, bucket, source, slot)
 ) WITH (fillfactor = 70);
 
+-- A batch changes a few registers of a sketch, so it is kept in 64 rows, and each page has room for all its rows twice: then
+-- no index entry is written, and what was before goes at the next touch.
 CREATE TABLE conversations_active_users (
     tenant_id integer NOT NULL DEFAULT 0,
     bucket timestamptz NOT NULL,
     slot smallint NOT NULL,
+    chunk smallint NOT NULL,
     sketch bytea NOT NULL,
-    CONSTRAINT conversations_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot)
-) WITH (fillfactor = 70);
-
--- Registers don't get smaller, and trying costs more than writing them.
-ALTER TABLE conversations_active_users
-    ALTER COLUMN sketch SET STORAGE EXTERNAL;
+    CONSTRAINT conversations_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot, chunk)
+) WITH (fillfactor = 50);
 
 CREATE TABLE conversations_feedback (
     tenant_id integer NOT NULL DEFAULT 0,

@@ -109,12 +109,14 @@ struct DashboardRoute: Sendable {
     }
 
     /// A table of sketches of the users a day.
-    private static func activeUsers(of pack: LivePacks.Pack, _ live: LivePacks) -> CatalogTable? {
+    private static func activeUsers(
+        of pack: LivePacks.Pack, _ live: LivePacks
+    ) -> (table: CatalogTable, isChunked: Bool)? {
         for fold in pack.definition.folds where fold.source == .conversations {
             guard case .unique(let unique) = fold.kind, unique.bucket == .day, unique.dimensions.isEmpty,
                 unique.of == FieldPath(column: "user_id"), let table = live.tables[fold.table]
             else { continue }
-            return table
+            return (table, unique.isChunked(table.columns.map(\.name)))
         }
         return nil
     }
@@ -145,15 +147,18 @@ struct DashboardRoute: Sendable {
     }
 
     private static func read(
-        _ table: CatalogTable, _ tenant: Int32, into figures: inout Figures, on connection: PostgresConnection
+        _ uniques: (table: CatalogTable, isChunked: Bool), _ tenant: Int32, into figures: inout Figures,
+        on connection: PostgresConnection
     ) throws {
         for (start, path) in [
             ("date_trunc('day', now())", \Figures.activeToday), (firstDay, \Figures.active),
         ] {
+            let columns = SketchReader.columns(isChunked: uniques.isChunked).joined(separator: ", ")
             let reader = SketchReader(
                 statement: SQLStatement(
-                    "SELECT sketch FROM \(table.qualified) WHERE tenant_id = \(tenant) AND bucket >= \(start)"),
-                keyCount: 0, limit: 1)
+                    "SELECT \(columns) FROM \(uniques.table.qualified) WHERE tenant_id = \(tenant) "
+                        + "AND bucket >= \(start)"),
+                keyCount: 0, limit: 1, isChunked: uniques.isChunked)
             figures[keyPath: path] = try reader.estimate(on: connection)
         }
     }

@@ -3,17 +3,21 @@ internal import MillraceProjections
 
 /// Merges the sketches of a group of rows as they come, so that one sketch is in memory, however many there are.
 struct SketchReader: Sendable {
-    /// 64 KiB each at most, and twice that in the protocol's text.
-    private static let rowsAtOnce = 32
-    private static let fetch = "FETCH \(rowsAtOnce) FROM sketches"
-
-    /// Rows in order of their group: the group's columns, the same again as key, and last the sketch.
+    /// Rows in order of their group: the group's columns, the same again as key, and last `columns(of:)`.
     let statement: SQLStatement
     let keyCount: Int
     let limit: Int
+    /// Whether rows are chunks of sketches.
+    let isChunked: Bool
 
-    /// Whether the sketch is the statement's only column.
+    /// Whether a chunk and a sketch are all that the statement has.
     private var isPlain: Bool { keyCount == 0 }
+
+    /// A whole sketch of an older table has 64 KiB at most, a chunk's row some 200 bytes; twice that in the protocol's text.
+    private var rowsAtOnce: Int { isChunked ? 4096 : 32 }
+
+    /// The columns of a table that a sketch is read from.
+    static func columns(isChunked: Bool) -> [String] { [isChunked ? "chunk" : "NULL::smallint", "sketch"] }
 
     /// A group while its sketches come.
     private struct Group {
@@ -59,29 +63,26 @@ struct SketchReader: Sendable {
         var declared = statement
         declared.text = "DECLARE sketches NO SCROLL CURSOR FOR " + statement.text
         _ = try declared.run(on: connection)
+        let fetch = "FETCH \(rowsAtOnce) FROM sketches"
         var group: Group?
         while true {
-            // Without a group the sketch is the only column, and comes as it is instead of as hexadecimal digits.
+            // Without a group there is nothing that is wanted as text: it comes as it is instead of as hexadecimal digits.
             let result =
                 if isPlain {
-                    try connection.query(Self.fetch, answersBinary: true)
+                    try connection.query(fetch, answersBinary: true)
                 } else {
-                    try connection.execute(Self.fetch)
+                    try connection.execute(fetch)
                 }
-            let columns = result.columns.count - 1 - keyCount
+            let columns = result.columns.count - 2 - keyCount
             for row in 0..<result.rowCount {
                 let key = (columns..<columns + keyCount).map { result.string(row, $0) }
                 if group?.key != key {
                     if let group, !body(group) { return }
                     group = Group(key: key, head: Self.head(row, columns, of: result))
                 }
-                let sketch =
-                    isPlain
-                    ? result.withBytes(row, 0) { $0.flatMap { HyperLogLog(bytes: $0) } }
-                    : Self.sketch(row, columns + keyCount, of: result)
-                if let sketch { group?.sketch.merge(sketch) }
+                merge(row, columns + keyCount, of: result, into: &group)
             }
-            guard result.rowCount == Self.rowsAtOnce else { break }
+            guard result.rowCount == rowsAtOnce else { break }
         }
         if let group { _ = body(group) }
     }
@@ -102,17 +103,29 @@ struct SketchReader: Sendable {
         page.last = group.key
     }
 
-    /// bytea's text is `\x` and two digits a byte.
-    private static func sketch(_ row: Int, _ column: Int, of result: borrowing PostgresResult) -> HyperLogLog? {
-        result.withBytes(row, column) { text in
-            guard let text, text.count > 2 else { return nil }
-            let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2 - 1) { bytes, count in
-                count = bytes.count
-                for index in 0..<count {
-                    bytes[index] = digit(text[2 * index + 2]) << 4 | digit(text[2 * index + 3])
-                }
+    /// Adds the row's sketch, whose chunk is in `column`. What can't be understood is left out; `verify` shows it.
+    private func merge(_ row: Int, _ column: Int, of result: borrowing PostgresResult, into group: inout Group?) {
+        if isPlain {
+            let chunk = result.withBytes(row, column) { bytes in
+                bytes.map { Int(Int16(bigEndian: $0.loadUnaligned(as: Int16.self))) }
             }
-            return HyperLogLog(bytes: bytes)
+            result.withBytes(row, column + 1) { bytes in
+                if let bytes { _ = group?.sketch.merge(row: bytes, chunk: chunk) }
+            }
+        } else {
+            let chunk = result.int(row, column)
+            let bytes = result.withBytes(row, column + 1) { $0.map(Self.bytes) } ?? []
+            bytes.withUnsafeBytes { _ = group?.sketch.merge(row: $0, chunk: chunk) }
+        }
+    }
+
+    /// bytea's text is `\x` and two digits a byte.
+    private static func bytes(_ text: UnsafeRawBufferPointer) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: max(0, text.count / 2 - 1)) { bytes, count in
+            count = max(0, text.count / 2 - 1)
+            for index in 0..<count {
+                bytes[index] = digit(text[2 * index + 2]) << 4 | digit(text[2 * index + 3])
+            }
         }
     }
 

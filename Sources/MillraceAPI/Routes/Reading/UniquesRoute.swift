@@ -31,11 +31,13 @@ struct UniquesRoute: Sendable {
         let unit = parameters.text("bucket") ?? table.unit?.rawValue ?? "none"
         let cursor = try parameters.cursor(count: 2 + (unit == "none" ? 0 : 1) + names.count)
         let query = try BucketQuery(parameters, table, by: names, kept: cursor)
+        let isChunked = unique.isChunked(table.table.columns.map(\.name))
         let statement = try Self.statement(
-            query, table, parameters.filters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant)
+            query, table, parameters.filters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant,
+            isChunked: isChunked)
         let reader = SketchReader(
             statement: statement, keyCount: query.keys.count,
-            limit: parameters.integer("limit", default: Self.fallbackLimit))
+            limit: parameters.integer("limit", default: Self.fallbackLimit), isChunked: isChunked)
         let page = try await catalog.pool.read(.uniques) { try reader.read(on: $0) }
         return CountsRoute.answer(page, query, pack, parameters)
     }
@@ -43,11 +45,11 @@ struct UniquesRoute: Sendable {
     /// Rows in order of their groups, for `SketchReader`.
     static func statement(
         _ query: BucketQuery, _ table: CountsTable, _ filters: [RequestParameters.Filter], after key: [String?]?,
-        tenant: Int32
+        tenant: Int32, isChunked: Bool
     ) throws(APIProblem) -> SQLStatement {
         let keys = query.keys
         let named = keys.map { "\($0.expression) AS \(SQLStatement.quoted($0.name))" }
-        let columns = named + keys.map(\.expression) + ["sketch"]
+        let columns = named + keys.map(\.expression) + SketchReader.columns(isChunked: isChunked)
         var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
         statement.append("WHERE tenant_id = \(tenant)")
         if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
