@@ -134,6 +134,7 @@ struct DaemonMetrics: Sendable {
         registry.observe(.spoolQueueBytes) { Double(channel.waitingBytes) }
         registry.observe(.spoolSegments) { Double(spool.segments.load(ordering: .relaxed)) }
         registry.observe(.spoolSegmentsRetired) { Double(spool.retired.load(ordering: .relaxed)) }
+        registry.observe(.spoolSegmentsRetiredEarly) { Double(spool.retiredEarly.load(ordering: .relaxed)) }
         registry.observe(.spoolBytes) { Double(spool.segmentBytes.load(ordering: .relaxed)) }
     }
 
@@ -153,6 +154,7 @@ struct DaemonMetrics: Sendable {
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {
             registry.observe(.spoolUncommittedLines, [.kind: kind]) { Double(latest()[index]) }
         }
+        registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.writerStopped) { writer.isStopped.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }

@@ -24,6 +24,7 @@ struct StageSettings {
             retain: configuration.spool.retain, fullRetry: configuration.spool.fullRetry
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
+        writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
         partitions = configuration.partitionOptions
         outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)

@@ -88,6 +88,8 @@ actor WriterService {
             } catch let error as PostgresError {
                 guard error.code != .interrupted else { return }
                 if let wait = recover(from: error, batch, &backoff) { try? await Task.sleep(for: wait) }
+            } catch let conflict as SequenceConflict {
+                return ledger.fail(conflict)
             } catch {
                 // The spool could not be read: the disk's fault, not the batch's. The extents stay where they are.
                 logger.error("spool read failed", metadata: ["error": "\(error)", "batch": "\(batch.sequences)"])

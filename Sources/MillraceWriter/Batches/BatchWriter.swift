@@ -27,7 +27,8 @@ final class BatchWriter {
 
     enum Result {
         case committed(Committed)
-        /// The ledger holds these parts of the batch already, under other borders; nothing was written.
+        /// The ledger holds these parts of the batch already, under other borders, and the tables their lines; nothing was
+        /// written.
         case overlap([Range<UInt64>])
     }
 
@@ -62,7 +63,8 @@ final class BatchWriter {
     /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
-    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it).
+    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws
+    /// `SequenceConflict` when the ledger holds sequences of the batch and the tables other lines for them.
     func write(
         _ batch: Batch, isDurable: Bool, on connection: PostgresConnection, metrics: WriterMetrics
     ) throws -> Result {
@@ -81,7 +83,13 @@ final class BatchWriter {
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) { return known }
+            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) {
+                if case .overlap(let covered) = known {
+                    try OverlapAudit(reader: reader, spoolID: spool.spoolID, connection: connection).check(
+                        batch, covered: covered, partBytesMax: partBytesMax)
+                }
+                return known
+            }
             var encoded = EncodedBatch(batchID: batchID)
             var outcome = BatchOutcome(sequences: batch.sequences)
             var refused: [DeadLetter] = []
