@@ -436,8 +436,10 @@ void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out) 
 void mr_event_id(uint64_t spool_high, uint64_t spool_low, uint64_t sequence, int64_t created_us, uint8_t *id) {
   uint64_t spool = mix(spool_high + mix(spool_low));
   int64_t milliseconds = created_us / 1000 - (created_us % 1000 < 0);
-  // 48 bits of time, version 7, the sequence's upper 12 bits; then variant 10, its lower 32 bits, 30 bits of the spool.
+  // 48 bits of time, version 7, the sequence's upper 12 bits; then variant 10, its lower bits, the spool in the rest.
+  int lower_bits = sequence >> 44 == 0 ? 32 : 49;
+  uint64_t lower = sequence & ((uint64_t{1} << lower_bits) - 1);
   row_writer out{id};
-  out.put64(static_cast<uint64_t>(milliseconds) << 16 | 0x7000 | (sequence >> 32 & 0xFFF));
-  out.put64(uint64_t{1} << 63 | (sequence & 0xFFFFFFFF) << 30 | spool >> 34);
+  out.put64(static_cast<uint64_t>(milliseconds) << 16 | 0x7000 | (sequence >> lower_bits & 0xFFF));
+  out.put64(uint64_t{1} << 63 | lower << (62 - lower_bits) | spool >> (lower_bits + 2));
 }

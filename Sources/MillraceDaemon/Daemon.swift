@@ -76,17 +76,16 @@ package struct Daemon {
         metrics.bootstrap()
         metrics.observeProjections(settings.writer.packs.map(\.name))
         let spool = try SpoolService(
-            settings.spool, channel: channel, extents: extents, board: board, metrics: metrics.spool, logger: logger)
+            settings.spool, epoch: SequenceEpoch(at: .now), channel: channel, extents: extents, board: board,
+            metrics: metrics.spool, logger: logger)
         metrics.observeOldest(in: spool.store)
         try await ProjectionGate(configuration: configuration, logger: logger).check(
             settings.writer.packs, databaseURL: databaseURL)
-        await raiseSequences(of: spool, databaseURL: databaseURL)
         let writers = WriterStage(
-            configuration: settings.writer, partitionOptions: settings.partitions,
-            liveStart: spool.store.retainedSequences.upperBound, spool: spool.store, extents: extents, board: board,
-            metrics: metrics.writer, logger: logger
-        ) { ranges in
-            for range in ranges { spool.settle(range) }
+            configuration: settings.writer, partitionOptions: settings.partitions, spool: spool.store, extents: extents,
+            board: board, metrics: metrics.writer, logger: logger
+        ) {
+            spool.tell($0)
         }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
@@ -162,13 +161,5 @@ package struct Daemon {
                 path: configuration.latencyLogPath, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
             interval: latency.logInterval, startedAt: metrics.startedAt, logger: logger,
             snapshot: { metrics.latencySnapshot() })
-    }
-
-    /// When the ledger knows later sequences than the spool (its newest segment was lost), the spool must not give them
-    /// out again. A database that is away now can't say; the writers then see the overlap.
-    private func raiseSequences(of spool: SpoolService, databaseURL: String) async {
-        let last = await LedgerHead().lastSequence(
-            of: spool.store.spoolID, databaseURL: databaseURL, timeout: configuration.database.connectTimeout)
-        if let last { await spool.raiseNextSequence(to: last + 1) }
     }
 }

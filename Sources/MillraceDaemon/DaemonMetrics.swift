@@ -135,6 +135,7 @@ struct DaemonMetrics: Sendable {
         registry.observe(.spoolQueueBytes) { Double(channel.waitingBytes) }
         registry.observe(.spoolSegments) { Double(spool.segments.load(ordering: .relaxed)) }
         registry.observe(.spoolSegmentsRetired) { Double(spool.retired.load(ordering: .relaxed)) }
+        registry.observe(.spoolSegmentsRetiredEarly) { Double(spool.retiredEarly.load(ordering: .relaxed)) }
         registry.observe(.spoolBytes) { Double(spool.segmentBytes.load(ordering: .relaxed)) }
     }
 
@@ -162,6 +163,7 @@ struct DaemonMetrics: Sendable {
             guard !state.isWriting, let since = state.stall?.since else { return 0 }
             return max(0, Double(Timestamp.now.microseconds - since.microseconds) / 1e6)
         }
+        registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
     }

@@ -26,6 +26,7 @@ struct StageSettings {
         writer = Self.writer(configuration, databaseURL: databaseURL)
         writer.batchLockTimeout = configuration.database.batchLockTimeout
         writer.rowErrorTries = configuration.database.rowErrorTries
+        writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
         partitions = configuration.partitionOptions
         outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)

@@ -15,7 +15,12 @@ struct RecoveredSpool: Sendable {
     /// Ascending by number.
     var segments: [Segment] = []
     var newest = Newest.none
+    /// After the last line that is known.
     var nextSequence: UInt64 = 1
+    /// Of a run that does not go on where the spool ended.
+    var beginsEpoch = false
+    /// Acknowledged lines of segment files that are missing between others.
+    var missing: [Range<UInt64>] = []
     /// For the operator: what was cut, skipped and set aside.
     var findings: [String] = []
 }

@@ -21,6 +21,8 @@ final class SpoolAppender {
     private var retention: RetentionStateMachine
     /// Bytes of all segment files.
     private var spoolBytes: Int
+    private var lastEarlyReport: ContinuousClock.Instant?
+    private static let reportInterval = Duration.seconds(60)
 
     init(
         _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, _ fileSystem: any FileSystem,
@@ -40,7 +42,6 @@ final class SpoolAppender {
         retention = RetentionStateMachine(retain: configuration.retain, segments: recovered.segments)
         spoolBytes = recovered.segments.reduce(0) { $0 + $1.fileBytes }
         updateGauges()
-        if !writer.isOpen { attempt { () throws(SpoolError) in try openSegment() } }
         try? fileSystem.remove("\(configuration.directory)/\(SegmentName.probe)")
     }
 
@@ -77,7 +78,7 @@ final class SpoolAppender {
     /// Order matters: whoever waits for the commit is on the board before a writer can see the extent.
     private func publish(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written, takenAt: Timestamp) {
         store.segmentGrew(endSequence: written.segment.endSequence, endBytes: written.segment.endBytes)
-        retention.segmentGrew(written.segment.number, written.segment.sequences)
+        retention.segmentGrew(written.segment)
         count(group, written, takenAt: takenAt)
         var isAwaited = false
         for (submission, sequences) in zip(group, written.sequences)
@@ -134,9 +135,10 @@ final class SpoolAppender {
 
 extension SpoolAppender {
     /// Retires what may go, and tries again when the spool takes nothing. Called every `fullRetry`.
-    func maintain(settled: [Range<UInt64>], now: ContinuousClock.Instant) {
-        retention.sequencesSettled(settled)
-        let hasRoom = retire(retention.timePassed(now))
+    func maintain(_ news: [RetentionEvent], now: ContinuousClock.Instant) {
+        for event in news { retention.told(event) }
+        var hasRoom = retire(retention.due) > 0
+        if makeRoom(now) { hasRoom = true }
         guard health.isRetryDue(now) || (hasRoom && health.refusal == .spoolFull) else { return }
         attempt { () throws(SpoolError) in
             try admit(min(configuration.groupBytesMax, configuration.segmentBytes))
@@ -145,21 +147,33 @@ extension SpoolAppender {
         }
     }
 
-    /// Goes on at `sequence` when that is higher than what the spool knows. The next segment says why.
-    func raise(to sequence: UInt64) {
-        let known = writer.nextSequence
-        guard writer.raise(to: sequence) else { return }
-        logger.warning(
-            "ledger knows higher sequences than the spool: its newest segment is missing",
-            metadata: ["spool_next": "\(known)", "ledger_next": "\(sequence)"])
-        if health.refusal == nil { attempt { () throws(SpoolError) in try openSegment() } }
-    }
-
     func close() {
         writer.close()
     }
 
-    private func retire(_ actions: [RetentionStateMachine.Action]) -> Bool {
+    /// Above half of `bytesMax`, and when the disk has no room, settled segments go before their time, and it is said: a
+    /// standby that is promoted later may lack what was in them.
+    private func makeRoom(_ now: ContinuousClock.Instant) -> Bool {
+        let wanted = max(
+            spoolBytes - configuration.bytesMax / 2, health.refusal == .spoolFull ? configuration.segmentBytes : 0)
+        guard wanted > 0 else { return false }
+        let count = retire(retention.early(toFree: wanted))
+        guard count > 0 else { return false }
+        metrics.retiredEarly.add(count, ordering: .relaxed)
+        if lastEarlyReport.map({ now - $0 >= Self.reportInterval }) ?? true {
+            lastEarlyReport = now
+            logger.warning(
+                "segments retired before spool.retain",
+                metadata: [
+                    "segments": "\(metrics.retiredEarly.load(ordering: .relaxed))",
+                    "hint": "raise spool.bytes, or lower spool.retain to what your standbys lag behind at most",
+                ])
+        }
+        return true
+    }
+
+    /// Returns how many went.
+    private func retire(_ actions: [RetentionStateMachine.Action]) -> Int {
         var retired: [UInt64] = []
         for case .retireSegment(let number) in actions {
             do {
@@ -173,7 +187,7 @@ extension SpoolAppender {
             }
             retired.append(number)
         }
-        guard !retired.isEmpty else { return false }
+        guard !retired.isEmpty else { return 0 }
         // A segment that comes back after a crash is settled in the ledger, and goes again.
         try? fileSystem.synchronizeDirectory(configuration.directory)
         for number in retired {
@@ -183,7 +197,7 @@ extension SpoolAppender {
         }
         metrics.retired.add(retired.count, ordering: .relaxed)
         updateGauges()
-        return true
+        return retired.count
     }
 
     /// Throws `.full` when `byteCount` more would pass the spool's limit or the disk's reserve.
@@ -226,7 +240,7 @@ extension SpoolAppender {
     private func openSegment() throws(SpoolError) {
         let segment = try writer.openSegment()
         store.segmentOpened(segment)
-        retention.segmentGrew(segment.number, segment.sequences)
+        retention.segmentGrew(segment)
         spoolBytes += segment.fileBytes
         updateGauges()
     }

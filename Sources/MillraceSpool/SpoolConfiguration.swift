@@ -13,7 +13,7 @@ package struct SpoolConfiguration: Sendable, Equatable {
     package var groupBytesMax: Int
     /// Zeros written at a time for small groups to be written over; 0 lets the file grow with each group.
     package var zeroAheadBytes: Int
-    /// How long a settled segment is kept, for an operator who wants to look.
+    /// How long a settled segment is kept: what a standby that lags behind may lack when it is promoted.
     package var retain: Duration
     /// How often a full spool looks for room, and how often retention is considered.
     package var fullRetry: Duration

@@ -28,6 +28,8 @@ package final class SpoolMetrics: Sendable {
     package let segmentBytes = Atomic<Int>(0)
     /// Segments retired since the start.
     package let retired = Atomic<Int>(0)
+    /// Of `retired`, those that went before `spool.retain` had passed, for want of room.
+    package let retiredEarly = Atomic<Int>(0)
     /// Submissions answered `spool_full`.
     package let refusedFull = Atomic<Int>(0)
     /// Submissions answered `spool_failed`.

@@ -4,7 +4,7 @@ internal import MillraceEvent
 /// a start takes as long with a large backlog as without. Every step may be interrupted and done again.
 ///
 /// The newest segment may end in a torn record: zeros are cut off; anything else is set aside, the segment ends at its
-/// last whole record, and a new segment begins with sequences that the torn bytes can't have had. What is valid is
+/// last whole record, and a new segment begins, whose epoch keeps clear of what the torn bytes had. What is valid is
 /// synchronized before anyone sees it, since a killed process may have left it in the page cache only.
 struct SpoolRecovery {
     private struct Found {
@@ -20,10 +20,11 @@ struct SpoolRecovery {
         var endBytes: Int
         /// Of bytes behind `endBytes` that are not all zero; 0 when there are none.
         var tornBytes = 0
-        /// Sequences that the torn bytes may have had end here.
-        var tornEndSequence: UInt64?
         var findings: [String] = []
     }
+
+    /// More than a segment holds in practice, and fewer than lie between two runs.
+    private static let segmentLinesMax: UInt64 = 1 << 26
 
     let fileSystem: any FileSystem
     let directory: String
@@ -44,7 +45,24 @@ struct SpoolRecovery {
             }
         }
         if let newest = found.last { try recover(newest, &recovered) }
+        findMissing(found, &recovered)
         return recovered
+    }
+
+    /// Tells the lines of files that are missing between others. Where runs begin is in those files too: a stretch too wide
+    /// for lines has the gap between two runs in it, and then only `verify` can tell, by the runs in the database.
+    private func findMissing(_ found: [Found], _ recovered: inout RecoveredSpool) {
+        for segment in recovered.segments {
+            guard let successor = found.first(where: { $0.number > segment.number }), let header = successor.header,
+                successor.number > segment.number + 1, header.previousEndSequence > segment.endSequence
+            else { continue }
+            let range = segment.endSequence..<header.previousEndSequence
+            recovered.findings.append(
+                "segments are missing between \(SegmentName.file(segment.number)) and "
+                    + SegmentName.file(successor.number))
+            let linesMax = (successor.number - segment.number - 1).multipliedReportingOverflow(by: Self.segmentLinesMax)
+            if linesMax.overflow || UInt64(range.count) <= linesMax.partialValue { recovered.missing.append(range) }
+        }
     }
 
     private func recover(_ newest: Found, _ recovered: inout RecoveredSpool) throws(SpoolError) {
@@ -64,7 +82,7 @@ struct SpoolRecovery {
         let segment = segment(newest, walked, end: nil)
         recovered.segments.append(segment)
         recovered.findings += walked.findings
-        recovered.nextSequence = max(segment.endSequence, walked.tornEndSequence ?? 0)
+        recovered.nextSequence = segment.endSequence
         recovered.newest = walked.tornBytes > 0 || newest.header == nil ? .torn : .appendable
     }
 
@@ -149,11 +167,9 @@ struct SpoolRecovery {
                 }
             case .damage(let offset, let length, _):
                 if isNewest { walked.findings.append(keep("damaged record", found, file, offset, length)) }
-            case .tail(let offset, let length, let isZeros, let header):
+            case .tail(let offset, let length, let isZeros, _):
                 guard !isZeros else { continue }
                 walked.tornBytes = length
-                let expected = walker.expected ?? 1
-                walked.tornEndSequence = header?.sequences.upperBound ?? expected + UInt64(length)
                 if isNewest { walked.findings.append(keep("torn tail", found, file, offset, length)) }
             }
         }

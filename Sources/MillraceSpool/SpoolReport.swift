@@ -37,7 +37,8 @@ package struct SpoolReport: Sendable {
     /// the ledger knows.
     package var missing: [Range<UInt64>] {
         zip(segments, segments.dropFirst()).compactMap { before, after in
-            let end = after.gap == .burnt ? after.skipped.lowerBound : after.sequences.lowerBound
+            let isExplained = after.gap == .burnt || after.gap == .epoch
+            let end = isExplained ? after.skipped.lowerBound : after.sequences.lowerBound
             return before.sequences.upperBound < end ? before.sequences.upperBound..<end : nil
         }
     }

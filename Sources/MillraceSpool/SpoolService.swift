@@ -12,10 +12,12 @@ internal import Synchronization
 /// 1. A submission is answered once, and as kept only after one `fdatasync` covered all of it. It is whole in one
 ///    group, and a group is whole in one segment.
 /// 2. At most one group is in flight, of `groupBytesMax` bytes unless one submission is larger.
-/// 3. Sequences ascend and are never given twice, whatever failed; they are left out between segments only.
+/// 3. Sequences ascend and are never given twice, whatever failed, and whatever copy of the spool is run where
+///    (`SequenceEpoch`); they are left out between segments only.
 /// 4. Who waits for a commit is on the board before the extent is published; extents are published in order.
 /// 5. A file whose write or sync failed is never written again, except that missing space is mended by cutting.
-/// 6. A segment is removed only after every sequence in it was settled, and never the newest.
+/// 6. A segment is removed only after every sequence in it was settled, and never the newest. It is kept for `retain`
+///    from then on; time in which the server was away does not count, and afterwards the time begins anew.
 ///
 /// Crash: what was answered is on disk. `SpoolRecovery` cuts a torn tail at the next start.
 /// Backpressure: the record channel is bounded by bytes; while the disk is full or failed the channel refuses, the
@@ -26,7 +28,7 @@ package actor SpoolService: Service {
     /// Reads what the spool holds.
     package nonisolated let store: SegmentStore
     nonisolated let executor = ThreadExecutor(name: "spool")
-    private nonisolated let settled = Mutex(SequenceSet())
+    private nonisolated let news = Mutex<[RetentionEvent]>([])
     private let lock: SpoolLock
     let appender: SpoolAppender
     private let channel: RecordChannel
@@ -34,9 +36,13 @@ package actor SpoolService: Service {
 
     /// Makes or recovers the spool in `configuration.directory`; blocks on the disk. Throws when another process has
     /// it, when it is not usable, or when nothing can be known about it; a full disk is no reason, it heals later.
+    ///
+    /// `epoch`: where this run begins; without one it goes on where the spool ended, which only tests want. Its first
+    /// segment is made with its first group, so that starts alone leave no files.
     package init(
-        _ configuration: SpoolConfiguration, channel: RecordChannel, extents: ExtentChannel, board: CommitBoard,
-        metrics: SpoolMetrics, logger: Logger, fileSystem: any FileSystem = PosixFileSystem()
+        _ configuration: SpoolConfiguration, epoch: SequenceEpoch? = nil, channel: RecordChannel,
+        extents: ExtentChannel, board: CommitBoard, metrics: SpoolMetrics, logger: Logger,
+        fileSystem: any FileSystem = PosixFileSystem()
     ) throws(SpoolError) {
         let directory = configuration.directory
         do {
@@ -46,7 +52,12 @@ package actor SpoolService: Service {
         }
         lock = try SpoolLock(fileSystem, directory: directory)
         let keeper = DamageKeeper(fileSystem, directory: directory, metrics: metrics)
-        let recovered = try SpoolRecovery(fileSystem: fileSystem, directory: directory, keeper: keeper).run()
+        var recovered = try SpoolRecovery(fileSystem: fileSystem, directory: directory, keeper: keeper).run()
+        if let epoch {
+            var generator = SystemRandomNumberGenerator()
+            recovered.beginsEpoch = true
+            recovered.nextSequence = epoch.firstSequence(after: recovered.nextSequence, using: &generator)
+        }
         for finding in recovered.findings {
             logger.warning("spool recovery found damage", metadata: ["finding": "\(finding)"])
         }
@@ -83,26 +94,22 @@ package actor SpoolService: Service {
         executor.stop()
     }
 
-    /// `range` is in the ledger and flushed there (or lost for good and reported): its segments may go. Any thread.
-    package nonisolated func settle(_ range: Range<UInt64>) {
-        settled.withLock { $0.insert(range) }
-    }
-
-    /// The ledger knows sequences up to `sequence`, excluded: the spool goes on there if it is behind. What lies between
-    /// counts as lost, since it was on a segment that is gone. Call it before sequences are given out where that is
-    /// possible: those given out before the call may be in the ledger already.
-    package func raiseNextSequence(to sequence: UInt64) {
-        appender.raise(to: sequence)
+    /// Tells what the writers' side knows, for the retention. Any thread.
+    package nonisolated func tell(_ event: RetentionEvent) {
+        news.withLock { news in
+            if case .serverSeen = event, case .serverSeen? = news.last { news.removeLast() }
+            news.append(event)
+        }
     }
 
     private func maintain() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: interval)
-            let ranges = settled.withLock { settled in
-                defer { settled = SequenceSet() }
-                return settled.ranges
+            let events = news.withLock { news in
+                defer { news = [] }
+                return news
             }
-            appender.maintain(settled: ranges, now: .now)
+            appender.maintain(events, now: .now)
         }
     }
 }

@@ -35,6 +35,8 @@ package struct WriterConfiguration: Sendable {
     package var dedupWindow: Duration
     /// Bytes of a batch that a writer holds at a time.
     package var partBytesMax: Int
+    /// Which standbys a segment waits for.
+    package var retainUntilReplayed = StandbyRequirement.none
     /// Whose versions each batch is folded into.
     package var packs: [PackDefinition] = []
     /// Names the sessions; the stage sets it.

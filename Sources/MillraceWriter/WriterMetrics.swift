@@ -26,6 +26,8 @@ package final class WriterMetrics: Sendable {
     /// Whether events are being written.
     package let writing: WritingMonitor
     package let isDatabaseUp = Atomic<Bool>(false)
+    /// True while no segment may go, since a standby that counts can't be asked.
+    package let isRetentionBlocked = Atomic<Bool>(false)
     /// Months that are ready beyond the current one.
     package let monthsAhead = Atomic<Int>(0)
     /// Events whose row a projection's table refused.

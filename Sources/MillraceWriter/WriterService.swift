@@ -99,6 +99,8 @@ actor WriterService {
             } catch let refusal as TableRefusal {
                 metrics.countRetry(refusal.cause.category)
                 return setAside(batch, .tableRefused(refusal.table), WritingFault(refusal))
+            } catch let conflict as SequenceConflict {
+                return ledger.fail(conflict)
             } catch {
                 // The spool could not be read: the disk's fault, not the batch's. The extents stay where they are.
                 return setAside(batch, .other, .spoolUnreadable(error))

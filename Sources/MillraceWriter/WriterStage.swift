@@ -24,11 +24,11 @@ package struct WriterStage: Service {
     private let watch: WritingWatch
     private let writers: [WriterService]
 
-    /// `liveStart`: the first sequence this run gives out. `settled`: told which sequences the spool may retire.
+    /// `retention`: told what the spool's retention goes by.
     package init(
-        configuration: WriterConfiguration, partitionOptions: PartitionOptions, liveStart: UInt64,
+        configuration: WriterConfiguration, partitionOptions: PartitionOptions,
         spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger,
-        settled: @escaping @Sendable ([Range<UInt64>]) -> Void
+        retention: @escaping @Sendable (RetentionEvent) -> Void
     ) {
         precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
         var configuration = configuration
@@ -38,7 +38,7 @@ package struct WriterStage: Service {
         self.board = board
         self.metrics = metrics
         self.logger = logger
-        let ledger = Ledger(liveStart: liveStart)
+        let ledger = Ledger(liveStart: spool.runStarts.last ?? 0)
         let gate = DatabaseGate { isOpen in
             metrics.isDatabaseUp.store(isOpen, ordering: .relaxed)
             extents.setOpen(isOpen)
@@ -47,7 +47,7 @@ package struct WriterStage: Service {
         self.gate = gate
         ledgerService = LedgerService(
             configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
-            interrupt: interrupt, metrics: metrics, logger: logger, settled: settled
+            interrupt: interrupt, metrics: metrics, logger: logger, retention: retention
         )
         maintenance = MaintenanceService(
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,

@@ -5,6 +5,21 @@ import Testing
 @testable import MillraceCommands
 
 struct VerificationTests {
+    @Test func `open letters of damaged bytes fail the audit, purged ones are a note`() throws {
+        let fixture = try LedgerFixture()
+        try fixture.addBatch(7, first: 1, events: 2, dead: 1)
+        try fixture.connection.execute(
+            "UPDATE public.dead_letters SET code = 'spool_damage', line = NULL, message = 'a flipped bit'")
+        let open = try fixture.verify()
+        #expect(!open.ok)
+        #expect(open.text.contains("1 acknowledged lines are LOST in 1 damaged places: a flipped bit"), "\(open.text)")
+        try fixture.connection.execute(
+            "UPDATE public.dead_letters SET state = 'purged', resolved_at = now()")
+        let purged = try fixture.verify()
+        #expect(purged.ok)
+        #expect(purged.notes.contains { $0.contains("acknowledged by a purge") }, "\(purged.notes)")
+    }
+
     @Test func `a sound account balances by kind`() throws {
         let fixture = try LedgerFixture()
         try fixture.addBatch(1, first: 1, events: 10, conversations: 5, duplicates: 2, dead: 1, refused: 2)

@@ -18,7 +18,7 @@ final class SpoolRig: Sendable {
 
     init(
         _ disk: FaultyFileSystem, segmentBytes: Int = 1 << 20, bytesMax: Int = 1 << 30, freeBytesMin: Int = 0,
-        groupBytesMax: Int = 4096, zeroAheadBytes: Int = 0, retain: Duration = .zero
+        groupBytesMax: Int = 4096, zeroAheadBytes: Int = 0, retain: Duration = .zero, epoch: SequenceEpoch? = nil
     ) throws(SpoolError) {
         self.disk = disk
         let configuration = SpoolConfiguration(
@@ -27,7 +27,8 @@ final class SpoolRig: Sendable {
         var logger = Logger(label: "spool")
         logger.logLevel = .critical
         service = try SpoolService(
-            configuration, channel: channel, extents: extents, board: board, metrics: metrics, logger: logger,
+            configuration, epoch: epoch, channel: channel, extents: extents, board: board, metrics: metrics,
+            logger: logger,
             fileSystem: disk)
     }
 
@@ -69,7 +70,7 @@ final class SpoolRig: Sendable {
         let channel = ExtentChannel(rowsMax: 10_000, bytesMax: 4 << 20)
         channel.setOpen(true)
         var contents = SpoolContents()
-        contents.lost = await service.store.scan(ranges ?? [service.store.retainedSequences], into: channel)
+        contents.lost = await service.store.scan(ranges ?? service.store.retainedSequences.ranges, into: channel)
         while channel.waitingCount > 0, let batch = await channel.nextBatch() {
             for extent in batch.extents { try contents.add(extent, from: service.store) }
         }
@@ -110,7 +111,8 @@ extension SpoolService {
     func commit(_ submissions: [Submission]) { appender.append(submissions) }
 
     func maintain(settled: [Range<UInt64>] = [], after duration: Duration = .seconds(3600)) {
-        appender.maintain(settled: settled, now: .now.advanced(by: duration))
+        let now = ContinuousClock.now.advanced(by: duration)
+        appender.maintain([.settled(settled), .serverSeen(at: now)], now: now)
     }
 }
 

@@ -116,6 +116,44 @@ struct BatchWriterTests {
         #expect(try rig.count("analytics_events") == 2)
     }
 
+    @Test func `an overlap of other lines under the same sequences is an error, that of the same lines is none`() throws
+    {
+        let rig = try Rig()
+        let saves = rig.spool.append([Self.save("c", question: "q")], kind: .conversation)
+        let events = rig.spool.append([
+            Self.event(), Self.event(id: .random()), Self.event(id: .random(), at: Self.now),
+        ])
+        #expect(try rig.write(saves, events) != nil)
+        // Under other borders, as after a restart, or on another host.
+        let more = rig.spool.append([Self.event()])
+        for extents in [[saves], [events], [events, more]] {
+            let result = try rig.writer.write(
+                Batch(extents: extents), isDurable: false, on: rig.connection, metrics: rig.metrics)
+            guard case .overlap = result else {
+                Issue.record("the same lines are not known again")
+                return
+            }
+        }
+        // As if another copy of the spool had given the next two sequences to lines of its own.
+        try rig.connection.execute(
+            """
+            INSERT INTO public.ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead)
+            VALUES ('\(rig.spool.spoolID)', 5, 6, 1, 0, 2, 0)
+            """)
+        let next = rig.spool.append([Self.event()])
+        let conflict = #expect(throws: SequenceConflict.self) { try rig.write(more, next) }
+        #expect(conflict?.missing == 2 && conflict?.first == 5)
+    }
+
+    @Test func `rows that were erased since make no conflict`() throws {
+        let rig = try Rig()
+        let first = rig.spool.append([Self.event(), Self.event()])
+        #expect(try rig.write(first) != nil)
+        try rig.connection.execute("DELETE FROM public.analytics_events")
+        let second = rig.spool.append([Self.event()])
+        #expect(try rig.write(first, second) == nil)
+    }
+
     @Test func `repeats of an identity, in the batch and before it, go in once and are counted`() throws {
         let rig = try Rig()
         let known = UniqueID.random()

@@ -13,7 +13,7 @@ struct LedgerStateMachineTests {
     private static func started(ledger: [Range<UInt64>]) -> (machine: Machine, actions: [Machine.Action]) {
         var machine = Machine(liveStart: 100)
         #expect(machine.connected(to: "a") == [.readLedger])
-        let actions = machine.ledgerRead(ledger, retained: 0..<100, at: position(10), on: "a")
+        let actions = machine.ledgerRead(ledger, retained: [0..<100], at: position(10), on: "a")
         return (machine, actions)
     }
 
@@ -25,7 +25,7 @@ struct LedgerStateMachineTests {
     @Test func `live sequences are not scanned, however late the ledger is read`() {
         var machine = Machine(liveStart: 100)
         _ = machine.connected(to: "a")
-        let actions = machine.ledgerRead([0..<100], retained: 0..<5000, at: Self.position(10), on: "a")
+        let actions = machine.ledgerRead([0..<100], retained: [0..<5000], at: Self.position(10), on: "a")
         #expect(actions == [])
     }
 
@@ -43,8 +43,8 @@ struct LedgerStateMachineTests {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.batchCommitted(100..<110, at: Self.position(20), on: "a")
         _ = machine.batchCommitted(110..<120, at: Self.position(30), on: "a")
-        #expect(machine.connected(to: "b") == [.readLedger])
-        let actions = machine.ledgerRead([0..<110], retained: 0..<120, at: Self.position(25), on: "b")
+        #expect(machine.connected(to: "b") == [.unsettled([0..<120]), .readLedger])
+        let actions = machine.ledgerRead([0..<110], retained: [0..<120], at: Self.position(25), on: "b")
         #expect(actions == [.scan([110..<120])])
         #expect(machine.flushed(to: Self.position(25), on: "b") == [.settled([0..<110])])
     }
@@ -53,7 +53,7 @@ struct LedgerStateMachineTests {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.flushed(to: Self.position(10), on: "a")
         _ = machine.connected(to: "standby")
-        let actions = machine.ledgerRead([0..<60], retained: 0..<100, at: Self.position(8), on: "standby")
+        let actions = machine.ledgerRead([0..<60], retained: [0..<100], at: Self.position(8), on: "standby")
         #expect(actions == [.scan([60..<100])])
     }
 
@@ -62,7 +62,7 @@ struct LedgerStateMachineTests {
         _ = machine.flushed(to: Self.position(10), on: "a")
         _ = machine.connected(to: "b")
         // The spool has retired 0..<60 meanwhile, so the ledger was read from 60 on.
-        let actions = machine.ledgerRead([60..<100], retained: 60..<100, at: Self.position(12), on: "b")
+        let actions = machine.ledgerRead([60..<100], retained: [60..<100], at: Self.position(12), on: "b")
         #expect(actions == [])
     }
 
@@ -70,7 +70,7 @@ struct LedgerStateMachineTests {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.retired(below: 80)
         _ = machine.connected(to: "standby")
-        let actions = machine.ledgerRead([], retained: 80..<100, at: Self.position(8), on: "standby")
+        let actions = machine.ledgerRead([], retained: [80..<100], at: Self.position(8), on: "standby")
         #expect(actions == [.scan([80..<100])])
     }
 
@@ -78,16 +78,16 @@ struct LedgerStateMachineTests {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.connected(to: "b")
         #expect(machine.batchCommitted(100..<110, at: Self.position(30), on: "b") == [])
-        let actions = machine.ledgerRead([0..<100], retained: 0..<110, at: Self.position(25), on: "b")
+        let actions = machine.ledgerRead([0..<100], retained: [0..<110], at: Self.position(25), on: "b")
         #expect(actions == [])
     }
 
     @Test func `a commit reported late for the old server makes the ledger be read again`() {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.connected(to: "b")
-        _ = machine.ledgerRead([0..<100], retained: 0..<110, at: Self.position(25), on: "b")
+        _ = machine.ledgerRead([0..<100], retained: [0..<110], at: Self.position(25), on: "b")
         #expect(machine.batchCommitted(100..<110, at: Self.position(20), on: "a") == [.readLedger])
-        let actions = machine.ledgerRead([0..<100], retained: 0..<110, at: Self.position(26), on: "b")
+        let actions = machine.ledgerRead([0..<100], retained: [0..<110], at: Self.position(26), on: "b")
         #expect(actions == [.scan([100..<110])])
     }
 
@@ -100,7 +100,31 @@ struct LedgerStateMachineTests {
     @Test func `an answer of the old server about its ledger is asked again`() {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.connected(to: "b")
-        #expect(machine.ledgerRead([], retained: 0..<100, at: Self.position(9), on: "a") == [.readLedger])
+        #expect(machine.ledgerRead([], retained: [0..<100], at: Self.position(9), on: "a") == [.readLedger])
+    }
+
+    @Test func `a ledger that went backwards on the same server is written again from the spool`() {
+        var (machine, _) = Self.started(ledger: [0..<100])
+        _ = machine.batchCommitted(100..<120, at: Self.position(20), on: "a")
+        #expect(machine.probes(share: 0.5) == [60, 119])
+        #expect(machine.ledgerLacked() == [.readLedger])
+        machine.ledgerReadBegan()
+        // Committed while the ledger is read, so that the answer need not have it.
+        _ = machine.batchCommitted(120..<130, at: Self.position(30), on: "a")
+        let actions = machine.ledgerRead([0..<90], retained: [40..<130], at: Self.position(31), on: "a")
+        #expect(actions == [.unsettled([90..<120]), .scan([90..<120])])
+        #expect(machine.flushed(to: Self.position(31), on: "a") == [.settled([120..<130, 0..<90])])
+    }
+
+    @Test func `what lies between two runs is neither missed nor counted`() {
+        let run: UInt64 = 1 << 57
+        var machine = Machine(liveStart: run)
+        let retained: SequenceSet = [10..<20, run..<run + 5]
+        #expect(machine.uncommitted(of: retained) == Uncommitted(count: 15, earlierCount: 10, first: 10))
+        _ = machine.connected(to: "a")
+        let actions = machine.ledgerRead([10..<15], retained: retained, at: Self.position(1), on: "a")
+        #expect(actions == [.scan([15..<20])])
+        #expect(machine.uncommitted(of: retained) == Uncommitted(count: 10, earlierCount: 5, first: 15))
     }
 
     /// Commits, crashes that lose a random unflushed tail, and retirement in any order: at the end every sequence is in
@@ -119,10 +143,12 @@ struct LedgerStateMachineTests {
             for action in actions {
                 switch action {
                 case .readLedger:
+                    machine.ledgerReadBegan()
                     let end = LogPosition(bytes: log.last?.end ?? 0)
-                    perform(machine.ledgerRead(log.map(\.range), retained: 0..<next, at: end, on: "\(server)"))
+                    perform(machine.ledgerRead(log.map(\.range), retained: [0..<next], at: end, on: "\(server)"))
                 case .scan(let ranges): todo += ranges
                 case .settled(let ranges): for range in ranges { settled.insert(range) }
+                case .unsettled(let ranges): for range in ranges { settled.remove(range) }
                 }
             }
         }

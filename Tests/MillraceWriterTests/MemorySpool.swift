@@ -26,11 +26,15 @@ final class MemorySpool: SpoolReader {
         }
     }
 
-    var retainedSequences: Range<UInt64> {
-        records.withLock { records in 1..<(records.last.map { $0.firstSequence + UInt64($0.record.count) } ?? 1) }
+    var retainedSequences: SequenceSet {
+        records.withLock { records in
+            SequenceSet([1..<(records.last.map { $0.firstSequence + UInt64($0.record.count) } ?? 1)])
+        }
     }
 
     var burntSequences: [Range<UInt64>] { [] }
+
+    var runStarts: [UInt64] { [1] }
 
     func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws {
         let stored = records.withLock { $0[extent.offset] }

@@ -91,8 +91,9 @@ size_t mr_leaf_staged_bytes(const mr_leaf *leaf, size_t first, size_t end);
 /// Writes rows `first ..< end` with one more column in front: the sequence, int8.
 void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out);
 
-/// The id of an event that came without one: a UUIDv7 of the millisecond of `created_us`, then the lower 44 bits of the
-/// sequence, then 30 bits of a hash of the spool's id. So a replay gives the same id, two sequences of a spool never do,
+/// The id of an event that came without one: a UUIDv7 of the millisecond of `created_us`, then the sequence, then a hash
+/// of the spool's id: 44 and 30 bits of them for sequences below 2^44 (of spools from before runs had epochs), else 61 and
+/// 13. So a replay gives the same id, two sequences of a spool never do,
 /// and the ids of one `created_us` ascend with the sequence: among events of one time, the later one is the last writer.
 void mr_event_id(uint64_t spool_high, uint64_t spool_low, uint64_t sequence, int64_t created_us, uint8_t *id);
 

@@ -74,7 +74,7 @@ struct StatusCommand: ParsableCommand {
         guard let audit else { return spool }
         let account = SpoolAccount(
             snapshot: snapshot, totals: try audit.totals(of: snapshot.spoolID, before: snapshot.endSequence),
-            holes: try audit.holes(of: snapshot.spoolID))
+            holes: try audit.holes(of: snapshot.spoolID), runStarts: try audit.runStarts(of: snapshot.spoolID))
         spool.backlogLines = account.inSpool.values.reduce(0, +)
         spool.oldestUncommittedSeconds = account.oldestReceivedAt.map { received in
             max(0, Double(Timestamp.now.microseconds - received.microseconds) / 1e6)

@@ -66,6 +66,16 @@ struct LedgerAudit {
         }
     }
 
+    /// First sequences of the runs of `spoolID` that have reached this database, in order.
+    func runStarts(of spoolID: UniqueID) throws(PostgresError) -> [UInt64] {
+        let known = try connection.execute("SELECT to_regclass('public.ingest_runs') IS NOT NULL", timeout: timeout)
+        guard known.bool(0, 0) == true else { return [] }
+        let result = try connection.query(
+            "SELECT first_seq FROM public.ingest_runs WHERE spool_id = $1::uuid ORDER BY 1",
+            parameters: [.text("\(spoolID)")], timeout: timeout)
+        return (0..<result.rowCount).map { UInt64(result.count($0, 0)) }
+    }
+
     /// Batches whose sequences another batch of the same spool has too.
     func overlaps() throws(PostgresError) -> CheckResult {
         let result = try connection.query(
@@ -203,17 +213,36 @@ struct LedgerAudit {
             mend: "Rows of dead_letters were deleted; use `millrace dead-letters purge`, which keeps the account.")
     }
 
-    /// Stretches of a spool that could not be read back, each with the reason; the newest first.
-    func damages() throws(PostgresError) -> (count: Int, examples: [String]) {
+    /// Stretches of a spool that could not be read back: acknowledged lines are lost, until somebody has purged their
+    /// letters, and so knows.
+    func damages() throws(PostgresError) -> CheckResult {
         let result = try connection.query(
             """
-            SELECT message, count(*) OVER ()
+            SELECT message, count(*) OVER (), sum(lines) OVER ()
             FROM public.dead_letters
-            WHERE code = 'spool_damage'
+            WHERE code = 'spool_damage' AND state = 'open'
             ORDER BY dead_at DESC
             LIMIT \(Self.examplesMax)
             """, timeout: timeout)
-        return (result.rowCount == 0 ? 0 : result.count(0, 1), result.texts.map { $0[0] })
+        let examples = result.texts.map { $0[0] }
+        return CheckResult(
+            "every acknowledged line could be read back",
+            ok: result.rowCount == 0,
+            detail: result.rowCount == 0
+                ? "no open dead letters of damage"
+                : "\(result.count(0, 2)) acknowledged lines are LOST in \(result.count(0, 1)) damaged places: "
+                    + examples.joined(separator: "; "),
+            mend:
+                "Send these lines again from where they came, if that still has them (the damaged bytes are kept where the "
+                + "letter says); then `millrace dead-letters purge --code spool_damage --older-than 1s --yes` acknowledges "
+                + "the loss.")
+    }
+
+    /// Damaged places whose loss was acknowledged.
+    func acknowledgedDamages() throws(PostgresError) -> Int {
+        try connection.query(
+            "SELECT count(*) FROM public.dead_letters WHERE code = 'spool_damage' AND state <> 'open'", timeout: timeout
+        ).count(0, 0)
     }
 
     /// Ids of events that stand at more than one time.

@@ -18,6 +18,10 @@ struct SpoolSnapshot {
     var runs: [Run] = []
     /// Given out, but never acknowledged to anyone, and so on no disk.
     var burnt: [Range<UInt64>] = []
+    /// First sequences of runs, as far as their first segments are there.
+    var runStarts: [UInt64] = []
+    /// Behind the last line of each segment, as the next one says; of files that are missing too.
+    var segmentEnds: [UInt64] = []
     var segmentCount = 0
     var fileBytes = 0
     /// Pieces in `damaged/`.
@@ -53,6 +57,10 @@ extension SpoolSnapshot {
         self.init(
             spoolID: spoolID, endSequence: report.segments.map(\.sequences.upperBound).max() ?? 1, runs: runs,
             burnt: report.segments.filter { $0.gap == .burnt && !$0.skipped.isEmpty }.map(\.skipped),
+            runStarts: report.segments.filter { $0.gap == .epoch }.map(\.sequences.lowerBound),
+            segmentEnds: report.segments.flatMap { segment in
+                (segment.isHeaderIntact ? [segment.skipped.lowerBound] : []) + [segment.sequences.upperBound]
+            }.filter { $0 > 0 },
             segmentCount: report.segments.count, fileBytes: report.fileBytes, setAsideCount: report.setAside.count)
     }
 }

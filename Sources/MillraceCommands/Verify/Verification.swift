@@ -31,6 +31,7 @@ struct Verification {
                 try audit.rows { partition, index, count in progress("\(partition) (\(index + 1) of \(count))") })
             progress("dead letters")
             report.checks.append(try audit.deadLetters())
+            report.checks.append(try audit.damages())
             try note(audit, &report, progress)
             return report
         }
@@ -44,7 +45,9 @@ struct Verification {
         for spoolID in spoolIDs {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
             let totals = try audit.totals(of: spoolID, before: local?.endSequence)
-            let holes = try audit.holes(of: spoolID)
+            let account = SpoolAccount(
+                snapshot: local, totals: totals, holes: try audit.holes(of: spoolID),
+                runStarts: try audit.runStarts(of: spoolID))
             kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
             kinds[.conversation]?.add(
                 totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
@@ -52,13 +55,12 @@ struct Verification {
             report.spools.append(
                 SpoolSummary(
                     spoolId: "\(spoolID)", batches: totals.batches, firstSequence: totals.firstSequence,
-                    lastSequence: max(totals.endSequence, 1) - 1, holes: holes.reduce(0) { $0 + $1.count },
+                    lastSequence: max(totals.endSequence, 1) - 1, holes: Int(account.holes.count),
                     isLocal: local != nil))
             guard let local else {
-                report.notes.append(Self.remote(spoolID, holes))
+                report.notes.append(Self.remote(spoolID, account))
                 continue
             }
-            let account = SpoolAccount(snapshot: local, totals: totals, holes: holes)
             for (kind, count) in account.inSpool { kinds[kind]?.inSpool += count }
             report.checks.append(Self.check(account, local))
         }
@@ -70,11 +72,10 @@ struct Verification {
     private func note(
         _ audit: LedgerAudit, _ report: inout VerifyReport, _ progress: (String) -> Void
     ) throws(PostgresError) {
-        let damages = try audit.damages()
-        if damages.count > 0 {
+        let damages = try audit.acknowledgedDamages()
+        if damages > 0 {
             report.notes.append(
-                "\(damages.count) stretches of a spool could not be read back and count as dead: "
-                    + damages.examples.joined(separator: "; "))
+                "\(damages) damaged places of a spool count as dead; their loss was acknowledged by a purge")
         }
         guard countsRepeatedIDs else { return }
         progress("ids")
@@ -100,8 +101,8 @@ struct Verification {
                 + "`millrace migrate reset` the sequences before it are expected here.")
     }
 
-    private static func remote(_ spoolID: UniqueID, _ holes: [Range<UInt64>]) -> String {
-        let count = holes.reduce(0) { $0 + $1.count }
+    private static func remote(_ spoolID: UniqueID, _ account: SpoolAccount) -> String {
+        let count = Int(account.holes.count)
         let what =
             count == 0 ? "its ledger has no holes" : "\(Format.count(count)) of its sequences are not in the ledger yet"
         return "spool \(spoolID) is not on this host: \(what); run verify there for the rest"

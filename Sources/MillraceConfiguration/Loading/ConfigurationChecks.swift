@@ -44,6 +44,11 @@ enum ConfigurationChecks {
         bytes("limits.payload_bytes", limits.payloadBytes, atMost: limits.lineBytes, "limits.line_bytes")
         bytes("limits.refused_line_bytes", limits.refusedLineBytes, atMost: limits.lineBytes, "limits.line_bytes")
         bytes("limits.line_bytes", limits.lineBytes, atMost: spool.queueBytes, "spool.queue_bytes")
+        // A line is whole in one segment, and a request's lines are one submission: what the spool can never take would be
+        // refused as if it were full.
+        bytes("limits.line_bytes", limits.lineBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
+        bytes("http.submission_bytes", http.submissionBytes, atMost: spool.bytes / 2, "half of spool.bytes")
+        bytes("http.request_body_max", http.requestBodyMax, atMost: spool.bytes / 2, "half of spool.bytes")
         bytes("spool.segment_bytes", spool.segmentBytes, atMost: spool.bytes / 4, "a quarter of spool.bytes")
         bytes("spool.group_bytes", spool.groupBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
         let database = configuration.database

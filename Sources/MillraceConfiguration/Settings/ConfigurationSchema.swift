@@ -201,8 +201,12 @@ enum ConfigurationSchema {
                 watch: "millrace_spool_sync_duration_seconds"),
             .duration(
                 "retain", \.spool.retain, .zero ... .seconds(31 * 86_400),
-                "How long a segment that is wholly in the database is kept.",
-                watch: "millrace_spool_segments_retired_total"),
+                "How long a segment that is wholly in the database is kept; while PostgreSQL is away it does not count.",
+                watch: "millrace_spool_segments_retired_early_total"),
+            .string(
+                "retain_until_replayed", \.spool.retainUntilReplayed,
+                "Standbys whose replay segments wait for too: application_names with commas between, or \"*\" all attached.",
+                watch: "millrace_spool_retention_blocked"),
             .duration(
                 "full_retry", \.spool.fullRetry, .milliseconds(10) ... .seconds(60),
                 "How often a full spool looks for room.", watch: "millrace_spool_refusing"),

@@ -93,7 +93,9 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var queueBytes = 16 << 20
         package var groupBytes = 4 << 20
         package var zeroAheadBytes = 1 << 20
-        package var retain = Duration.seconds(600)
+        package var retain = Duration.seconds(3600)
+        /// As `StandbyRequirement` reads it.
+        package var retainUntilReplayed = ""
         package var fullRetry = Duration.seconds(1)
     }
 

@@ -3,11 +3,17 @@ package protocol SpoolReader: Sendable {
     /// Written into every segment when the spool was made; names it in the ledger.
     var spoolID: UniqueID { get }
 
-    /// From the oldest sequence whose segment is still there up to the next one to be given out.
-    var retainedSequences: Range<UInt64> { get }
+    /// Sequences of acknowledged lines that are in the spool, or ought to be: those of a file that is missing between
+    /// others too. What lies between two runs of a daemon is not among them, since no line has it.
+    var retainedSequences: SequenceSet { get }
 
-    /// Sequences that were given out but never acknowledged, and so are on no disk. Few, or none.
+    /// Sequences that a run gave out but never acknowledged, and so are on no disk; in front of retained segments. Few, or
+    /// none.
     var burntSequences: [Range<UInt64>] { get }
+
+    /// First sequences of the runs that are known here, ascending; the last one is that of this run, which need not have
+    /// given out any.
+    var runStarts: [UInt64] { get }
 
     /// Reads one extent and passes its records on in order, blocking on the disk. Every sequence of the extent comes
     /// exactly once: in a record or as damaged. Rethrows what `body` throws.

@@ -1,11 +1,15 @@
 /// A set of sequence numbers as sorted, disjoint, non-adjacent ranges. Small as long as what is in it is nearly whole.
-package struct SequenceSet: Sendable, Equatable {
+package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
     package private(set) var ranges: [Range<UInt64>] = []
 
     package init() {}
 
     package init(_ ranges: some Sequence<Range<UInt64>>) {
         for range in ranges { insert(range) }
+    }
+
+    package init(arrayLiteral ranges: Range<UInt64>...) {
+        self.init(ranges)
     }
 
     package var isEmpty: Bool { ranges.isEmpty }
@@ -56,6 +60,18 @@ package struct SequenceSet: Sendable, Equatable {
         guard !range.isEmpty else { return true }
         let index = firstIndex(endingAtOrAfter: range.upperBound)
         return index < ranges.count && ranges[index].lowerBound <= range.lowerBound
+    }
+
+    /// The parts of `range` that are in the set, in order.
+    package func parts(of range: Range<UInt64>) -> [Range<UInt64>] {
+        guard !range.isEmpty else { return [] }
+        var parts: [Range<UInt64>] = []
+        for existing in ranges[firstIndex(endingAtOrAfter: range.lowerBound)...] {
+            guard existing.lowerBound < range.upperBound else { break }
+            let part = existing.clamped(to: range)
+            if !part.isEmpty { parts.append(part) }
+        }
+        return parts
     }
 
     /// The parts of `range` that are not in the set, in order.

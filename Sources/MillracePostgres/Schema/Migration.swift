@@ -57,5 +57,11 @@ package struct Migration: Sendable, Hashable {
             9, "conversation_search",
             up: PackageResources._009_conversation_search_up_sql,
             down: PackageResources._009_conversation_search_down_sql),
+        Migration(
+            10, "ingest_runs",
+            up: PackageResources._010_ingest_runs_up_sql, down: PackageResources._010_ingest_runs_down_sql),
+        Migration(
+            11, "millrace_database",
+            up: PackageResources._011_millrace_database_up_sql, down: PackageResources._011_millrace_database_down_sql),
     ]
 }

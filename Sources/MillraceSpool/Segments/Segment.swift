@@ -14,5 +14,8 @@ struct Segment: Sendable, Equatable {
     var skipped: Range<UInt64>
     var gap: SegmentHeader.Gap
 
+    /// Given out in front of `firstSequence` and never acknowledged; the ledger is to hold them as skipped.
+    var burnt: Range<UInt64> { gap == .burnt ? skipped : firstSequence..<firstSequence }
+
     var sequences: Range<UInt64> { firstSequence..<max(firstSequence, endSequence) }
 }

@@ -6,7 +6,7 @@ package import MillraceEvent
 /// | ---: | ---: | --- |
 /// | 0 | 4 | magic `MSEG` |
 /// | 4 | 4 | CRC32C of bytes 8 ..< 64 |
-/// | 8 | 4 | version, 1 |
+/// | 8 | 4 | version, 2; 1 is read too, and has no gap 3 |
 /// | 12 | 4 | why sequences were left out before this segment (`Gap`) |
 /// | 16 | 16 | spool id, network order |
 /// | 32 | 8 | segment number |
@@ -15,20 +15,26 @@ package import MillraceEvent
 /// | 56 | 8 | valid end of the segment before, in bytes; 0 for the first segment |
 ///
 /// Records (`RecordHeader`) follow without padding, their sequences without a gap: sequences are left out between
-/// segments only. What lies in the segment before behind its valid end was never acknowledged and is never read: so a
+/// segments only. Each run of a daemon begins a segment of its own at a fresh sequence (`SequenceEpoch`), gap 3. A Millrace
+/// from before version 2 refuses the spool, since it would take the sequences between two runs for lost lines.
+///
+/// What lies in the segment before behind its valid end was never acknowledged and is never read: so a
 /// group whose write or sync failed can't come back to life after its sender was told that it was not kept.
 package struct SegmentHeader: Sendable, Equatable {
     package static let byteCount = 64
     static let magic: UInt32 = 0x4745_534D  // "MSEG" in little endian
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
 
     /// Why `previousEndSequence ..< firstSequence` is on no disk.
     package enum Gap: UInt32, Sendable {
         case none = 0
-        /// Given to a group that failed and was answered so, or kept clear of a torn tail: never acknowledged.
+        /// Given to a group that failed and was answered so: never acknowledged. (In version 1 also: kept clear of a
+        /// torn tail.)
         case burnt = 1
-        /// The ledger knew higher sequences than the spool: what was there is lost.
+        /// Version 1 only: the ledger knew higher sequences than the spool; what was there is lost.
         case raised = 2
+        /// A run of a daemon begins with this segment: no line ever had these sequences.
+        case epoch = 3
     }
 
     package var gap: Gap
@@ -61,7 +67,7 @@ package struct SegmentHeader: Sendable, Equatable {
         guard bytes.count >= byteCount, bytes.load32(0) == magic,
             bytes.load32(4) == Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[8..<byteCount]))
         else { return .damaged }
-        guard bytes.load32(8) == version else { return .newerVersion(bytes.load32(8)) }
+        guard (1...version).contains(bytes.load32(8)) else { return .newerVersion(bytes.load32(8)) }
         guard let gap = Gap(rawValue: bytes.load32(12)), let spoolID = UniqueID(bytes: bytes[16..<32]),
             let previousEndBytes = Int(exactly: bytes.load64(56))
         else { return .damaged }

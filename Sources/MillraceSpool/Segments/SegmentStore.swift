@@ -7,7 +7,6 @@ package final class SegmentStore: SpoolReader {
     private struct State {
         /// Ascending by number.
         var segments: [Segment]
-        var nextSequence: UInt64
         /// The segments read last, newest at the end.
         var open: [(number: UInt64, segment: OpenSegment)] = []
     }
@@ -24,24 +23,35 @@ package final class SegmentStore: SpoolReader {
     let keeper: DamageKeeper
     private let buffers = ReadBufferPool()
     private let state: Mutex<State>
+    private let missing: [Range<UInt64>]
+    /// The first sequence that this run gives out.
+    package let firstSequence: UInt64
 
     init(_ recovered: RecoveredSpool, _ fileSystem: any FileSystem, directory: String, keeper: DamageKeeper) {
         spoolID = recovered.spoolID
         self.fileSystem = fileSystem
         self.directory = directory
         self.keeper = keeper
-        state = Mutex(State(segments: recovered.segments, nextSequence: recovered.nextSequence))
+        missing = recovered.missing
+        firstSequence = recovered.nextSequence
+        state = Mutex(State(segments: recovered.segments))
     }
 
-    package var retainedSequences: Range<UInt64> {
-        state.withLock { state in
-            min(state.segments.first?.firstSequence ?? state.nextSequence, state.nextSequence)..<state.nextSequence
-        }
+    package var retainedSequences: SequenceSet {
+        let segments = segments
+        var retained = SequenceSet(segments.map(\.sequences))
+        for segment in segments where segment.gap == .raised { retained.insert(segment.skipped) }
+        let oldest = segments.first?.firstSequence ?? .max
+        for range in missing where range.lowerBound >= oldest { retained.insert(range) }
+        return retained
     }
 
-    /// Sequences that were given out but never acknowledged, and so are on no disk: nobody need wait for them.
     package var burntSequences: [Range<UInt64>] {
-        segments.filter { $0.gap == .burnt && !$0.skipped.isEmpty }.map(\.skipped)
+        segments.map(\.burnt).filter { !$0.isEmpty }
+    }
+
+    package var runStarts: [UInt64] {
+        segments.filter { $0.gap == .epoch && $0.firstSequence < firstSequence }.map(\.firstSequence) + [firstSequence]
     }
 
     var segments: [Segment] { state.withLock { $0.segments } }
@@ -162,10 +172,7 @@ extension SegmentStore {
     // The spool's thread tells what it did.
 
     func segmentOpened(_ segment: Segment) {
-        state.withLock { state in
-            state.segments.append(segment)
-            state.nextSequence = segment.endSequence
-        }
+        state.withLock { $0.segments.append(segment) }
     }
 
     /// The newest segment grew, durably.
@@ -174,7 +181,6 @@ extension SegmentStore {
             state.segments[state.segments.count - 1].endSequence = endSequence
             state.segments[state.segments.count - 1].endBytes = endBytes
             state.segments[state.segments.count - 1].fileBytes = endBytes
-            state.nextSequence = endSequence
         }
     }
 

@@ -64,8 +64,8 @@ final class SegmentWriter {
         zeros = [UInt8](repeating: 0, count: configuration.zeroAheadBytes)
         nextSequence = recovered.nextSequence
         newest = recovered.segments.last.map { .sealed($0) } ?? .none
-        if let segment = recovered.segments.last, nextSequence > segment.endSequence { gap = .burnt }
-        if let segment = recovered.segments.last, recovered.newest == .appendable {
+        if recovered.beginsEpoch { gap = .epoch }
+        if let segment = recovered.segments.last, recovered.newest == .appendable, !recovered.beginsEpoch {
             let path = "\(configuration.directory)/\(SegmentName.file(segment.number))"
             do {
                 newest = .open(try fileSystem.open(path, .update), segment)
@@ -91,16 +91,6 @@ final class SegmentWriter {
         return segment.endBytes > SegmentHeader.byteCount && segment.endBytes + byteCount > configuration.segmentBytes
     }
 
-    /// Leaves out the sequences below `sequence`: seals the newest segment, so that the next one begins there. False
-    /// when they are given out already.
-    func raise(to sequence: UInt64) -> Bool {
-        guard sequence > nextSequence else { return false }
-        close()
-        nextSequence = sequence
-        gap = .raised
-        return true
-    }
-
     /// Makes the next segment, durably, and goes on in it. On failure the newest segment stays as it was.
     func openSegment() throws(SpoolError) -> Segment {
         let previous: Segment? =
@@ -111,7 +101,7 @@ final class SegmentWriter {
         let number = (previous?.number ?? 0) + 1
         let header = SegmentHeader(
             spoolID: spoolID, number: number, firstSequence: nextSequence,
-            previousEndSequence: previous?.endSequence ?? 1, previousEndBytes: previous?.endBytes ?? 0,
+            previousEndSequence: previous?.endSequence ?? nextSequence, previousEndBytes: previous?.endBytes ?? 0,
             gap: gap)
         let path = "\(configuration.directory)/\(SegmentName.file(number))"
         let file = try create(path, header.encoded())

@@ -34,6 +34,8 @@ package enum MetricName: String, Sendable, CaseIterable {
     case spoolQueueBytes = "millrace_spool_queue_bytes"
     case spoolSegments = "millrace_spool_segments"
     case spoolSegmentsRetired = "millrace_spool_segments_retired_total"
+    case spoolSegmentsRetiredEarly = "millrace_spool_segments_retired_early_total"
+    case spoolRetentionBlocked = "millrace_spool_retention_blocked"
     case spoolBytes = "millrace_spool_bytes"
     case spoolFreeBytes = "millrace_spool_free_bytes"
     case spoolUncommittedLines = "millrace_spool_uncommitted_lines"
@@ -119,6 +121,10 @@ extension MetricName {
         case .spoolQueueBytes: .gauge("Bytes in memory that wait for the disk.", [])
         case .spoolSegments: .gauge("Segment files.", [])
         case .spoolSegmentsRetired: .counter("Segments that were wholly in the database and were deleted.", [])
+        case .spoolSegmentsRetiredEarly:
+            .counter("Segments that were deleted for want of room before spool.retain had passed.", [])
+        case .spoolRetentionBlocked:
+            .gauge("1 while no segment may go, since a standby of spool.retain_until_replayed can't be asked.", [])
         case .spoolBytes: .gauge("Bytes of all segment files.", [])
         case .spoolFreeBytes: .gauge("Bytes that are free on the spool's disk.", [])
         case .spoolUncommittedLines:

@@ -31,7 +31,8 @@ final class BatchWriter {
 
     enum Result {
         case committed(Committed)
-        /// The ledger holds these parts of the batch already, under other borders; nothing was written.
+        /// The ledger holds these parts of the batch already, under other borders, and the tables their lines; nothing was
+        /// written.
         case overlap([Range<UInt64>])
     }
 
@@ -76,7 +77,8 @@ final class BatchWriter {
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
     /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `TableRefusal`
-    /// when all rows of a table are refused and `care` knows of none that it takes.
+    /// when all rows of a table are refused and `care` knows of none that it takes, and `SequenceConflict` when the ledger
+    /// holds sequences of the batch and the tables other lines for them.
     func write(
         _ batch: Batch, isDurable: Bool, care: BatchCare = .full, on connection: PostgresConnection,
         metrics: WriterMetrics
@@ -97,7 +99,13 @@ final class BatchWriter {
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) { return known }
+            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) {
+                if case .overlap(let covered) = known {
+                    try OverlapAudit(reader: reader, spoolID: spool.spoolID, connection: connection).check(
+                        batch, covered: covered, partBytesMax: partBytesMax)
+                }
+                return known
+            }
             var encoded = EncodedBatch(batchID: batchID)
             var outcome = BatchOutcome(sequences: batch.sequences)
             var refused: [StagedCopy.RefusedRow] = []

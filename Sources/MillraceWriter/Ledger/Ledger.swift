@@ -11,6 +11,7 @@ final class Ledger: Sendable {
         var actions: [Machine.Action] = []
         var lost: [LostSequences] = []
         var isStopping = false
+        var conflict: SequenceConflict?
     }
 
     private let state: Mutex<State>
@@ -31,6 +32,19 @@ final class Ledger: Sendable {
     func foundOverlap(in sequences: Range<UInt64>, covered: [Range<UInt64>]) {
         let missing = SequenceSet(covered).gaps(in: sequences)
         apply { _ in missing.isEmpty ? [] : [.scan(missing)] }
+    }
+
+    /// A batch's sequences are in the ledger with other lines: ends the service's loop with the reason.
+    func fail(_ conflict: SequenceConflict) {
+        state.withLock { $0.conflict = $0.conflict ?? conflict }
+        wakeup.signal()
+    }
+
+    var conflict: SequenceConflict? { state.withLock { $0.conflict } }
+
+    /// Sequences that the ledger must hold; two at most.
+    func probes() -> [UInt64] {
+        state.withLock { $0.machine.probes(share: .random(in: 0..<1)) }
     }
 
     /// A scan found that these can't be read back; they are to be recorded as dead.
@@ -76,7 +90,7 @@ final class Ledger: Sendable {
     }
 
     /// Those of `retained` that the ledger does not hold; all of them before it has been read.
-    func uncommitted(of retained: Range<UInt64>) -> Uncommitted {
+    func uncommitted(of retained: SequenceSet) -> Uncommitted {
         state.withLock { $0.machine.uncommitted(of: retained) }
     }
 

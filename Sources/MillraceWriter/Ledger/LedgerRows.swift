@@ -23,6 +23,25 @@ enum LedgerRows {
         """
     }
 
+    /// Those of `sequences` that are in no row of `spool`.
+    static func query(spool: UniqueID, lacking sequences: [UInt64]) -> String {
+        """
+        SELECT sequence
+        FROM unnest('{\(sequences.map(String.init).joined(separator: ","))}'::bigint[]) AS sequence
+        WHERE NOT EXISTS (
+            SELECT
+            FROM (
+                SELECT last_seq
+                FROM public.ingest_batches
+                WHERE spool_id = '\(spool)' AND first_seq <= sequence
+                ORDER BY first_seq DESC
+                LIMIT 1
+            ) AS latest
+            WHERE last_seq >= sequence
+        )
+        """
+    }
+
     /// The ledger of `spool` from `sequence` on, neighbours merged by the server, so that the answer stays small.
     static func query(spool: UniqueID, from sequence: UInt64) -> String {
         """

@@ -24,7 +24,7 @@ actor LedgerService {
     private let extents: ExtentChannel
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
-    private let settled: @Sendable ([Range<UInt64>]) -> Void
+    private let retention: @Sendable (RetentionEvent) -> Void
     private let logger: Logger
     private let scans = AsyncStream.makeStream(of: [Range<UInt64>].self)
     private var session: (connection: PostgresConnection, server: ServerIdentity)?
@@ -33,14 +33,18 @@ actor LedgerService {
     private static let reportInterval = Duration.seconds(60)
     /// Pause between two wakings of PostgreSQL's WAL writer.
     private static let walInterval = Duration.milliseconds(30)
+    /// When the ledger was last asked whether it still holds what is known to be committed.
+    private var lastProbe: ContinuousClock.Instant?
+    private static let probeInterval = Duration.seconds(1)
+    private var lastStandbyReport: ContinuousClock.Instant?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `settled`: told which sequences may be retired; called on this service's thread.
+    /// `retention`: told which sequences may be retired, and whether the server is there; called on this service's thread.
     init(
         configuration: WriterConfiguration, ledger: Ledger, gate: DatabaseGate,
         spool: any SpoolReader, extents: ExtentChannel, interrupt: PostgresInterrupt, metrics: WriterMetrics,
-        logger: Logger, settled: @escaping @Sendable ([Range<UInt64>]) -> Void
+        logger: Logger, retention: @escaping @Sendable (RetentionEvent) -> Void
     ) {
         self.configuration = configuration
         self.ledger = ledger
@@ -49,7 +53,7 @@ actor LedgerService {
         self.extents = extents
         self.interrupt = interrupt
         self.metrics = metrics
-        self.settled = settled
+        self.retention = retention
         self.logger = logger
     }
 
@@ -84,6 +88,7 @@ actor LedgerService {
         var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
         var sessions = SessionWatch(run: configuration.run, spool: spool.spoolID, logger: logger)
         while !ledger.isStopping {
+            if let conflict = ledger.conflict { throw conflict }
             do {
                 let (connection, server) = try connected()
                 try performActions(connection, server)
@@ -99,6 +104,7 @@ actor LedgerService {
             } catch let error as PostgresError {
                 gate.close()
                 session = nil
+                retention(.serverLost)
                 guard error.code != .interrupted else { return }
                 report(error)
                 ledger.wakeup.wait(upTo: error.category == .stop ? configuration.retryMax : backoff.next())
@@ -129,7 +135,9 @@ actor LedgerService {
         ledger.apply { $0.connected(to: server) }
         lastReport = nil
         metrics.writing.apply(.databaseReached)
-        logger.notice("database connected", metadata: ["server_start": "\(server.startTime)"])
+        logger.notice(
+            "database connected",
+            metadata: ["server_start": "\(server.startTime)", "database_id": "\(server.databaseID ?? "unknown")"])
         return (connection, server)
     }
 
@@ -151,6 +159,23 @@ actor LedgerService {
             """,
             parameters: [.text("\(spool.spoolID)"), .text(configuration.host), .text(configuration.version)]
         )
+        try registerRuns(connection)
+    }
+
+    /// Names where the runs begin whose lines this database may get, so that `verify` knows which holes are lines.
+    private func registerRuns(_ connection: PostgresConnection) throws(PostgresError) {
+        let starts = spool.runStarts
+        try connection.query(
+            """
+            INSERT INTO public.ingest_runs (spool_id, first_seq, host, version, started_at)
+            SELECT $1::uuid, first_seq, $2::text, $3::text, CASE WHEN first_seq = $5::bigint THEN now() END
+            FROM unnest($4::bigint[]) AS first_seq
+            ON CONFLICT (spool_id, first_seq) DO NOTHING
+            """,
+            parameters: [
+                .text("\(spool.spoolID)"), .text(configuration.host), .text(configuration.version),
+                .text("{\(starts.map(String.init).joined(separator: ","))}"), .integer(starts.last ?? 0),
+            ])
     }
 
     private func performActions(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
@@ -163,7 +188,8 @@ actor LedgerService {
                 case .scan(let ranges):
                     logger.notice("backlog queued", metadata: ["lines": "\(ranges.reduce(0) { $0 + $1.count })"])
                     scans.continuation.yield(ranges)
-                case .settled(let ranges): settled(ranges)
+                case .settled(let ranges): retention(.settled(ranges))
+                case .unsettled(let ranges): retention(.unsettled(ranges))
                 }
             } catch {
                 for rest in actions.reversed() { ledger.putBack(rest) }
@@ -175,14 +201,24 @@ actor LedgerService {
     }
 
     private func readLedger(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
+        ledger.apply { machine in
+            machine.ledgerReadBegan()
+            return []
+        }
         let retained = spool.retainedSequences
         let rows = try connection.execute(
-            LedgerRows.query(spool: spool.spoolID, from: retained.lowerBound), timeout: configuration.statementTimeout
+            LedgerRows.query(spool: spool.spoolID, from: oldestSequence), timeout: configuration.statementTimeout
         )
         let ranges = LedgerRows.ranges(rows)
         let end = try connection.execute("SELECT pg_current_wal_insert_lsn()")
         guard let position = end.string(0, 0).flatMap(LogPosition.init) else { return }
         ledger.apply { $0.ledgerRead(ranges, retained: retained, at: position, on: server) }
+    }
+
+    /// The oldest sequence that the spool may want to know settled.
+    private var oldestSequence: UInt64 {
+        let first = (spool.retainedSequences.ranges + spool.burntSequences).map(\.lowerBound).min()
+        return first ?? spool.runStarts.last ?? 0
     }
 
     /// In a flood, also commits an empty transaction, asynchronously as all that write nothing: that wakes the WAL writer,
@@ -191,11 +227,54 @@ actor LedgerService {
         let waking = extents.isHelpWanted ? "SELECT pg_current_xact_id();" : ""
         let answer = try connection.execute(
             "\(waking) SELECT pg_current_wal_flush_lsn()", timeout: configuration.statementTimeout)
-        guard let position = answer.string(0, 0).flatMap(LogPosition.init) else { return }
-        ledger.apply {
-            $0.retired(below: spool.retainedSequences.lowerBound) + $0.flushed(to: position, on: server)
+        guard let flushed = answer.string(0, 0).flatMap(LogPosition.init) else { return }
+        try probe(connection)
+        let oldest = oldestSequence
+        let position = try replayed(connection).map { min($0, flushed) }
+        ledger.apply { machine in
+            machine.retired(below: oldest) + (position.map { machine.flushed(to: $0, on: server) } ?? [])
         }
         try performActions(connection, server)
+        retention(.serverSeen(at: .now))
+    }
+
+    /// Looks whether the ledger went backwards on this server: truncated, or restored in place.
+    private func probe(_ connection: PostgresConnection) throws(PostgresError) {
+        let now = ContinuousClock.now
+        if let lastProbe, lastProbe.duration(to: now) < Self.probeInterval { return }
+        lastProbe = now
+        let probes = ledger.probes()
+        guard !probes.isEmpty else { return }
+        let answer = try connection.execute(
+            LedgerRows.query(spool: spool.spoolID, lacking: probes), timeout: configuration.statementTimeout)
+        guard answer.rowCount > 0 else { return }
+        logger.error(
+            "ledger lacks committed batches",
+            metadata: ["hint": "it was truncated or restored; what the spool still holds is written again"])
+        ledger.apply { $0.ledgerLacked() }
+    }
+
+    /// How far the standbys are that segments wait for; nil when one of them can't be asked.
+    private func replayed(_ connection: PostgresConnection) throws(PostgresError) -> LogPosition? {
+        guard configuration.retainUntilReplayed != .none else { return LogPosition(bytes: .max) }
+        let answer = try connection.execute(StandbyRequirement.query, timeout: configuration.statementTimeout)
+        let standbys = (0..<answer.rowCount).map { row in
+            StandbyRequirement.Standby(
+                name: answer.string(row, 0), replayed: answer.string(row, 1).flatMap(LogPosition.init))
+        }
+        switch configuration.retainUntilReplayed.standing(of: standbys) {
+        case .replayed(let position):
+            metrics.isRetentionBlocked.store(false, ordering: .relaxed)
+            return position
+        case .blocked(let reason):
+            metrics.isRetentionBlocked.store(true, ordering: .relaxed)
+            let now = ContinuousClock.now
+            if lastStandbyReport.map({ $0.duration(to: now) >= Self.reportInterval }) ?? true {
+                lastStandbyReport = now
+                logger.warning("spool keeps all segments", metadata: ["reason": "\(reason)"])
+            }
+            return nil
+        }
     }
 
     /// Sequences that can't be read back are settled as dead, so that they are accounted for and never looked for again.

@@ -5,7 +5,9 @@ import MillraceEvent
 ///
 /// A commit is *settled* (its segment may go) once it is flushed on the server that committed it. `Server` stands for
 /// one run of one server: whenever it changes, what the old run committed without our knowing it flushed (or what a
-/// standby never got) may be gone, so the ledger is read again and what it lacks is scanned out of the spool again.
+/// standby never got) may be gone, so the ledger is read again and what it lacks is scanned out of the spool again. A
+/// ledger may also go backwards on a server that stays the same (truncated, restored in place): whoever finds that it
+/// lacks a sequence that is known to be committed has it read again, by `ledgerLacked`.
 struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     enum Action: Sendable, Equatable {
         /// Read the ledger (all rows from the oldest retained sequence on) and call `ledgerRead`.
@@ -14,6 +16,8 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
         case scan([Range<UInt64>])
         /// These are in the ledger and flushed.
         case settled([Range<UInt64>])
+        /// These may not be, or are not, in the ledger any more.
+        case unsettled([Range<UInt64>])
     }
 
     private struct Unflushed: Sendable {
@@ -30,6 +34,8 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     /// Committed on an earlier server; whether they are still there is to be asked.
     private var doubtful = SequenceSet()
     private var unflushed: [Unflushed] = []
+    /// What was committed when the reading of the ledger began, and so must be in the answer.
+    private var committedBeforeRead = SequenceSet()
 
     /// `liveStart`: the first sequence of this run of the daemon.
     init(liveStart: UInt64) {
@@ -45,8 +51,8 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     }
 
     /// Those of `retained` that are not known to be in the ledger.
-    func uncommitted(of retained: Range<UInt64>) -> Uncommitted {
-        let gaps = committed.gaps(in: retained)
+    func uncommitted(of retained: SequenceSet) -> Uncommitted {
+        let gaps = retained.ranges.flatMap { committed.gaps(in: $0) }
         let earlier = gaps.prefix { $0.lowerBound < liveStart }
         return Uncommitted(
             count: gaps.reduce(0) { $0 + $1.count },
@@ -61,10 +67,31 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     mutating func connected(to current: Server) -> [Action] {
         guard current != server else { return hasReadLedger && doubtful.isEmpty ? [] : [.readLedger] }
         server = current
-        for range in committed.ranges { doubtful.insert(range) }
+        let unsettled = committed.ranges
+        for range in unsettled { doubtful.insert(range) }
         committed = SequenceSet()
         unflushed = []
-        return [.readLedger]
+        return (unsettled.isEmpty ? [] : [.unsettled(unsettled)]) + [.readLedger]
+    }
+
+    /// The ledger was found not to hold a sequence that is known to be committed.
+    mutating func ledgerLacked() -> [Action] { [.readLedger] }
+
+    /// A sequence that the ledger must hold, for whoever looks whether it does: the last one, and that of `share` (0 ..< 1)
+    /// on the way there.
+    func probes(share: Double) -> [UInt64] {
+        guard let last = committed.ranges.last else { return [] }
+        var left = UInt64(Double(committed.count) * share)
+        for range in committed.ranges {
+            if left < UInt64(range.count) { return [range.lowerBound + left, last.upperBound - 1] }
+            left -= UInt64(range.count)
+        }
+        return [last.upperBound - 1]
+    }
+
+    /// The reading of the ledger begins; `ledgerRead` ends it.
+    mutating func ledgerReadBegan() {
+        committedBeforeRead = committed
     }
 
     /// A batch is committed on `committer`; the log ended at `position` right after.
@@ -80,27 +107,38 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
         return []
     }
 
-    /// The ledger of `reader` holds `ranges` of the `retained` sequences; it was read before the log ended at `position`.
+    /// The ledger of `reader` holds `ranges`, all of its from the first `retained` sequence on; it was read before the log
+    /// ended at `position`.
     mutating func ledgerRead(
-        _ ranges: [Range<UInt64>], retained: Range<UInt64>, at position: LogPosition, on reader: Server
+        _ ranges: [Range<UInt64>], retained: SequenceSet, at position: LogPosition, on reader: Server
     ) -> [Action] {
         guard reader == server else { return [.readLedger] }
         let ledger = SequenceSet(ranges)
-        var missing: [Range<UInt64>] = []
+        var missing = SequenceSet()
         if !hasReadLedger {
             hasReadLedger = true
-            if retained.lowerBound < liveStart { missing = ledger.gaps(in: retained.lowerBound..<liveStart) }
+            for range in retained.ranges where range.lowerBound < liveStart {
+                let earlier = range.lowerBound..<min(range.upperBound, liveStart)
+                for gap in ledger.gaps(in: earlier) { missing.insert(gap) }
+            }
         }
-        // What is not retained any more was settled before; the ledger was read from the first retained sequence on.
-        doubtful.remove(0..<retained.lowerBound)
-        for range in doubtful.ranges { missing += ledger.gaps(in: range) }
+        for gap in doubtful.ranges.flatMap({ ledger.gaps(in: $0) }) { missing.insert(gap) }
         doubtful = SequenceSet()
+        let vanished = committedBeforeRead.ranges.flatMap { committed.parts(of: $0) }.flatMap { ledger.gaps(in: $0) }
+            .flatMap { retained.parts(of: $0) }
+        committedBeforeRead = SequenceSet()
+        for range in vanished {
+            committed.remove(range)
+            unflushed.removeAll { $0.sequences.overlaps(range) }
+            missing.insert(range)
+        }
         for range in ledger.ranges {
             committed.insert(range)
             unflushed.append(Unflushed(sequences: range, position: position))
         }
-        missing = SequenceSet(missing).ranges
-        return missing.isEmpty ? [] : [.scan(missing)]
+        // What is not retained any more can't be written again.
+        let wanted = missing.ranges.flatMap { retained.parts(of: $0) }
+        return (vanished.isEmpty ? [] : [.unsettled(vanished)]) + (wanted.isEmpty ? [] : [.scan(wanted)])
     }
 
     /// `flusher` has flushed its log up to `position`.

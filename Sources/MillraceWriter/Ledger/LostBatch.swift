@@ -22,10 +22,14 @@ enum LostBatch {
 
     /// Settles sequences that no line has.
     static func write(
-        skipped range: Range<UInt64>, spool: UniqueID, on connection: PostgresConnection
+        skipped sequences: Range<UInt64>, spool: UniqueID, on connection: PostgresConnection
     ) throws(PostgresError) -> LogPosition {
-        let batchID = BatchID.make(spool: spool, firstSequence: range.lowerBound, at: .now)
-        try insert(range, batchID: batchID, skipped: range.count, spool: spool, on: connection)
+        try connection.transaction { () throws(PostgresError) in
+            for range in try missing(sequences, spool: spool, on: connection) {
+                let batchID = BatchID.make(spool: spool, firstSequence: range.lowerBound, at: .now)
+                try insert(range, batchID: batchID, skipped: range.count, spool: spool, on: connection)
+            }
+        }
         return LogPosition(answer: try connection.execute("SELECT pg_current_wal_insert_lsn()"))
     }
 

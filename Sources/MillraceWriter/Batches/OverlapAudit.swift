@@ -1,0 +1,89 @@
+import MillraceEvent
+import MillracePostgres
+
+/// Compares a batch with the rows of sequences that the ledger holds already: they are the same lines when a COMMIT's answer
+/// was lost and the borders are others after a restart, or when another host runs a copy of the spool; by no means when two
+/// copies gave out the same sequences. Blocking.
+struct OverlapAudit {
+    /// Lines that one statement looks for.
+    private static let linesAtOnce = 1000
+
+    let reader: BatchReader
+    let spoolID: UniqueID
+    let connection: PostgresConnection
+
+    /// Throws `SequenceConflict` when lines of `covered`, which the ledger holds, are in no table, and no more rows of those
+    /// batches were removed since.
+    func check(_ batch: Batch, covered: [Range<UInt64>], partBytesMax: Int) throws {
+        let covered = SequenceSet(covered)
+        var missing: [UInt64] = []
+        var encoded = EncodedBatch(batchID: 0)
+        for part in batch.parts(bytesMax: partBytesMax) {
+            try reader.read(part, into: &encoded)
+            for leaf in reader.encoder.leaves { missing += try self.missing(leaf, covered) }
+        }
+        guard let first = missing.min(), missing.count > (try removedRows(batch.sequences)) else { return }
+        throw SequenceConflict(spool: spoolID, sequences: batch.sequences, missing: missing.count, first: first)
+    }
+
+    /// Sequences of the leaf's rows that are neither in their table nor dead.
+    private func missing(_ leaf: EncodedLeaf, _ covered: SequenceSet) throws(PostgresError) -> [UInt64] {
+        var identities: [RowIdentity] = []
+        let columns = leaf.key.columns
+        leaf.forEachRow { sequence, row in
+            guard covered.contains(sequence..<sequence + 1), let identity = RowIdentity(sequence, row, columns: columns)
+            else { return }
+            identities.append(identity)
+        }
+        var missing: [UInt64] = []
+        for start in stride(from: 0, to: identities.count, by: Self.linesAtOnce) {
+            let page = identities[start..<min(start + Self.linesAtOnce, identities.count)]
+            let rows = try connection.query(
+                """
+                SELECT line.sequence
+                FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS line (sequence, id, microseconds)
+                WHERE NOT EXISTS (
+                    SELECT
+                    FROM \(leaf.key.parent) AS stored
+                    WHERE stored.id = line.id
+                        AND stored.created_at
+                            = timestamptz '2000-01-01 00:00:00+00' + line.microseconds * interval '1 microsecond'
+                ) AND NOT EXISTS (
+                    SELECT
+                    FROM public.dead_letters AS letter
+                    WHERE letter.spool_id = $4 AND letter.sequence = line.sequence
+                ) AND NOT EXISTS (
+                    SELECT
+                    FROM public.event_ids AS known
+                    WHERE known.id = line.id AND $5
+                )
+                """,
+                parameters: [
+                    .text(Self.array(page.map(\.sequence))), .text(Self.array(page.map(\.id))),
+                    .text(Self.array(page.map(\.createdAt))), .text("\(spoolID)"),
+                    .text(leaf.key.needsEventID ? "true" : "false"),
+                ])
+            missing += (0..<rows.rowCount).compactMap { rows.int($0, 0).map { UInt64($0) } }
+        }
+        return missing
+    }
+
+    /// Rows that the ledger says batches of `sequences` brought and that are not there any more: of an erased user, or of a
+    /// month that was retired.
+    private func removedRows(_ sequences: Range<UInt64>) throws(PostgresError) -> Int {
+        let answer = try connection.execute(
+            """
+            SELECT sum(batch.rows) - sum(
+                (SELECT count(*) FROM public.analytics_events AS stored WHERE stored.batch_id = batch.batch_id)
+                + (SELECT count(*) FROM public.conversations AS stored WHERE stored.batch_id = batch.batch_id)
+            )
+            FROM public.ingest_batches AS batch
+            WHERE spool_id = '\(spoolID)' AND first_seq < \(sequences.upperBound) AND last_seq >= \(sequences.lowerBound)
+            """)
+        return answer.string(0, 0).flatMap { Int($0) } ?? 0
+    }
+
+    private static func array(_ values: [some CustomStringConvertible]) -> String {
+        "{\(values.map(\.description).joined(separator: ","))}"
+    }
+}

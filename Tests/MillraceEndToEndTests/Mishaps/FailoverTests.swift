@@ -1,0 +1,95 @@
+import MillracePostgres
+import MillraceTestSupport
+import Testing
+
+extension EndToEnd {
+    struct FailoverTests {
+        private static let count = 8000
+
+        /// A daemon that finds the primary wherever it is, and its database there.
+        private struct Pair {
+            let cluster: TestCluster
+            let standby: TestStandby
+            let database: TestDatabase
+            let daemon: DaemonProcess
+
+            init(_ name: String, settings: [String: String]) throws {
+                cluster = try TestCluster(isDurable: false)
+                database = try cluster.database(name, hasPacks: true)
+                standby = try TestStandby(of: cluster, name: "reserve")
+                var all = [
+                    "spool.segment_bytes": "\"1MiB\"", "spool.group_bytes": "\"256KiB\"",
+                    "spool.full_retry": "\"50ms\"",
+                ]
+                all.merge(settings) { $1 }
+                let hosts = "\(cluster.cluster.socketDirectory),\(standby.cluster.socketDirectory)"
+                daemon = try DaemonProcess(
+                    databaseURL:
+                        "host='\(hosts)' port=5432 user=millrace dbname=\(database.name) target_session_attrs=read-write",
+                    settings: all)
+            }
+
+            /// Posts in pieces, each committed.
+            func post(_ events: EventFactory, _ range: Range<Int>) throws {
+                let http = HTTPClient(daemon.http)
+                for start in stride(from: range.lowerBound, to: range.upperBound, by: 1000) {
+                    let lines = events.lines(start..<min(start + 1000, range.upperBound))
+                    #expect(try http.postEvents(lines, query: "?ack=committed").status == 200)
+                }
+            }
+
+            func metric(_ name: String) throws -> Int {
+                let text = try HTTPClient.get("/metrics", at: daemon.http).text
+                let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+                return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
+            }
+
+            /// The primary is gone, the standby takes its place; everything must be there.
+            func failOver(expecting rows: Int) throws {
+                try standby.promote()
+                let auditor = Auditor(database: standby.database(database))
+                try auditor.waitForRows(rows)
+                #expect(try auditor.rows == rows)
+                try auditor.verify(daemon)
+                #expect(try daemon.stop() == .status(0))
+            }
+        }
+
+        @Test func `what a standby lacks is written again, though the outage was longer than spool.retain`() throws {
+            let retain = 8
+            let pair = try Pair("outage", settings: ["spool.retain": "\"\(retain)s\""])
+            try pair.daemon.start()
+            let events = EventFactory(seed: 521)
+            try pair.post(events, 0..<100)
+            try pair.standby.detach(from: pair.cluster)
+            try pair.post(events, 100..<Self.count)
+            #expect(try pair.metric("millrace_spool_segments_retired_total") == 0)
+            try pair.cluster.stopImmediately()
+            let end = ContinuousClock.now + .seconds(retain + 1)
+            #expect(eventually(within: .seconds(retain + 5)) { ContinuousClock.now > end })
+            try pair.failOver(expecting: Self.count)
+        }
+
+        @Test func `segments wait until a named standby has replayed them, and while it is absent`() throws {
+            let pair = try Pair(
+                "replayed", settings: ["spool.retain": "\"0s\"", "spool.retain_until_replayed": "\"reserve\""])
+            try pair.daemon.start()
+            let events = EventFactory(seed: 522)
+            try pair.standby.superuser().execute("SELECT pg_wal_replay_pause()")
+            try pair.post(events, 0..<Self.count)
+            #expect(try eventually { try pair.cluster.replication(of: "reserve") ?? 0 > 0 })
+            #expect(try pair.metric("millrace_spool_segments_retired_total") == 0)
+            try pair.standby.superuser().execute("SELECT pg_wal_replay_resume()")
+            #expect(try eventually { try pair.metric("millrace_spool_segments_retired_total") > 0 })
+
+            try pair.standby.detach(from: pair.cluster)
+            #expect(try eventually { try pair.metric("millrace_spool_retention_blocked") == 1 })
+            let retired = try pair.metric("millrace_spool_segments_retired_total")
+            try pair.post(events, Self.count..<2 * Self.count)
+            #expect(try pair.metric("millrace_spool_segments_retired_total") == retired)
+            #expect(pair.daemon.log.contains("application_name reserve"), "\(pair.daemon.log)")
+            try pair.cluster.stopImmediately()
+            try pair.failOver(expecting: 2 * Self.count)
+        }
+    }
+}
