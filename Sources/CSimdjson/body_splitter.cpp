@@ -5,8 +5,14 @@ namespace {
 
 /// Where the cut stands; 0 is the start of a zeroed mr_splitter.
 enum state : uint8_t {
+  /// Nothing came: a byte order mark may.
+  start_of_body = 0,
+  /// Behind the first byte of a byte order mark.
+  in_mark,
+  /// Behind the second one.
+  at_end_of_mark,
   /// Nothing but white space so far.
-  before_body = 0,
+  before_body,
   /// Behind `[`: an item or `]`.
   before_first_item,
   /// Behind a comma: an item.
@@ -72,6 +78,16 @@ int32_t mr_split(mr_splitter *splitter, const uint8_t *bytes, size_t length, siz
   while (at < length) {
     uint8_t byte = bytes[at];
     switch (splitter->state) {
+      case start_of_body:
+        splitter->state = byte == 0xEF ? in_mark : before_body;
+        if (byte == 0xEF) at++;
+        break;
+      case in_mark:
+      case at_end_of_mark:
+        if (byte != (splitter->state == in_mark ? 0xBB : 0xBF)) return stop(MR_SPLIT_ERROR);
+        splitter->state = splitter->state == in_mark ? at_end_of_mark : before_body;
+        at++;
+        break;
       case in_item: {
         size_t fault = 0;
         size_t end = scan_item(splitter, bytes, at, length, &fault);
@@ -115,5 +131,5 @@ int32_t mr_split(mr_splitter *splitter, const uint8_t *bytes, size_t length, siz
 }
 
 bool mr_split_is_complete(const mr_splitter *splitter) {
-  return splitter->state == after_body || splitter->state == before_body;
+  return splitter->state == after_body || splitter->state == before_body || splitter->state == start_of_body;
 }

@@ -128,7 +128,12 @@ int32_t line_parser::fill_uuid(field of, int32_t code, uint8_t out[16]) {
     return refuse(refusal_, code, "%s is %s; %s is wanted", field_names[of], kind_of(value), wanted);
   }
   mr_text text = text_of(value);
-  if (parse_uuid(text.bytes, text.length, out)) return MR_ACCEPTED;
+  if (parse_uuid(text.bytes, text.length, out)) {
+    // What was accepted once stays so: a spool may hold lines of a version that took them.
+    if (limits_.was_accepted || !is_uuid_of_nobody(out)) return MR_ACCEPTED;
+    return refuse(refusal_, code, "%s is the UUID of %s alone, which names nobody; %s is wanted", field_names[of],
+                  out[0] ? "ones (max)" : "zeros (nil)", wanted);
+  }
   // Not quoted: messages go to logs, and an address is personal data.
   if (memchr(text.bytes, '@', text.length)) {
     return refuse(refusal_, code, "%s is an e-mail address; %s is wanted", field_names[of], wanted);

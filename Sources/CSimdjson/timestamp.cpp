@@ -165,9 +165,12 @@ bool parse_rfc3339(const uint8_t *bytes, size_t length, int64_t *microseconds) {
   int64_t fraction = in.take('.') ? fraction_microseconds(in) : 0;
   int32_t offset_minutes = 0;
   if (fraction < 0 || !parse_offset(in, &offset_minutes) || in.at != in.end) return false;
+  if (second == 60) {
+    second = 59;
+    fraction = microseconds_per_second - 1;
+  }
 
   int64_t time_of_day = ((hour * 60 + minute) * 60 + second) * microseconds_per_second + fraction;
-  if (time_of_day > microseconds_per_day) return false;  // 23:59:60 may not have a fraction: PostgreSQL's rule
   int64_t days = days_from_civil(year, static_cast<uint32_t>(month), static_cast<uint32_t>(day));
   *microseconds = days * microseconds_per_day + time_of_day - offset_minutes * 60 * microseconds_per_second;
   return true;

@@ -22,8 +22,9 @@ struct civil_date {
 civil_date civil_from_microseconds(int64_t microseconds);
 
 /// Reads an RFC 3339 time with offset: `T`, `t` or a space between date and time, `Z`, `z` or ±hh:mm at the end, any
-/// number of fraction digits. As PostgreSQL does, more than six of them round to the nearest microsecond, and second
-/// 60 is the next minute's first. 24:00 is refused. False when it is no such time.
+/// number of fraction digits. As PostgreSQL does, more than six of them round to the nearest microsecond. Second 60, a
+/// leap second with any fraction, is the last microsecond of its minute, so that it stays in its day and month. 24:00
+/// is refused. False when it is no such time.
 bool parse_rfc3339(const uint8_t *bytes, size_t length, int64_t *microseconds);
 
 /// Enough for any int64_t of microseconds.

@@ -45,6 +45,13 @@ inline bool parse_uuid(const uint8_t *text, size_t length, uint8_t out[16]) {
   return bad == 0;
 }
 
+/// True for the nil UUID and the one of ones alone, which RFC 9562 gives to nothing and nobody.
+inline bool is_uuid_of_nobody(const uint8_t id[16]) {
+  uint64_t halves[2];
+  memcpy(halves, id, 16);
+  return halves[0] == halves[1] && (halves[0] == 0 || halves[0] == UINT64_MAX);
+}
+
 /// True for a UUIDv7 of RFC 9562: version 7, variant 10.
 inline bool is_uuid_v7(const uint8_t id[16]) { return id[6] >> 4 == 7 && id[8] >> 6 == 2; }
 

@@ -6,6 +6,8 @@ package struct APIConfiguration: Sendable {
     /// Largest body of a conversation save, in bytes.
     package var saveBodyBytesMax = 2 << 20
     package var limits = EventLimits()
+    /// Without keys, this machine reads over loopback.
+    package var isOpenOnLoopback = true
     /// Seconds in `Retry-After` when the spool takes nothing.
     package var retryAfterSeconds = 2
     /// Of the daemon, for `/openapi.json`.

@@ -61,7 +61,8 @@ package struct APIRoutes: Sendable {
         let latency = LatencyRoute(latencies: latencies)
         router.get("/debug/latency") { request, _ in try await latency.respond(request) }
         let operations = ReadRoutes(
-            reading, access: ReadAccess(verifier: verifier), retryAfterSeconds: configuration.retryAfterSeconds,
+            reading, access: ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.isOpenOnLoopback),
+            retryAfterSeconds: configuration.retryAfterSeconds,
             version: configuration.version, logger: logger
         ).add(to: router)
         let responder = router.buildResponder()

@@ -54,6 +54,7 @@ final class RouteTable: Sendable {
         var settings = APIConfiguration()
         settings.saveBodyBytesMax = configuration.http.requestBodyMax
         settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
+        settings.isOpenOnLoopback = configuration.api.openOnLoopback
         settings.limits = configuration.eventLimits
         settings.version = Version.current
         return APIRoutes(

@@ -71,6 +71,10 @@ struct StageSettings {
         tcp.unixMode = configuration.intake.unixModeBits
         tcp.backlog = configuration.tcp.backlog
         tcp.connectionsMax = configuration.tcp.connectionsMax
+        tcp.idleTimeout = configuration.tcp.idleTimeout
+        tcp.committedWait = configuration.intake.committedWait
+        tcp.committedWaitersMax = min(configuration.intake.committedWaitersMax, max(1, tcp.connectionsMax / 2))
+        tcp.peer = peer(configuration)
         tcp.inflightBytesMax = configuration.tcp.inflightBytesMax
         tcp.refusedLineBytesMax = configuration.limits.refusedLineBytes
         tcp.refusalLogInterval = configuration.limits.refusedLogInterval
@@ -86,12 +90,17 @@ struct StageSettings {
     {
         var http = HTTPIntakeConfiguration()
         http.listen = try addresses(configuration.http.listen, key: "http.listen")
+        http.hosts = configuration.http.hosts
         http.unixMode = configuration.intake.unixModeBits
         http.backlog = configuration.http.backlog
         http.connectionsMax = configuration.http.connectionsMax
         http.connectionsReserved = configuration.http.reservedConnections
         http.headerTimeout = configuration.http.headerTimeout
         http.idleTimeout = configuration.http.keepAlive
+        http.writeTimeout = configuration.http.writeTimeout
+        http.committedWait = configuration.intake.committedWait
+        http.committedWaitersMax = min(configuration.intake.committedWaitersMax, max(1, http.connectionsMax / 2))
+        http.peer = peer(configuration)
         http.headerBytesMax = configuration.http.headerBytes
         http.headerFieldsMax = configuration.http.headerFields
         http.bodyBytesPerSecondMin = configuration.http.bodyRateMin
@@ -105,6 +114,14 @@ struct StageSettings {
         http.lingerTimeout = configuration.intake.linger
         http.limits = lines(configuration)
         return http
+    }
+
+    private static func peer(_ configuration: DaemonConfiguration) -> PeerTimeouts {
+        var peer = PeerTimeouts()
+        peer.keepalive = configuration.intake.keepalive
+        peer.keepaliveInterval = configuration.intake.keepaliveInterval
+        peer.unanswered = configuration.intake.peerTimeout
+        return peer
     }
 
     private static func lines(_ configuration: DaemonConfiguration) -> LineLimits {

@@ -84,6 +84,7 @@ final class SpoolAppender {
         for (submission, sequences) in zip(group, written.sequences)
         where submission.acknowledgement == .committed && !sequences.isEmpty {
             board.wait(for: sequences, reply: submission.reply)
+            submission.onDurable?()
             isAwaited = true
         }
         for extent in written.extents { extents.publish(extent, isAwaited: isAwaited) }

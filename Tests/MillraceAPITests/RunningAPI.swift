@@ -16,6 +16,7 @@ enum RunningAPI {
     ) async throws {
         var intake = HTTPIntakeConfiguration()
         intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
+        intake.hosts = ["t", "millrace.example.com", "127.0.0.1.example.com", "10.0.0.1"]
         intake.lingerTimeout = .milliseconds(50)
         let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
         let service = HTTPIntakeService(

@@ -35,7 +35,8 @@ struct LineCutterTests {
     }
 
     @Test(arguments: [
-        ("", []), ("\n\r\n\n", []), ("a\nb", ["a", "b"]), ("a\r\nb\r", ["a", "b"]), ("\r\r\n", ["\r"]),
+        ("", []), ("\n\r\n\n", []), ("a\nb", ["a", "b"]), ("a\r\nb\r", ["a", "b"]), ("\r\r\n \t\n", []),
+        ("\u{FEFF}\na", ["a"]), ("\u{FEFF}a\n\u{FEFF}b\n", ["a", "\u{FEFF}b"]),
         ("0123456789abcdef\nb\n", ["0123456789abcdef", "b"]),
     ])
     func `a stream in one piece gives its lines`(stream: String, lines: [String]) {

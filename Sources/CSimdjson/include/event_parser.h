@@ -135,6 +135,8 @@ enum {
   MR_SPLIT_ERROR = 3,  /* the bytes at `*consumed` can't stand there */
 };
 
+/// A UTF-8 byte order mark at the very start of the body is skipped.
+///
 /// Scans on from `bytes`. `*start` is set to the offset of the item's first byte when one starts in this call (else it
 /// stays). Bytes before an item (white space, commas, the bracket) are skipped. `*consumed` says how far it came.
 /// An item is any balanced value; whether it is a valid object is for mr_parse to say. A body that is neither an object

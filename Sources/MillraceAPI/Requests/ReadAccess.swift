@@ -3,11 +3,17 @@ internal import HTTPTypes
 internal import NIOCore
 
 /// Who may read: a token with the scope `millrace:read` or of the service role. Without any key in the configuration,
-/// callers on this machine, by its own name.
+/// callers over a Unix socket, and over loopback where `isOpenOnLoopback`, by this machine's own name.
 struct ReadAccess: Sendable {
     static let scope = "millrace:read"
 
     let verifier: TokenVerifier
+    var isOpenOnLoopback = true
+
+    /// Fields with which proxies tell for whom they ask.
+    private static let proxyFields: Set<String> = [
+        "via", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "cdn-loop",
+    ]
 
     /// Throws `APIProblem`.
     func check(_ request: Request, _ context: APIContext) async throws {
@@ -23,15 +29,22 @@ struct ReadAccess: Sendable {
         }
     }
 
-    /// A page of a foreign site can make a browser on this machine ask, but not under this machine's name.
+    /// A page of a foreign site can make a browser on this machine ask, but not under this machine's name. A proxy on
+    /// this machine asks for others: it says so, or speaks HTTP/1.0 (nginx does, told nothing else), to which the intake adds Via.
     private func checkLocal(_ request: Request, _ context: APIContext) throws(APIProblem) {
-        let host = request.head.authority ?? ""
-        guard context.isLocal, context.isUnixSocket || Self.isLocal(host: host) else {
+        if context.isUnixSocket { return }
+        let isDirect = !request.headers.contains { Self.isProxyField($0.name.canonicalName) }
+        guard context.isLocal, isOpenOnLoopback, isDirect, Self.isLocal(host: request.head.authority ?? "") else {
             throw APIProblem(
                 .forbidden, "no_keys",
-                "without jwt keys in the configuration only this machine reads, under the name localhost or its "
-                    + "loopback address; configure jwt.secret, jwt.jwks_file or [[jwt.keys]]")
+                "without jwt keys in the configuration only this machine reads: over a Unix socket, or while "
+                    + "api.open_on_loopback over loopback, without a proxy and under the name localhost or its loopback "
+                    + "address; configure jwt.secret, jwt.jwks_file or [[jwt.keys]]")
         }
+    }
+
+    private static func isProxyField(_ name: String) -> Bool {
+        name.hasPrefix("x-forwarded-") || proxyFields.contains(name)
     }
 
     static func isLocal(host: String) -> Bool {

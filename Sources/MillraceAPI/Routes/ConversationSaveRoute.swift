@@ -52,6 +52,8 @@ struct ConversationSaveRoute: Sendable {
 
     private func parse(_ body: ByteBuffer, receivedAt: Timestamp) throws -> ConversationSave {
         do {
+            var body = body
+            if body.readableBytesView.starts(with: [0xEF, 0xBB, 0xBF]) { body.moveReaderIndex(forwardBy: 3) }
             return try EventParser().parseConversation(
                 body.readableBytesView, limits: configuration.limits, receivedAt: receivedAt)
         } catch {

@@ -14,6 +14,8 @@ struct CompressedInput: ~Copyable {
     private(set) var isEnded = false
 
     private var decoder = InputDecoder()
+    /// The first decoded bytes, until they are enough to know a byte order mark; then nil.
+    private var start: [UInt8]? = []
 
     init(descriptor: Int32) {
         self.descriptor = descriptor
@@ -42,8 +44,19 @@ struct CompressedInput: ~Copyable {
         }
     }
 
-    /// Appends what can be decoded of what was read; false when that is nothing.
+    /// Appends what can be decoded of what was read, without the byte order mark in front; false when that is nothing.
     mutating func decode(into buffer: inout [UInt8]) throws(CommandError) -> Bool {
-        try decoder.decode(into: &buffer)
+        guard var held = start else { return try decoder.decode(into: &buffer) }
+        start = nil
+        while held.count < Self.byteOrderMark.count, try decoder.decode(into: &held) {}
+        guard held.count >= Self.byteOrderMark.count || isEnded else {
+            start = held
+            return false
+        }
+        let isMarked = held.starts(with: Self.byteOrderMark)
+        buffer.append(contentsOf: held[(isMarked ? Self.byteOrderMark.count : 0)...])
+        return !held.isEmpty
     }
+
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 }

@@ -18,6 +18,9 @@ struct InputDecoder: ~Copyable {
     private var inputHead = 0
     private var isInputEnded = false
     private var isInsideFrame = false
+    /// A gzip member was begun; zeros followed the last one.
+    private var hasMember = false
+    private var isPadded = false
     /// The last call filled its output, so the decompressor may hold more without any input.
     private var mayHoldOutput = false
     // SAFETY: made once, used by this value alone, freed in deinit. zlib keeps a pointer to its stream, so it has an
@@ -74,7 +77,9 @@ struct InputDecoder: ~Copyable {
             hasInflater = true
             return .gzip
         }
-        if input.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+        // A frame, or one that is to be skipped.
+        let isSkippable = input.count >= 4 && input[0] & 0xF0 == 0x50 && input[1...3] == [0x2A, 0x4D, 0x18]
+        if isSkippable || input.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
             decompressor = ZSTD_createDStream()
             return .zstd
         }
@@ -86,8 +91,7 @@ struct InputDecoder: ~Copyable {
             if isInputEnded, isInsideFrame { throw Self.damaged("it ends in the middle of the gzip stream") }
             return false
         }
-        // A gzip file may hold several members, one after the other.
-        if !isInsideFrame { inflateReset(inflater) }
+        if !isInsideFrame, try !beginMember() { return true }
         var status = Z_OK
         let start = output.count
         var written = 0
@@ -112,6 +116,20 @@ struct InputDecoder: ~Copyable {
         return true
     }
 
+    /// A gzip file may hold several members, one after the other, and zeros behind them. False when these were it.
+    private mutating func beginMember() throws(CommandError) -> Bool {
+        let padding = input[inputHead...].prefix { $0 == 0 }
+        isPadded = isPadded || hasMember && !padding.isEmpty
+        if isPadded { inputHead = padding.endIndex }
+        guard inputHead < input.count else { return false }
+        guard !isPadded, !hasMember || input[inputHead] == 0x1F else {
+            throw Self.damaged("something else follows its gzip stream")
+        }
+        hasMember = true
+        inflateReset(inflater)
+        return true
+    }
+
     private mutating func decompress(into output: inout [UInt8]) throws(CommandError) -> Bool {
         guard inputHead < input.count || mayHoldOutput else {
             if isInputEnded, isInsideFrame { throw Self.damaged("it ends in the middle of the zstd frame") }
@@ -132,7 +150,11 @@ struct InputDecoder: ~Copyable {
             }
         }
         output.removeLast(Self.outputBytesMax - written)
-        guard ZSTD_isError(status) == 0 else { throw Self.damaged("its zstd frame is damaged") }
+        guard ZSTD_isError(status) == 0 else {
+            let isForeign = ZSTD_getErrorCode(status) == ZSTD_error_prefix_unknown
+            throw Self.damaged(
+                isForeign ? "something else follows its zstd frame" : "its zstd frame is damaged")
+        }
         isInsideFrame = status != 0
         mayHoldOutput = isInsideFrame && written == Self.outputBytesMax
         return true

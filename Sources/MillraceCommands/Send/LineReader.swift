@@ -1,4 +1,4 @@
-/// Cuts an input into lines while it streams. Empty lines are skipped, as the daemon does.
+/// Cuts an input into lines while it streams. Blank lines are skipped, as the daemon does.
 struct LineReader: ~Copyable {
     enum Next: Equatable {
         /// Without its line ending; where it stood, from 1.
@@ -62,7 +62,7 @@ struct LineReader: ~Copyable {
             isDropping = false
             return .tooLong(number: number)
         }
-        return line.isEmpty ? nil : .line(line, number: number)
+        return line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) ? nil : .line(line, number: number)
     }
 
     private mutating func startDropping() {

@@ -34,6 +34,18 @@ enum ConfigurationChecks {
             http.reservedConnections < http.connectionsMax, "http.reserved_connections", .impossibleCombination,
             "http.reserved_connections (\(http.reservedConnections)) leaves nothing of http.connections_max "
                 + "(\(http.connectionsMax)); lower it, or raise the other")
+        for host in http.hosts {
+            let isName = !host.isEmpty && host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }
+            check(
+                isName, "http.hosts", .invalidValue,
+                "http.hosts has \"\(host)\"; wanted: a name without scheme and path, like \"events.example.com\"")
+        }
+        let peerTimeout = configuration.intake.peerTimeout
+        check(
+            http.writeTimeout <= peerTimeout, "http.write_timeout", .impossibleCombination,
+            "http.write_timeout (\(DurationText.format(http.writeTimeout))) is above intake.peer_timeout "
+                + "(\(DurationText.format(peerTimeout))), after which the kernel ends the connection; lower it, or raise "
+                + "the other")
         let mode = UInt32(configuration.intake.unixMode, radix: 8)
         check(
             mode.map { $0 <= 0o777 } ?? false, "intake.unix_mode", .invalidValue,

@@ -6,6 +6,9 @@ extension ConfigurationSchema {
                 "read_url", \.api.readURL, .connectionString,
                 "libpq connection string of a replica to read from; \"\" is database.url.",
                 watch: "millrace_read_query_duration_seconds"),
+            .bool(
+                "open_on_loopback", \.api.openOnLoopback,
+                "Without any key under [jwt], this machine reads over loopback without a token; false before a proxy."),
             .integer(
                 "connections_min", \.api.connectionsMin, 0...100, unit: "connections",
                 "Idle connections that stay open; they are opened when first needed.",

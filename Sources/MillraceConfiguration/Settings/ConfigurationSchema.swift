@@ -60,6 +60,10 @@ enum ConfigurationSchema {
                 "connections_max", \.tcp.connectionsMax, 1...1_000_000, unit: "connections",
                 "Open connections; one more is told so and closed.",
                 watch: "millrace_intake_connections_refused_total"),
+            .duration(
+                "idle_timeout", \.tcp.idleTimeout, .zero ... .seconds(7 * 86_400),
+                "How long nothing may come before a connection that waits for no ack is closed; 0s is for ever.",
+                watch: "millrace_intake_connections_open"),
             .bytes(
                 "inflight_bytes_max", \.tcp.inflightBytesMax, 64 << 10...256 << 20,
                 "Bytes of one connection that wait to become durable before it is read no further.",
@@ -76,6 +80,10 @@ enum ConfigurationSchema {
                 "listen", \.http.listen,
                 "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
                 watch: "millrace_intake_connections_open"),
+            .list(
+                "hosts", \.http.hosts,
+                "Names in Host that are this daemon's, besides loopback's and listen's: those of a proxy in front of it.",
+                watch: "millrace_http_requests_total"),
             .integer(
                 "backlog", \.http.backlog, 1...65_535, unit: "connections",
                 "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",
@@ -108,7 +116,11 @@ enum ConfigurationSchema {
                 "Over what time body_rate_min is measured.", watch: "millrace_http_requests_total"),
             .duration(
                 "keep_alive", \.http.keepAlive, .zero ... .seconds(3600),
-                "Between an answer and the next request, before the connection is closed.",
+                "From when an answer is sent to the next request, before the connection is closed.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "write_timeout", \.http.writeTimeout, .milliseconds(100) ... .seconds(3600),
+                "How long a client may take none of its answer; one that takes some is never cut off.",
                 watch: "millrace_intake_connections_open"),
             .bytes(
                 "request_body_max", \.http.requestBodyMax, 1 << 10...64 << 20,
@@ -149,6 +161,25 @@ enum ConfigurationSchema {
             .duration(
                 "linger", \.intake.linger, .zero ... .seconds(60),
                 "How long a connection that was refused may still read what it was told.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "committed_wait", \.intake.committedWait, .milliseconds(100) ... .seconds(3600),
+                "How long ack=committed waits before 202 says durable; a half-closed TCP connection is closed then.",
+                watch: "millrace_spool_uncommitted_lines"),
+            .integer(
+                "committed_waiters_max", \.intake.committedWaitersMax, 1...100_000, unit: "requests",
+                "Of each intake: how many wait for a commit, half of its connections_max at most; others get 202.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "keepalive", \.intake.keepalive, .seconds(1) ... .seconds(7200),
+                "Silence of a TCP connection after which the kernel asks whether its other side is there.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "keepalive_interval", \.intake.keepaliveInterval, .seconds(1) ... .seconds(3600),
+                "Between two such questions.", watch: "millrace_intake_connections_open"),
+            .duration(
+                "peer_timeout", \.intake.peerTimeout, .seconds(1) ... .seconds(7200),
+                "How long these, or bytes sent, stay unanswered before the kernel drops the connection.",
                 watch: "millrace_intake_connections_open"),
         ])
 

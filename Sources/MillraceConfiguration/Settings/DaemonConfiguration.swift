@@ -41,12 +41,14 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var listen = ["127.0.0.1:7171"]
         package var backlog = 1024
         package var connectionsMax = 1024
+        package var idleTimeout = Duration.seconds(3600)
         package var inflightBytesMax = 1 << 20
         package var retryInterval = Duration.milliseconds(250)
     }
 
     package struct HTTP: Sendable, Equatable {
         package var listen = ["127.0.0.1:8080"]
+        package var hosts: [String] = []
         package var backlog = 1024
         package var connectionsMax = 1024
         package var reservedConnections = 16
@@ -56,6 +58,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var bodyRateMin = 1 << 10
         package var bodyRateInterval = Duration.seconds(10)
         package var keepAlive = Duration.seconds(75)
+        package var writeTimeout = Duration.seconds(30)
         package var requestBodyMax = 2 << 20
         package var decompressedBytesMax = 1 << 30
         package var decompressionRatioMax = 100
@@ -71,6 +74,11 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var unixMode = "0660"
         package var drainLimit = Duration.seconds(5)
         package var linger = Duration.seconds(1)
+        package var committedWait = Duration.seconds(30)
+        package var committedWaitersMax = 256
+        package var keepalive = Duration.seconds(60)
+        package var keepaliveInterval = Duration.seconds(15)
+        package var peerTimeout = Duration.seconds(120)
 
         /// `unixMode` as a number.
         package var unixModeBits: UInt32 { UInt32(unixMode, radix: 8) ?? 0o660 }
@@ -168,6 +176,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct API: Sendable, Equatable {
         /// Empty: `database.url`.
         package var readURL = Secret("")
+        package var openOnLoopback = true
         package var connectionsMin = 2
         package var connectionsMax = 20
         package var waitingMax = 1000

@@ -22,6 +22,8 @@ package struct Submission: Sendable {
     package var records: [Record]
     package var acknowledgement: Acknowledgement
     package var reply: @Sendable (Outcome) -> Void
+    /// Called once when every line is durable and the sender goes on waiting for the commit; before `reply`.
+    package var onDurable: (@Sendable () -> Void)?
 
     package init(
         records: [Record], acknowledgement: Acknowledgement = .spooled, reply: @escaping @Sendable (Outcome) -> Void

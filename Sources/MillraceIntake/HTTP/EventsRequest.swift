@@ -16,11 +16,22 @@ final class EventsRequest {
         var rejectedBefore: Int
     }
 
+    /// A submission that someone waits for to be committed, but not for ever.
+    private struct CommitWait {
+        var records: [RecordKind: Int]
+        var isDurable = false
+        /// The time is up: durable will do.
+        var isOverdue = false
+        var timer: Scheduled<Void>?
+    }
+
     private let configuration: HTTPIntakeConfiguration
     private let channel: RecordChannel
     private let metrics: IntakeMetrics
     private let eventLoop: any EventLoop
-    private let acknowledgement: Submission.Acknowledgement
+    private let waiters: ConnectionLimiter
+    /// `spooled` from when the client's wait for a commit had no place, or was over.
+    private var acknowledgement: Submission.Acknowledgement
 
     private let parser = LoopParser.ofThisThread
     private var input = InputBuffer()
@@ -30,6 +41,9 @@ final class EventsRequest {
     /// Of what gathers now.
     private var gathering = Flight(firstIndex: 0, rejectedBefore: 0)
     private var flight: Flight?
+    /// Of the submissions so far, the one in flight included.
+    private var flightNumber = 0
+    private var commitWait: CommitWait?
     private var nextIndex = 0
     private var result: EventsAnswer
     private var breakage: (problem: HTTPProblem, at: Flight)?
@@ -49,11 +63,12 @@ final class EventsRequest {
 
     init(
         head: EventsRequestHead, configuration: HTTPIntakeConfiguration, channel: RecordChannel,
-        metrics: IntakeMetrics, eventLoop: any EventLoop
+        metrics: IntakeMetrics, waiters: ConnectionLimiter, eventLoop: any EventLoop
     ) {
         self.configuration = configuration
         self.channel = channel
         self.metrics = metrics
+        self.waiters = waiters
         self.eventLoop = eventLoop
         acknowledgement = head.acknowledgement
         decompressor = BodyDecompressor(
@@ -66,6 +81,9 @@ final class EventsRequest {
 
     /// True when some of the body is in the spool, or on its way there: the answer can't be a refusal any more.
     private var isPartlyTaken: Bool { result.accepted > 0 }
+
+    /// The client waits for PostgreSQL, and for nothing that it would have to send.
+    var isAwaitingCommit: Bool { acknowledgement == .committed && isBodyEnded && answer == nil }
 
     func bodyReceived(_ buffer: ByteBuffer) {
         guard breakage == nil else { return }
@@ -176,11 +194,18 @@ final class EventsRequest {
     private func submit() {
         let records = builder.take()
         flight = gathering
+        flightNumber += 1
+        let number = flightNumber
+        let counts = Dictionary(records.map { ($0.kind, $0.count) }, uniquingKeysWith: +)
         builder.receivedAt = .now
+        awaitCommit(number, counts)
         let eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let submission = Submission(records: records, acknowledgement: acknowledgement) { outcome in
-            eventLoop.execute { bound.value.submissionEnded(records, outcome) }
+        var submission = Submission(records: records, acknowledgement: acknowledgement) { outcome in
+            eventLoop.execute { bound.value.submissionEnded(number, counts, outcome) }
+        }
+        if acknowledgement == .committed {
+            submission.onDurable = { eventLoop.execute { bound.value.submissionIsDurable(number) } }
         }
         guard channel.send(submission) == .pause, !isChannelFull else { return }
         isChannelFull = true
@@ -192,27 +217,72 @@ final class EventsRequest {
         }
     }
 
-    private func submissionEnded(_ records: [Record], _ outcome: Submission.Outcome) {
+    /// Takes a place among those who wait for a commit, or does without one.
+    private func awaitCommit(_ number: Int, _ counts: [RecordKind: Int]) {
+        guard acknowledgement == .committed else { return }
+        guard waiters.enter() != nil else {
+            acknowledgement = .spooled
+            result.isCommitted = false
+            return
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let timer = eventLoop.scheduleTask(in: TimeAmount(configuration.committedWait)) {
+            bound.value.commitIsOverdue(number)
+        }
+        commitWait = CommitWait(records: counts, timer: timer)
+    }
+
+    private func submissionIsDurable(_ number: Int) {
+        guard number == flightNumber, commitWait != nil else { return }
+        commitWait?.isDurable = true
+        stopWaitingIfDue()
+    }
+
+    private func commitIsOverdue(_ number: Int) {
+        guard number == flightNumber, commitWait != nil else { return }
+        commitWait?.isOverdue = true
+        stopWaitingIfDue()
+    }
+
+    /// Answers as if nobody had asked for a commit; the place is kept until that has come.
+    private func stopWaitingIfDue() {
+        guard let wait = commitWait, wait.isDurable, wait.isOverdue else { return }
+        commitWait = nil
+        flight = nil
+        acknowledgement = .spooled
+        result.isCommitted = false
+        settle(wait.records)
+        proceed()
+    }
+
+    private func submissionEnded(_ number: Int, _ counts: [RecordKind: Int], _ outcome: Submission.Outcome) {
+        let isLate = number < flightNumber || flight == nil
+        if isLate || commitWait != nil { waiters.leave() }
+        guard !isLate else { return }
+        commitWait?.timer?.cancel()
+        commitWait = nil
         let settled = flight
         flight = nil
         switch outcome {
         case .durable:
             if acknowledgement == .committed { result.isCommitted = false }
-            settle(records)
+            settle(counts)
         case .committed(_, let duplicates, let dead):
             result.isCommitted = result.isCommitted ?? true
             result.duplicates += duplicates
             result.deadLetters += dead
-            settle(records)
+            settle(counts)
         case .failed(let refusal):
             if let settled { breakOff(HTTPProblem(refusal), at: settled) }
         }
         proceed()
     }
 
-    private func settle(_ records: [Record]) {
-        metrics.countAccepted(records)
-        result.accepted += records.reduce(0) { $0 + $1.count }
+    private func settle(_ counts: [RecordKind: Int]) {
+        for (kind, count) in counts {
+            metrics.accepted(kind).add(count)
+            result.accepted += count
+        }
     }
 
     private func proceed() {

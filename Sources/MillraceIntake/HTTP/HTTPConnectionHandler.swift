@@ -21,6 +21,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         var channel: RecordChannel
         var metrics: IntakeMetrics
         var limiter: ConnectionLimiter
+        /// Requests that wait for a commit.
+        var waiters: ConnectionLimiter
+        var door: HTTPDoor
         var logger: Logger
         /// Adds what answers the other routes to the end of the pipeline.
         var attachRoutes: @Sendable (any Channel) throws -> Void
@@ -52,6 +55,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isReserved = false
     private var deadline = HTTPDeadline()
     private var bodyWindow = HTTPBodyWindow()
+    private var writeWindow = HTTPWriteWindow()
+    /// The last answer is written, and the client has not taken it: the next request waits.
+    private var isSending = false
+    private var entrance = HTTPDoor.Entrance()
 
     init(shared: Shared, wire: HTTPWireHandler) {
         self.shared = shared
@@ -73,6 +80,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        let address = context.localAddress
+        entrance = HTTPDoor.Entrance(address: address?.ipAddress, port: address?.port)
         guard let place = shared.limiter.enter() else {
             shared.metrics[.http].connectionsRefused.add(1)
             refuseConnection()
@@ -92,12 +101,21 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         queue.removeAll()
         exchange?.events?.onChange = {}
         exchange = nil
-        if hasPlace {
-            hasPlace = false
-            shared.limiter.leave()
-            shared.metrics[.http].connectionsOpen.add(-1)
-        }
+        leavePlace()
         context.fireChannelInactive()
+    }
+
+    private func leavePlace() {
+        guard hasPlace else { return }
+        hasPlace = false
+        shared.limiter.leave()
+        shared.metrics[.http].connectionsOpen.add(-1)
+    }
+
+    /// A client that waits for a commit and has said that it sends nothing more may be gone: its connection counts no
+    /// longer, while the wait, which has a limit and a count of its own, goes on.
+    private func leavePlaceIfGone() {
+        if isInputClosed, queue.isEmpty, exchange?.events?.isAwaitingCommit == true { leavePlace() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -135,6 +153,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             // Not passed on: the routes would close before their answer is written.
             isInputClosed = true
             if phase == .open {
+                leavePlaceIfGone()
                 deliver()
             } else if isOutputClosed {
                 context.close(promise: nil)
@@ -152,7 +171,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func headStarted() {
-        if exchange == nil, phase == .open { setDeadline(.head, after: configuration.headerTimeout) }
+        if exchange == nil, !isSending, phase == .open { setDeadline(.head, after: configuration.headerTimeout) }
     }
 
     // MARK: Reading
@@ -183,7 +202,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func deliver() {
         guard !isDelivering else { return }
         isDelivering = true
-        while phase == .open, exchange.map({ !$0.isRequestEnded }) ?? true, let part = queue.popFirst() {
+        while phase == .open, exchange.map({ !$0.isRequestEnded }) ?? !isSending, let part = queue.popFirst() {
             deliver(part)
             answerIfReady()
         }
@@ -207,7 +226,19 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .end:
             exchange?.isRequestEnded = true
             deadline.clear()
+            declineUpgrade()
             if let events = exchange?.events { events.bodyEnded() } else { forward(part) }
+            leavePlaceIfGone()
+        }
+    }
+
+    /// The decoder has stopped behind a request that offers another protocol; HTTP goes on.
+    private func declineUpgrade() {
+        guard exchange?.fields.upgrade == .made, exchange?.closes == false else { return }
+        do {
+            try wire.replaceDecoder { self.deliver() }
+        } catch {
+            exchange?.closes = true
         }
     }
 
@@ -220,19 +251,30 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    private func start(_ head: HTTPRequestHead) {
-        let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
-        let route = HTTPRoute(path: Substring(path), isReading: head.method == .GET || head.method == .HEAD)
-        let fields = HTTPRequestFields(head.headers)
-        exchange = HTTPExchange(head: head, fields: fields, route: route, startedAt: .now(), closes: !head.isKeepAlive)
+    private func start(_ received: HTTPRequestHead) {
+        var head = received
+        let target = HTTPRequestTarget(head.uri)
+        let fields = HTTPRequestFields(head.headers, authority: target?.authority)
+        if let target, target.uri != head.uri {
+            head.uri = target.uri
+            if let authority = target.authority { head.headers.replaceOrAdd(name: "Host", value: authority) }
+        }
+        let route = HTTPRoute(
+            path: target?.path ?? "", isReading: head.method == .GET || head.method == .HEAD)
+        exchange = HTTPExchange(
+            head: head, fields: fields, route: route, startedAt: .now(),
+            closes: !head.isKeepAlive || fields.upgrade == .unclear)
         setDeadline(.body, after: configuration.bodyRateInterval)
         bodyWindow = HTTPBodyWindow()
-        if let problem = HTTPFraming.problem(head, fields) {
+        if let problem = HTTPFraming.problem(received, fields) ?? HTTPFraming.problem(received, target) {
             failRequest(problem, closes: true)
         } else if isReserved, !route.isOperational {
             failRequest(
                 HTTPProblem(.tooManyConnections, "the connections that are left answer only /livez, /readyz, /metrics"),
                 closes: true)
+        } else if !route.isProbe, let problem = shared.door.problem(fields, at: entrance) {
+            exchange?.isTakenOver = true
+            refuseHead(problem)
         } else if route == .events {
             startEvents(head, fields)
         } else {
@@ -246,11 +288,14 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             guard head.method == .POST else {
                 throw HTTPProblem(.methodNotAllowed, "events are sent with POST and read with GET")
             }
+            guard fields.contentType != nil || fields.origin == nil else {
+                throw HTTPProblem(.unsupportedMediaType, "from a page, Content-Type: application/json is wanted")
+            }
             let wanted = try EventsRequestHead(uri: head.uri, fields)
             if let refusal = shared.channel.refusal { throw HTTPProblem(refusal) }
             let events = EventsRequest(
                 head: wanted, configuration: configuration, channel: shared.channel, metrics: shared.metrics,
-                eventLoop: context.eventLoop)
+                waiters: shared.waiters, eventLoop: context.eventLoop)
             // Holds this handler until the request is answered or the connection gone. A weak reference would make each
             // count of references to the handler slow.
             events.onChange = { self.eventsChanged() }
@@ -270,6 +315,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 isRouteAttached = true
             }
             sayContinue(head, fields)
+            var head = head
+            // For the routes, which see no version: what speaks 1.0 today is a proxy.
+            if head.version == .http1_0 { head.headers.add(name: "Via", value: "1.0 client") }
             forward(.head(head))
         } catch {
             failRequest(HTTPProblem(.unavailable, "the daemon is stopping"), closes: true)
@@ -346,7 +394,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func write(_ answer: HTTPAnswer) {
         guard let context, phase == .open else { return }
         exchange?.status = answer.status
-        let closes = answer.closes || exchange?.closes ?? true || isQuiescing
+        let closes = answer.closes || exchange?.closes ?? true || closesAlways
         exchange?.closes = closes
         wire.write(
             answer.bytes(
@@ -354,6 +402,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 allocator: context.channel.allocator))
         responseEnded(closes: closes)
     }
+
+    /// No answer is followed by another request.
+    private var closesAlways: Bool { isQuiescing || configuration.idleTimeout <= .zero }
 
     /// The field `Connection` of an answer, where its default would say something else.
     private func connectionField(closes: Bool) -> String? {
@@ -374,7 +425,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 self.exchange?.isResponseStarted = true
                 self.exchange?.status = Int(head.status.code)
                 // A body that nobody will read: the connection can't go on behind it.
-                let closes = exchange.closes || isQuiescing || !exchange.isRequestEnded || !head.isKeepAlive
+                let closes = exchange.closes || closesAlways || !exchange.isRequestEnded || !head.isKeepAlive
                 self.exchange?.closes = closes
                 if let field = connectionField(closes: closes) {
                     head.headers.replaceOrAdd(name: "Connection", value: field)
@@ -394,6 +445,12 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        guard phase == .open, exchange?.isRequestEnded == true, deadline.kind == nil else { return }
+        watchSending()
+    }
+
     // MARK: After an answer
 
     private func responseEnded(closes: Bool) {
@@ -409,8 +466,30 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             linger()
         } else {
             wire.expectHead()
-            setDeadline(.idle, after: configuration.idleTimeout)
+            isSending = watchSending()
+            if isSending { wire.whenSent { self.answerSent() } } else { answerSent() }
         }
+    }
+
+    /// Looks from now on whether the client takes its answer; false when it has taken all of it.
+    @discardableResult
+    private func watchSending() -> Bool {
+        guard wire.unsentBytes > 0 else { return false }
+        _ = writeWindow.hasMoved(to: wire.sentBytes)
+        setDeadline(.writing, after: configuration.writeTimeout)
+        return true
+    }
+
+    /// The client's socket has all of the last answer: the clock of the next request starts.
+    private func answerSent() {
+        isSending = false
+        guard phase == .open, exchange == nil else { return }
+        if wire.isHeadExpected {
+            setDeadline(.idle, after: configuration.idleTimeout)
+        } else {
+            setDeadline(.head, after: configuration.headerTimeout)
+        }
+        deliver()
     }
 
     /// Closes the output behind what was written and gives the client a moment to read it: a reset would take the
@@ -419,7 +498,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         guard let context else { return }
         phase = .lingering
         queue.removeAll()
-        setDeadline(.linger, after: configuration.drainTimeout)
+        _ = writeWindow.hasMoved(to: wire.sentBytes)
+        setDeadline(.writing, after: configuration.writeTimeout)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let flushed = context.eventLoop.makePromise(of: Void.self)
         flushed.futureResult.whenComplete { _ in bound.value.outputClosed() }
@@ -456,6 +536,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         switch kind {
         case .firstHead, .idle, .linger:
             context?.close(promise: nil)
+        case .writing:
+            let isMoving = writeWindow.hasMoved(to: wire.sentBytes)
+            if wire.unsentBytes == 0, phase == .open {
+                return
+            } else if isMoving {
+                setDeadline(.writing, after: configuration.writeTimeout)
+            } else {
+                context?.close(promise: nil)
+            }
         case .head:
             failRequest(HTTPProblem(.headersTooSlow, "the headers took too long"), closes: true)
         case .body:

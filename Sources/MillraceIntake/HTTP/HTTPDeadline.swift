@@ -12,6 +12,8 @@ struct HTTPDeadline {
         case body
         /// Between requests.
         case idle
+        /// The next look at whether the client takes its answer.
+        case writing
         case linger
     }
 

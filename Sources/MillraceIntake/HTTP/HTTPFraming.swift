@@ -17,8 +17,21 @@ enum HTTPFraming {
         if !codings.isEmpty, head.version == .http1_0 {
             return HTTPProblem(.malformedRequest, "Transfer-Encoding is not for HTTP/1.0")
         }
+        if let expect = fields.expect, head.version == .http1_1, expect.lowercased() != "100-continue" {
+            return HTTPProblem(.expectationFailed, "Expect must be 100-continue")
+        }
         if fields.hosts > 1 || fields.hosts == 0 && head.version == .http1_1 {
             return HTTPProblem(.malformedRequest, "a request has exactly one Host")
+        }
+        return nil
+    }
+
+    /// `target`: nil when it is none.
+    static func problem(_ head: HTTPRequestHead, _ target: HTTPRequestTarget?) -> HTTPProblem? {
+        if head.method == .CONNECT { return HTTPProblem(.methodNotAllowed, "this is no proxy") }
+        guard target != nil else {
+            return HTTPProblem(
+                .malformedRequest, "the target is neither a path nor an http URL, or its percent encoding is broken")
         }
         return nil
     }

@@ -1,6 +1,8 @@
 /// Settings of the HTTP intake; the defaults are config.toml's.
 package struct HTTPIntakeConfiguration: Sendable {
     package var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 8080)]
+    /// Names in `Host` that are this daemon's, besides loopback's and those it listens on.
+    package var hosts: [String] = []
     /// Permission bits of a Unix socket's file.
     package var unixMode: UInt32 = 0o660
     /// Connections the kernel may keep waiting for `accept`.
@@ -11,8 +13,15 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var connectionsReserved = 16
     /// From the first byte (or the start of the connection) to the end of a request's headers; absolute.
     package var headerTimeout = Duration.seconds(10)
-    /// Between an answer and the next request.
+    /// From the time an answer is sent to the next request; zero closes behind each answer.
     package var idleTimeout = Duration.seconds(75)
+    /// How long a client may take none of its answer.
+    package var writeTimeout = Duration.seconds(30)
+    /// How long a request waits for its commit before it is answered as durable.
+    package var committedWait = Duration.seconds(30)
+    /// Requests that wait for their commit; one more is answered once it is durable.
+    package var committedWaitersMax = 256
+    package var peer = PeerTimeouts()
     /// All header fields of a request together, in bytes.
     package var headerBytesMax = 16 << 10
     /// Header fields of a request.

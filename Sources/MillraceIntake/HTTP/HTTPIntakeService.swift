@@ -51,7 +51,9 @@ package struct HTTPIntakeService: Service {
         let (attached, attach) = AsyncStream<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>.makeStream()
         let shared = HTTPConnectionHandler.Shared(
             configuration: configuration, channel: channel, metrics: metrics,
-            limiter: ConnectionLimiter(max: configuration.connectionsMax), logger: logger,
+            limiter: ConnectionLimiter(max: configuration.connectionsMax),
+            waiters: ConnectionLimiter(max: configuration.committedWaitersMax),
+            door: HTTPDoor(listen: configuration.listen, hosts: configuration.hosts), logger: logger,
             attachRoutes: { channel in
                 try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
                 attach.yield(
@@ -71,7 +73,7 @@ package struct HTTPIntakeService: Service {
     }
 
     private func listen(_ shared: HTTPConnectionHandler.Shared) async throws {
-        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode))
+        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer)
         do {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in
@@ -96,12 +98,11 @@ package struct HTTPIntakeService: Service {
         limits.maxHeaderFieldSize = shared.configuration.headerBytesMax
         limits.maxHeaderListSize = shared.configuration.headerBytesMax
         limits.maxHeaderFieldCount = shared.configuration.headerFieldsMax
-        let wire = HTTPWireHandler()
+        let wire = HTTPWireHandler(limits: limits)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(wire)
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(wire.makeDecoder())
         try pipeline.addHandler(HTTPConnectionHandler(shared: shared, wire: wire))
     }
 }

@@ -7,6 +7,9 @@ struct HTTPProblem: Error, Equatable {
         case malformedRequest = "malformed_request"
         case headersTooLarge = "headers_too_large"
         case headersTooSlow = "headers_too_slow"
+        case unknownHost = "unknown_host"
+        case forbiddenOrigin = "forbidden_origin"
+        case expectationFailed = "expectation_failed"
         case methodNotAllowed = "method_not_allowed"
         case invalidAck = "invalid_ack"
         case unsupportedMediaType = "unsupported_media_type"
@@ -30,7 +33,10 @@ struct HTTPProblem: Error, Equatable {
             case .malformedRequest, .headersTooLarge, .invalidAck, .invalidCompression, .truncatedBody,
                 .malformedBody, .emptyBody, .nothingAccepted:
                 400
+            case .forbiddenOrigin: 403
             case .methodNotAllowed: 405
+            case .expectationFailed: 417
+            case .unknownHost: 421
             case .headersTooSlow, .bodyTooSlow: 408
             case .bodyTooLarge, .compressionRatioExceeded: 413
             case .unsupportedMediaType, .unsupportedEncoding: 415

@@ -8,20 +8,57 @@ struct HTTPRequestFields {
     private(set) var contentEncodings: [String] = []
     private(set) var contentType: String?
     private(set) var expect: String?
+    /// The first one.
+    private(set) var host: String?
+    private(set) var origin: String?
+    private(set) var hasUpgrade = false
+    private var connections: [String] = []
+    private var fetchSite: String?
+    private var fetchMode: String?
 
-    init(_ headers: HTTPHeaders) {
+    /// `authority`: of a target in absolute-form, which stands in for Host.
+    init(_ headers: HTTPHeaders, authority: String? = nil) {
         for (name, value) in headers {
             // The length leaves one candidate.
             switch name.utf8.count {
-            case 4 where Self.isEqual(name, "host"): hosts += 1
+            case 4 where Self.isEqual(name, "host"):
+                hosts += 1
+                host = host ?? value
             case 6 where Self.isEqual(name, "expect"): expect = expect ?? value
+            case 6 where Self.isEqual(name, "origin"): origin = origin ?? value
+            case 7 where Self.isEqual(name, "upgrade"): hasUpgrade = true
+            case 10 where Self.isEqual(name, "connection"): connections.append(value)
             case 12 where Self.isEqual(name, "content-type"): contentType = contentType ?? value
             case 14 where Self.isEqual(name, "content-length"): contentLengths.append(value)
+            case 14 where Self.isEqual(name, "sec-fetch-site"): fetchSite = value
+            case 14 where Self.isEqual(name, "sec-fetch-mode"): fetchMode = value
             case 16 where Self.isEqual(name, "content-encoding"): contentEncodings.append(value)
             case 17 where Self.isEqual(name, "transfer-encoding"): transferEncodings.append(value)
             default: continue
             }
         }
+        if let authority { host = authority }
+    }
+
+    /// A browser says that a page of another origin asked, and not by a link.
+    var isFetchedByForeignPage: Bool {
+        guard let fetchSite, fetchSite == "cross-site" || fetchSite == "same-site" else { return false }
+        return fetchMode != "navigate"
+    }
+
+    /// What the decoder makes of an offer to speak another protocol behind this request.
+    var upgrade: HTTPUpgradeOffer {
+        guard hasUpgrade, !connections.isEmpty else { return .none }
+        let values = connections.map { $0.lowercased() }
+        guard values.contains(where: { $0.contains("upgrade") }) else { return .none }
+        for value in values {
+            for token in value.split(separator: ",") {
+                var token = token.drop { $0 == " " }
+                while token.last == " " { token.removeLast() }
+                if token == "upgrade" { return .made }
+            }
+        }
+        return .unclear
     }
 
     /// Compares a field's name, a token of ASCII, with one in lower case of the same length.

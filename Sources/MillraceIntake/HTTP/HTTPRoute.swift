@@ -65,6 +65,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         }
     }
 
+    /// What load balancers ask, by whatever name.
+    var isProbe: Bool { self == .livez || self == .readyz }
+
     /// Answered even on the connections that are kept free for operations.
     var isOperational: Bool { self == .livez || self == .readyz || self == .metrics }
 }

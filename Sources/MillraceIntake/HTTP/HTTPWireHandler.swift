@@ -1,16 +1,25 @@
 internal import NIOCore
+internal import NIOHTTP1
 
 /// Sits before the decoder and tells the connection when bytes of a new request begin to arrive, since the decoder
-/// shows a request only when its head is whole. Writes answers that are bytes already.
-final class HTTPWireHandler: ChannelInboundHandler {
+/// shows a request only when its head is whole. Writes answers that are bytes already, and knows what of all answers
+/// the socket has not taken. Puts a new decoder in the place of one that has stopped.
+final class HTTPWireHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
 
     /// Called before the first bytes after `expectHead`.
     var onHeadStarted: () -> Void = {}
-    private var isHeadExpected = true
+    private(set) var isHeadExpected = true
+    private var writtenBytes = 0
     private var context: ChannelHandlerContext?
+    private let limits: NIOHTTPDecoderLimitConfiguration
+
+    init(limits: NIOHTTPDecoderLimitConfiguration) {
+        self.limits = limits
+    }
 
     func expectHead() {
         isHeadExpected = true
@@ -26,7 +35,8 @@ final class HTTPWireHandler: ChannelInboundHandler {
 
     /// Writes a whole answer past the encoder.
     func write(_ answer: ByteBuffer) {
-        context?.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        writtenBytes += answer.readableBytes
+        context?.writeAndFlush(wrapOutboundOut(.byteBuffer(answer)), promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -35,5 +45,46 @@ final class HTTPWireHandler: ChannelInboundHandler {
             onHeadStarted()
         }
         context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        writtenBytes += unwrapOutboundIn(data).readableBytes
+        context.write(data, promise: promise)
+    }
+
+    // MARK: What the socket took
+
+    /// Bytes written that the socket has not taken.
+    var unsentBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// All bytes that the socket ever took.
+    var sentBytes: Int { writtenBytes - unsentBytes }
+
+    /// Calls `body` once the socket took all that is written now; never when the connection ends before.
+    func whenSent(_ body: @escaping () -> Void) {
+        guard let context else { return }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(body, eventLoop: context.eventLoop)
+        promise.futureResult.whenSuccess { bound.value() }
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
+    }
+
+    // MARK: The decoder
+
+    func makeDecoder() -> ByteToMessageHandler<HTTPRequestDecoder> {
+        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+    }
+
+    /// A decoder stops behind a request that offers another protocol: a new one takes over what came since. `body` is
+    /// called when it has.
+    func replaceDecoder(then body: @escaping () -> Void) throws {
+        guard let context else { return }
+        let pipeline = context.pipeline.syncOperations
+        let stopped = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+        try pipeline.addHandler(makeDecoder(), position: .after(stopped))
+        let bound = NIOLoopBound(body, eventLoop: context.eventLoop)
+        pipeline.removeHandler(stopped).whenComplete { _ in bound.value() }
     }
 }

@@ -93,8 +93,7 @@ struct ItemCutter {
                 keepOpenItem(&input)
                 return .needsMore
             }
-            let isEmpty = end == 0 || end == 1 && bytes[0] == UInt8(ascii: "\r")
-            if isEmpty, droppedBytes == 0 {
+            if droppedBytes == 0, line(bytes.slice(0..<end)).isBlank {
                 scannedBytes = end + 1
                 consume(end + 1, &input)
                 continue
@@ -109,9 +108,15 @@ struct ItemCutter {
         let length = droppedBytes + range.count
         droppedBytes = 0
         guard length <= itemBytesMax else { return .tooLong(length) }
-        var item = bytes.slice(range)
-        if format == .lines, item.last == UInt8(ascii: "\r") { item = item.slice(0..<item.count - 1) }
-        return item.isEmpty ? .needsMore : .item(item)
+        guard format == .lines else { return .item(bytes.slice(range)) }
+        var item = line(bytes.slice(range))
+        if item.last == UInt8(ascii: "\r") { item = item.slice(0..<item.count - 1) }
+        return item.isBlank ? .needsMore : .item(item)
+    }
+
+    /// What starts where the input does, without the byte order mark that the body may begin with.
+    private func line(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        offset == 0 ? bytes.withoutByteOrderMark : bytes
     }
 
     /// Gives back what is not needed any more while the open item waits for its end.

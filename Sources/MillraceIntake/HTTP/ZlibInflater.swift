@@ -1,11 +1,12 @@
 internal import CZlib
 
-/// gzip (members may follow each other), or deflate with or without the zlib header.
+/// gzip (members may follow each other, and zeros them), or deflate with or without the zlib header.
 final class ZlibInflater: Inflater {
     private var stream = z_stream()
     private let isGzip: Bool
     private(set) var isAtEnd = false
     private var hasStarted = false
+    private var isPadded = false
 
     /// `firstBytes`: the first two bytes of the body, which tell a zlib header from raw deflate.
     init(isGzip: Bool, firstBytes: (UInt8, UInt8)) {
@@ -22,8 +23,12 @@ final class ZlibInflater: Inflater {
     func inflate(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) throws(HTTPProblem) -> (consumed: Int, produced: Int) {
-        if isAtEnd, hasStarted, !source.isEmpty {
-            guard isGzip else { throw HTTPProblem(.invalidCompression, "bytes follow the end of the deflate stream") }
+        if isAtEnd, hasStarted, let next = source.first {
+            if isGzip, isPadded || next == 0 { return (try padding(source), 0) }
+            guard isGzip, next == 0x1F else {
+                throw HTTPProblem(
+                    .invalidCompression, "bytes follow the end of the \(isGzip ? "gzip" : "deflate") stream")
+            }
             inflateReset(&stream)
         }
         guard !source.isEmpty || hasStarted else { return (0, 0) }
@@ -45,5 +50,14 @@ final class ZlibInflater: Inflater {
             throw HTTPProblem(.invalidCompression, "the \(isGzip ? "gzip" : "deflate") body is damaged: \(detail)")
         }
         return (consumed, produced)
+    }
+
+    /// Zeros behind the last member, as tapes and tools leave them: gunzip takes them too. Returns how many.
+    private func padding(_ source: UnsafeRawBufferPointer) throws(HTTPProblem) -> Int {
+        isPadded = true
+        guard source.allSatisfy({ $0 == 0 }) else {
+            throw HTTPProblem(.invalidCompression, "bytes follow the zeros at the end of the gzip stream")
+        }
+        return source.count
     }
 }

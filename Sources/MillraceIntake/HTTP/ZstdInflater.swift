@@ -1,11 +1,12 @@
 internal import CZstd
 
-/// zstd frames, one after the other, with windows up to 8 MiB (RFC 9659).
+/// zstd frames, one after the other and those to be skipped among them, with windows up to 8 MiB (RFC 9659).
 final class ZstdInflater: Inflater {
     private static let windowLogMax: Int32 = 23
 
     private let stream: OpaquePointer
     private(set) var isAtEnd = false
+    private var hasFrame = false
 
     init() {
         guard let stream = ZSTD_createDStream() else { preconditionFailure("no memory left for a zstd stream") }
@@ -23,10 +24,14 @@ final class ZstdInflater: Inflater {
         var output = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
         let result = ZSTD_decompressStream(stream, &output, &input)
         guard ZSTD_isError(result) == 0 else {
+            if isAtEnd, hasFrame, ZSTD_getErrorCode(result) == ZSTD_error_prefix_unknown {
+                throw HTTPProblem(.invalidCompression, "bytes follow the end of the zstd stream")
+            }
             let detail = String(cString: ZSTD_getErrorName(result))
             throw HTTPProblem(.invalidCompression, "the zstd body is damaged: \(detail)")
         }
         isAtEnd = result == 0
+        hasFrame = hasFrame || isAtEnd
         return (input.pos, output.pos)
     }
 }

@@ -1,9 +1,8 @@
 internal import Logging
-internal import MillraceEvent
 internal import NIOCore
 internal import Synchronization
 
-/// Logs refused lines at most once an interval, with how many there were since.
+/// Logs what was refused at most once an interval, with how many there were since.
 final class RefusalLog: Sendable {
     private struct State {
         var count = 0
@@ -11,15 +10,19 @@ final class RefusalLog: Sendable {
     }
 
     private let interval: TimeAmount
+    private let message: String
+    private let hint: String?
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(interval: TimeAmount, logger: Logger) {
+    init(_ message: String, hint: String? = nil, interval: TimeAmount, logger: Logger) {
+        self.message = message
+        self.hint = hint
         self.interval = interval
         self.logger = logger
     }
 
-    func refused(_ code: RefusalCode, peer: String, now: NIODeadline = .now()) {
+    func refused(_ code: String, peer: String, now: NIODeadline = .now()) {
         let count = state.withLock { state -> Int? in
             state.count += 1
             guard now >= state.nextLog else { return nil }
@@ -28,8 +31,8 @@ final class RefusalLog: Sendable {
             return state.count
         }
         guard let count else { return }
-        logger.warning(
-            "lines refused",
-            metadata: ["count": "\(count)", "last_code": "\(code.rawValue)", "last_peer": "\(peer)"])
+        var metadata: Logger.Metadata = ["count": "\(count)", "last_code": "\(code)", "last_peer": "\(peer)"]
+        if let hint { metadata["hint"] = "\(hint)" }
+        logger.warning("\(message)", metadata: metadata)
     }
 }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Counts the open connections of one intake against their limit.
+/// Counts the open connections of one intake, or those who wait in it, against their limit.
 final class ConnectionLimiter: Sendable {
     private let max: Int
     private let open = Atomic<Int>(0)

@@ -18,8 +18,11 @@ struct Listeners {
     /// Permission bits of a Unix socket's file.
     private let unixMode: mode_t
 
-    init(group: any EventLoopGroup, unixMode: mode_t) {
+    private let peer: PeerTimeouts
+
+    init(group: any EventLoopGroup, unixMode: mode_t, peer: PeerTimeouts) {
         self.group = group
+        self.peer = peer
         self.unixMode = unixMode
     }
 
@@ -28,7 +31,7 @@ struct Listeners {
         _ address: ListenAddress, backlog: Int, makeChild: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws {
         let quiescing = ServerQuiescingHelper(group: group)
-        let bootstrap = ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -40,6 +43,9 @@ struct Listeners {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: address.isUnix ? 0 : 1)
             .childChannelInitializer(makeChild)
+        if !address.isUnix {
+            for (option, value) in peer.options { bootstrap = bootstrap.childChannelOption(option, value: value) }
+        }
         do {
             let channel: any Channel
             var bound = address
@@ -72,7 +78,15 @@ struct Listeners {
 }
 
 extension ListenAddress {
+    /// Also of a socket that was opened by systemd.
     var isUnix: Bool {
-        if case .unix = self { true } else { false }
+        switch self {
+        case .unix: return true
+        case .tcp: return false
+        case .inherited(let descriptor):
+            var domain: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX
+        }
     }
 }

@@ -4,7 +4,7 @@ internal import MillraceEvent
 /// `lineBytesMax` only the first bytes are kept until its end.
 struct LineCutter: ~Copyable {
     enum Line {
-        /// Without its `\n` or `\r\n`, never empty; valid until the cutter is next told something else than `next`.
+        /// Without its `\n` or `\r\n`, never blank; valid until the cutter is next told something else than `next`.
         /// `offset`: where it starts in `bytes`; nil when a single `\n` does not follow it there.
         case whole(UnsafeRawBufferPointer, offset: Int?)
         /// Its first bytes, and how many it has.
@@ -18,6 +18,8 @@ struct LineCutter: ~Copyable {
     private var cutBytes = 0
     /// Bytes at the start of `input` behind which the next newline is; `cutBytes` or more.
     private var scannedBytes = 0
+    /// No line went by: a byte order mark may stand in front.
+    private var isAtStart = true
     /// What went before of the line that `input` goes on with.
     private var longLine: (prefix: [UInt8], byteCount: Int)?
 
@@ -75,11 +77,18 @@ struct LineCutter: ~Copyable {
 
     private mutating func line(_ raw: UnsafeRawBufferPointer, at offset: Int?) -> Line? {
         let endsInReturn = raw.last == UInt8(ascii: "\r")
-        let line = endsInReturn ? raw.slice(0..<raw.count - 1) : raw
+        var line = endsInReturn ? raw.slice(0..<raw.count - 1) : raw
+        var offset = endsInReturn ? nil : offset
+        if isAtStart {
+            isAtStart = false
+            let unmarked = line.withoutByteOrderMark
+            offset = offset.map { $0 + line.count - unmarked.count }
+            line = unmarked
+        }
         if let long = longLine {
             longLine = nil
             return .tooLong(prefix: long.prefix, byteCount: long.byteCount + line.count)
         }
-        return line.isEmpty ? nil : .whole(line, offset: endsInReturn ? nil : offset)
+        return line.isBlank ? nil : .whole(line, offset: offset)
     }
 }

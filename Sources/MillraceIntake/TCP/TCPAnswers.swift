@@ -9,6 +9,16 @@ enum TCPAnswers {
         return text.bytes
     }
 
+    /// What a client that speaks HTTP here gets.
+    static var httpRefusal: [UInt8] {
+        let body = error(
+            code: "http_on_tcp", message: "this port takes lines over TCP; HTTP is spoken where http.listen says")
+        let head =
+            "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.count)\r\n\r\n"
+        return Array(head.utf8) + body
+    }
+
     /// A message about the connection, not about a line.
     static func error(code: String, message: String) -> [UInt8] {
         var text = JSONText("{\"error\":")

@@ -7,6 +7,13 @@ package struct TCPIntakeConfiguration: Sendable {
     package var backlog = 1024
     /// Open connections; one more gets an error line and is closed.
     package var connectionsMax = 4096
+    /// How long nothing may come on a connection that waits for nothing; zero is for ever.
+    package var idleTimeout = Duration.seconds(3600)
+    /// How long a half-closed connection waits for commits.
+    package var committedWait = Duration.seconds(30)
+    /// Half-closed connections that wait for commits and don't count as open ones.
+    package var committedWaitersMax = 256
+    package var peer = PeerTimeouts()
     /// Bytes of one connection that may wait for their answer before it is read no further.
     package var inflightBytesMax = 1 << 20
     /// How much of a refused line is kept in `dead_letters`, in bytes.

@@ -19,7 +19,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         var channel: RecordChannel
         var metrics: IntakeMetrics
         var refusalLog: RefusalLog
+        var requestLog: RefusalLog
         var limiter: ConnectionLimiter
+        /// Half-closed connections that wait for commits.
+        var waiters: ConnectionLimiter
         var logger: Logger
     }
 
@@ -55,6 +58,11 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// The spool takes nothing any more: the connection ends with the last ack that is true.
     private var isGivingUp = false
     private var hasPlace: Bool
+    /// Half-closed, and counted among those who wait for commits instead.
+    private var isWaiter = false
+    /// Submissions without an outcome.
+    private var flightCount = 0
+    private var lastReadAt = NIODeadline.now()
 
     /// `hasPlace`: false when the connection is one too many, only to be told so.
     init(shared: Shared, eventLoop: any EventLoop, hasPlace: Bool) {
@@ -88,6 +96,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             refuseConnection(
                 code: "too_many_connections", message: "every connection is taken (tcp.connections_max); try later")
         }
+        watchIdleness()
         context.fireChannelActive()
     }
 
@@ -102,6 +111,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase == .open else { return }
+        lastReadAt = .now()
         let buffer = unwrapInboundIn(data)
         shared.metrics[.tcp].bytesReceived.add(buffer.readableBytes)
         buffer.withUnsafeReadableBytes { cutter.append($0) }
@@ -126,6 +136,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         case ChannelEvent.inputClosed:
             machine.inputEnded()
             if phase == .open { resume() } else { close(after: lingerTimeout) }
+            leavePlaceIfGone()
         case is ChannelShouldQuiesceEvent:
             machine.quiesceRequested()
             close(after: shared.configuration.drainTimeout)
@@ -164,10 +175,47 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private func leaveIfDone() {
-        guard phase == .closed, machine.isSettled || isGivingUp || !machine.isOneWay, hasPlace else { return }
+        if isWaiter, flightCount == 0, phase == .closed || machine.isSettled {
+            isWaiter = false
+            shared.waiters.leave()
+        }
+        guard phase == .closed, machine.isSettled || isGivingUp || !machine.isOneWay else { return }
+        leavePlace()
+    }
+
+    private func leavePlace() {
+        guard hasPlace else { return }
         hasPlace = false
         shared.limiter.leave()
         shared.metrics[.tcp].connectionsOpen.add(-1)
+    }
+
+    /// A client that waits for commits and has said that it sends nothing more may be gone: its connection counts among
+    /// those, if there is room, and waits no longer than they may.
+    private func leavePlaceIfGone() {
+        guard phase == .open, hasPlace, machine.acknowledgement == .committed, !machine.isSettled else { return }
+        if shared.waiters.enter() != nil {
+            isWaiter = true
+            leavePlace()
+        }
+        close(after: shared.configuration.committedWait)
+    }
+
+    private func watchIdleness() {
+        guard shared.configuration.idleTimeout > .zero else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(deadline: lastReadAt + TimeAmount(shared.configuration.idleTimeout)) {
+            bound.value.endIfIdle()
+        }
+    }
+
+    /// Ends a connection on which nothing came for too long; not one that is held back, or waits for its acks.
+    private func endIfIdle() {
+        guard phase == .open, context != nil else { return }
+        if !mayRead || !machine.isSettled { lastReadAt = .now() }
+        guard lastReadAt + TimeAmount(shared.configuration.idleTimeout) <= .now() else { return watchIdleness() }
+        guard case .answering = machine.mode else { return linger() }
+        refuseConnection(code: "idle_timeout", message: "nothing came for as long as tcp.idle_timeout; connect again")
     }
 
     private func refuseConnection(code: String, message: String) {
@@ -288,13 +336,19 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private func refuseLong(_ prefix: UnsafeRawBufferPointer, _ lineBytes: Int) {
-        if machine.mode == .awaitingFirstLine { machine.firstLineReceived(greeting: nil) }
+        if machine.mode == .awaitingFirstLine, !greet(prefix) { return }
         let refusal = Refusal.lineTooLong(lineBytes, max: shared.configuration.limits.lineBytesMax)
         refuse(refusal, number: machine.lineReceived(), line: prefix, lineBytes: lineBytes)
     }
 
-    /// Takes the connection's first line. False when it was a greeting, good or bad.
+    /// Takes the connection's first line. False when it was a greeting, good or bad, or an HTTP request.
     private func greet(_ line: UnsafeRawBufferPointer) -> Bool {
+        if HTTPRequestLine.isOne(line) {
+            shared.requestLog.refused("http_request", peer: peer)
+            write(TCPAnswers.httpRefusal)
+            linger()
+            return false
+        }
         do {
             let greeting = try TCPGreeting.parse(line)
             machine.firstLineReceived(greeting: greeting)
@@ -313,7 +367,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             refusalBytes += refusal.message.utf8.count + 64
             return
         }
-        shared.refusalLog.refused(refusal.code, peer: peer)
+        shared.refusalLog.refused(refusal.code.rawValue, peer: peer)
         let kept = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
         endRun()
         let dead = RefusedLine(refusal: refusal, peer: peer, prefix: kept, lineBytes: lineBytes)
@@ -336,6 +390,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func send(_ id: UInt64, _ records: [Record]) {
         let eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        flightCount += 1
         let submission = Submission(records: records, acknowledgement: machine.acknowledgement) { outcome in
             eventLoop.execute { bound.value.submissionEnded(id, records, outcome) }
         }
@@ -350,19 +405,21 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private func submissionEnded(_ id: UInt64, _ records: [Record], _ outcome: Submission.Outcome) {
+        flightCount -= 1
         switch outcome {
         case .durable where machine.acknowledgement == .committed:
             // The daemon stops before the commit. The client keeps its last true ack, and sends these again.
             shared.metrics.countAccepted(records)
             phase = .closed
             context?.close(promise: nil)
+            leaveIfDone()
         case .durable, .committed:
             shared.metrics.countAccepted(records)
             settle(id)
             resume()
             leaveIfDone()
         case .failed(let refusal):
-            guard phase != .closed || machine.isOneWay else { return }
+            guard phase != .closed || machine.isOneWay else { return leaveIfDone() }
             refusedBatches.append(id, records)
             if refusal == .draining { isGivingUp = true } else { scheduleRetry() }
         }

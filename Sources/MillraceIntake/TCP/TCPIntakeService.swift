@@ -42,9 +42,13 @@ package struct TCPIntakeService: Service {
         let limiter = ConnectionLimiter(max: configuration.connectionsMax)
         let shared = TCPIntakeHandler.Shared(
             configuration: configuration, channel: channel, metrics: metrics,
-            refusalLog: RefusalLog(interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
-            limiter: limiter, logger: logger)
-        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode))
+            refusalLog: RefusalLog(
+                "lines refused", interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
+            requestLog: RefusalLog(
+                "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says",
+                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
+            limiter: limiter, waiters: ConnectionLimiter(max: configuration.committedWaitersMax), logger: logger)
+        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer)
         do {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in
