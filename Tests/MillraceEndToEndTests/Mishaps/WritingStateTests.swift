@@ -1,3 +1,4 @@
+import MillracePostgres
 import FoundationEssentials
 import MillraceTestSupport
 import Testing
