@@ -48,7 +48,7 @@ struct RebuildTests {
         try addBatches(1...60)
         try PackInstaller(connection: connection).install([try pack()])
         var steps: [RebuildProgress] = []
-        let report = try Rebuild(connection: connection, pack: try pack()).run { steps.append($0) }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { steps.append($0) }
         #expect(report.batches == 60 && report.rows == 2400 && report.isContinued && report.parked == 0)
         #expect(steps.last?.step == .switching && steps.last?.batchesDone == 60 && steps.last?.rowsLeft == 0)
         let version = try #require(try PackVersion.all(connection).first)
@@ -69,7 +69,7 @@ struct RebuildTests {
         try connection.execute("INSERT INTO public.outbox (event_type, payload) VALUES ('shop.order_saved', '{}')")
         let (database, pack, switching) = (database, try pack(), Switching())
         let rebuild = BackgroundThread {
-            _ = try Rebuild(connection: database.connect(), pack: pack).run {
+            _ = try Rebuild(connection: database.connect(), pack: pack, joinAge: .seconds(3600)).run {
                 if $0.step == .switching { switching.hasBegun.store(true, ordering: .relaxed) }
             }
         }
@@ -87,10 +87,10 @@ struct RebuildTests {
     @Test func `a higher version is built beside the live one and replaces it`() throws {
         try PackInstaller(connection: connection).install([try pack()])
         try addBatches(1...20)
-        try #expect(Rebuild(connection: connection, pack: try pack()).run { _ in }.batches == 20)
+        try #expect(Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }.batches == 20)
         try shop.write(version: 2)
         try connection.execute("GRANT UPDATE ON projections.shop_orders TO PUBLIC")
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(report.version == 2 && report.batches == 20 && !report.isContinued)
         // What was granted on the tables stays.
         try #expect(
@@ -115,12 +115,12 @@ struct RebuildTests {
         let interrupt = PostgresInterrupt()
         let first = try database.connect(interrupt: interrupt)
         #expect(throws: PostgresError.self) {
-            _ = try Rebuild(connection: first, pack: try pack()).run { state in
+            _ = try Rebuild(connection: first, pack: try pack(), joinAge: .seconds(3600)).run { state in
                 if state.batchesDone == 1 { interrupt.raise() }
             }
         }
         first.close()
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(report.isContinued && report.batches == 2)
         try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
     }
@@ -133,7 +133,7 @@ struct RebuildTests {
         try #expect(text("SELECT to_regnamespace('projections_shop_next') IS NULL") == "t")
         try PackInstaller(connection: connection).install([try pack()])
         try shop.write(version: 2)
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(!report.isContinued && report.version == 2)
     }
 
@@ -141,7 +141,7 @@ struct RebuildTests {
         try PackInstaller(connection: connection).install([try pack()])
         try shop.write(version: 1, suffix: "CREATE INDEX ON shop_notes (\"order\");")
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .definitionChanged && error.hint.contains("version"))
     }
@@ -151,7 +151,7 @@ struct RebuildTests {
         let other = try database.connect()
         try ProjectionsLock(connection: other).hold(alone: true)
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .busy && error.isRetryable)
     }
@@ -159,7 +159,7 @@ struct RebuildTests {
     @Test func `a recount finds what was changed by hand, and shows key, is and should be`() throws {
         try addBatches(1...10)
         try PackInstaller(connection: connection).install([try pack()])
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         try connection.execute(
             """
             UPDATE projections.shop_orders_by_day SET n = n + 1
@@ -178,7 +178,7 @@ struct RebuildTests {
         #expect(wrong[2].differences[0].found == "no row")
         // The recount's own tables are gone.
         try #expect(text("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%recount%'") == "0")
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
     }
 
@@ -186,11 +186,11 @@ struct RebuildTests {
         try addBatches(1...10)
         let analytics = try PackLoader().load("analytics")
         try PackInstaller(connection: connection).install([analytics])
-        _ = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        _ = try Rebuild(connection: connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
         let before = try text(
             "SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
         try connection.execute("DROP TABLE analytics_events_y2026m09")
-        let report = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        let report = try Rebuild(connection: connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
         #expect(report.sealedMonths == ["2026-09"])
         try #expect(
             text("SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
@@ -202,11 +202,11 @@ struct RebuildTests {
     @Test func `a fold over all time can't be built over sealed months, and the live version stays`() throws {
         try addBatches(1...10)
         try PackInstaller(connection: connection).install([try pack()])
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         let live = try PackVersion.all(connection)
         try connection.execute("DROP TABLE analytics_events_y2026m09")
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .sealedMonths && error.message.contains("2026-09") && error.message.contains("no bucket"))
         try #expect(PackVersion.all(connection) == live)
