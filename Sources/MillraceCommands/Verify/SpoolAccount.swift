@@ -16,14 +16,17 @@ struct SpoolAccount {
     ///   - snapshot: taken before `totals` and `holes`.
     ///   - totals: of the batches that begin before the snapshot's end.
     ///   - holes: between batches.
-    init(snapshot: SpoolSnapshot, totals: LedgerTotals, holes: [Range<UInt64>]) {
+    ///   - first: sequences below are not audited.
+    init(
+        snapshot: SpoolSnapshot, totals: LedgerTotals, holes: [Range<UInt64>], from first: UInt64 = Self.firstSequence
+    ) {
         // A batch may hold lines from both sides of the moment of the snapshot; what begins behind it is not audited.
         let end = max(snapshot.endSequence, totals.endSequence)
         var open = SequenceSet(holes.filter { $0.lowerBound < end }.map { $0.clamped(to: 0..<end) })
         if totals.batches == 0 {
-            open.insert(Self.firstSequence..<end)
+            if first < end { open.insert(first..<end) }
         } else {
-            if totals.firstSequence > Self.firstSequence { open.insert(Self.firstSequence..<totals.firstSequence) }
+            if totals.firstSequence > first { open.insert(first..<totals.firstSequence) }
             if totals.endSequence < end { open.insert(totals.endSequence..<end) }
         }
         for kind in RecordKind.allCases { inSpool[kind] = snapshot.count(of: kind, in: open) }

@@ -14,6 +14,8 @@ struct Verification {
     let snapshot: SpoolSnapshot?
     /// For one statement.
     let timeout: Duration
+    /// Only batches made since then are looked at; nil: all.
+    let since: Timestamp?
     /// Whether ids at more than one time are counted: reads every id there is.
     let countsRepeatedIDs: Bool
 
@@ -21,7 +23,7 @@ struct Verification {
     func run(_ progress: (String) -> Void) throws(PostgresError) -> VerifyReport {
         try connection.transaction(timeout: timeout) { () throws(PostgresError) in
             try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            let audit = LedgerAudit(connection: connection, timeout: timeout)
+            let audit = try LedgerAudit(connection: connection, timeout: timeout, since: since)
             var report = VerifyReport()
             progress("ledger")
             report.checks.append(try audit.overlaps())
@@ -43,8 +45,9 @@ struct Verification {
         if let snapshot, !spoolIDs.contains(snapshot.spoolID) { spoolIDs.append(snapshot.spoolID) }
         for spoolID in spoolIDs {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
-            let totals = try audit.totals(of: spoolID, before: local?.endSequence)
-            let holes = try audit.holes(of: spoolID)
+            let first = try audit.firstSequence(of: spoolID)
+            let totals = try audit.totals(of: spoolID, from: first, before: local?.endSequence)
+            let holes = try audit.holes(of: spoolID, from: first)
             kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
             kinds[.conversation]?.add(
                 totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
@@ -58,7 +61,8 @@ struct Verification {
                 report.notes.append(Self.remote(spoolID, holes))
                 continue
             }
-            let account = SpoolAccount(snapshot: local, totals: totals, holes: holes)
+            let account = SpoolAccount(
+                snapshot: local, totals: totals, holes: holes, from: first ?? SpoolAccount.firstSequence)
             for (kind, count) in account.inSpool { kinds[kind]?.inSpool += count }
             report.checks.append(Self.check(account, local))
         }
@@ -70,13 +74,17 @@ struct Verification {
     private func note(
         _ audit: LedgerAudit, _ report: inout VerifyReport, _ progress: (String) -> Void
     ) throws(PostgresError) {
+        if let leftOut = try audit.leftOut() {
+            report.notes.append(leftOut)
+            report.isPartial = true
+        }
         let damages = try audit.damages()
         if damages.count > 0 {
             report.notes.append(
                 "\(damages.count) stretches of a spool could not be read back and count as dead: "
                     + damages.examples.joined(separator: "; "))
         }
-        guard countsRepeatedIDs else { return }
+        guard countsRepeatedIDs, since == nil else { return }
         progress("ids")
         let repeated = try audit.repeatedIDs()
         guard repeated > 0 else { return }

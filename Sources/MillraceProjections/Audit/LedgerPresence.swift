@@ -57,7 +57,7 @@ struct LedgerPresence {
         let found = try connection.execute(query, timeout: timeout)
         var left: [Int64] = []
         var row = 0
-        var known = found.int(0, 0)
+        var known = found.rowCount > 0 ? found.int(0, 0) : nil
         for batchID in batchIDs {
             while let current = known, Int64(current) < batchID {
                 row += 1

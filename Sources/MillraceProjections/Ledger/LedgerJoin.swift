@@ -59,7 +59,8 @@ package struct LedgerJoin {
         var next: Int64?
         let removed = try connection.transaction(timeout: timeout) { () throws(PostgresError) -> Int in
             guard try lock() else { return 0 }
-            var entries = try plainRows()
+            let versions = try versionIDs()
+            var entries = try plainRows(versions)
             // The rest of a full portion comes next; twins of an id stay together.
             if entries.count == portionRows, let end = entries.last?.batchIDs {
                 if let cut = entries.firstIndex(where: { $0.batchIDs == end }), cut > 0, cut < entries.count - 1 {
@@ -68,7 +69,8 @@ package struct LedgerJoin {
                 next = entries.last?.batchIDs.upperBound
             }
             guard let first = entries.first, let end = entries.last else { return 0 }
-            entries += try spans(from: first.batchIDs.lowerBound, to: end.batchIDs.upperBound)
+            entries += try spans(
+                from: first.batchIDs.lowerBound, to: end.batchIDs.upperBound, versions)
             entries.sort(by: LedgerEntry.precedes)
             return try join(LedgerJoinPlan(entries, linesMax: linesMax).joins)
         }
@@ -82,6 +84,7 @@ package struct LedgerJoin {
         let answer = try connection.execute(
             """
             SET LOCAL lock_timeout = 500;
+            SET LOCAL jit = off;
             SELECT pg_try_advisory_xact_lock(\(AdvisoryLock.ledger.rawValue), 0)
                 AND pg_try_advisory_xact_lock_shared(\(AdvisoryLock.projections.rawValue), 1)
             """)
@@ -89,12 +92,17 @@ package struct LedgerJoin {
     }
 
     private static let columns = """
-        spool_id, first_seq, last_seq, batch_id, last_batch_id,
-        ARRAY(SELECT id FROM projections.versions WHERE id = ANY (folded) ORDER BY id),
+        spool_id, first_seq, last_seq, batch_id, last_batch_id, array_to_string(folded, ','),
         rows::bigint + duplicates + dead + refused
         """
 
-    private func plainRows() throws(PostgresError) -> [LedgerEntry] {
+    /// Those that there are: `folded` may name others, which went since.
+    private func versionIDs() throws(PostgresError) -> Set<Int> {
+        let rows = try connection.execute("SELECT id FROM projections.versions", timeout: timeout)
+        return Set((0..<rows.rowCount).compactMap { rows.int($0, 0) })
+    }
+
+    private func plainRows(_ versions: Set<Int>) throws(PostgresError) -> [LedgerEntry] {
         // What is younger by its id is so by its commit: the row need not be looked at.
         let end = BatchID.first(at: Timestamp.now.advanced(by: Self.skewMax - age))
         let rows = try connection.execute(
@@ -106,11 +114,13 @@ package struct LedgerJoin {
             ORDER BY batch_id
             LIMIT \(portionRows)
             """, timeout: timeout)
-        return Self.entries(rows)
+        return Self.entries(rows, versions)
     }
 
     /// The joined rows of all spans that lie between two ids, and of the last one before.
-    private func spans(from first: Int64, to last: Int64) throws(PostgresError) -> [LedgerEntry] {
+    private func spans(
+        from first: Int64, to last: Int64, _ versions: Set<Int>
+    ) throws(PostgresError) -> [LedgerEntry] {
         let rows = try connection.execute(
             """
             SELECT \(Self.columns)
@@ -127,21 +137,23 @@ package struct LedgerJoin {
                     \(first)
                 )
             """, timeout: timeout)
-        return Self.entries(rows)
+        return Self.entries(rows, versions)
     }
 
-    private static func entries(_ rows: borrowing PostgresResult) -> [LedgerEntry] {
+    private static func entries(_ rows: borrowing PostgresResult, _ versions: Set<Int>) -> [LedgerEntry] {
         var entries: [LedgerEntry] = []
         for row in 0..<rows.rowCount {
             guard let first = rows.int(row, 1), let last = rows.int(row, 2), first <= last,
                 let batchID = rows.int(row, 3)
             else { continue }
             let end = rows.int(row, 4)
+            let folded = (rows.string(row, 5) ?? "").split(separator: ",").compactMap { Int($0) }
+            let known = folded.filter(versions.contains).sorted().map(String.init).joined(separator: ",")
             entries.append(
                 LedgerEntry(
                     spool: rows.string(row, 0) ?? "", sequences: Int64(first)...Int64(last),
                     batchIDs: Int64(batchID)...Int64(max(batchID, end ?? batchID)), isJoined: end != nil,
-                    folded: rows.string(row, 5) ?? "{}", lines: rows.int(row, 6) ?? 0))
+                    folded: "{\(known)}", lines: rows.int(row, 6) ?? 0))
         }
         return entries
     }

@@ -20,7 +20,7 @@ struct BatchRows {
         _ page: BatchPages.Page, timeout: Duration, _ take: (PartitionedTable, UnsafeRawBufferPointer) -> Void
     ) throws(PostgresError) -> Int {
         // Young statistics may say that a scan of all is cheaper than it is.
-        try connection.execute("SET LOCAL enable_seqscan = off")
+        try connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         var count = 0
         for table in PartitionedTable.allCases {
             let isWanted = table == .conversations ? page.conversations > 0 : page.rows > page.conversations
