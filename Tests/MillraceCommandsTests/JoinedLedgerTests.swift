@@ -134,7 +134,9 @@ struct JoinedLedgerTests {
 
     private func joinedFixture(_ name: String) throws -> LedgerFixture {
         let fixture = try LedgerFixture(name)
-        for batch in 0..<20 { try fixture.addBatch(100 + batch, first: 1 + batch * 4, events: 2, conversations: 1, dead: 1) }
+        for batch in 0..<20 {
+            try fixture.addBatch(100 + batch, first: 1 + batch * 4, events: 2, conversations: 1, dead: 1)
+        }
         try fixture.connection.execute("UPDATE ingest_batches SET committed_at = now() - interval '1 day'")
         #expect(try join(fixture.connection, rows: 1000, lines: 1000) == 19)
         #expect(try fixture.count("SELECT batches FROM ingest_batches") == 20)

@@ -66,7 +66,10 @@ struct LedgerJoinPlanTests {
 
     @Test func `a day's border (UTC) is a span's border`() {
         #expect(
-            plan([plain(Self.day - 2, 1...1), plain(Self.day - 1, 2...2), plain(Self.day, 3...3), plain(Self.day + 9, 4...4)])
+            plan([
+                plain(Self.day - 2, 1...1), plain(Self.day - 1, 2...2), plain(Self.day, 3...3),
+                plain(Self.day + 9, 4...4),
+            ])
                 == [join(Self.day - 2...Self.day - 1, 1...2), join(Self.day...Self.day + 9, 3...4)])
     }
 

@@ -48,7 +48,9 @@ struct RebuildTests {
         try addBatches(1...60)
         try PackInstaller(connection: connection).install([try pack()])
         var steps: [RebuildProgress] = []
-        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { steps.append($0) }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run {
+            steps.append($0)
+        }
         #expect(report.batches == 60 && report.rows == 2400 && report.isContinued && report.parked == 0)
         #expect(steps.last?.step == .switching && steps.last?.batchesDone == 60 && steps.last?.rowsLeft == 0)
         let version = try #require(try PackVersion.all(connection).first)
@@ -87,7 +89,8 @@ struct RebuildTests {
     @Test func `a higher version is built beside the live one and replaces it`() throws {
         try PackInstaller(connection: connection).install([try pack()])
         try addBatches(1...20)
-        try #expect(Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }.batches == 20)
+        try #expect(
+            Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }.batches == 20)
         try shop.write(version: 2)
         try connection.execute("GRANT UPDATE ON projections.shop_orders TO PUBLIC")
         let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }

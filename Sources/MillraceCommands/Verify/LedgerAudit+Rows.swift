@@ -51,7 +51,8 @@ extension LedgerAudit {
     /// Of a month that ended before the start, only late rows are wanted, which the index on batch_id finds.
     private func count(_ partition: Partition) throws(PostgresError) {
         let isEvents = partition.table == .analyticsEvents
-        let isOver = start.flatMap { start in partition.month.map { $0.upperMicroseconds <= start.microseconds } } ?? false
+        let isOver =
+            start.flatMap { start in partition.month.map { $0.upperMicroseconds <= start.microseconds } } ?? false
         if isOver { try connection.execute("SET LOCAL enable_seqscan = off") }
         try connection.execute(
             """

@@ -22,7 +22,9 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     @Option(
-        help: "Only batches made since then: RFC 3339, a day (UTC), or how long ago (90s, 30m, 12h, 7d). Says what it left out.")
+        help:
+            "Only batches made since then: RFC 3339, a day (UTC), or how long ago (90s, 30m, 12h, 7d). Says what it left out."
+    )
     var since: AuditStart?
 
     @Flag(help: "Leave out the count of ids that stand at more than one time, which reads every id.")

@@ -66,7 +66,10 @@ struct VerifyReport: Encodable {
         }
         lines.append(Format.table([header] + rows))
         lines.append("")
-        lines.append(ok ? "nothing lost, nothing twice\(isPartial ? " in what was looked at" : "")" : "\(checks.count { !$0.ok }) checks failed")
+        lines.append(
+            ok
+                ? "nothing lost, nothing twice\(isPartial ? " in what was looked at" : "")"
+                : "\(checks.count { !$0.ok }) checks failed")
         return lines.joined(separator: "\n")
     }
 }

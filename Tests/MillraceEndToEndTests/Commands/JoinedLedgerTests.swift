@@ -4,7 +4,9 @@ import Testing
 
 extension EndToEnd {
     struct JoinedLedgerTests {
-        @Test func `a thousand small batches become a handful of rows, and every reader agrees before and after`() throws {
+        @Test func `a thousand small batches become a handful of rows, and every reader agrees before and after`()
+            throws
+        {
             let installation = try Installation(
                 settings: [
                     "database.ledger_join_age": "\"1h\"", "partitions.maintenance_interval": "\"1s\"",
