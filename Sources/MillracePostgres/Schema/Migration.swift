@@ -58,7 +58,7 @@ package struct Migration: Sendable, Hashable {
             up: PackageResources._009_conversation_search_up_sql,
             down: PackageResources._009_conversation_search_down_sql),
         Migration(
-            version: 12, name: "joined_batches",
+            12, "joined_batches",
             up: PackageResources._012_joined_batches_up_sql,
             down: PackageResources._012_joined_batches_down_sql),
     ]
