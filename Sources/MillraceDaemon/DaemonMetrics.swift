@@ -150,6 +150,7 @@ struct DaemonMetrics: Sendable {
         }
         registry.observe(.writerParked) { Double(writer.parked.load(ordering: .relaxed)) }
         registry.observe(.writerUnfolded) { Double(writer.unfoldedBatches.load(ordering: .relaxed)) }
+        registry.observe(.writerJoined) { Double(writer.joinedRows.load(ordering: .relaxed)) }
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
         let latest = uncommitted
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {

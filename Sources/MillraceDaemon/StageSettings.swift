@@ -51,6 +51,7 @@ struct StageSettings {
             ginCleanInterval: configuration.partitions.ginCleanInterval,
             ginCleanRows: configuration.partitions.ginCleanRows,
             ginCleanLimit: configuration.partitions.ginCleanLimit, dedupWindow: configuration.dedup.window,
+            ledgerJoinAge: configuration.ledgerJoinAge,
             host: hostName(), version: Version.current
         )
     }

@@ -10,4 +10,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case projections = 0x4D4C_0004
     /// Second key 0: held by the session of the daemon that empties the outbox.
     case outbox = 0x4D4C_0005
+    /// Second key 0: one at a time joins rows of the ledger.
+    case ledger = 0x4D4C_0006
 }

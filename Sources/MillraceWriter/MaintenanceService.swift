@@ -6,7 +6,8 @@ import MillraceTelemetry
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
-/// event ids, builds the payload indexes of closed months, and empties the GIN indexes' pending lists.
+/// event ids, builds the payload indexes of closed months, joins settled rows of the ledger, and empties the GIN indexes'
+/// pending lists.
 ///
 /// Enters: nothing. Leaves: partitions, indexes. Crash: all of it is repeated. Shutdown: ends at once.
 actor MaintenanceService {
@@ -23,6 +24,17 @@ actor MaintenanceService {
     private var connection: PostgresConnection?
     private var maintenanceDue = ContinuousClock.now
     private var projectionsDue = ContinuousClock.now
+    private var joinDue = ContinuousClock.now
+    /// Nil between two passes over the ledger.
+    private var join: LedgerJoin?
+    /// When a pass looks at all of the ledger again, at rows that a rebuild has made alike too.
+    private var wholeJoinDue = ContinuousClock.now
+    /// How often new rows of the ledger are joined, unless the maintenance is more frequent.
+    private static let joinInterval = Duration.seconds(60)
+    /// Transactions of joining between two looks at the rest.
+    private static let joinPortionsMax = 10
+    /// For the lock on a month that a vacuum may hold; shorter than PostgreSQL waits before it ends the vacuum.
+    private static let summaryLockWait = Duration.milliseconds(100)
     /// How often the projections' versions are looked at.
     private static let projectionsInterval = Duration.seconds(10)
     private var pace: CleaningPace
@@ -62,6 +74,7 @@ actor MaintenanceService {
                     metrics.record(try VersionProgress.all(connection, timeout: configuration.statementTimeout))
                     projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
+                if ContinuousClock.now >= joinDue { try joinLedger(connection) }
                 let rows = committedRows
                 if case .clean = pace.looked(rows: rows, at: .now) {
                     try cleanPendingLists(connection)
@@ -69,6 +82,7 @@ actor MaintenanceService {
                 }
             } catch {
                 connection = nil
+                join = nil
                 if error.code == .interrupted { break }
                 logger.warning("maintenance failed", metadata: error.metadata)
             }
@@ -111,7 +125,40 @@ actor MaintenanceService {
         for name in try partitions.ensurePayloadIndexes(at: now) {
             logger.notice("payload index built", metadata: ["partition": "\(name)"])
         }
+        try partitions.summarizeBatches(lockWait: Self.summaryLockWait)
         ProcessMemory.releaseCode()
+    }
+
+    /// Some portions; when the ledger is long, the rest follows at once.
+    private func joinLedger(_ connection: PostgresConnection) throws(PostgresError) {
+        let interval = min(Self.joinInterval, configuration.maintenanceInterval)
+        var pass = join ?? newPass(connection, interval)
+        var removed = 0
+        for _ in 0..<Self.joinPortionsMax where !pass.isAtEnd {
+            do throws(PostgresError) {
+                removed += try pass.joinPortion()
+            } catch {
+                // Someone holds one of the rows; the next pass has them.
+                guard error.sqlState == .lockNotAvailable else { throw error }
+                join = nil
+                joinDue = .now + interval
+                return
+            }
+        }
+        metrics.joinedRows.add(removed, ordering: .relaxed)
+        join = pass.isAtEnd ? nil : pass
+        if pass.isAtEnd { joinDue = .now + interval }
+        if removed > 0 { logger.debug("ledger rows joined", metadata: ["rows": "\(removed)"]) }
+    }
+
+    private func newPass(_ connection: PostgresConnection, _ interval: Duration) -> LedgerJoin {
+        let isWhole = ContinuousClock.now >= wholeJoinDue
+        if isWhole { wholeJoinDue = .now + configuration.maintenanceInterval }
+        // Behind the last pass, and the batches that took long to commit.
+        let start = Timestamp.now.advanced(by: .zero - configuration.ledgerJoinAge - interval - .seconds(3600))
+        return LedgerJoin(
+            connection: connection, age: configuration.ledgerJoinAge, from: isWhole ? nil : start,
+            timeout: configuration.statementTimeout)
     }
 
     /// Sorts the rows that the COPYs put aside into the GIN indexes.

@@ -33,6 +33,8 @@ package struct WriterConfiguration: Sendable {
     package var ginCleanLimit: Duration
     /// How long the id of an event that came without any time is remembered.
     package var dedupWindow: Duration
+    /// How old neighbouring rows of the ledger are joined into one.
+    package var ledgerJoinAge: Duration
     /// Bytes of a batch that a writer holds at a time.
     package var partBytesMax: Int
     /// Which standbys a segment waits for.
@@ -56,7 +58,8 @@ package struct WriterConfiguration: Sendable {
         databaseURL: String, writers: Int, partBytesMax: Int, connectTimeout: Duration, statementTimeout: Duration,
         sessionLockTimeout: Duration, retryMin: Duration, retryMax: Duration, flushPoll: Duration,
         drainLimit: Duration, monthsAhead: Int, maintenanceInterval: Duration, ginCleanInterval: Duration,
-        ginCleanRows: Int, ginCleanLimit: Duration, dedupWindow: Duration, host: String, version: String
+        ginCleanRows: Int, ginCleanLimit: Duration, dedupWindow: Duration, ledgerJoinAge: Duration, host: String,
+        version: String
     ) {
         self.databaseURL = databaseURL
         self.writers = writers
@@ -74,6 +77,7 @@ package struct WriterConfiguration: Sendable {
         self.ginCleanRows = ginCleanRows
         self.ginCleanLimit = ginCleanLimit
         self.dedupWindow = dedupWindow
+        self.ledgerJoinAge = ledgerJoinAge
         self.host = host
         self.version = version
     }

@@ -138,7 +138,7 @@ struct DeadLetterTests {
         try PackInstaller(connection: fixture.connection).install([analytics])
         try fixture.addBatch(7, first: 1, events: 2, dead: 1)
         try fixture.addBatch(8, first: 11, events: 2, dead: 1)
-        _ = try Rebuild(connection: fixture.connection, pack: analytics).run { _ in }
+        _ = try Rebuild(connection: fixture.connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
         try fixture.connection.execute("UPDATE ingest_batches SET folded = '{}' WHERE batch_id = 8")
         let sum = "SELECT COALESCE(sum(n), 0) FROM projections.analytics_events_by_hour"
         #expect(try fixture.count(sum) == 4)

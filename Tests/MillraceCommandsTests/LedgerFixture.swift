@@ -76,9 +76,9 @@ struct LedgerFixture {
             runs: runs.map { .init(sequences: $0.0, kind: $0.1, receivedAt: Self.receivedAt) })
     }
 
-    func verify(_ snapshot: SpoolSnapshot? = nil) throws -> VerifyReport {
+    func verify(_ snapshot: SpoolSnapshot? = nil, since: Timestamp? = nil) throws -> VerifyReport {
         try Verification(
-            connection: connection, snapshot: snapshot, timeout: .seconds(60), countsRepeatedIDs: true
+            connection: connection, snapshot: snapshot, timeout: .seconds(60), since: since, countsRepeatedIDs: true
         ).run { _ in }
     }
 

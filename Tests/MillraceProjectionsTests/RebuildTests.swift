@@ -48,7 +48,9 @@ struct RebuildTests {
         try addBatches(1...60)
         try PackInstaller(connection: connection).install([try pack()])
         var steps: [RebuildProgress] = []
-        let report = try Rebuild(connection: connection, pack: try pack()).run { steps.append($0) }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run {
+            steps.append($0)
+        }
         #expect(report.batches == 60 && report.rows == 2400 && report.isContinued && report.parked == 0)
         #expect(steps.last?.step == .switching && steps.last?.batchesDone == 60 && steps.last?.rowsLeft == 0)
         let version = try #require(try PackVersion.all(connection).first)
@@ -69,7 +71,7 @@ struct RebuildTests {
         try connection.execute("INSERT INTO public.outbox (event_type, payload) VALUES ('shop.order_saved', '{}')")
         let (database, pack, switching) = (database, try pack(), Switching())
         let rebuild = BackgroundThread {
-            _ = try Rebuild(connection: database.connect(), pack: pack).run {
+            _ = try Rebuild(connection: database.connect(), pack: pack, joinAge: .seconds(3600)).run {
                 if $0.step == .switching { switching.hasBegun.store(true, ordering: .relaxed) }
             }
         }
@@ -87,10 +89,11 @@ struct RebuildTests {
     @Test func `a higher version is built beside the live one and replaces it`() throws {
         try PackInstaller(connection: connection).install([try pack()])
         try addBatches(1...20)
-        try #expect(Rebuild(connection: connection, pack: try pack()).run { _ in }.batches == 20)
+        try #expect(
+            Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }.batches == 20)
         try shop.write(version: 2)
         try connection.execute("GRANT UPDATE ON projections.shop_orders TO PUBLIC")
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(report.version == 2 && report.batches == 20 && !report.isContinued)
         // What was granted on the tables stays.
         try #expect(
@@ -115,12 +118,12 @@ struct RebuildTests {
         let interrupt = PostgresInterrupt()
         let first = try database.connect(interrupt: interrupt)
         #expect(throws: PostgresError.self) {
-            _ = try Rebuild(connection: first, pack: try pack()).run { state in
+            _ = try Rebuild(connection: first, pack: try pack(), joinAge: .seconds(3600)).run { state in
                 if state.batchesDone == 1 { interrupt.raise() }
             }
         }
         first.close()
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(report.isContinued && report.batches == 2)
         try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
     }
@@ -133,7 +136,7 @@ struct RebuildTests {
         try #expect(text("SELECT to_regnamespace('projections_shop_next') IS NULL") == "t")
         try PackInstaller(connection: connection).install([try pack()])
         try shop.write(version: 2)
-        let report = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         #expect(!report.isContinued && report.version == 2)
     }
 
@@ -141,7 +144,7 @@ struct RebuildTests {
         try PackInstaller(connection: connection).install([try pack()])
         try shop.write(version: 1, suffix: "CREATE INDEX ON shop_notes (\"order\");")
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .definitionChanged && error.hint.contains("version"))
     }
@@ -151,7 +154,7 @@ struct RebuildTests {
         let other = try database.connect()
         try ProjectionsLock(connection: other).hold(alone: true)
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .busy && error.isRetryable)
     }
@@ -159,7 +162,7 @@ struct RebuildTests {
     @Test func `a recount finds what was changed by hand, and shows key, is and should be`() throws {
         try addBatches(1...10)
         try PackInstaller(connection: connection).install([try pack()])
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         try connection.execute(
             """
             UPDATE projections.shop_orders_by_day SET n = n + 1
@@ -180,7 +183,7 @@ struct RebuildTests {
         #expect(wrong[2].differences[0].found == "no row")
         // The recount's own tables are gone.
         try #expect(text("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%recount%'") == "0")
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
     }
 
@@ -188,11 +191,11 @@ struct RebuildTests {
         try addBatches(1...10)
         let analytics = try PackLoader().load("analytics")
         try PackInstaller(connection: connection).install([analytics])
-        _ = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        _ = try Rebuild(connection: connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
         let before = try text(
             "SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
         try connection.execute("DROP TABLE analytics_events_y2026m09")
-        let report = try Rebuild(connection: connection, pack: analytics).run { _ in }
+        let report = try Rebuild(connection: connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
         #expect(report.sealedMonths == ["2026-09"])
         try #expect(
             text("SELECT sum(n) FROM projections.analytics_events_by_hour WHERE bucket < '2026-10-01 00:00:00+00'")
@@ -265,13 +268,100 @@ struct RebuildTests {
     @Test func `a fold over all time can't be built over sealed months, and the live version stays`() throws {
         try addBatches(1...10)
         try PackInstaller(connection: connection).install([try pack()])
-        _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         let live = try PackVersion.all(connection)
         try connection.execute("DROP TABLE analytics_events_y2026m09")
         let error = try #require(throws: ProjectionsError.self) {
-            _ = try Rebuild(connection: connection, pack: try pack()).run { _ in }
+            _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
         }
         #expect(error.code == .sealedMonths && error.message.contains("2026-09") && error.message.contains("no bucket"))
         try #expect(PackVersion.all(connection) == live)
+    }
+
+    /// Rows of `analytics_events` that the server has looked at, in scans and through indexes.
+    private func rowsRead() throws -> Int {
+        try connection.execute("SELECT pg_stat_force_next_flush()")
+        let reads = try connection.execute(
+            """
+            SELECT COALESCE(sum(seq_tup_read + COALESCE(idx_tup_fetch, 0)), 0)::bigint
+            FROM pg_stat_user_tables
+            WHERE relname LIKE 'analytics_events_y%'
+            """)
+        return reads.int(0, 0) ?? 0
+    }
+
+    /// As daemons leave them at live rates, and no vacuum has been there since.
+    private func addLoneEvents(_ count: Int, age: Duration) throws {
+        try connection.execute(
+            """
+            INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, committed_at)
+            SELECT '00000000-0000-4000-8000-000000000001', b, b, b * 1000, 1, 0, 0,
+                now() - interval '\(age.components.seconds) seconds'
+            FROM generate_series(1, \(count)) AS b;
+            INSERT INTO analytics_events (id, event_type, payload, created_at, batch_id)
+            SELECT gen_random_uuid(), CASE b % 3 WHEN 0 THEN 'shop.noted' ELSE 'shop.order_saved' END,
+                jsonb_build_object(
+                    'id', b % 97, 'order', b, 'text', 'note', 'status', 'NEW', 'total', 1, 'customer', 'c ' || b % 50),
+                timestamptz '2026-11-01 00:00:00+00' + b * interval '1 second', b * 1000
+            FROM generate_series(1, \(count)) AS b
+            """)
+    }
+
+    @Test(arguments: [Duration.seconds(60), .seconds(86_400)])
+    func `a rebuild and a recount read each row once, whatever the batches' size`(age: Duration) throws {
+        let count = 60_000
+        try addLoneEvents(count, age: age)
+        try PackInstaller(connection: connection).install([try pack()])
+        var before = try rowsRead()
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
+        #expect(report.rows == count && report.batches == count)
+        #expect(try rowsRead() - before >= count)
+        // The ranges of the index in which two pages meet are read twice.
+        #expect(try rowsRead() - before < count * 3 / 2)
+        try #expect(text("SELECT count(*) <= 4 FROM ingest_batches") == (age > .seconds(3600) ? "t" : "f"))
+        before = try rowsRead()
+        let recount = try ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }
+        #expect(recount.isEqual && recount.rows == count && recount.batches == count)
+        #expect(try rowsRead() - before == count)
+    }
+
+    @Test func `a rebuild begun before its batches were joined goes on with them`() throws {
+        try addBatches(1...3, rows: 15_000)
+        try addBatches(4...40)
+        try PackInstaller(connection: connection).install([try pack()])
+        let interrupt = PostgresInterrupt()
+        let first = try database.connect(interrupt: interrupt)
+        #expect(throws: PostgresError.self) {
+            _ = try Rebuild(connection: first, pack: try pack(), joinAge: .seconds(3600)).run { state in
+                if state.batchesDone == 2 { interrupt.raise() }
+            }
+        }
+        first.close()
+        // Adjacent, as a daemon's are, and old.
+        try connection.execute(
+            """
+            UPDATE ingest_batches AS batch
+            SET first_seq = ends - batch.rows + 1, last_seq = ends, committed_at = now() - interval '1 day'
+            FROM (SELECT batch_id, sum(rows) OVER (ORDER BY batch_id) AS ends FROM ingest_batches) AS adjacent
+            WHERE adjacent.batch_id = batch.batch_id
+            """)
+        let report = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
+        #expect(report.isContinued && report.batches == 38 && report.rows == 15_000 + 37 * 40)
+        // Rows that other versions held were left alone, and are joined now.
+        let ledger = "SELECT string_agg(batches::text, ' ' ORDER BY batch_id) FROM ingest_batches"
+        try #expect(text(ledger) == "1 1 38")
+        var join = LedgerJoin(connection: connection, age: .seconds(3600))
+        while !join.isAtEnd { try join.joinPortion() }
+        try #expect(text(ledger) == "2 38")
+        try #expect(ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }.isEqual)
+    }
+
+    @Test func `rows of a batch that the ledger lacks are found by a recount`() throws {
+        try addBatches(1...30)
+        try PackInstaller(connection: connection).install([try pack()])
+        _ = try Rebuild(connection: connection, pack: try pack(), joinAge: .seconds(3600)).run { _ in }
+        try connection.execute("DELETE FROM ingest_batches WHERE batch_id IN (7, 30)")
+        let recount = try ProjectionAudit(connection: connection, pack: try pack()).run { _, _ in }
+        #expect(!recount.isEqual && recount.rowsUnknown == 80 && Set(recount.batchesUnknown) == [7, 30])
     }
 }

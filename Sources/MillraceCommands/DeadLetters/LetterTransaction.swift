@@ -20,6 +20,9 @@ struct LetterTransaction {
         var folded: [Int]
     }
 
+    /// Looks for ledger rows that are joined meanwhile.
+    private static let looksMax = 3
+
     let connection: PostgresConnection
     let packs: [PackDefinition]
 
@@ -56,6 +59,27 @@ struct LetterTransaction {
     /// order.
     private func lockLedger(_ lines: [RetriedLine]) throws(PostgresError) -> [LedgerRow] {
         let sequences = lines.map { (spool: $0.letter.spoolID, sequence: $0.letter.sequence) }
+        var looks = 0
+        while true {
+            let rows = try lockRows(of: sequences)
+            looks += 1
+            let found = sequences.compactMap { spool, sequence in
+                rows[spool]?.last { $0.key.firstSequence <= sequence && $0.lastSequence >= sequence }
+            }
+            if found.count == sequences.count { return found }
+            // A row may be joined with its neighbours while this waits for it; the next look finds the joined one.
+            guard looks < Self.looksMax else {
+                throw PostgresError(
+                    code: .serverError, sqlState: SQLState(rawValue: "P0002"),
+                    message: "the ledger lacks \(sequences.count - found.count) of these letters' batches",
+                    hint: "Run `millrace verify`; the letters were left as they were.")
+            }
+        }
+    }
+
+    private func lockRows(
+        of sequences: [(spool: UniqueID, sequence: UInt64)]
+    ) throws(PostgresError) -> [UniqueID: [LedgerRow]] {
         let locked = try connection.query(
             """
             SELECT batch.spool_id::text, batch.first_seq, batch.last_seq, array_to_string(batch.folded, ',')
@@ -84,18 +108,7 @@ struct LetterTransaction {
                     key: LedgerKey(spoolID: spool, firstSequence: UInt64(locked.count(row, 1))),
                     lastSequence: UInt64(locked.count(row, 2)), folded: folded.sorted()))
         }
-        var found: [LedgerRow] = []
-        for (spool, sequence) in sequences {
-            let row = rows[spool]?.last { $0.key.firstSequence <= sequence }
-            guard let row, row.lastSequence >= sequence else {
-                throw PostgresError(
-                    code: .serverError, sqlState: SQLState(rawValue: "P0002"),
-                    message: "the ledger has no batch for sequence \(sequence) of this letter's spool",
-                    hint: "Run `millrace verify`; the letter was left as it was.")
-            }
-            found.append(row)
-        }
-        return found
+        return rows
     }
 
     // MARK: - Rows

@@ -26,6 +26,9 @@ struct CommandContext {
 
     var partitionOptions: PartitionOptions { configuration.partitionOptions }
 
+    /// Of the ledger's rows that are joined.
+    var ledgerJoinAge: Duration { configuration.ledgerJoinAge }
+
     var monthsAhead: Int { configuration.partitions.ahead }
 
     private var packLoader: PackLoader { PackLoader(directory: configuration.projections.directory) }

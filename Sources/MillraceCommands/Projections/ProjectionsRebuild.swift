@@ -52,7 +52,8 @@ struct ProjectionsRebuild: ParsableCommand {
 
     private func rebuild(_ pack: PackDefinition, _ context: CommandContext) throws -> Entry {
         var meter = ProgressMeter(isQuiet: quiet)
-        let report = try Rebuild(connection: try context.connect(), pack: pack).run { state in
+        let rebuild = Rebuild(connection: try context.connect(), pack: pack, joinAge: context.ledgerJoinAge)
+        let report = try rebuild.run { state in
             meter.update(count: state.rows) { _, rate in Self.line(pack.name, state, rate) }
         }
         meter.finish()

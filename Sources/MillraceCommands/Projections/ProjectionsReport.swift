@@ -43,8 +43,9 @@ struct ProjectionsReport: Encodable {
             throw ProjectionsError(
                 .notMigrated, "the database has no catalog of projections", hint: "Run `millrace migrate up`.")
         }
-        let total = try connection.execute("SELECT count(*) FROM public.ingest_batches", timeout: .seconds(600))
-            .count(0, 0)
+        let total = try connection.execute(
+            "SELECT COALESCE(sum(batches), 0) FROM public.ingest_batches", timeout: .seconds(600)
+        ).count(0, 0)
         self.packs = try PackStanding.all(packs, try PackVersion.all(connection)).map { standing in
             let pack = packs.first { $0.name == standing.pack }
             let sealed = try pack.map { try SealedMonths(pack: $0, connection: connection).all() } ?? []
@@ -66,7 +67,7 @@ struct ProjectionsReport: Encodable {
         let counts = try connection.execute(
             """
             SELECT
-                (SELECT count(*) FROM public.ingest_batches WHERE folded @> ARRAY[\(version.id)]),
+                (SELECT COALESCE(sum(batches), 0) FROM public.ingest_batches WHERE folded @> ARRAY[\(version.id)]),
                 (SELECT count(*) FROM projections.parked WHERE version_id = \(version.id))
             """, timeout: .seconds(600))
         let tables = try connection.query(

@@ -36,6 +36,9 @@ struct ProjectionsVerify: ParsableCommand {
         var batches: Int
         var rows: Int
         var batchesLeftOut: Int
+        /// Rows whose batch the ledger lacks.
+        var rowsUnknown: Int
+        var batchesUnknown: [Int64]
         var sealedMonths: [String]
         var tables: [Table]
     }
@@ -79,6 +82,8 @@ extension ProjectionsVerify.Entry {
         batches = recount.batches
         rows = recount.rows
         batchesLeftOut = recount.batchesLeftOut
+        rowsUnknown = recount.rowsUnknown
+        batchesUnknown = recount.batchesUnknown
         sealedMonths = recount.sealedMonths
         tables = recount.tables.map { table in
             Table(
@@ -95,6 +100,12 @@ extension ProjectionsVerify.Entry {
             return ["\(head)  \(table.table)\(what)"]
                 + table.examples.map { "      \($0.key): is \($0.is), should be \($0.should)" }
                 + (table.differences > table.examples.count ? ["      …"] : [])
+        }
+        if rowsUnknown > 0 {
+            let examples = batchesUnknown.map(String.init).joined(separator: ", ")
+            lines.append(
+                "FAIL  \(Format.count(rowsUnknown)) rows are of batches that the ledger lacks: \(examples); "
+                    + "`millrace verify` says more")
         }
         if !sealedMonths.isEmpty { lines.append("note  not counted, retired: \(sealedMonths.joined(separator: ", "))") }
         if batchesLeftOut > 0 {

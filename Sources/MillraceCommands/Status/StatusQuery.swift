@@ -41,6 +41,10 @@ struct StatusQuery {
                     SELECT GREATEST(reltuples, 0)::bigint
                     FROM pg_catalog.pg_class
                     WHERE oid = to_regclass('public.ingest_batches')
+                ) + (
+                    SELECT COALESCE(sum(batches - 1), 0)
+                    FROM public.ingest_batches
+                    WHERE last_batch_id IS NOT NULL
                 )
             FROM (
                 SELECT committed_at, rows

@@ -10,6 +10,62 @@ struct LedgerAudit {
     let connection: PostgresConnection
     /// For one statement; a month of a large table is read whole.
     let timeout: Duration
+    /// Only batches made since then are looked at; nil: all.
+    let start: Timestamp?
+    /// The first batch id that is looked at.
+    let firstBatchID: Int64
+
+    /// A span of joined batches is looked at whole, so the first one may begin before `start`.
+    init(connection: PostgresConnection, timeout: Duration, since start: Timestamp? = nil) throws(PostgresError) {
+        self.connection = connection
+        self.timeout = timeout
+        self.start = start
+        guard let start else {
+            firstBatchID = .min
+            return
+        }
+        let first = BatchID.first(at: start)
+        let spans = try connection.execute(
+            """
+            SELECT batch_id, last_batch_id
+            FROM public.ingest_batches
+            WHERE last_batch_id IS NOT NULL AND batch_id <= \(first)
+            ORDER BY batch_id DESC
+            LIMIT 1
+            """, timeout: timeout)
+        if spans.rowCount > 0, let begin = spans.int(0, 0), let end = spans.int(0, 1), end >= first {
+            firstBatchID = Int64(begin)
+        } else {
+            firstBatchID = first
+        }
+    }
+
+    /// What `start` leaves out, for people; nil when that is nothing.
+    func leftOut() throws(PostgresError) -> String? {
+        guard let start else { return nil }
+        let result = try connection.execute(
+            """
+            SELECT COALESCE(sum(batches), 0), COALESCE(sum(rows), 0)
+            FROM public.ingest_batches
+            WHERE batch_id < \(firstBatchID)
+            """, timeout: timeout)
+        let from = firstBatchID == BatchID.first(at: start) ? start : BatchID.time(of: firstBatchID)
+        return "not looked at: what was written before \(from.rfc3339), which by the ledger is "
+            + "\(Format.count(result.count(0, 0))) batches with \(Format.count(result.count(0, 1))) rows, and whether "
+            + "rows of other batches were put among them"
+    }
+
+    /// The first sequence of `spoolID` that is looked at: of the batches since the start the lowest.
+    func firstSequence(of spoolID: UniqueID) throws(PostgresError) -> UInt64? {
+        guard start != nil else { return nil }
+        let result = try connection.query(
+            """
+            SELECT COALESCE(min(first_seq) FILTER (WHERE batch_id >= \(firstBatchID)), max(last_seq) + 1)
+            FROM public.ingest_batches
+            WHERE spool_id = $1::uuid
+            """, parameters: [.text("\(spoolID)")], timeout: timeout)
+        return result.int(0, 0).flatMap(UInt64.init(exactly:))
+    }
 
     /// The spools in the ledger.
     func spoolIDs() throws(PostgresError) -> [UniqueID] {
@@ -18,12 +74,14 @@ struct LedgerAudit {
         return (0..<result.rowCount).compactMap { result.string($0, 0).flatMap { UniqueID($0) } }
     }
 
-    /// Sums over the batches of `spoolID` that begin before `end`.
-    func totals(of spoolID: UniqueID, before end: UInt64?) throws(PostgresError) -> LedgerTotals {
+    /// Sums over the batches of `spoolID` that begin between `first` and `end`.
+    func totals(
+        of spoolID: UniqueID, from first: UInt64? = nil, before end: UInt64?
+    ) throws(PostgresError) -> LedgerTotals {
         let result = try connection.query(
             """
             SELECT
-                count(*),
+                COALESCE(sum(batches), 0),
                 COALESCE(sum(rows), 0), COALESCE(sum(conversation_rows), 0),
                 COALESCE(sum(duplicates), 0), COALESCE(sum(conversation_duplicates), 0),
                 COALESCE(sum(dead), 0), COALESCE(sum(conversation_dead), 0),
@@ -33,8 +91,9 @@ struct LedgerAudit {
                 COALESCE(max(last_seq) + 1, 0)
             FROM public.ingest_batches
             WHERE spool_id = $1::uuid AND ($2::bigint IS NULL OR first_seq < $2::bigint)
+                AND first_seq >= COALESCE($3::bigint, 0)
             """,
-            parameters: [.text("\(spoolID)"), end.map { .integer($0) }], timeout: timeout)
+            parameters: [.text("\(spoolID)"), end.map { .integer($0) }, first.map { .integer($0) }], timeout: timeout)
         return LedgerTotals(
             batches: result.count(0, 0),
             rows: .init(all: result.count(0, 1), conversations: result.count(0, 2)),
@@ -47,20 +106,20 @@ struct LedgerAudit {
         )
     }
 
-    /// The sequences between the batches of `spoolID`, in order.
-    func holes(of spoolID: UniqueID) throws(PostgresError) -> [Range<UInt64>] {
+    /// The sequences between the batches of `spoolID` that begin at `first` or behind it, in order.
+    func holes(of spoolID: UniqueID, from first: UInt64? = nil) throws(PostgresError) -> [Range<UInt64>] {
         let result = try connection.query(
             """
             SELECT last_seq + 1, next_seq
             FROM (
                 SELECT last_seq, lead(first_seq) OVER (ORDER BY first_seq) AS next_seq
                 FROM public.ingest_batches
-                WHERE spool_id = $1::uuid
+                WHERE spool_id = $1::uuid AND first_seq >= COALESCE($2::bigint, 0)
             ) AS neighbours
             WHERE next_seq > last_seq + 1
             ORDER BY 1
             """,
-            parameters: [.text("\(spoolID)")], timeout: timeout)
+            parameters: [.text("\(spoolID)"), first.map { .integer($0) }], timeout: timeout)
         return (0..<result.rowCount).map { row in
             UInt64(result.count(row, 0))..<UInt64(result.count(row, 1))
         }
@@ -116,101 +175,6 @@ struct LedgerAudit {
                 ? "rows + duplicates + dead + refused + skipped = sequences"
                 : "\(result.count(0, 1)) do not: batches \(examples.joined(separator: ", "))",
             mend: "The ledger was changed by hand; restore these rows from a backup.")
-    }
-
-    /// Counts the rows of every month by batch and compares them with the ledger. `progress` is told the month.
-    func rows(_ progress: (_ partition: String, _ index: Int, _ count: Int) -> Void) throws(PostgresError)
-        -> CheckResult
-    {
-        // In the server, since a table of lone events has as many batches as rows.
-        try connection.execute(
-            """
-            CREATE TEMPORARY TABLE verify_counts (
-                batch_id bigint NOT NULL,
-                events bigint NOT NULL,
-                conversations bigint NOT NULL
-            ) ON COMMIT DROP
-            """)
-        let partitions = try Partitions(connection: connection).list()
-        for (index, partition) in partitions.enumerated() {
-            progress(partition.name, index, partitions.count)
-            let isEvents = partition.table == .analyticsEvents
-            try connection.execute(
-                """
-                INSERT INTO verify_counts
-                SELECT batch_id, \(isEvents ? "count(*), 0" : "0, count(*)")
-                FROM public.\(partition.name)
-                GROUP BY batch_id
-                """, timeout: timeout)
-        }
-        let result = try connection.query(
-            """
-            SELECT batch_id, events, conversations, ledger_events, ledger_conversations, count(*) OVER ()
-            FROM (
-                SELECT batch_id, sum(events)::bigint AS events, sum(conversations)::bigint AS conversations
-                FROM verify_counts
-                GROUP BY batch_id
-            ) AS found
-            FULL JOIN (
-                SELECT
-                    batch_id,
-                    sum(rows - conversation_rows)::bigint AS ledger_events,
-                    sum(conversation_rows)::bigint AS ledger_conversations
-                FROM public.ingest_batches
-                GROUP BY batch_id
-            ) AS ledger USING (batch_id)
-            WHERE COALESCE(events, 0) <> COALESCE(ledger_events, 0)
-                OR COALESCE(conversations, 0) <> COALESCE(ledger_conversations, 0)
-                OR ledger_events IS NULL
-            ORDER BY batch_id
-            LIMIT \(Self.examplesMax)
-            """, timeout: timeout)
-        let examples = result.texts.map { row in
-            row[3].isEmpty
-                ? "batch \(row[0]) is not in the ledger and has \(row[1]) events, \(row[2]) conversations"
-                : "batch \(row[0]): \(row[1].isEmpty ? "0" : row[1]) events of \(row[3]), "
-                    + "\(row[2].isEmpty ? "0" : row[2]) conversations of \(row[4])"
-        }
-        return CheckResult(
-            "the tables hold what the ledger says",
-            ok: result.rowCount == 0,
-            detail: result.rowCount == 0
-                ? "every batch has its rows in \(partitions.count) partitions"
-                : "\(result.count(0, 5)) batches differ: \(examples.joined(separator: "; "))",
-            mend: "Rows were deleted, changed or added by someone else than Millrace; restore them from a backup.")
-    }
-
-    /// Compares the dead letters of each batch with the ledger.
-    func deadLetters() throws(PostgresError) -> CheckResult {
-        // A letter that was retried is counted as a row or a duplicate since: the ledger was changed with it.
-        let result = try connection.query(
-            """
-            SELECT batch_id, letters, expected, count(*) OVER ()
-            FROM (
-                SELECT batch_id, sum(lines)::bigint AS letters
-                FROM public.dead_letters
-                WHERE state <> 'retried'
-                GROUP BY batch_id
-            ) AS found
-            FULL JOIN (
-                SELECT batch_id, sum(dead + refused)::bigint AS expected
-                FROM public.ingest_batches
-                GROUP BY batch_id
-            ) AS ledger USING (batch_id)
-            WHERE COALESCE(letters, 0) <> COALESCE(expected, 0)
-            ORDER BY batch_id
-            LIMIT \(Self.examplesMax)
-            """, timeout: timeout)
-        let examples = result.texts.map { row in
-            "batch \(row[0]): \(row[1].isEmpty ? "0" : row[1]) of \(row[2].isEmpty ? "0" : row[2])"
-        }
-        return CheckResult(
-            "every refused line has its dead letter",
-            ok: result.rowCount == 0,
-            detail: result.rowCount == 0
-                ? "dead letters = dead + refused"
-                : "\(result.count(0, 3)) batches differ: \(examples.joined(separator: "; "))",
-            mend: "Rows of dead_letters were deleted; use `millrace dead-letters purge`, which keeps the account.")
     }
 
     /// Stretches of a spool that could not be read back: acknowledged lines are lost, until somebody has purged their

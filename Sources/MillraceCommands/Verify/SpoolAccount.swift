@@ -6,7 +6,7 @@ internal import MillraceEvent
 /// a run, up to the last sequence that anyone knows of, whatever is missing is a line.
 struct SpoolAccount {
     /// The first sequence of a spool from before runs were told apart.
-    private static let firstSequence: UInt64 = 1
+    static let firstSequence: UInt64 = 1
     /// Sequences below are of such spools.
     private static let runsMin: UInt64 = 1 << 44
 
@@ -24,7 +24,11 @@ struct SpoolAccount {
     ///   - totals: of the batches that begin before the snapshot's end.
     ///   - holes: between batches.
     ///   - runStarts: first sequences of runs, as the database knows them.
-    init(snapshot: SpoolSnapshot?, totals: LedgerTotals, holes: [Range<UInt64>], runStarts: [UInt64]) {
+    ///   - first: sequences below are not audited.
+    init(
+        snapshot: SpoolSnapshot?, totals: LedgerTotals, holes: [Range<UInt64>], runStarts: [UInt64],
+        from first: UInt64 = Self.firstSequence
+    ) {
         // A batch may hold lines from both sides of the moment of the snapshot; what begins behind it is not audited.
         let end = max(snapshot?.endSequence ?? 0, totals.endSequence)
         var covered = SequenceSet([totals.firstSequence..<totals.endSequence])
@@ -36,7 +40,8 @@ struct SpoolAccount {
                 [covered, lines].compactMap { $0.parts(of: run).last?.upperBound }
                 + (snapshot?.segmentEnds ?? []).filter { run.contains($0 - 1) }
             guard let last = ends.max() else { continue }
-            for gap in covered.gaps(in: run.lowerBound..<min(last, max(end, run.lowerBound))) { open.insert(gap) }
+            let start = max(run.lowerBound, first)
+            for gap in covered.gaps(in: start..<max(start, min(last, end))) { open.insert(gap) }
         }
         for kind in RecordKind.allCases { inSpool[kind] = snapshot?.count(of: kind, in: open) ?? 0 }
         oldestReceivedAt = snapshot?.runs.first { open.gaps(in: $0.sequences) != [$0.sequences] }?.receivedAt

@@ -14,6 +14,8 @@ struct Verification {
     let snapshot: SpoolSnapshot?
     /// For one statement.
     let timeout: Duration
+    /// Only batches made since then are looked at; nil: all.
+    let since: Timestamp?
     /// Whether ids at more than one time are counted: reads every id there is.
     let countsRepeatedIDs: Bool
 
@@ -21,7 +23,7 @@ struct Verification {
     func run(_ progress: (String) -> Void) throws(PostgresError) -> VerifyReport {
         try connection.transaction(timeout: timeout) { () throws(PostgresError) in
             try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            let audit = LedgerAudit(connection: connection, timeout: timeout)
+            let audit = try LedgerAudit(connection: connection, timeout: timeout, since: since)
             var report = VerifyReport()
             progress("ledger")
             report.checks.append(try audit.overlaps())
@@ -44,10 +46,11 @@ struct Verification {
         if let snapshot, !spoolIDs.contains(snapshot.spoolID) { spoolIDs.append(snapshot.spoolID) }
         for spoolID in spoolIDs {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
-            let totals = try audit.totals(of: spoolID, before: local?.endSequence)
+            let first = try audit.firstSequence(of: spoolID)
+            let totals = try audit.totals(of: spoolID, from: first, before: local?.endSequence)
             let account = SpoolAccount(
-                snapshot: local, totals: totals, holes: try audit.holes(of: spoolID),
-                runStarts: try audit.runStarts(of: spoolID))
+                snapshot: local, totals: totals, holes: try audit.holes(of: spoolID, from: first),
+                runStarts: try audit.runStarts(of: spoolID), from: first ?? SpoolAccount.firstSequence)
             kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
             kinds[.conversation]?.add(
                 totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
@@ -72,12 +75,16 @@ struct Verification {
     private func note(
         _ audit: LedgerAudit, _ report: inout VerifyReport, _ progress: (String) -> Void
     ) throws(PostgresError) {
+        if let leftOut = try audit.leftOut() {
+            report.notes.append(leftOut)
+            report.isPartial = true
+        }
         let damages = try audit.acknowledgedDamages()
         if damages > 0 {
             report.notes.append(
                 "\(damages) damaged places of a spool count as dead; their loss was acknowledged by a purge")
         }
-        guard countsRepeatedIDs else { return }
+        guard countsRepeatedIDs, since == nil else { return }
         progress("ids")
         let repeated = try audit.repeatedIDs()
         guard repeated > 0 else { return }

@@ -7,7 +7,7 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Audit spool, ledger and tables: nothing lost, nothing twice.",
         discussion: """
-            Reads every month once and changes nothing. May run while the daemon does. Checks that the ledger's batches \
+            Reads every month once and changes nothing; with --since, what was written since then and no more. May run while the daemon does. Checks that the ledger's batches \
             neither overlap nor leave holes that the spool does not fill, that the tables hold the rows that the ledger \
             says, batch by batch, and that received = committed + duplicate + dead + refused + in spool.
 
@@ -15,10 +15,17 @@ struct VerifyCommand: ParsableCommand {
 
             Example:
               millrace verify --json
+              millrace verify --since 7d
             """
     )
 
     @OptionGroup var options: ConfigurationOptions
+
+    @Option(
+        help:
+            "Only batches made since then: RFC 3339, a day (UTC), or how long ago (90s, 30m, 12h, 7d). Says what it left out."
+    )
+    var since: AuditStart?
 
     @Flag(help: "Leave out the count of ids that stand at more than one time, which reads every id.")
     var skipIds = false
@@ -38,7 +45,7 @@ struct VerifyCommand: ParsableCommand {
         let snapshot = try context.spoolSnapshot(verifiesPayloads: true)
         let verification = Verification(
             connection: try context.connect(), snapshot: snapshot, timeout: .seconds(timeout),
-            countsRepeatedIDs: !skipIds)
+            since: since?.time, countsRepeatedIDs: !skipIds)
         var report = try verification.run { what in
             meter.update(count: 0) { elapsed, _ in "verifying \(what)  \(Format.duration(elapsed))" }
         }

@@ -34,15 +34,18 @@ struct VerifyReport: Encodable {
     var spools: [SpoolSummary] = []
     /// What is right by the account, and still worth knowing.
     var notes: [String] = []
+    /// Whether a part was not looked at; a note says which.
+    var isPartial = false
     var seconds = 0.0
 
     private enum CodingKeys: CodingKey {
-        case ok, checks, conservation, spools, notes, seconds
+        case ok, isPartial, checks, conservation, spools, notes, seconds
     }
 
     func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(ok, forKey: .ok)
+        try values.encode(isPartial, forKey: .isPartial)
         try values.encode(checks, forKey: .checks)
         try values.encode(conservation, forKey: .conservation)
         try values.encode(spools, forKey: .spools)
@@ -63,7 +66,10 @@ struct VerifyReport: Encodable {
         }
         lines.append(Format.table([header] + rows))
         lines.append("")
-        lines.append(ok ? "nothing lost, nothing twice" : "\(checks.count { !$0.ok }) checks failed")
+        lines.append(
+            ok
+                ? "nothing lost, nothing twice\(isPartial ? " in what was looked at" : "")"
+                : "\(checks.count { !$0.ok }) checks failed")
         return lines.joined(separator: "\n")
     }
 }

@@ -76,6 +76,10 @@ extension ConfigurationSchema {
                 "drain_limit", \.database.drainLimit, .zero ... .seconds(600),
                 "How long a stop waits for the open batches; what is left goes in after the next start.",
                 watch: "millrace_spool_uncommitted_lines"),
+            .duration(
+                "ledger_join_age", \.database.ledgerJoinAge, .zero ... .seconds(31 * 86_400),
+                "How old neighbouring rows of the ledger are joined into one; 0s is spool.retain and an hour.",
+                watch: "millrace_writer_ledger_rows_joined_total"),
         ])
 
     static let partitions = ConfigurationSection(

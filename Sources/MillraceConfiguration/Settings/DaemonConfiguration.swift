@@ -28,6 +28,11 @@ package struct DaemonConfiguration: Sendable, Equatable {
         spool.directory.isEmpty ? data.directory + "/spool" : spool.directory
     }
 
+    /// `database.ledger_join_age`, or what it is derived as: longer than lines are kept for a failover.
+    package var ledgerJoinAge: Duration {
+        database.ledgerJoinAge == .zero ? spool.retain + .seconds(3600) : database.ledgerJoinAge
+    }
+
     /// `latency.log`, or its place under `data.directory`; empty when there is to be none.
     package var latencyLogPath: String {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
@@ -128,6 +133,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var stuckBatchesMax = 16
         package var rowErrorTries = 3
         package var drainLimit = Duration.seconds(5)
+        /// Zero: derived; use `DaemonConfiguration.ledgerJoinAge`.
+        package var ledgerJoinAge = Duration.zero
     }
 
     package struct Partitions: Sendable, Equatable {

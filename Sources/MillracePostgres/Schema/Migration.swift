@@ -63,5 +63,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             11, "millrace_database",
             up: PackageResources._011_millrace_database_up_sql, down: PackageResources._011_millrace_database_down_sql),
+        Migration(
+            12, "joined_batches",
+            up: PackageResources._012_joined_batches_up_sql,
+            down: PackageResources._012_joined_batches_down_sql),
     ]
 }

@@ -36,8 +36,8 @@ package struct ProjectionAudit {
         try PackInstaller(connection: connection).runSQL(of: pack, in: schema)
         let target = try FoldTarget.load(versionID: live.id, schema: schema, pack: pack, on: connection)
         var recount = ProjectionRecount(
-            pack: pack.name, version: pack.version, batches: 0, rows: 0, batchesLeftOut: 0, sealedMonths: [],
-            tables: [])
+            pack: pack.name, version: pack.version, batches: 0, rows: 0, batchesLeftOut: 0, rowsUnknown: 0,
+            batchesUnknown: [], sealedMonths: [], tables: [])
         try foldAll(target, &recount, progress)
         let sealed = try SealedMonths(pack: pack, connection: connection).find(timeout: timeout)
         recount.sealedMonths = Set(sealed.values.joined()).sorted()
@@ -67,6 +67,7 @@ package struct ProjectionAudit {
         return live
     }
 
+    /// Month by month, as the rows lie: what that costs does not depend on how batches cut them.
     private func foldAll(
         _ target: FoldTarget, _ recount: inout ProjectionRecount, _ progress: (Int, Int) -> Void
     ) throws {
@@ -74,23 +75,78 @@ package struct ProjectionAudit {
             """
             SELECT
                 COALESCE(sum(rows) FILTER (WHERE folded @> ARRAY[\(target.versionID)]), 0),
-                count(*) FILTER (WHERE NOT folded @> ARRAY[\(target.versionID)])
+                COALESCE(sum(batches) FILTER (WHERE folded @> ARRAY[\(target.versionID)]), 0),
+                COALESCE(sum(batches) FILTER (WHERE NOT folded @> ARRAY[\(target.versionID)]), 0)
             FROM public.ingest_batches
             """, timeout: timeout)
-        recount.batchesLeftOut = totals.int(0, 1) ?? 0
+        recount.batches = totals.int(0, 1) ?? 0
+        recount.batchesLeftOut = totals.int(0, 2) ?? 0
+        let isLeftOut = recount.batchesLeftOut > 0 ? try leaveOut(target.versionID) : ""
         let fold = BatchFold(slot: 0)
-        let rows = BatchRows(connection: connection)
-        try connection.execute("SET LOCAL millrace.slot = 0")
-        var pages = BatchPages(.folded(target.versionID), isLocked: false, connection: connection)
-        while let page = try pages.next(timeout: timeout) {
-            guard let last = page.batches.last else { continue }
-            fold.begin([target])
-            recount.rows += try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
-            let outcome = try fold.apply(batchID: last, on: connection)
-            if let failure = outcome.failures.first { throw failure.error }
-            recount.batches += page.batches.count
-            progress(recount.rows, totals.int(0, 0) ?? 0)
+        let rows = BatchRows(connection: connection, pack: pack)
+        let ledger = try LedgerPresence(connection: connection, timeout: timeout)
+        // A page is too short to compile for.
+        try connection.execute("SET LOCAL millrace.slot = 0; SET LOCAL jit = off")
+        for leaf in try Partitions(connection: connection).list() where !leaf.isDetachPending {
+            let name = "public.\(leaf.name)"
+            var pages = try LeafPages(name, connection: connection)
+            while let page = pages.take() {
+                fold.begin([target])
+                var batches = RowBatches()
+                let count = try rows.read(leaf.table, from: name, where: page + isLeftOut, timeout: timeout) { row in
+                    fold.add(leaf.table, rows: row)
+                    batches.add(row)
+                }
+                pages.adapt(to: count)
+                recount.rows += count
+                recount.add(unknown: try ledger.missing(batches.ids), in: batches, limit: limit)
+                let outcome = try fold.apply(batchID: batches.ids.last ?? 0, on: connection)
+                if let failure = outcome.failures.first { throw failure.error }
+                progress(recount.rows, totals.int(0, 0) ?? 0)
+            }
         }
+    }
+
+    /// Notes the batches that the version lacks. Returns the condition that a row is of none of them.
+    private func leaveOut(_ versionID: Int32) throws(PostgresError) -> String {
+        try connection.execute(
+            """
+            CREATE TEMPORARY TABLE recount_left_out (
+                batch_id bigint NOT NULL,
+                last_batch_id bigint
+            ) ON COMMIT DROP;
+            INSERT INTO recount_left_out
+            SELECT DISTINCT batch_id, last_batch_id
+            FROM public.ingest_batches
+            WHERE NOT folded @> ARRAY[\(versionID)];
+            CREATE INDEX ON recount_left_out (batch_id) WHERE last_batch_id IS NULL;
+            CREATE INDEX ON recount_left_out (batch_id, last_batch_id) WHERE last_batch_id IS NOT NULL;
+            ANALYZE recount_left_out
+            """, timeout: timeout)
+        let plain = """
+             AND NOT EXISTS (
+                SELECT FROM recount_left_out AS lacking
+                WHERE lacking.batch_id = stored.batch_id AND lacking.last_batch_id IS NULL
+            )
+            """
+        let spans = try connection.execute(
+            "SELECT EXISTS (SELECT FROM recount_left_out WHERE last_batch_id IS NOT NULL)")
+        guard spans.bool(0, 0) == true else { return plain }
+        return plain + """
+             AND NOT COALESCE(
+                (
+                    SELECT lacking.last_batch_id >= stored.batch_id
+                    FROM recount_left_out AS lacking
+                    WHERE lacking.batch_id <= stored.batch_id AND lacking.last_batch_id IS NOT NULL
+                    ORDER BY lacking.batch_id DESC
+                    LIMIT 1
+                ) AND NOT EXISTS (
+                    SELECT FROM public.ingest_batches AS plain
+                    WHERE plain.batch_id = stored.batch_id AND plain.last_batch_id IS NULL
+                ),
+                false
+            )
+            """
     }
 
     private func compare(

@@ -23,9 +23,21 @@ package struct ProjectionRecount: Sendable, Equatable {
     package var rows: Int
     /// Batches in the ledger that are not folded into the live version, and so were not counted.
     package var batchesLeftOut: Int
+    /// Rows of batches that the ledger lacks: no version was told of them.
+    package var rowsUnknown: Int
+    /// Some of those batches.
+    package var batchesUnknown: [Int64]
     /// Not counted: their rows are gone.
     package var sealedMonths: [String]
     package var tables: [Table]
 
-    package var isEqual: Bool { tables.allSatisfy { $0.differenceCount == 0 } }
+    /// Whether the tables are what the rows make them, and every row is in the ledger.
+    package var isEqual: Bool { rowsUnknown == 0 && tables.allSatisfy { $0.differenceCount == 0 } }
+
+    mutating func add(unknown batchIDs: [Int64], in page: RowBatches, limit: Int) {
+        for batchID in batchIDs {
+            rowsUnknown += page.count(of: batchID)
+            if batchesUnknown.count < limit, !batchesUnknown.contains(batchID) { batchesUnknown.append(batchID) }
+        }
+    }
 }

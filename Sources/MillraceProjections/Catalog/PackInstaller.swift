@@ -82,7 +82,7 @@ package struct PackInstaller {
 
     /// Batches in the ledger.
     func ledgerCount() throws(PostgresError) -> Int {
-        try connection.execute("SELECT count(*) FROM public.ingest_batches").int(0, 0) ?? 0
+        try connection.execute("SELECT COALESCE(sum(batches), 0) FROM public.ingest_batches").int(0, 0) ?? 0
     }
 
     /// Makes the tables of a version to be built, in a schema of its own. In a transaction that holds the lock alone.

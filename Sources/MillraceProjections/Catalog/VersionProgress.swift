@@ -2,7 +2,7 @@ package import MillracePostgres
 
 /// How far a version of a pack is behind the ledger: for metrics.
 package struct VersionProgress: Sendable, Equatable {
-    /// Newest batches that are looked at: what is behind is there, and the look stays cheap on a long ledger.
+    /// Newest rows of the ledger that are looked at: what is behind is there, and the look stays cheap on a long ledger.
     package static let batchesMax = 100_000
 
     package var pack: String
@@ -25,9 +25,9 @@ package struct VersionProgress: Sendable, Equatable {
                 pack, state, batches_done, batches_total,
                 (SELECT count(*) FROM projections.parked WHERE version_id = version.id),
                 (
-                    SELECT count(*)
+                    SELECT COALESCE(sum(batches), 0)
                     FROM (
-                        SELECT folded
+                        SELECT folded, batches
                         FROM public.ingest_batches
                         ORDER BY batch_id DESC
                         LIMIT \(batchesMax)

@@ -10,7 +10,7 @@ package import MillracePostgres
 /// 3. The switch happens while no batch is under way, after the last batch: readers see the old version or the new one.
 ///
 /// Crash: the page under way is rolled back; the next run goes on behind the last one.
-/// Backpressure: a page is what it holds in memory, about 20,000 rows.
+/// Backpressure: a page is what it holds in memory: 20,000 rows, or the 100,000 of a span of joined batches.
 package struct Rebuild {
     /// The rebuild's own, beside the writers' 0 ... 15: no writer waits for its counters, nor it for theirs.
     package static let slot = 16
@@ -22,17 +22,23 @@ package struct Rebuild {
     private let lock: ProjectionsLock
     private let installer: PackInstaller
     private let rows: BatchRows
+    /// Of ledger rows that are joined first, since to mark one is as much work as to mark a batch.
+    private let joinAge: Duration
     /// For one statement.
     private let timeout: Duration
     private let fold = BatchFold(slot: Rebuild.slot)
 
-    package init(connection: PostgresConnection, pack: PackDefinition, timeout: Duration = .seconds(4 * 3600)) {
+    /// - Parameter joinAge: of the youngest rows of the ledger that may be joined, `database.ledger_join_age`.
+    package init(
+        connection: PostgresConnection, pack: PackDefinition, joinAge: Duration, timeout: Duration = .seconds(4 * 3600)
+    ) {
         self.connection = connection
         self.pack = pack
+        self.joinAge = joinAge
         self.timeout = timeout
         lock = ProjectionsLock(connection: connection)
         installer = PackInstaller(connection: connection)
-        rows = BatchRows(connection: connection)
+        rows = BatchRows(connection: connection, pack: pack)
     }
 
     /// Builds to the end, from where an earlier run stopped. Throws `ProjectionsError` and `PostgresError`.
@@ -40,7 +46,8 @@ package struct Rebuild {
         try lock.hold(alone: true)
         defer { lock.release() }
         try checkVersion()
-        try rows.summarize(timeout: timeout)
+        try Partitions(connection: connection).summarizeBatches(timeout: timeout)
+        try joinLedger()
         var report = RebuildReport(
             pack: pack.name, version: pack.version, isContinued: false, batches: 0, rows: 0, parked: 0, sealedMonths: []
         )
@@ -50,7 +57,7 @@ package struct Rebuild {
         var state = try remaining(of: version)
         progress(state)
         for _ in 0..<Self.passesMax {
-            var pages = BatchPages(.unfolded(version.id), isLocked: true, connection: connection)
+            var pages = BatchPages(unfolded: version.id, connection: connection)
             var isClean = true
             while let done = try foldPageAlone(&pages, target) {
                 isClean = false
@@ -104,6 +111,20 @@ package struct Rebuild {
         }
     }
 
+    /// Those that are settled; what comes meanwhile the writers fold.
+    private func joinLedger() throws(PostgresError) {
+        var join = LedgerJoin(connection: connection, age: joinAge, timeout: timeout)
+        repeat {
+            do throws(PostgresError) {
+                try join.joinPortion()
+            } catch {
+                // Someone holds a row, of a dead letter that is retried: it will be folded as it is.
+                guard error.sqlState == .lockNotAvailable else { throw error }
+                return
+            }
+        } while !join.isAtEnd
+    }
+
     /// The version to be built: the half-built one, or a new one.
     private func begin(_ report: inout RebuildReport) throws -> PackVersion {
         if let building = try PackVersion.all(of: pack.name, connection).building, building.isMade(from: pack) {
@@ -129,7 +150,7 @@ package struct Rebuild {
     private func remaining(of version: PackVersion) throws(PostgresError) -> RebuildProgress {
         let left = try connection.execute(
             """
-            SELECT count(*), COALESCE(sum(rows), 0)
+            SELECT COALESCE(sum(batches), 0), COALESCE(sum(rows), 0)
             FROM public.ingest_batches
             WHERE NOT folded @> ARRAY[\(version.id)]
             """, timeout: timeout)
@@ -159,7 +180,7 @@ package struct Rebuild {
     /// Folds the next page in the open transaction; nil when there is none.
     private func foldPage(_ pages: inout BatchPages, _ target: FoldTarget) throws -> (batches: Int, rows: Int)? {
         guard let page = try pages.next(timeout: timeout) else { return nil }
-        guard let last = page.batches.last else { return (0, 0) }
+        guard let last = page.batchIDs?.upperBound else { return (0, 0) }
         fold.begin([target])
         let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
         try connection.execute("SET LOCAL millrace.slot = \(Self.slot)")
@@ -171,19 +192,19 @@ package struct Rebuild {
             SET folded = ARRAY(
                 SELECT id FROM projections.versions WHERE id = ANY (folded)
             ) || \(target.versionID)
-            WHERE batch_id = ANY ('{\(page.batches.map(String.init).joined(separator: ","))}');
+            WHERE \(page.ledgerRows);
             UPDATE projections.versions
-            SET batches_done = LEAST(batches_done + \(page.batches.count), batches_total)
+            SET batches_done = LEAST(batches_done + \(page.batches), batches_total)
             WHERE id = \(target.versionID)
             """, timeout: timeout)
-        return (page.batches.count, count)
+        return (page.batches, count)
     }
 
     /// Folds the last batches and switches, while no batch is under way.
     private func finish(_ version: PackVersion, _ target: FoldTarget, _ report: inout RebuildReport) throws {
         let last = try aloneBehindOutbox {
             var done = (batches: 0, rows: 0)
-            var pages = BatchPages(.unfolded(version.id), isLocked: true, connection: connection)
+            var pages = BatchPages(unfolded: version.id, connection: connection)
             while let page = try foldPage(&pages, target) {
                 done = (done.batches + page.batches, done.rows + page.rows)
             }

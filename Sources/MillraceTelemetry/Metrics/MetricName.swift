@@ -55,6 +55,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerRetries = "millrace_writer_retries_total"
     case writerParked = "millrace_writer_parked_events_total"
     case writerUnfolded = "millrace_writer_unfolded_batches_total"
+    case writerJoined = "millrace_writer_ledger_rows_joined_total"
     case writerStopped = "millrace_writer_stopped"
     case writerStalled = "millrace_writer_stalled"
     case writerStuckBatches = "millrace_writer_stuck_batches"
@@ -147,6 +148,7 @@ extension MetricName {
         case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerParked: .counter("Events whose row a projection's table refused, now in projections.parked.", [])
+        case .writerJoined: .counter("Rows that the ledger has fewer since settled neighbours were joined.", [])
         case .writerUnfolded:
             .counter("Batches that went in without being in each version of each pack; a rebuild folds them.", [])
         case .writerStopped: .gauge("1 while the writers stand still until someone fixes the database.", [])
