@@ -60,25 +60,24 @@ async def receive_paced(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pool: asyncpg.Pool, seconds: float
 ) -> None:
     rows: list[tuple] = []
+    is_over = False
 
     async def commit() -> None:
-        batch, rows[:] = rows[:], []
-        if batch:
-            async with pool.acquire() as connection:
-                await connection.copy_records_to_table("analytics_events", records=batch, columns=COLUMNS)
-
-    async def commit_again_and_again() -> None:
-        while True:
+        """Until all has come and is committed."""
+        while not is_over or rows:
             await asyncio.sleep(seconds)
-            await commit()
+            batch, rows[:] = rows[:], []
+            if batch:
+                async with pool.acquire() as connection:
+                    await connection.copy_records_to_table("analytics_events", records=batch, columns=COLUMNS)
 
-    committing, rest = asyncio.create_task(commit_again_and_again()), b""
-    while chunk := await reader.read(READ_BYTES):
-        *lines, rest = (rest + chunk).split(b"\n")
-        rows.extend(map(row, lines))
-    committing.cancel()
-    await asyncio.gather(committing, return_exceptions=True)
-    await commit()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(commit())
+        rest = b""
+        while chunk := await reader.read(READ_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rows.extend(map(row, lines))
+        is_over = True
     writer.close()
 
 

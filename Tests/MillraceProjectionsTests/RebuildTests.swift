@@ -212,7 +212,7 @@ struct RebuildTests {
         let older = try PackLoader(directory: OlderPacks.directory).load("analytics")
         let analytics = try PackLoader().load("analytics")
         try PackInstaller(connection: connection).install([older])
-        _ = try Rebuild(connection: connection, pack: older).run { _ in }
+        _ = try Rebuild(connection: connection, pack: older, joinAge: .seconds(3600)).run { _ in }
         try connection.execute("GRANT SELECT ON projections.analytics_active_users TO PUBLIC")
         // As they were written then: whole, a byte a register.
         let month = "bucket = '2026-09-01 00:00:00+00'"
@@ -237,7 +237,7 @@ struct RebuildTests {
             // Still the version that the ledger names.
             #expect(try PackVersion.all(connection).map(\.id) == [id])
         } else {
-            let report = try Rebuild(connection: connection, pack: analytics).run { _ in }
+            let report = try Rebuild(connection: connection, pack: analytics, joinAge: .seconds(3600)).run { _ in }
             #expect(report.sealedMonths == ["2026-09"])
         }
         #expect(try PackVersion.all(connection).map { $0.isMade(from: analytics) } == [true])

@@ -52,5 +52,24 @@ extension EndToEnd {
             #expect(daemon.log.contains("ledger lacks committed batches"), "\(daemon.log)")
             #expect(try daemon.stop() == .status(0))
         }
+
+        @Test func `sequences that the ledger holds with other lines end the daemon with the reason`() throws {
+            let installation = try Installation()
+            let (daemon, auditor) = (installation.daemon, installation.auditor)
+            try daemon.start()
+            #expect(try eventually { try auditor.integer("SELECT count(*) FROM public.ingest_runs") == 1 })
+            // As if another copy of the spool had given them out.
+            try installation.database.connect().execute(
+                """
+                INSERT INTO public.ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead)
+                SELECT spool_id, first_seq, first_seq + 4, 1, 0, 5, 0
+                FROM public.ingest_runs
+                """)
+            let answer = try HTTPClient(daemon.http).postEvents(EventFactory(seed: 513).lines(0..<10))
+            #expect(answer.status == 202)
+            #expect(try daemon.process.waitForExit(within: .seconds(60)) == .status(1))
+            #expect(daemon.log.contains("with other lines than this spool has"), "\(daemon.log)")
+            #expect(try auditor.rows == 0)
+        }
     }
 }
