@@ -133,7 +133,9 @@ struct APIRoutesTests {
             let client = try await APIClient(port: harness.port)
             #expect(try await client.ask(get("/livez"))?.status == 200)
             #expect(try await client.ask(get("/metrics"))?.body == "up 1\n")
-            #expect(try await client.ask(get("/readyz"))?.body == #"{"notes":[],"reasons":[],"status":"ready","writing":true}"#)
+            #expect(
+                try await client.ask(get("/readyz"))?.body
+                    == #"{"notes":[],"reasons":[],"status":"ready","writing":true}"#)
             harness.readiness.value.withLock { $0.reasons = [.init(code: "spool_full", message: "full")] }
             let unready = try await client.ask(get("/readyz"))
             #expect(unready?.status == 503)
