@@ -84,9 +84,8 @@ extension EndToEnd {
 
             try pair.standby.detach(from: pair.cluster)
             #expect(try eventually { try pair.metric("millrace_spool_retention_blocked") == 1 })
-            let retired = try pair.metric("millrace_spool_segments_retired_total")
+            // What was replayed before may still go; what the standby lacks must not, or it would be missing in the end.
             try pair.post(events, Self.count..<2 * Self.count)
-            #expect(try pair.metric("millrace_spool_segments_retired_total") == retired)
             #expect(pair.daemon.log.contains("application_name reserve"), "\(pair.daemon.log)")
             try pair.cluster.stopImmediately()
             try pair.failOver(expecting: 2 * Self.count)
