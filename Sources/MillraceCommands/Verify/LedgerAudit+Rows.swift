@@ -58,7 +58,7 @@ extension LedgerAudit {
             """
             INSERT INTO verify_counts
             SELECT batch_id, \(isEvents ? "count(*), 0" : "0, count(*)")
-            FROM public.\(partition.name)
+            FROM \(partition.relation)
             \(start == nil ? "" : "WHERE batch_id >= \(firstBatchID)")
             GROUP BY batch_id
             """, timeout: timeout)

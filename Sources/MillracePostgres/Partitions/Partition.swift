@@ -22,4 +22,7 @@ package struct Partition: Sendable, Hashable {
     package var payloadIndex: PayloadIndex
     /// A DETACH CONCURRENTLY was begun: queries on the parent no longer see it.
     package var isDetachPending: Bool
+
+    /// As SQL names it, whatever an administrator has called it.
+    package var relation: String { "public.\"\(name.replacing("\"", with: "\"\""))\"" }
 }

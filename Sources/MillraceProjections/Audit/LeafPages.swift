@@ -14,7 +14,7 @@ struct LeafPages {
     /// `leaf`: with its schema. In a transaction that sees one moment: rows that come later are behind the end or unseen.
     init(_ leaf: String, connection: PostgresConnection) throws(PostgresError) {
         let size = try connection.execute(
-            "SELECT pg_relation_size('\(leaf)') / current_setting('block_size')::bigint")
+            "SELECT pg_relation_size('\(leaf.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
         end = size.int(0, 0) ?? 0
     }
 

@@ -88,7 +88,7 @@ package struct ProjectionAudit {
         // A page is too short to compile for.
         try connection.execute("SET LOCAL millrace.slot = 0; SET LOCAL jit = off")
         for leaf in try Partitions(connection: connection).list() where !leaf.isDetachPending {
-            let name = "public.\(leaf.name)"
+            let name = leaf.relation
             var pages = try LeafPages(name, connection: connection)
             while let page = pages.take() {
                 fold.begin([target])
