@@ -49,7 +49,14 @@ extension EndToEnd {
             #expect(silent.problem?.code == "idle_timeout")
             // Both places are free again, and the one who waits still does.
             for _ in 0..<2 {
-                let next = try TCPClient(daemon.tcp, acks: "spooled")
+                // The daemon learns a moment later that the one before is gone.
+                var client: TCPClient?
+                #expect(
+                    eventually {
+                        client = try? TCPClient(daemon.tcp, acks: "spooled")
+                        return client != nil
+                    })
+                let next = try #require(client)
                 try next.send(DoorRequest.event)
                 try next.waitForAck(1)
             }

@@ -36,7 +36,7 @@ extension EndToEnd {
             #expect(try mishap.auditor.integer("SELECT count(*) FROM public.event_ids") == 0)
             #expect(
                 try mishap.auditor.strings(
-                    "SELECT DISTINCT code || message ~ 'kept the row out' FROM public.dead_letters")
+                    "SELECT DISTINCT code || (message ~ 'kept the row out') FROM public.dead_letters")
                     == ["databasetrue"])
             #expect(mishap.daemon.log.contains("lines refused, now dead letters"))
             #expect(try mishap.daemon.stop() == .status(0))
