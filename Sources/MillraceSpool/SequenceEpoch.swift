@@ -4,7 +4,7 @@ package import MillraceEvent
 /// out, without asking anyone. So an older copy of a spool, or a second one on another host, never gives a sequence twice.
 ///
 /// 41 bits of milliseconds since 2020, then 20 random ones: a run gives out fewer than 2^20 sequences a millisecond, so a
-/// later start is ahead of all earlier ones. Where the clock is behind, a random step from what is known.
+/// later start is ahead of all earlier ones. Where the clock is behind what is known, a random step from that.
 package struct SequenceEpoch: Sendable {
     private static let epochMilliseconds: Int64 = 1_577_836_800_000
     private static let millisecondsMax: UInt64 = 1 << 41 - 1
@@ -22,6 +22,6 @@ package struct SequenceEpoch: Sendable {
     /// The first sequence of a run on a spool whose own next one would be `known`; above it, and below 2^62.
     func firstSequence(after known: UInt64, using generator: inout some RandomNumberGenerator) -> UInt64 {
         let timed = milliseconds << Self.randomBits | UInt64.random(in: 0..<1 << Self.randomBits, using: &generator)
-        return max(known + UInt64.random(in: 1..<Self.stepMax, using: &generator), timed)
+        return timed > known ? timed : known + UInt64.random(in: 1..<Self.stepMax, using: &generator)
     }
 }

@@ -21,6 +21,14 @@ import Testing
         #expect(first(now + 86_400 * 1_000_000, after: 1, seed: 2) > end)
     }
 
+    @Test func `starts that follow each other at once are in the clock's order, whichever copy they are of`() {
+        let now: Int64 = 1_794_700_800_000_000
+        let begun = first(now, after: 1, seed: 1)
+        let newer = first(now + 1_000_000, after: begun + 100, seed: 2)
+        let older = first(now + 2_000_000, after: begun + 100, seed: 3)
+        #expect(begun < newer && newer < older)
+    }
+
     @Test(arguments: [0, -1, Int64.min, 1_577_836_800_000_000])
     func `a clock behind 2020 leaves a random step from what is known`(microseconds: Int64) {
         let sequence = first(microseconds, after: 1 << 58, seed: 3)
