@@ -52,7 +52,7 @@ struct DatabaseChecks {
                 (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only')
             """)
         let isReadOnly = answer.string(0, 6) == "on"
-        let encoding = try DatabaseEncoding.read(connection)
+        let encoding = connection.serverEncoding ?? ""
         let place = "database \"\(answer.string(0, 2) ?? "")\" as \"\(answer.string(0, 3) ?? "")\""
         return [
             CheckResult(
@@ -69,7 +69,7 @@ struct DatabaseChecks {
                 mend: "Switch default_transaction_read_only off for the role, the database or the server "
                     + "(ALTER ROLE … RESET default_transaction_read_only; \\drds in psql lists them)."),
             CheckResult(
-                "encoding", ok: encoding.isUsable, detail: encoding.name,
+                "encoding", ok: encoding == "UTF8", detail: encoding,
                 mend: "Make the database anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
             CheckResult(
                 "durability", ok: answer.bool(0, 5) == true, detail: "fsync and full_page_writes",

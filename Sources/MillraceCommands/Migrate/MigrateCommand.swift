@@ -65,7 +65,6 @@ extension MigrateCommand {
             let context = try options.context()
             let packs = to == nil ? try context.packs() : []
             let connection = try context.connect()
-            try DatabaseEncoding.require(on: connection)
             let applied = try Migrator(connection: connection).up(to: to) {
                 if !json { Console.out("applied \($0.name)") }
             }

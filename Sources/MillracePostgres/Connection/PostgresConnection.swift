@@ -221,10 +221,14 @@ package final class PostgresConnection {
         }
     }
 
+    /// How the database stores text, as the server said when it took the session.
+    package var serverEncoding: String? {
+        handle.flatMap { PQparameterStatus($0, "server_encoding") }.map { String(cString: $0) }
+    }
+
     /// Throws when the database keeps text in another encoding than UTF-8: it could not hold every event.
     package func requireUTF8() throws(PostgresError) {
-        let encoding = handle.flatMap { PQparameterStatus($0, "server_encoding") }.map { String(cString: $0) }
-        guard let encoding, encoding != "UTF8" else { return }
+        guard let encoding = serverEncoding, encoding != "UTF8" else { return }
         throw PostgresError(
             code: .databaseUnfit, message: "the database's encoding is \(encoding), and events are UTF-8",
             hint:
