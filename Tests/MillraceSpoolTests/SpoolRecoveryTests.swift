@@ -175,17 +175,23 @@ import Testing
         async throws
     {
         let disk = FaultyFileSystem()
-        for line in ["one", "two", "three"] { await (try SpoolRig(disk, epoch: Self.epoch)).append(line) }
+        for (minute, line) in ["one", "two", "three"].enumerated() {
+            await (try SpoolRig(disk, epoch: Self.epoch(minute: minute))).append(line)
+        }
         #expect(disk.segmentNumbers == [1, 2, 3])
         disk.delete(FaultyFileSystem.segment(2))
-        let again = try SpoolRig(disk, epoch: Self.epoch)
+        let again = try SpoolRig(disk, epoch: Self.epoch(minute: 3))
         let contents = try await again.readAll()
         #expect(contents.lines == ["one", "three"])
         #expect(contents.lost.isEmpty)
     }
 
     /// Of a start in 2026.
-    private static let epoch = SequenceEpoch(at: Timestamp(microseconds: 1_794_700_800_000_000))
+    private static let epoch = epoch(minute: 0)
+
+    private static func epoch(minute: Int) -> SequenceEpoch {
+        SequenceEpoch(at: Timestamp(microseconds: 1_794_700_800_000_000 + Int64(minute) * 60_000_000))
+    }
 
     @Test func `a segment of another spool is refused by name`() async throws {
         let (disk, _) = try await threeRecords()
