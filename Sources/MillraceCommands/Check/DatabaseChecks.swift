@@ -206,8 +206,8 @@ struct DatabaseChecks {
 
     /// One for each pack that is configured or in the database.
     private func projections(_ connection: PostgresConnection) throws -> [CheckResult] {
-        let versions = try PackVersion.all(connection)
-        return PackStanding.all(try context.packs(), versions).map { standing in
+        let packs = try context.packs()
+        return try PackStanding.all(packs, PackVersion.all(connection)).map { standing in
             if let refusal = standing.refusal {
                 return CheckResult("pack \(standing.pack)", ok: false, detail: refusal.message, mend: refusal.hint)
             }
@@ -217,8 +217,27 @@ struct DatabaseChecks {
                     "pack \(standing.pack)", ok: standing.state == .unconfigured, detail: warning.message,
                     mend: warning.mend)
             }
+            return try tables(of: standing, packs, connection)
+        }
+    }
+
+    /// Whether the folds still fit the tables of the live version, which somebody may have changed.
+    private func tables(
+        of standing: PackStanding, _ packs: [PackDefinition], _ connection: PostgresConnection
+    ) throws -> CheckResult {
+        let name = "pack \(standing.pack)"
+        guard let live = standing.live, let pack = packs.first(where: { $0.name == standing.pack }) else {
+            return CheckResult(name, ok: true, detail: "no version is live", mend: "")
+        }
+        do {
+            _ = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
+            return CheckResult(name, ok: true, detail: "version \(live.version) is live", mend: "")
+        } catch let changed as PackErrors {
             return CheckResult(
-                "pack \(standing.pack)", ok: true, detail: "version \(standing.live?.version ?? 0) is live", mend: "")
+                name, ok: false, detail: changed.errors.map(\.message).joined(separator: "; "),
+                mend:
+                    "Undo the change to the table in schema \(live.schema) (ALTER TABLE): no batch is folded into it as it "
+                    + "is. Then run `millrace projections rebuild \(standing.pack)`.")
         }
     }
 

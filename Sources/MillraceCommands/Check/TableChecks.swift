@@ -10,6 +10,8 @@ struct TableChecks {
         PartitionedTable.allCases.map { ("public.\($0.rawValue)", $0.encodedColumns) } + [
             ("public.ingest_batches", "spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead"),
             ("public.ingest_spools", "spool_id, host, version"),
+            ("public.ingest_runs", "spool_id, first_seq, host, version"),
+            ("public.outbox", "id, tenant_id, event_type, user_id, payload, created_at"),
             ("public.dead_letters", "spool_id, sequence, kind, code, message, received_at, batch_id"),
             ("public.event_ids", "id, created_at"),
             ("projections.parked", "version_id, pack, fold, key, code, message, event_at, event_id, batch_id"),

@@ -40,7 +40,7 @@ struct SessionWatch {
         }
         let waits = try connection.query(
             Self.query, parameters: [.text(run.pattern), .integer(Int64(UInt32(bitPattern: lock.writerKey)))])
-        for row in 0..<waits.rowCount { try settle(waits, row, on: connection) }
+        for row in 0..<waits.rowCount { try settle(waits, row, on: connection, metrics) }
     }
 
     private static let query = """
@@ -68,7 +68,7 @@ struct SessionWatch {
         """
 
     private mutating func settle(
-        _ waits: borrowing PostgresResult, _ row: Int, on connection: PostgresConnection
+        _ waits: borrowing PostgresResult, _ row: Int, on connection: PostgresConnection, _ metrics: WriterMetrics
     ) throws(PostgresError) {
         let name = waits.string(row, 0) ?? ""
         let event = waits.string(row, 1) ?? ""
@@ -86,16 +86,26 @@ struct SessionWatch {
                 return
             }
         }
+        let isOfStandby = event == "SyncRep"
+        let reason = LockHolder.explained(event)
+        let holderSaid = isOfStandby ? "the standby" : holder
+        let hint =
+            isOfStandby
+            ? "bring the standby back, or take it out of synchronous_standby_names"
+            : "see pg_stat_activity; pg_terminate_backend ends the session that holds it"
+        metrics.writing.apply(
+            .batchWaits(
+                WritingFault(
+                    code: "waits_in_database", message: "a batch waits for \(reason), held by \(holderSaid)", hint: hint
+                )))
         let key = "\(name) \(event)"
         if let last = told[key], ContinuousClock.now - last < Self.reportInterval { return }
         told[key] = .now
         logger.warning(
             "a session waits inside the database",
             metadata: [
-                "session": "\(name)", "waits_for": "\(LockHolder.explained(event))",
-                "seconds": "\(waits.int(row, 2) ?? 0)", "held_by": "\(event == "SyncRep" ? "the standby" : holder)",
-                "hint": event == "SyncRep"
-                    ? "bring the standby back, or take it out of synchronous_standby_names" : "see pg_stat_activity",
+                "session": "\(name)", "waits_for": "\(reason)", "seconds": "\(waits.int(row, 2) ?? 0)",
+                "held_by": "\(holderSaid)", "hint": "\(hint)",
             ])
     }
 }

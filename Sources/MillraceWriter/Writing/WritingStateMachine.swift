@@ -9,6 +9,8 @@ struct WritingStateMachine: Sendable {
         case batchCommitted
         /// A batch was tried and is to be tried again.
         case batchFailed(WritingFault)
+        /// A batch waits inside the database for what `fault` names.
+        case batchWaits(WritingFault)
         /// No session could be made, or the ledger's was lost.
         case databaseUnreachable(WritingFault)
         /// The ledger's session is there.
@@ -66,7 +68,7 @@ struct WritingStateMachine: Sendable {
         case .batchCommitted:
             lastCommit = now
             failure = nil
-        case .batchFailed(let fault): failure = (fault, true)
+        case .batchFailed(let fault), .batchWaits(let fault): failure = (fault, true)
         case .databaseUnreachable(let fault): failure = (fault, false)
         case .databaseReached: if failure?.isOfBatch == false { failure = nil }
         case .batchesStuck(let count, let lines, let fault):

@@ -24,6 +24,9 @@ extension EndToEnd {
             ("connections", "ALTER DATABASE DB CONNECTION LIMIT 24"),
             ("columns", "ALTER TABLE public.analytics_events ADD COLUMN region text NOT NULL"),
             ("columns", "ALTER TABLE public.ingest_batches ADD COLUMN region text NOT NULL"),
+            ("columns", "ALTER TABLE public.outbox ADD COLUMN region text NOT NULL"),
+            ("columns", "ALTER TABLE public.ingest_runs ADD COLUMN region text NOT NULL"),
+            ("pack analytics", "ALTER TABLE projections.analytics_top_types ADD COLUMN region text NOT NULL"),
             (
                 "triggers",
                 """

@@ -88,6 +88,11 @@ extension EndToEnd {
             let client = try TCPClient(daemon.tcp, acks: "committed")
             try client.send(EventFactory(seed: 63).lines(0..<5))
             #expect(eventually { daemon.log.contains("SyncRep") }, "\(daemon.log)")
+            let isTold = eventually {
+                (try? Readiness.of(daemon)).map { !$0.writing && $0.reason?.contains("synchronous standby") == true }
+                    ?? false
+            }
+            #expect(isTold, "\(daemon.log)")
             try daemon.kill()
 
             try daemon.start()
