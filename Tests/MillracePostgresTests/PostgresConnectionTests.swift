@@ -15,6 +15,42 @@ struct PostgresConnectionTests {
         #expect(result.rowCount == 1 && result.columns.count == 4)
     }
 
+    @Test func `rows come one by one until no more are wanted, and the session lives where few were left`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        var seen: [Int] = []
+        try connection.rows(
+            "SELECT n, 'a' FROM generate_series(1, $1::integer) AS n", parameters: [.integer(Int64(1000))]
+        ) {
+            #expect($0.rowCount == 1 && $0.columnCount == 2)
+            seen.append($0.int(0, 0) ?? 0)
+            return seen.count < 700
+        }
+        #expect(seen == Array(1...700) && connection.isUsable)
+        try connection.rows("SELECT 1 WHERE false") { _ in
+            Issue.record("a row")
+            return true
+        }
+        try #expect(connection.execute("SELECT 1").int(0, 0) == 1)
+        try connection.rows("SELECT repeat('a', 1000000) FROM generate_series(1, 1000)") { _ in false }
+        #expect(!connection.isUsable)
+    }
+
+    @Test func `an error behind some rows, and one of the reader, end the rows and not the session`() throws {
+        let connection = try TestCluster.shared.database(isMigrated: false).connect()
+        var count = 0
+        let error = try #require(throws: PostgresError.self) {
+            try connection.rows("SELECT 1 / (5 - n) FROM generate_series(1, 9) AS n") { _ in
+                count += 1
+                return true
+            }
+        }
+        #expect(error.sqlState?.rawValue == "22012" && count == 4)
+        #expect(throws: CancellationError.self) {
+            try connection.rows("SELECT 1 / (5 - n) FROM generate_series(1, 9) AS n") { _ in throw CancellationError() }
+        }
+        try #expect(connection.execute("SELECT 1").int(0, 0) == 1)
+    }
+
     @Test func `of several statements the last one answers, and the first error ends them`() throws {
         let connection = try TestCluster.shared.database(isMigrated: false).connect()
         try #expect(connection.execute("SELECT 1; SELECT 2; SELECT 3").int(0, 0) == 3)

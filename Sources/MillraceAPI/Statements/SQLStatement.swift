@@ -33,11 +33,23 @@ struct SQLStatement: Sendable {
         "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
 
+    private var parameters: [PostgresParameter?] { arguments.map { $0.value.map { .text($0) } } }
+
     /// Blocks. Throws `PostgresError`; `APIProblem` when a value of the request does not fit its type.
     func run(on connection: PostgresConnection) throws -> PostgresResult {
         do throws(PostgresError) {
-            return try connection.query(text, parameters: arguments.map { $0.value.map { .text($0) } })
+            return try connection.query(text, parameters: parameters)
         } catch {
+            if error.sqlState?.category == "22", let problem = try misfit(on: connection) { throw problem }
+            throw error
+        }
+    }
+
+    /// The same, row by row as they come; `onRow` gets a result with one row, and returns whether more are wanted.
+    func run(on connection: PostgresConnection, _ onRow: (borrowing PostgresResult) throws -> Bool) throws {
+        do {
+            try connection.rows(text, parameters: parameters, onRow)
+        } catch let error as PostgresError {
             if error.sqlState?.category == "22", let problem = try misfit(on: connection) { throw problem }
             throw error
         }

@@ -15,6 +15,8 @@ package struct PostgresResult: ~Copyable {
 
     package var rowCount: Int { Int(PQntuples(result)) }
 
+    package var columnCount: Int { Int(PQnfields(result)) }
+
     package var columns: [String] {
         (0..<PQnfields(result)).map { PQfname(result, $0).map { String(cString: $0) } ?? "" }
     }
@@ -29,6 +31,13 @@ package struct PostgresResult: ~Copyable {
 
     /// Rows inserted, copied, changed, deleted or selected; 0 for statements that touch no rows.
     package var affectedRows: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+    /// Of all values, as the server sent them.
+    package var byteCount: Int {
+        (0..<PQntuples(result)).reduce(0) { sum, row in
+            (0..<PQnfields(result)).reduce(sum) { $0 + Int(PQgetlength(result, row, $1)) }
+        }
+    }
 
     package func isNull(_ row: Int, _ column: Int) -> Bool {
         PQgetisnull(result, Int32(row), Int32(column)) == 1
