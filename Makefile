@@ -22,7 +22,7 @@ ONLY ?=
 QUICK ?=
 README ?=
 PROFILE ?=
-# Of `make soak`: how long.
+# Of `make soak` and `make fuzz`: how long.
 MINUTES ?= 10
 # Of `make install`.
 PREFIX ?= /usr
@@ -40,11 +40,17 @@ PEER := Benchmarks/.build/peer/installed
 DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
 TEST = MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHON)/bin/python" $(SWIFT) test --skip-build
 SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Parts)
+# The compiler that comes with Swift brings libFuzzer and the sanitizers. What runs found is kept in $(FUZZ) between them.
+FUZZ := .build/fuzz
+FUZZ_SOURCES := $(wildcard Sources/CSimdjson/*.cpp Tests/Fuzz/*.cpp)
+FUZZ_CXX = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin/clang++|p')
+FUZZ_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	-fuse-ld=lld -Wl,--wrap=malloc,--wrap=realloc -ISources/CSimdjson/include -ITests/Fuzz/include
 # systemd-analyze counts in tenths: 2.3.
 EXPOSURE_MAX := 23
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos soak check fmt install help swift packages test-packages bench-packages
+.PHONY: run test build bench bench-parts bench-server chaos soak fuzz fuzz-corpus check fmt install help swift packages test-packages bench-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -83,6 +89,26 @@ chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, S
 
 soak: build  ## a mixed load at live rates, and what grows meanwhile: MINUTES=10
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m soak --minutes $(MINUTES)
+
+fuzz: $(FUZZ)/millrace-fuzz  ## any bytes through parser, COPY encoder and path extractor, with sanitizers: MINUTES=10
+	@mkdir -p $(FUZZ)/corpus
+	@sh Tests/Fuzz/seeds.sh ../shared $(FUZZ)/seeds
+	nice -n 19 $< -max_total_time=$$(($(MINUTES) * 60)) -dict=Tests/Fuzz/json.dict -max_len=8192 -timeout=60 \
+		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(FUZZ)/ \
+		$(FUZZ)/corpus Tests/Fuzz/corpus Tests/Fuzz/findings $(FUZZ)/seeds
+
+# The smallest set of inputs that reaches all that the runs so far have reached; a test replays it. What is kept because
+# of a fault lies in Tests/Fuzz/findings.
+fuzz-corpus: $(FUZZ)/millrace-fuzz
+	rm -rf $(FUZZ)/merged
+	mkdir -p $(FUZZ)/merged $(FUZZ)/corpus
+	$< -set_cover_merge=1 -use_counters=0 -max_len=500 $(FUZZ)/merged Tests/Fuzz/corpus $(FUZZ)/corpus
+	rm -rf Tests/Fuzz/corpus
+	mv $(FUZZ)/merged Tests/Fuzz/corpus
+
+$(FUZZ)/millrace-fuzz: $(FUZZ_SOURCES) $(wildcard Sources/CSimdjson/*.hpp Sources/CSimdjson/include/* Tests/Fuzz/*.hpp Tests/Fuzz/include/*) | swift packages
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) $(FUZZ_SOURCES) -lsimdjson -o $@
 
 check: swift test-packages  ## the formatter in lint mode, and the unit's sandbox
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

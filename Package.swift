@@ -183,8 +183,15 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceEventTests",
-            dependencies: ["CChecksum", "CSimdjson", "MillraceEvent", "MillraceTestSupport"],
+            dependencies: ["CChecksum", "CFuzz", "CSimdjson", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "CFuzz",
+            dependencies: ["CSimdjson"],
+            path: "Tests/Fuzz",
+            exclude: ["corpus", "driver.cpp", "findings", "json.dict", "seeds.sh"],  // for `make fuzz`
+            cxxSettings: [.unsafeFlags(["-O1"])]
         ),
         .testTarget(
             name: "MillraceWriterTests",

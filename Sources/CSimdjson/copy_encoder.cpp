@@ -261,8 +261,17 @@ struct mr_encoder {
     return start_leaf(event, is_identified);
   }
 
+  bool add_leaf() {
+    try {
+      leaves.emplace_back();
+      return true;
+    } catch (const std::bad_alloc &) {
+      return false;
+    }
+  }
+
   leaf_rows *start_leaf(const mr_event &event, bool is_identified) {
-    if (leaves_used == leaves.size()) leaves.emplace_back();
+    if (leaves_used == leaves.size() && !add_leaf()) return nullptr;
     leaf_rows &leaf = leaves[leaves_used];
     leaf.kind = event.kind;
     leaf.is_identified = is_identified;

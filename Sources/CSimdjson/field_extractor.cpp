@@ -68,6 +68,7 @@ struct mr_extractor {
   bool extract(const uint8_t *bytes, size_t length, mr_text *outputs) {
     clear(root, outputs);
     texts.clear();
+    if (length == 0) return false;
     if (json.size() < length + MR_PADDING) json.resize((length + MR_PADDING) * 2);
     memcpy(json.data(), bytes, length);
     if (length > parser->stage1->capacity() && !parser->grow(length)) return false;
@@ -185,12 +186,21 @@ mr_extractor *mr_extractor_create(void) {
 void mr_extractor_destroy(mr_extractor *extractor) { delete extractor; }
 
 bool mr_extractor_add(mr_extractor *extractor, const mr_text *names, size_t count, bool wants_json, uint32_t output) {
-  path_node *node = &extractor->root;
-  for (size_t i = 0; i < count; i++) node = node->child(names[i]);
-  node->outputs.push_back({output, wants_json});
-  return true;
+  try {
+    path_node *node = &extractor->root;
+    for (size_t i = 0; i < count; i++) node = node->child(names[i]);
+    node->outputs.push_back({output, wants_json});
+    return true;
+  } catch (const std::bad_alloc &) {
+    return false;
+  }
 }
 
 bool mr_extract(mr_extractor *extractor, const uint8_t *json, size_t length, mr_text *outputs) {
-  return extractor->extract(json, length, outputs);
+  try {
+    return extractor->extract(json, length, outputs);
+  } catch (const std::bad_alloc &) {
+    mr_extractor::clear(extractor->root, outputs);
+    return false;
+  }
 }

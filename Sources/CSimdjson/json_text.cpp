@@ -84,10 +84,15 @@ escapes check_escapes(const uint8_t *at, const uint8_t *end, const uint8_t **fau
 }
 
 uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
+  auto copy_until = [&](const uint8_t *limit) {
+    size_t count = static_cast<size_t>(limit - at);
+    memcpy(out, at, count);
+    out += count;
+    at = limit;
+  };
   while (const uint8_t *slash = next_backslash(at, end)) {
-    size_t plain = static_cast<size_t>(slash - at);
-    memcpy(out, at, plain);
-    out += plain;
+    copy_until(slash);
+    if (end - slash < 2) break;
     at = slash + 2;
     switch (slash[1]) {
       case 'b': *out++ = '\b'; break;
@@ -97,11 +102,18 @@ uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
       case 't': *out++ = '\t'; break;
       case 'u': {
         int32_t unit = hex4(at, end);
+        if (unit < 0) {
+          at = slash;
+          copy_until(slash + 2);
+          break;
+        }
         at += 4;
         if (is_high(unit)) {
-          int32_t low = hex4(at + 2, end);
-          at += 6;
-          unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+          int32_t low = end - at >= 6 ? hex4(at + 2, end) : -1;
+          if (is_low(low)) {
+            at += 6;
+            unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+          }
         }
         out = put_utf8(out, static_cast<uint32_t>(unit));
         break;
@@ -109,9 +121,8 @@ uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
       default: *out++ = slash[1];
     }
   }
-  size_t plain = static_cast<size_t>(end - at);
-  memcpy(out, at, plain);
-  return out + plain;
+  copy_until(end);
+  return out;
 }
 
 size_t first_invalid_utf8(const uint8_t *bytes, size_t length) {

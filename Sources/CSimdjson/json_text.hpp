@@ -22,8 +22,8 @@ enum class escapes {
 /// A malformed escape is told before one that is only unsupported.
 escapes check_escapes(const uint8_t *at, const uint8_t *end, const uint8_t **fault);
 
-/// Writes the string content `at ..< end`, whose escapes are valid, to `out` and returns its end: never longer than
-/// the input.
+/// Writes the string content `at ..< end` to `out` and returns its end: never longer than the input. Of escapes that are
+/// not valid, it makes something, but reads and writes nothing beyond.
 uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out);
 
 /// Offset of the first byte that is not UTF-8 (RFC 3629: no surrogates, nothing overlong or beyond U+10FFFF); `length`

@@ -105,7 +105,7 @@ civil_date civil_from_microseconds(int64_t microseconds) {
 
 namespace {
 
-constexpr uint64_t repeated(uint8_t byte) { return 0x0101010101010101 * byte; }
+constexpr uint64_t repeated(uint8_t byte) { return uint64_t{0x0101010101010101} * byte; }
 
 /// The two digits at `at`, which have been checked.
 int32_t two(const uint8_t *at) { return (at[0] - '0') * 10 + (at[1] - '0'); }
