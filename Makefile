@@ -15,7 +15,8 @@ ARGS ?=
 ROUNDS ?= 100
 SEED ?=
 # Of `make bench`: rows of a run of P1 (2000000), runs (5), scenes by comma (all), QUICK=1 for small sizes,
-# README=1 to put the table into README.md, PROFILE=1 to run P2 under perf; BENCH_DATA keeps the events between calls.
+# README=1 to put the table into the guide to performance, PROFILE=1 to run P2 under perf; BENCH_DATA keeps the events
+# between calls.
 ROWS ?=
 RUNS ?=
 ONLY ?=

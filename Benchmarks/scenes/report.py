@@ -1,4 +1,4 @@
-"""The table of goals: for the screen, as markdown, as JSON, and between the marks in README.md."""
+"""The table of goals: for the screen, as markdown, as JSON, and between the marks in the guide to performance."""
 
 import json
 from dataclasses import asdict
@@ -55,13 +55,13 @@ def document(results: Results, machine: dict[str, object], settings: dict[str, o
         indent=2, ensure_ascii=False) + "\n"
 
 
-def update_readme(readme: Path, table: str) -> None:
+def update_guide(guide: Path, table: str) -> None:
     """Puts `table` between the marks."""
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    before, begin, rest = guide.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise SceneError(f"{readme} has no lines {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}")
+        raise SceneError(f"{guide} has no lines {BEGIN} and {END}")
+    guide.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}")
 
 
 def _cells(row: Row) -> list[str]:
