@@ -164,7 +164,8 @@ actor MaintenanceService {
     /// Sorts the rows that the COPYs put aside into the GIN indexes.
     ///
     /// In portions: with little memory each page of a large index is visited for few keys, with much (512 MB) the sorted keys
-    /// leave the processor's cache. CONTRIBUTING.md has figures. An index build wants the server's setting again.
+    /// leave the processor's cache (`Benchmarks/experiments/gin-pending-lists.md`). An index build wants the server's setting
+    /// again.
     private func cleanPendingLists(_ connection: PostgresConnection) throws(PostgresError) {
         cleaning.begin()
         defer { cleaning.end() }
