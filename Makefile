@@ -44,14 +44,22 @@ SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchm
 # The compiler that comes with Swift brings libFuzzer and the sanitizers. What runs found is kept in $(FUZZ) between them.
 FUZZ := .build/fuzz
 FUZZ_SOURCES := $(wildcard Sources/CSimdjson/*.cpp Tests/Fuzz/*.cpp)
-FUZZ_CXX = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin/clang++|p')
+TOOLS = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin|p')
+FUZZ_CXX = $(TOOLS)/clang++
+# Comes with Swift, too.
+DOCC = $(TOOLS)/docc
 FUZZ_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	-fuse-ld=lld -Wl,--wrap=malloc,--wrap=realloc -ISources/CSimdjson/include -ITests/Fuzz/include
 # systemd-analyze counts in tenths: 2.3.
 EXPOSURE_MAX := 23
+GUIDES := Sources/millrace/Millrace.docc
+# For docc: its own links between the pages, none to what lies beside them, and no marks of the test. Its anchors keep the
+# headings' case, those of a forge don't.
+FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^)]*)\)/](doc:\1)/g' \
+	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^(```[a-z]+) norun$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos soak fuzz fuzz-corpus check fmt install help swift packages test-packages bench-packages
+.PHONY: run test build bench bench-parts bench-server chaos soak fuzz fuzz-corpus check docs fmt install help swift packages test-packages bench-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -116,13 +124,28 @@ check: swift test-packages  ## the formatter in lint mode, and the unit's sandbo
 	@report=$$(systemd-analyze security --offline=true --no-pager --threshold=$(EXPOSURE_MAX) systemd/millrace.service) \
 		|| { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
 
+docs: swift  ## render the guides: .build/docs, a web site
+	@rm -rf .build/docs .build/guides
+	@mkdir -p .build/guides/Millrace.docc
+	@sed -nE 's/^\#+ //; T; s/[^A-Za-z0-9 -]//g; s/ /-/g; p' $(GUIDES)/*.md \
+		| awk '{ print "s/#" tolower($$0) "[)]/#" $$0 ")/g" }' > .build/guides/anchors.sed
+	@for page in $(GUIDES)/*.md; do sed -E $(FOR_DOCC) "$$page" > ".build/guides/Millrace.docc/$${page##*/}"; done
+	@sed -i '1a @Metadata {\n  @TechnologyRoot\n}' .build/guides/Millrace.docc/Millrace.md
+	$(DOCC) convert .build/guides/Millrace.docc --output-path .build/docs --warnings-as-errors \
+		--fallback-display-name Millrace --fallback-bundle-identifier millrace
+	@echo "python3 -m http.server --bind 127.0.0.1 --directory .build/docs 8000, then http://127.0.0.1:8000/documentation/millrace"
+
 fmt: swift  ## format the sources
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
 install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make build`
 	@test -x $(BINARY) || { echo "run \`make build\` first, as the user who owns this folder" >&2; exit 1; }
 	install -D -m 0755 $(BINARY) "$(DESTDIR)$(PREFIX)/bin/millrace"
-	install -D -m 0644 README.md "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md"
+	install -d "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides"
+	sed 's|($(GUIDES)/|(guides/|g' README.md > "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md"
+	for page in $(GUIDES)/*.md; do sed -E 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' "$$page" \
+		> "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides/$${page##*/}"; done
+	chmod 0644 "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md" "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides/"*.md
 	install -D -m 0644 config.toml "$(DESTDIR)$(PREFIX)/share/doc/millrace/config.toml"
 	install -D -m 0644 sql/roles.sql "$(DESTDIR)$(PREFIX)/share/doc/millrace/roles.sql"
 	install -D -m 0644 systemd/millrace.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/millrace.conf"
