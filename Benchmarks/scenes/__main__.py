@@ -8,7 +8,8 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
-from . import backlog, durable, growth, ingest, latency, live, machine, processor, projections, reading, report, requests
+from . import (
+    backlog, durable, growth, ingest, latency, live, machine, processor, projections, reading, recount, report, requests)
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -24,6 +25,7 @@ FAMILIES = [
     (("P4",), requests.run),
     (("P5",), latency.run),
     (("L1",), live.run),
+    (("L2",), recount.run),
     (("R2",), reading.run),
     (("R1",), projections.run),
     (("P1", "P1b", "P1c", "P1d"), ingest.run),

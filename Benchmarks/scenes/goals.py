@@ -50,7 +50,7 @@ TWO_WRITERS = "TCP → committed, 2 writers"
 CLOSED = "the same, payload_index = closed"
 
 # L1: events a second.
-LIVE_RATES = [20, 200, 2000]
+LIVE_RATES = [20, 200, 1000, 2000]
 
 GOALS = [
     _rate("P1", "TCP → committed, 1 writer", "millrace one writer", ONE_SESSION, 1.4),
@@ -101,6 +101,11 @@ GOALS = [
         Goal("L1", f"the same, processor time with PostgreSQL's at {rate:,} events/s", f"live processor packs {rate}",
              "% of a core", f"live processor asyncio {rate}", "asyncio + asyncpg, a COMMIT each 10 ms, no packs")
         for rate in LIVE_RATES
+    ),
+    *(
+        Goal("L2", f"projections {command}, events in batches of one or two", f"recount {command}", "s", "recount sort",
+             "count(*) of the same rows, sorted", most=3)
+        for command in ("rebuild", "verify")
     ),
     Goal("R2", "read API, 20 readers while 10,000 events/s come in: slowest p99 of counts, tops, status counts, "
          "0.5 million events", "counting p99, small", "ms"),

@@ -72,6 +72,11 @@ class Settings:
         return 2 if self.quick else 10
 
     @property
+    def recount_events(self) -> int:
+        """L2."""
+        return 100_000 if self.quick else 2_000_000
+
+    @property
     def live_seconds(self) -> int:
         """L1: of one rate, behind as long a warm-up at most."""
         return 5 if self.quick else 30
