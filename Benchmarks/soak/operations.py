@@ -13,7 +13,7 @@ from .sampler import Sampler
 
 # Of one round.
 ROUND_SECONDS = 240
-REFUSAL = "ALTER TABLE public.analytics_events ADD CONSTRAINT soak_poison CHECK (event_type <> 'soak.poison')"
+REFUSAL = "ALTER TABLE public.analytics_events ADD CONSTRAINT soak_poison CHECK (event_type <> 'soak.poison') NOT VALID"
 MEND = "ALTER TABLE public.analytics_events DROP CONSTRAINT soak_poison"
 OPEN = "SELECT count(*) FROM public.dead_letters WHERE state = 'open'"
 
