@@ -28,17 +28,18 @@ SELECT
 FROM arrival
 ORDER BY i;
 INSERT INTO ingest_spools (spool_id, host, version) VALUES ('{spool}', 'bench', 'bench');
-INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, folded)
-SELECT '{spool}', min(i), max(i), batch_id, count(*), 0, 0, '{{}}'
+INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead, folded, committed_at)
+SELECT '{spool}', min(i), max(i), batch_id, count(*), 0, 0, '{{}}', now() - interval '1 day'
 FROM arrival
 GROUP BY batch_id;
 """
 _SPOOL = "00000000-0000-4000-8000-00000000012a"
-_SORT = "SELECT count(*) FROM (SELECT * FROM analytics_events ORDER BY batch_id, id OFFSET 0) AS sorted"
+# Whole rows: of a subquery's columns PostgreSQL would sort only those that are named outside it.
+_SORT = "SELECT count(sorted) FROM (SELECT event FROM analytics_events AS event ORDER BY created_at, id) AS sorted"
 
 
 def run(bench: Bench, _: frozenset[str]) -> None:
-    """The rebuild first: it makes what verify then compares."""
+    """A rebuild first: it makes what verify then compares."""
     bench.cluster.start()
     daemon = bench.daemon()
     daemon.create()
@@ -51,14 +52,15 @@ def run(bench: Bench, _: frozenset[str]) -> None:
     bench.cluster.sql("VACUUM (ANALYZE)", DATABASE)
     bench.cluster.sql("CHECKPOINT")
     _reference(bench.cluster, bench.results)
-    for command in ("rebuild", "verify"):
+    # The first rebuild also joins the ledger's rows, which a daemon does as time goes by.
+    for name, command in (("first rebuild", "rebuild"), ("rebuild", "rebuild"), ("verify", "verify")):
         began = time.perf_counter()
         answer = json.loads(daemon.command("projections", command, PACK, "--json"))
         seconds = time.perf_counter() - began
         if command == "rebuild" and answer["rebuilt"][0]["rows"] != rows:
             raise SceneError(f"not all {rows:,} events were folded: {answer}")
-        bench.results.add(f"recount {command}", seconds, events=rows)
-        bench.say(f"L2 projections {command} {PACK}: {seconds:.1f} s, {rows:,} events in batches of one or two")
+        bench.results.add(f"recount {name}", seconds, events=rows)
+        bench.say(f"L2 {name} of {PACK}: {seconds:.1f} s, {rows:,} events in batches of one or two")
         _reference(bench.cluster, bench.results)
     bench.cluster.drop(DATABASE)
 
