@@ -14,11 +14,25 @@ struct ServeCommand: AsyncParsableCommand {
             Listens on tcp.listen and http.listen, and writes to database.url, or with --embedded to a private \
             PostgreSQL under the data directory. SIGHUP reads the token keys again.
 
+            \(needs)
+
             Example:
               millrace serve --config /etc/millrace/config.toml
               millrace serve --embedded --data-directory ~/millrace
             """
     )
+
+    /// What it takes of the machine with the default settings.
+    private static var needs: String {
+        let settings = DaemonConfiguration()
+        return """
+            With the defaults it opens up to \(settings.writingSessionsMax + settings.api.connectionsMax) sessions of \
+            PostgreSQL (database.writers (\(settings.database.writers)), api.connections_max \
+            (\(settings.api.connectionsMax)), and 3), and writes up to spool.bytes (\(Format.size(settings.spool.bytes))) to the \
+            disk of the spool, as long as spool.free_bytes (\(Format.size(settings.spool.freeBytes))) stay free there. \
+            `millrace check` says what your own settings come to.
+            """
+    }
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -29,14 +43,16 @@ struct ServeCommand: AsyncParsableCommand {
         let loaded = try options.load()
         let log = loaded.configuration.log
         let environment = ProcessInfo.processInfo.environment
-        LogOutput.bootstrap(
+        let writer = LogOutput.bootstrap(
             level: Logger.Level(rawValue: log.level.rawValue) ?? .info,
-            format: LogFormat(rawValue: log.format.rawValue) ?? .text, environment: environment)
+            format: LogFormat(rawValue: log.format.rawValue) ?? .text, bufferBytes: log.bufferBytes,
+            environment: environment)
+        defer { writer.flush(within: log.flushLimit) }
         let options = options
         let logger = Logger(label: "millrace")
         let daemon = Daemon(
-            configuration: loaded.configuration, isEmbedded: embedded, environment: environment, logger: logger,
-            reload: { try options.load().configuration }
+            configuration: loaded.configuration, isEmbedded: embedded, environment: environment, log: writer,
+            logger: logger, reload: { try options.load().configuration }
         )
         do {
             try await daemon.run()

@@ -5,7 +5,7 @@ import MillraceIntake
 import MillracePostgres
 import MillraceProjections
 import MillraceSpool
-import MillraceTelemetry
+package import MillraceTelemetry
 import MillraceWriter
 import NIOCore
 import NIOPosix
@@ -22,19 +22,22 @@ package struct Daemon {
     private let isEmbedded: Bool
     private let reload: @Sendable () throws -> DaemonConfiguration
     private let environment: [String: String]
+    private let log: LogWriter
     private let logger: Logger
 
     /// - Parameters:
     ///   - isEmbedded: start a private PostgreSQL under the data directory and migrate it.
     ///   - reload: reads the configuration again, on SIGHUP.
     ///   - environment: of the process, for the service manager's variables.
+    ///   - log: what `logger` writes by.
     package init(
-        configuration: DaemonConfiguration, isEmbedded: Bool, environment: [String: String], logger: Logger,
-        reload: @escaping @Sendable () throws -> DaemonConfiguration
+        configuration: DaemonConfiguration, isEmbedded: Bool, environment: [String: String], log: LogWriter,
+        logger: Logger, reload: @escaping @Sendable () throws -> DaemonConfiguration
     ) {
         self.configuration = configuration
         self.isEmbedded = isEmbedded
         self.environment = environment
+        self.log = log
         self.logger = logger
         self.reload = reload
     }
@@ -72,7 +75,7 @@ package struct Daemon {
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory,
-            stallAfter: configuration.database.stallAfter)
+            stallAfter: configuration.database.stallAfter, log: log)
         metrics.bootstrap()
         metrics.observeProjections(settings.writer.packs.map(\.name))
         let spool = try SpoolService(

@@ -1,9 +1,16 @@
+internal import MillraceAPI
 package import MillraceConfiguration
 package import MillraceEvent
 package import MillracePostgres
 
 /// What the daemon's stages and the commands both take of the configuration.
 extension DaemonConfiguration {
+    /// Sessions of PostgreSQL that the stages behind the spool open: the writers, the ledger, maintenance, the outbox.
+    package var writingSessionsMax: Int { database.writers + 3 }
+
+    /// Sessions of PostgreSQL to look users up.
+    package static var userSessionsMax: Int { IdentityConfiguration.connectionsMax }
+
     /// What an event may be.
     package var eventLimits: EventLimits {
         EventLimits(

@@ -22,8 +22,10 @@ struct DaemonMetrics: Sendable {
     private let latencies: StageLatencies
 
     /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched. `stallAfter`: how long
-    /// nothing is written before that is a stall.
-    init(channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration) {
+    /// nothing is written before that is a stall. `log`: whose dropped lines are counted.
+    init(
+        channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration, log: LogWriter
+    ) {
         let latencies = StageLatencies(registry)
         self.latencies = latencies
         intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
@@ -42,6 +44,7 @@ struct DaemonMetrics: Sendable {
         observeWriter(extents)
         observeOutbox()
         registry.observe(.buildInfo, [.version: Version.current]) { 1 }
+        registry.observe(.logLinesDropped) { Double(log.droppedLines) }
         registry.observe(.processResidentMemory) { Double(ProcessMemory.residentBytes() ?? 0) }
     }
 

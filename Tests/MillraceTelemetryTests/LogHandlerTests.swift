@@ -65,7 +65,7 @@ struct LogHandlerTests {
     }
 
     @Test func `only the journal's own stream is the journal`() {
-        #expect(!LogOutput.standardError(environment: [:]).isJournal)
-        #expect(!LogOutput.standardError(environment: ["JOURNAL_STREAM": "0:1"]).isJournal)
+        #expect(!LogOutput.isJournal([:]))
+        #expect(!LogOutput.isJournal(["JOURNAL_STREAM": "0:1"]))
     }
 }

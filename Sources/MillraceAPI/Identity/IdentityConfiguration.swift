@@ -1,5 +1,8 @@
 /// The database that knows users by name.
 package struct IdentityConfiguration: Sendable {
+    /// A look-up is one query for all that a page wants.
+    package static let connectionsMax = 2
+
     /// libpq's keywords or URI; empty: there is none.
     package var databaseURL = ""
     /// Users that are remembered, unknown ones too.

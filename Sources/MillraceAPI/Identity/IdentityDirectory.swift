@@ -42,7 +42,7 @@ package final class IdentityDirectory: Sendable {
         var settings = ReadPoolConfiguration(databaseURL: configuration.databaseURL)
         settings.applicationName = "millrace identity"
         settings.connectionsMin = 0
-        settings.connectionsMax = 2
+        settings.connectionsMax = IdentityConfiguration.connectionsMax
         settings.waitingMax = 100
         settings.acquireTimeout = configuration.timeout
         settings.connectTimeout = configuration.timeout

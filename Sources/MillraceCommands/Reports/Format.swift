@@ -23,6 +23,11 @@ enum Format {
         return unit == 0 ? "\(value) B" : "\(decimal(amount)) \(units[unit])"
     }
 
+    /// A setting, as it is written: `16 GiB`.
+    static func size(_ value: Int) -> String {
+        bytes(value).replacing(".0 ", with: " ")
+    }
+
     /// `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
     static func duration(_ value: Duration) -> String {
         let seconds = value.inSeconds

@@ -183,6 +183,14 @@ extension ConfigurationSchema {
         keys: [
             .choice("level", \.log.level, "Least level."),
             .choice("format", \.log.format, "For people, or one JSON object a line."),
+            .bytes(
+                "buffer_bytes", \.log.bufferBytes, 64 << 10...1 << 30,
+                "Lines that wait for a reader who stalls; when full, new ones are dropped and counted.",
+                watch: "millrace_log_lines_dropped_total"),
+            .duration(
+                "flush_limit", \.log.flushLimit, .zero ... .seconds(60),
+                "How long the end of the daemon waits for a reader to take the last lines.",
+                watch: "millrace_log_lines_dropped_total"),
         ])
 
     static let latency = ConfigurationSection(
@@ -207,7 +215,7 @@ extension ConfigurationSchema {
         keys: [
             .bytes(
                 "shared_buffers", \.embedded.sharedBuffers, 16 << 20...1 << 40,
-                "PostgreSQL's own cache; changed at its next start.", watch: "millrace_writer_copy_duration_seconds"),
+                "PostgreSQL's own cache, whatever its postgresql.conf says; in force from its next start.", watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "start_timeout", \.embedded.startTimeout, .seconds(1) ... .seconds(3600),
                 "How long its start may take, recovery after a crash included.", watch: "millrace_postgresql_up"),

@@ -224,6 +224,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
         package var level = Level.info
         package var format = Format.text
+        package var bufferBytes = 1 << 20
+        package var flushLimit = Duration.seconds(2)
     }
 
     package struct Latency: Sendable, Equatable {

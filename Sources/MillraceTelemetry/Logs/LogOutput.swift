@@ -1,7 +1,8 @@
 internal import Glibc
 package import Logging
+internal import Synchronization
 
-/// Where log lines go: standard error, which is the journal, a file or a terminal.
+/// Where log lines go: to standard error, which is the journal, a file or a terminal.
 package struct LogOutput: Sendable {
     /// The journal knows the time itself, and takes the level from a prefix `<3>` (sd-daemon(3)).
     package var isJournal: Bool
@@ -13,33 +14,48 @@ package struct LogOutput: Sendable {
         self.write = write
     }
 
-    /// Standard error of this process. `environment`: of the process, for `JOURNAL_STREAM`.
-    package static func standardError(environment: [String: String]) -> LogOutput {
-        LogOutput(isJournal: isJournal(environment)) { line in
-            var rest = Array(line.utf8)[...]
-            // One write a line, so that lines of several threads don't mix.
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return }
-                rest = rest.dropFirst(count)
-            }
+    /// Makes every logger write to standard error, by a thread of its own. Once a process.
+    ///
+    /// - Parameters:
+    ///   - bufferBytes: of lines that wait for their reader.
+    ///   - environment: of the process, for `JOURNAL_STREAM`.
+    package static func bootstrap(
+        level: Logger.Level, format: LogFormat, bufferBytes: Int, environment: [String: String]
+    ) -> LogWriter {
+        let isJournal = isJournal(environment)
+        let writer = LogWriter(descriptor: STDERR_FILENO, bytesMax: bufferBytes) { dropped in
+            notice(dropped: dropped, format: format, isJournal: isJournal)
+        }
+        let output = LogOutput(isJournal: isJournal) { writer.write($0) }
+        LoggingSystem.bootstrap { handler(label: $0, level: level, format: format, output: output) }
+        return writer
+    }
+
+    private static func handler(
+        label: String, level: Logger.Level, format: LogFormat, output: LogOutput
+    ) -> any LogHandler {
+        switch format {
+        case .text: TextLogHandler(label: label, level: level, output: output)
+        case .json: JSONLogHandler(label: label, level: level, output: output)
         }
     }
 
-    /// Makes every logger write to standard error. Once a process.
-    package static func bootstrap(level: Logger.Level, format: LogFormat, environment: [String: String]) {
-        let output = standardError(environment: environment)
-        LoggingSystem.bootstrap { label in
-            switch format {
-            case .text: TextLogHandler(label: label, level: level, output: output)
-            case .json: JSONLogHandler(label: label, level: level, output: output)
-            }
-        }
+    /// The line that stands where others are missing.
+    static func notice(dropped: Int, format: LogFormat, isJournal: Bool) -> String {
+        let line = Mutex("")
+        let output = LogOutput(isJournal: isJournal) { text in line.withLock { $0 = text } }
+        let logger = Logger(label: "log") { handler(label: $0, level: .warning, format: format, output: output) }
+        logger.warning(
+            "log lines dropped",
+            metadata: [
+                .count: "\(dropped)",
+                .hint: "nobody read standard error for a while, and log.buffer_bytes were full",
+            ])
+        return line.withLock { $0 }
     }
 
     /// `JOURNAL_STREAM` names the device and inode of the journal's socket; a redirected standard error has others.
-    private static func isJournal(_ environment: [String: String]) -> Bool {
+    package static func isJournal(_ environment: [String: String]) -> Bool {
         var status = stat()
         guard let stream = environment["JOURNAL_STREAM"], fstat(STDERR_FILENO, &status) == 0 else { return false }
         return stream == "\(status.st_dev):\(status.st_ino)"

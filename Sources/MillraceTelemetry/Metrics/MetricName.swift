@@ -76,6 +76,7 @@ package enum MetricName: String, Sendable, CaseIterable {
 
     case postgresqlUp = "millrace_postgresql_up"
     case partitionsMonthsAhead = "millrace_partitions_months_ahead"
+    case logLinesDropped = "millrace_log_lines_dropped_total"
     case processResidentMemory = "millrace_process_resident_memory_bytes"
     case buildInfo = "millrace_build_info"
 }
@@ -175,6 +176,7 @@ extension MetricName {
 
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
         case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])
+        case .logLinesDropped: .counter("Log lines that nobody read in time, or that could not be written.", [])
         case .processResidentMemory: .gauge("Memory of the daemon, without its PostgreSQL.", [])
         case .buildInfo: .gauge("Always 1; the version is the label.", [.version])
         }

@@ -54,12 +54,12 @@ final class DaemonProcess: Sendable {
         }
     }
 
-    /// Starts it; does not wait for anything.
-    func launch() throws {
+    /// Starts it; does not wait for anything. `errors`: a file that takes its standard error, instead of `log`.
+    func launch(errors: String? = nil) throws {
         starts.add(1, ordering: .relaxed)
         let process = try SpawnedProcess(
             MillraceBinary.path, ["serve", "--config", configuration] + arguments, environment: environment,
-            mark: configuration, output: logPath, errors: logPath)
+            mark: configuration, output: logPath, errors: errors ?? logPath)
         current.withLock { $0 = process }
     }
 
