@@ -18,7 +18,10 @@ actor EmbeddedDatabase {
     init(configuration: DaemonConfiguration, logger: Logger) {
         cluster = EmbeddedCluster(
             directory: configuration.data.directory,
-            settings: EmbeddedClusterSettings(sharedBuffersMiB: configuration.embedded.sharedBuffers >> 20)
+            settings: EmbeddedClusterSettings(
+                sharedBuffersMiB: configuration.embedded.sharedBuffers >> 20,
+                sessions: configuration.writingSessionsMax
+                    + (configuration.api.readURL.isEmpty ? configuration.api.connectionsMax : 0))
         )
         self.configuration = configuration
         self.logger = logger
@@ -28,9 +31,7 @@ actor EmbeddedDatabase {
     func start(installing packs: [PackDefinition]) throws -> String {
         try FileManager.default.createDirectory(
             atPath: configuration.data.directory, withIntermediateDirectories: true)
-        try cluster.start(timeout: configuration.embedded.startTimeout) { step in
-            logger.notice("embedded database", metadata: ["step": "\(step)"])
-        }
+        try cluster.start(timeout: configuration.embedded.startTimeout, progress: tell)
         let connection = try PostgresConnection(
             connectionString: cluster.connectionString, applicationName: "millrace migrate",
             connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt(), logger: logger
@@ -64,6 +65,10 @@ actor EmbeddedDatabase {
         return cluster.connectionString
     }
 
+    private func tell(_ step: String) {
+        logger.notice("embedded database", metadata: ["step": "\(step)"])
+    }
+
     func isRunning() -> Bool { cluster.isAlive }
 
     func ended() -> EmbeddedClusterError { cluster.ended }
@@ -71,7 +76,7 @@ actor EmbeddedDatabase {
     /// A database that does not stop in time goes on stopping by itself.
     func stop() {
         do {
-            try cluster.stop(timeout: configuration.embedded.stopTimeout)
+            try cluster.stop(timeout: configuration.embedded.stopTimeout, progress: tell)
         } catch {
             logger.warning("embedded database not stopped", metadata: ["error": "\(error)"])
         }

@@ -22,6 +22,7 @@ package struct EmbeddedCluster: Sendable {
 
     private var root: String { directory + "/postgres" }
     private var data: String { root + "/data" }
+    private var processes: ServerProcesses { ServerProcesses(data: data) }
     /// Where the server says why.
     package var logDirectory: String { root + "/log" }
 
@@ -44,84 +45,79 @@ package struct EmbeddedCluster: Sendable {
     ///
     /// - Parameters:
     ///   - timeout: for the server to accept connections; a start after a crash replays its log first.
-    ///   - progress: told what goes on, before each step that takes a while.
+    ///   - progress: told what goes on, before each step that takes a while, and every few seconds what is waited for.
     package func start(
         timeout: Duration = .seconds(120),
         interrupt: PostgresInterrupt = PostgresInterrupt(),
-        progress: (String) -> Void = { _ in }
+        progress: @escaping (String) -> Void = { _ in }
     ) throws(EmbeddedClusterError) {
         let account = try ServerAccount.current()
         let installation = try PostgresInstallation.find(major: dataMajor())
         try prepareDirectories(account)
+        var waiting = ClusterWait(limit: timeout, setting: "embedded.start_timeout", progress: progress)
+        let turn = try StartTurn(of: root, waiting: &waiting)
+        defer { turn.end() }
         if dataMajor() == nil {
             progress("creating a private PostgreSQL \(installation.major) cluster in \(root)")
             try initialize(account, installation)
         }
-        let deadline = Deadline(after: timeout)
+        if let pid = processes.postmaster {
+            progress("PostgreSQL \(installation.major) runs already, as process \(pid)")
+        }
         var launches = 0
         while true {
-            if !isRunning(account, installation) {
-                if launches == 0 { progress("starting PostgreSQL \(installation.major)") }
-                launches += 1
-                do throws(EmbeddedClusterError) {
-                    try launch(account, installation, timeout: timeout)
-                } catch {
-                    // The processes of a server that was killed take a moment to go.
-                    guard launches < 5, !deadline.isOver else { throw error }
-                    usleep(300_000)
-                    continue
-                }
+            guard processes.postmaster != nil else {
+                try launch(account, installation, &launches, waiting: &waiting)
+                continue
             }
             do throws(PostgresError) {
                 try createDatabase(interrupt)
                 return
             } catch {
                 // It may still recover, or still shut down after the last daemon's stop.
-                guard error.code == .connectionFailed, !deadline.isOver else {
+                guard error.code == .connectionFailed || error.code == .timedOut, !waiting.isOver else {
                     throw EmbeddedClusterError(
                         code: .startFailed, message: "PostgreSQL runs but does not answer: \(error.message)",
                         hint: "Read the server's log in \(logDirectory).")
                 }
-                usleep(50_000)
+                waiting.goesOn("PostgreSQL to answer; it says: \(error.message)")
             }
         }
     }
 
     /// Disconnects every client and stops. Nothing to do when it does not run.
-    package func stop(mode: ShutdownMode = .fast, timeout: Duration = .seconds(60)) throws(EmbeddedClusterError) {
-        guard let major = dataMajor() else { return }
-        let account = try ServerAccount.current()
-        let installation = try PostgresInstallation.find(major: major)
-        guard isRunning(account, installation) else { return }
-        let output = account.run(
-            [
-                installation.binaries + "/pg_ctl", "stop", "--pgdata", data, "--mode", mode.rawValue, "--wait",
-                "--timeout", String(max(1, timeout.components.seconds)),
-            ], timeout: timeout + .seconds(10))
-        guard output.status == 0 || !isRunning(account, installation) else {
-            throw EmbeddedClusterError(
-                code: .stopFailed, message: "PostgreSQL does not stop: \(output.lastLine)",
-                hint: "It goes on stopping by itself; read its log in \(logDirectory).")
+    package func stop(
+        mode: ShutdownMode = .fast, timeout: Duration = .seconds(60), progress: @escaping (String) -> Void = { _ in }
+    ) throws(EmbeddedClusterError) {
+        var waiting = ClusterWait(limit: timeout, setting: "embedded.stop_timeout", progress: progress)
+        guard let pid = processes.postmaster else { return }
+        kill(pid, mode.signal)
+        while processes.isPostmaster(pid) {
+            guard !waiting.isOver else {
+                throw EmbeddedClusterError(
+                    code: .stopFailed, message: "PostgreSQL, process \(pid), does not stop in time",
+                    hint: "It goes on stopping by itself; read its log in \(logDirectory).")
+            }
+            waiting.goesOn("PostgreSQL, process \(pid), to write everything out and end")
         }
     }
 
-    /// Of `pg_ctl stop`.
-    package enum ShutdownMode: String, Sendable {
+    package enum ShutdownMode: Sendable {
         /// Rolls back what is open, writes everything out.
         case fast
         /// As a crash: the next start recovers.
         case immediate
+
+        fileprivate var signal: Int32 {
+            switch self {
+            case .fast: SIGINT
+            case .immediate: SIGQUIT
+            }
+        }
     }
 
-    /// Whether the server's process is there, as its pid file says. Cheap: reads one small file.
-    package var isAlive: Bool {
-        guard let text = FileManager.default.contents(atPath: data + "/postmaster.pid"),
-            let first = String(decoding: text, as: UTF8.self).split(separator: "\n").first,
-            let pid = pid_t(first), pid > 0
-        else { return false }
-        // EPERM: it is there, and another user's.
-        return kill(pid, 0) == 0 || errno == EPERM
-    }
+    /// Whether the server's process is there. Cheap: reads some small files.
+    package var isAlive: Bool { processes.postmaster != nil }
 
     /// What to throw once it is not.
     package var ended: EmbeddedClusterError {
@@ -176,34 +172,62 @@ package struct EmbeddedCluster: Sendable {
         }
     }
 
-    private func isRunning(_ account: ServerAccount, _ installation: PostgresInstallation) -> Bool {
-        account.run([installation.binaries + "/pg_ctl", "status", "--pgdata", data], timeout: .seconds(30)).status == 0
-    }
-
+    /// Starts the server's process. What a server that was killed has left is put out of the way first, or waited for.
     private func launch(
-        _ account: ServerAccount, _ installation: PostgresInstallation, timeout: Duration
+        _ account: ServerAccount, _ installation: PostgresInstallation, _ launches: inout Int,
+        waiting: inout ClusterWait
     ) throws(EmbeddedClusterError) {
-        let options = [
-            "listen_addresses=", "port=5432", "unix_socket_directories=\"\(socketDirectory)\"",
-            "unix_socket_permissions=0700",
-        ]
+        let remains = processes.all
+        guard remains.isEmpty || waiting.isOver else {
+            let pids = remains.map { String($0) }.joined(separator: ", ")
+            waiting.goesOn("processes \(pids) of the server before, which was killed, to end")
+            return
+        }
+        if launches == 0 { waiting.progress("starting PostgreSQL \(installation.major)") }
+        launches += 1
+        removeLockFiles(account, progress: waiting.progress)
+        let configured = account.run(
+            [installation.binaries + "/postgres", "-C", "max_connections", "-D", data], timeout: .seconds(10))
+        let options =
+            [
+                "listen_addresses=", "port=5432", "unix_socket_directories=\"\(socketDirectory)\"",
+                "unix_socket_permissions=0700",
+            ] + settings.startOptions(connections: Int(configured.lastLine) ?? 0)
+        // Not until it answers: who waits here can't say what for.
         let output = account.run(
             [
                 installation.binaries + "/pg_ctl", "start", "--pgdata", data, "--wait", "--silent",
-                "--timeout", String(max(1, timeout.components.seconds)), "--log", logDirectory + "/start.log",
+                "--timeout", "2", "--log", logDirectory + "/start.log",
                 "--options", options.map { "-c \(Self.shellQuoted($0))" }.joined(separator: " "),
-            ], timeout: timeout + .seconds(10))
-        guard output.status == 0 || isRunning(account, installation) else {
+            ], timeout: .seconds(60))
+        guard output.status == 0 || processes.postmaster != nil else {
+            guard launches >= 5 || waiting.isOver else {
+                return waiting.goesOn("PostgreSQL to start: \(output.lastLine)")
+            }
             throw EmbeddedClusterError(
                 code: .startFailed, message: "PostgreSQL did not start: \(output.lastLine)",
                 hint: "Read the server's log in \(logDirectory).")
         }
     }
 
+    /// While the server does not run, its lock files are left over, whoever has their pid now. PostgreSQL itself would
+    /// refuse to start over one that is empty, or that names a running process of the same user.
+    private func removeLockFiles(_ account: ServerAccount, progress: (String) -> Void) {
+        for path in [data + "/postmaster.pid", socketDirectory + "/.s.PGSQL.5432.lock"]
+        where access(path, F_OK) == 0 {
+            let pid = ServerProcesses.pid(inLockFile: path)
+            let isOthers = pid.map { kill($0, 0) == 0 || errno == EPERM } ?? false
+            progress(
+                "removing \(path), left by a server that was killed"
+                    + (isOthers ? "; process \(pid ?? 0), which it names, is another program" : ""))
+            _ = account.run(["rm", "-f", path], timeout: .seconds(10))
+        }
+    }
+
     private func createDatabase(_ interrupt: PostgresInterrupt) throws(PostgresError) {
         let connection = try PostgresConnection(
             connectionString: connectionString(role: "postgres", database: "postgres"),
-            applicationName: "millrace setup", connectTimeout: .seconds(5), interrupt: interrupt)
+            applicationName: "millrace setup", connectTimeout: .seconds(3), interrupt: interrupt)
         if try connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'millrace'").rowCount == 0 {
             try connection.execute("CREATE ROLE millrace LOGIN; GRANT pg_monitor TO millrace")
         }

@@ -1,20 +1,33 @@
-/// What a new embedded cluster gets in postgresql.conf. Later starts leave the file to the operator.
+/// What an embedded cluster runs with. What is not given at each start stands in postgresql.conf, which later starts leave
+/// to the operator.
 package struct EmbeddedClusterSettings: Sendable {
     /// False turns fsync off: for tests, whose data nobody wants back.
     package var isDurable: Bool
     package var sharedBuffersMiB: Int
+    /// Sessions that there must be room for, those of an operator besides.
+    package var sessions: Int
 
-    package init(isDurable: Bool = true, sharedBuffersMiB: Int = 256) {
+    package init(isDurable: Bool = true, sharedBuffersMiB: Int = 256, sessions: Int = 0) {
         self.isDurable = isDurable
         self.sharedBuffersMiB = sharedBuffersMiB
+        self.sessions = sessions
     }
+
+    /// Given at each start, so that a change in config.toml is in force from the next one. `connections`: what
+    /// postgresql.conf allows, which is only ever raised.
+    func startOptions(connections: Int) -> [String] {
+        let wanted = sessions + Self.sessionsOfOthers
+        return ["shared_buffers=\(sharedBuffersMiB)MB"] + (wanted > connections ? ["max_connections=\(wanted)"] : [])
+    }
+
+    private static let sessionsOfOthers = 20
 
     func text(log: String) -> String {
         var lines = [
             "",
-            "# Millrace. The daemon gives the socket, the port and listen_addresses itself.",
+            "# Millrace. The daemon gives the socket, the port, listen_addresses and shared_buffers itself, and raises",
+            "# max_connections where its own settings want more.",
             "max_connections = 60",
-            "shared_buffers = '\(sharedBuffersMiB)MB'",
             "maintenance_work_mem = '128MB'",
             "wal_buffers = '16MB'",
             "max_wal_size = '4GB'",

@@ -4,7 +4,7 @@ import MillraceTestSupport
 
 /// The processes of a cluster, to be frozen as a stalled disk or a stalled machine would.
 struct PostgresProcesses {
-    private let postmaster: pid_t
+    let postmaster: pid_t
 
     init(of cluster: TestCluster) throws {
         let file = TextFile.read(cluster.cluster.directory + "/postgres/data/postmaster.pid")
