@@ -1,11 +1,11 @@
 internal import ArgumentParser
 internal import MillraceConfiguration
 
-/// `millrace check`: what would stop the daemon, and the mend.
+/// `millrace check`: what would stop the daemon, and how to fix it.
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Configuration, database, schema, partitions, disk: what would stop the daemon, and the mend.",
+        abstract: "Configuration, database, schema, partitions, disk: what would stop the daemon, and how to fix it.",
         discussion: """
             Prints every value that is not a default and where it came from (--all: every value), then tries what the \
             daemon needs. Changes nothing. May run while the daemon does.

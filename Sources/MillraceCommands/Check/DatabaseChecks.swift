@@ -16,7 +16,7 @@ struct DatabaseChecks {
             results.append(try pooler(connection))
             results.append(try privileges(connection))
             results.append(try timeouts(connection))
-            results.append(try connections(connection))
+            results += try ConnectionChecks(context: context, connection: connection).run()
             let schema = try schema(connection)
             results.append(schema)
             if schema.ok {
@@ -72,7 +72,8 @@ struct DatabaseChecks {
                 "encoding", ok: encoding == "UTF8", detail: encoding,
                 mend: "Make the database anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
             CheckResult(
-                "durability", ok: answer.bool(0, 5) == true, detail: "fsync and full_page_writes",
+                "durability", ok: answer.bool(0, 5) == true,
+                detail: "fsync and full_page_writes are \(answer.bool(0, 5) == true ? "on" : "not both on")",
                 mend: "Switch both on: with one of them off, a power failure can destroy the whole cluster."),
         ]
     }
@@ -137,56 +138,6 @@ struct DatabaseChecks {
             detail: settings.string(0, 0).map { "\($0) by default; the daemon's sessions set their own" }
                 ?? "none by default",
             mend: "")
-    }
-
-    private func connections(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
-        // Sessions of other roles hide all but these columns from a role without pg_read_all_stats.
-        let answer = try connection.execute(
-            """
-            WITH session AS (
-                SELECT
-                    datname, usename,
-                    datname = current_database() AND application_name LIKE 'millrace %'
-                        AND application_name <> 'millrace command' AS is_own
-                FROM pg_catalog.pg_stat_activity
-                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
-            ), bound AS (
-                SELECT
-                    'max_connections' AS name,
-                    current_setting('max_connections')::integer - CASE WHEN role.rolsuper THEN 0 ELSE
-                        current_setting('superuser_reserved_connections')::integer
-                            + COALESCE(current_setting('reserved_connections', true)::integer, 0) END AS most,
-                    (SELECT count(*) FROM session WHERE NOT is_own) AS used
-                FROM pg_catalog.pg_roles AS role
-                WHERE role.rolname = current_user
-                UNION ALL
-                SELECT
-                    'the role''s CONNECTION LIMIT', rolconnlimit,
-                    (SELECT count(*) FROM session WHERE NOT is_own AND usename = current_user)
-                FROM pg_catalog.pg_roles
-                WHERE rolname = current_user AND rolconnlimit >= 0 AND NOT rolsuper
-                UNION ALL
-                SELECT
-                    'the database''s CONNECTION LIMIT', datconnlimit,
-                    (SELECT count(*) FROM session WHERE NOT is_own AND datname = current_database())
-                FROM pg_catalog.pg_database, pg_catalog.pg_roles
-                WHERE datname = current_database() AND datconnlimit >= 0 AND rolname = current_user AND NOT rolsuper
-            )
-            SELECT name, most, used
-            FROM bound
-            ORDER BY most - used
-            LIMIT 1
-            """)
-        let needed = context.connectionsNeeded
-        let limit = answer.count(0, 1)
-        let used = answer.count(0, 2)
-        return CheckResult(
-            "connections", ok: limit - used >= needed.total,
-            detail:
-                "the daemon takes up to \(needed.total) (\(needed.parts)); \(answer.string(0, 0) ?? "") lets it have "
-                + "\(max(0, limit - used)) beside \(used) of others",
-            mend: "Raise \(answer.string(0, 0) ?? "max_connections"), or lower database.writers or api.connections_max."
-        )
     }
 
     private func schema(_ connection: PostgresConnection) throws(MigrationError) -> CheckResult {

@@ -18,7 +18,7 @@ struct DirectoryChecks {
         let isThere = existing == directory
         let detail =
             isThere
-            ? "\(directory), owner \(status.st_uid), used by user \(geteuid())"
+            ? "\(directory), of user \(status.st_uid); this check runs as user \(geteuid())"
             : "\(directory) will be made under \(existing)"
         return CheckResult(
             "spool directory", ok: isDirectory && access(existing, W_OK | X_OK) == 0, detail: detail,
@@ -35,11 +35,15 @@ struct DirectoryChecks {
                 mend: "See that the disk is mounted.")
         }
         let free = Int(disk.f_bavail) * Int(disk.f_frsize)
-        let wanted = configuration.spool.freeBytes + configuration.spool.segmentBytes
+        let spool = configuration.spool
+        let wanted = spool.freeBytes + spool.segmentBytes
+        var detail =
+            "\(Format.bytes(free)) free; the spool takes up to \(Format.bytes(spool.bytes)) (spool.bytes), and nothing "
+            + "while less than \(Format.bytes(spool.freeBytes)) are free (spool.free_bytes)"
+        let room = max(0, free - spool.freeBytes)
+        if room < spool.bytes { detail += "; here it gets \(Format.bytes(room)) more at most" }
         return CheckResult(
-            "free disk", ok: free >= wanted,
-            detail: "\(Format.bytes(free)) free; the spool stops taking lines below "
-                + "\(Format.bytes(configuration.spool.freeBytes)) and takes up to \(Format.bytes(configuration.spool.bytes))",
+            "free disk", ok: free >= wanted, detail: detail,
             mend: "Free \(Format.bytes(max(0, wanted - free))) at least, or lower spool.free_bytes.")
     }
 

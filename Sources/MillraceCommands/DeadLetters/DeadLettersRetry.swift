@@ -4,7 +4,7 @@ internal import MillracePostgres
 struct DeadLettersRetry: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Write dead letters again, after the mend.",
+        abstract: "Write dead letters again, once what kept them out is put right.",
         discussion: """
             Some hundred letters in a transaction: each line is parsed again, its row gets the id, the received_at and \
             the batch that it would have had, and the ledger counts it as a row. A letter that is refused again stays, \

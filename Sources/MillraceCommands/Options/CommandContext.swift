@@ -49,15 +49,40 @@ struct CommandContext {
         return [try packLoader.load(name)]
     }
 
-    /// Connections to `database.url` that a daemon takes at most, and what for.
-    var connectionsNeeded: (total: Int, parts: String) {
+    /// The sessions that a daemon opens at most, by database.
+    var sessionUses: [SessionUse] {
+        let readURL = configuration.api.readURL
+        let usersURL = configuration.identity.url
+        let main = configuration.database.url
         let writers = configuration.database.writers
-        let readers = configuration.api.readURL.isEmpty ? configuration.api.connectionsMax : 0
-        let users = configuration.identity.url == configuration.database.url ? 2 : 0
-        var parts = "\(writers) writers, the ledger, maintenance, the outbox"
-        if readers > 0 { parts += ", \(readers) readers" }
-        if users > 0 { parts += ", \(users) for users" }
-        return (writers + 3 + readers + users, parts)
+        var writing = SessionUse(
+            name: "connections", key: "database.url", url: nil, sessions: configuration.writingSessionsMax,
+            parts: "\(writers) \(writers == 1 ? "writer" : "writers"), the ledger, maintenance, the outbox",
+            lowering: "database.writers")
+        var reading = SessionUse(
+            name: "connections for reading", key: "api.read_url", url: readURL.value,
+            sessions: configuration.api.connectionsMax, parts: "\(configuration.api.connectionsMax) readers",
+            lowering: "api.connections_max",
+            withoutIt: "Correct api.read_url, or start that server: until then the routes that read answer 503.")
+        let users = SessionUse(
+            name: "connections for users", key: "identity.url", url: usersURL.value,
+            sessions: DaemonConfiguration.userSessionsMax, parts: "\(DaemonConfiguration.userSessionsMax) for users",
+            lowering: "api.connections_max",
+            withoutIt: "Correct identity.url, or start that server: until then the dashboard shows ids for e-mails.")
+        func add(_ other: SessionUse, to use: inout SessionUse) {
+            use.sessions += other.sessions
+            use.parts += ", " + other.parts
+        }
+        if !usersURL.isEmpty, usersURL == readURL { add(users, to: &reading) }
+        if readURL.isEmpty || readURL == main {
+            add(reading, to: &writing)
+            writing.lowering += " or api.connections_max"
+        }
+        if !usersURL.isEmpty, usersURL == main, usersURL != readURL { add(users, to: &writing) }
+        var uses = [writing]
+        if !readURL.isEmpty, readURL != main { uses.append(reading) }
+        if !usersURL.isEmpty, usersURL != main, usersURL != readURL { uses.append(users) }
+        return uses
     }
 
     /// A session with the database in use. Blocks up to `timeout`.

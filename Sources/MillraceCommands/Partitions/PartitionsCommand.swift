@@ -20,7 +20,7 @@ struct PartitionsCommand: ParsableCommand {
             abstract: "Every month of every table, how it stands, and what puts it right.",
             discussion: """
                 States: attached; detach_pending (a DETACH CONCURRENTLY was interrupted); detached (a table of the month's \
-                name that is no partition); missing (within partitions.months_ahead); renamed (a month's bounds under \
+                name that is no partition); missing (within partitions.ahead); renamed (a month's bounds under \
                 another name); foreign (something else under a month's name).
 
                 Example:
@@ -108,7 +108,7 @@ struct PartitionsCommand: ParsableCommand {
         }
 
         @OptionGroup var options: ConfigurationOptions
-        @Option(help: "Months ahead of this one. Default: partitions.months_ahead.") var months: Int?
+        @Option(help: "Months ahead of this one. Default: partitions.ahead.") var months: Int?
         @Option(
             help: ArgumentHelp(
                 "Make this detached month a partition again; may be given more than once.", valueName: "YYYY-MM"))

@@ -7,7 +7,8 @@ extension EndToEnd {
             ["serve"], ["check"], ["migrate"], ["migrate", "up"], ["migrate", "down"], ["migrate", "status"],
             ["migrate", "history"], ["migrate", "reset"], ["send"], ["import"], ["export"], ["verify"], ["status"],
             ["latency"], ["partitions"],
-            ["partitions", "list"], ["partitions", "ensure"], ["dead-letters"], ["dead-letters", "list"],
+            ["partitions", "list"], ["partitions", "ensure"], ["projections"], ["projections", "list"],
+            ["projections", "rebuild"], ["projections", "verify"], ["dead-letters"], ["dead-letters", "list"],
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["bench"],
         ]
 
@@ -18,6 +19,22 @@ extension EndToEnd {
                 #expect(run.isSuccess, "\(command)")
                 #expect(run.output.contains("Example"), "\(command)")
                 #expect(run.output.contains("millrace " + command.joined(separator: " ")), "\(command)")
+            }
+        }
+
+        @Test func `every help and every page names keys that there are, with the defaults that they have`() throws {
+            let settings = try SettingsReport()
+            #expect(settings.defaults.count > 100)
+            let scratch = try ScratchDirectory()
+            for command in [[]] + Self.commands {
+                let help = try CommandRun(command + ["--help"], in: scratch).output
+                // Lines are broken at 80 columns.
+                let text = help.split(whereSeparator: { $0.isWhitespace }).joined(separator: " ")
+                #expect(settings.faults(in: text) == [], "\(command)")
+            }
+            for page in try Repository.pages() {
+                let text = TextFile.read(page).replacing("\n", with: " ")
+                #expect(settings.faults(in: text) == [], "\(page)")
             }
         }
 

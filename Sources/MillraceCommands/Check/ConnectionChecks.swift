@@ -1,0 +1,112 @@
+internal import MillracePostgres
+
+/// Whether PostgreSQL lets the daemon have all the sessions that it may open, on each of the databases that it uses.
+struct ConnectionChecks {
+    let context: CommandContext
+    /// To `database.url`.
+    let connection: PostgresConnection
+
+    /// A use whose database answers.
+    private struct Place {
+        var use: SessionUse
+        var connection: PostgresConnection
+        var server: ServerIdentity
+        var database: String
+        var role: String
+
+        init(_ use: SessionUse, _ connection: PostgresConnection) throws(PostgresError) {
+            self.use = use
+            self.connection = connection
+            server = try connection.serverIdentity()
+            let names = try connection.execute("SELECT current_database(), current_user")
+            database = names.string(0, 0) ?? ""
+            role = names.string(0, 1) ?? ""
+        }
+
+        func isOnServer(of other: Place) -> Bool {
+            server.systemIdentifier == other.server.systemIdentifier && server.startTime == other.server.startTime
+        }
+    }
+
+    func run() throws(PostgresError) -> [CheckResult] {
+        var places: [Place] = []
+        var results: [CheckResult] = []
+        for use in context.sessionUses {
+            do throws(PostgresError) {
+                guard let url = use.url else {
+                    places.append(try Place(use, connection))
+                    continue
+                }
+                let other = try PostgresConnection(
+                    connectionString: url, applicationName: "millrace command", connectTimeout: .seconds(10),
+                    interrupt: PostgresInterrupt())
+                places.append(try Place(use, other))
+            } catch {
+                guard use.url != nil else { throw error }
+                results.append(
+                    CheckResult(
+                        use.name, ok: false, detail: "the database of \(use.key) does not answer: \(error.message)",
+                        mend: use.withoutIt))
+            }
+        }
+        for place in places { results.append(try result(place, among: places)) }
+        return results
+    }
+
+    private func result(_ place: Place, among places: [Place]) throws(PostgresError) -> CheckResult {
+        let neighbours = places.filter { $0.isOnServer(of: place) }
+        let ofRole = neighbours.filter { $0.role == place.role }
+        let ofDatabase = neighbours.filter { $0.database == place.database }
+        func sum(_ places: [Place]) -> Int { places.reduce(0) { $0 + $1.use.sessions } }
+        // Sessions of other roles hide all but these columns from a role without pg_read_all_stats.
+        let answer = try place.connection.query(
+            """
+            WITH session AS (
+                SELECT
+                    datname, usename,
+                    datname = ANY ($4::text[]) AND application_name LIKE 'millrace %'
+                        AND application_name <> 'millrace command' AS is_own
+                FROM pg_catalog.pg_stat_activity
+                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND application_name <> 'millrace command'
+            ), bound AS (
+                SELECT
+                    'max_connections' AS name, $1::bigint AS wanted,
+                    current_setting('max_connections')::integer - CASE WHEN role.rolsuper THEN 0 ELSE
+                        current_setting('superuser_reserved_connections')::integer
+                            + COALESCE(current_setting('reserved_connections', true)::integer, 0) END AS most,
+                    (SELECT count(*) FROM session WHERE NOT COALESCE(is_own, false)) AS used
+                FROM pg_catalog.pg_roles AS role
+                WHERE role.rolname = current_user
+                UNION ALL
+                SELECT
+                    'the role''s CONNECTION LIMIT', $2, rolconnlimit,
+                    (SELECT count(*) FROM session WHERE NOT COALESCE(is_own, false) AND usename = current_user)
+                FROM pg_catalog.pg_roles
+                WHERE rolname = current_user AND rolconnlimit >= 0 AND NOT rolsuper
+                UNION ALL
+                SELECT
+                    'the database''s CONNECTION LIMIT', $3, datconnlimit,
+                    (SELECT count(*) FROM session WHERE NOT COALESCE(is_own, false) AND datname = current_database())
+                FROM pg_catalog.pg_database, pg_catalog.pg_roles
+                WHERE datname = current_database() AND datconnlimit >= 0 AND rolname = current_user AND NOT rolsuper
+            )
+            SELECT name, wanted, most, used
+            FROM bound
+            ORDER BY most - used - wanted
+            LIMIT 1
+            """,
+            parameters: [
+                .integer(Int64(sum(neighbours))), .integer(Int64(sum(ofRole))), .integer(Int64(sum(ofDatabase))),
+                .array(neighbours.map(\.database)),
+            ])
+        let name = answer.string(0, 0) ?? "max_connections"
+        let (wanted, most, used) = (answer.count(0, 1), answer.count(0, 2), answer.count(0, 3))
+        let left = max(0, most - used)
+        var detail = "the daemon opens up to \(place.use.sessions) sessions (\(place.use.parts))"
+        if wanted > place.use.sessions { detail += ", \(wanted) with its other ones there" }
+        detail += "; \(name) leaves it \(left), \(used) are others'"
+        return CheckResult(
+            place.use.name, ok: left >= wanted, detail: detail,
+            mend: "Raise \(name) by \(used + wanted - most) at least, or lower \(place.use.lowering).")
+    }
+}
