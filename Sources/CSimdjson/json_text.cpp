@@ -84,15 +84,10 @@ escapes check_escapes(const uint8_t *at, const uint8_t *end, const uint8_t **fau
 }
 
 uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
-  auto copy_until = [&](const uint8_t *limit) {
-    size_t count = static_cast<size_t>(limit - at);
-    memcpy(out, at, count);
-    out += count;
-    at = limit;
-  };
   while (const uint8_t *slash = next_backslash(at, end)) {
-    copy_until(slash);
-    if (end - slash < 2) break;
+    size_t plain = static_cast<size_t>(slash - at);
+    memcpy(out, at, plain);
+    out += plain;
     at = slash + 2;
     switch (slash[1]) {
       case 'b': *out++ = '\b'; break;
@@ -103,17 +98,14 @@ uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
       case 'u': {
         int32_t unit = hex4(at, end);
         if (unit < 0) {
-          at = slash;
-          copy_until(slash + 2);
+          *out++ = '?';
           break;
         }
         at += 4;
-        if (is_high(unit)) {
-          int32_t low = end - at >= 6 ? hex4(at + 2, end) : -1;
-          if (is_low(low)) {
-            at += 6;
-            unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-          }
+        int32_t low = is_high(unit) && end - at >= 6 ? hex4(at + 2, end) : -1;
+        if (is_low(low)) {
+          at += 6;
+          unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
         }
         out = put_utf8(out, static_cast<uint32_t>(unit));
         break;
@@ -121,8 +113,11 @@ uint8_t *unescape(const uint8_t *at, const uint8_t *end, uint8_t *out) {
       default: *out++ = slash[1];
     }
   }
-  copy_until(end);
-  return out;
+  // Beyond the end by one where a backslash was the last byte, in a text that was never checked.
+  if (at >= end) return out;
+  size_t plain = static_cast<size_t>(end - at);
+  memcpy(out, at, plain);
+  return out + plain;
 }
 
 size_t first_invalid_utf8(const uint8_t *bytes, size_t length) {

@@ -33,7 +33,7 @@ struct SettingsReport {
         where sections.contains(match.output.1) {
             let key = "\(match.output.1).\(match.output.2)"
             guard let value = defaults[key] else {
-                if !Self.namesOfFiles.contains(String(match.output.2)), key != "jwt.keys" {
+                if !Self.endingsOfFiles.contains(String(match.output.2)), !Self.otherNames.contains(key) {
                     faults.append("\(key) is no key")
                 }
                 continue
@@ -44,7 +44,9 @@ struct SettingsReport {
         return faults
     }
 
-    private static let namesOfFiles: Set = ["json", "ndjson", "hgrm", "hlog", "toml", "md", "swift"]
+    /// A table of tables, and a file.
+    private static let otherNames: Set = ["jwt.keys", "spool.id"]
+    private static let endingsOfFiles: Set = ["json", "ndjson", "hgrm", "hlog", "toml", "md", "swift"]
 
     private static func plain(_ text: String) -> String { text.filter { $0 != "\"" && $0 != " " } }
 
