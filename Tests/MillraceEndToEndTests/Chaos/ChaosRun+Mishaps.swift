@@ -114,13 +114,26 @@ extension ChaosRun {
             CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'
             """)
         for table in tables {
-            try connection.execute(
-                "CREATE TRIGGER swallow BEFORE INSERT ON public.\(table) FOR EACH ROW EXECUTE FUNCTION public.swallow()"
-            )
+            try define(
+                "CREATE TRIGGER swallow BEFORE INSERT ON public.\(table) FOR EACH ROW EXECUTE FUNCTION public.swallow()",
+                on: connection)
         }
         waitForProgress(within: .milliseconds(700))
-        for table in tables { try connection.execute("DROP TRIGGER swallow ON public.\(table)") }
+        for table in tables { try define("DROP TRIGGER swallow ON public.\(table)", on: connection) }
         try connection.execute("DROP FUNCTION public.swallow()")
+    }
+
+    /// A definition locks the table and then its months, a writer the other way round: of the two the server ends one, and
+    /// an administrator whom that hits says it again.
+    private func define(_ statement: String, on connection: PostgresConnection) throws {
+        while true {
+            do {
+                try connection.execute(statement)
+                return
+            } catch where error.sqlState == .deadlockDetected {
+                continue
+            }
+        }
     }
 
     private mutating func lockMonth() throws {
