@@ -41,6 +41,22 @@ struct EmbeddedClusterTests {
         #expect(second != first, "another life of the server is told apart by its start time")
     }
 
+    @Test func `what the configuration wants of the server is in force from its next start`() throws {
+        func settings(_ buffers: Int, _ sessions: Int) throws -> String {
+            let settings = EmbeddedClusterSettings(isDurable: false, sharedBuffersMiB: buffers, sessions: sessions)
+            let cluster = EmbeddedCluster(directory: scratch.path, settings: settings)
+            try cluster.start()
+            defer { try? cluster.stop() }
+            let answer = try PostgresConnection(
+                connectionString: cluster.connectionString, applicationName: "test", connectTimeout: .seconds(10),
+                interrupt: PostgresInterrupt()
+            ).execute("SELECT current_setting('shared_buffers') || ' ' || current_setting('max_connections')")
+            return answer.string(0, 0) ?? ""
+        }
+        #expect(try settings(16, 10) == "16MB 60")
+        #expect(try settings(24, 90) == "24MB 110")
+    }
+
     @Test func `a cluster that crashed recovers at the next start`() throws {
         let cluster = EmbeddedCluster(directory: scratch.path, settings: settings)
         defer { try? cluster.stop(mode: .immediate) }

@@ -136,7 +136,7 @@ struct DatabaseChecks {
         return CheckResult(
             "timeouts", ok: true,
             detail: settings.string(0, 0).map { "\($0) by default; the daemon's sessions set their own" }
-                ?? "none by default",
+                ?? "role, database and server set no limits of time",
             mend: "")
     }
 
