@@ -65,7 +65,7 @@ struct ConfigurationErrorTests {
         ),
         (
             "[http]\nlisten = [\"127.0.0.1:7171\"]\n",
-            "config.toml:2: http.listen 127.0.0.1:7171 is in tcp.listen too; each needs its own"
+            "config.toml:2: http.listen 127.0.0.1:7171 is in tcp.listen too; each needs an address of its own"
         ),
         (
             "[http]\nconnections_max = 16\n",

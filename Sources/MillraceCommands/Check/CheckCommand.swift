@@ -85,6 +85,7 @@ struct CheckCommand: ParsableCommand {
         Console.out("")
         for check in report.checks { Console.out(check.text) }
         Console.out("")
-        Console.out(report.ok ? "all is well" : "\(report.checks.count { !$0.ok }) checks failed")
+        let failed = report.checks.count { !$0.ok }
+        Console.out(failed == 0 ? "all is well" : failed == 1 ? "1 check failed" : "\(failed) checks failed")
     }
 }

@@ -27,7 +27,7 @@ enum ConfigurationChecks {
         for address in configuration.http.listen where configuration.tcp.listen.contains(address) {
             check(
                 address.hasSuffix(":0"), "http.listen", .impossibleCombination,
-                "http.listen \(address) is in tcp.listen too; each needs its own")
+                "http.listen \(address) is in tcp.listen too; each needs an address of its own")
         }
         let http = configuration.http
         check(

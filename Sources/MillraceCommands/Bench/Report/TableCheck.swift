@@ -17,7 +17,7 @@ struct TableCheck {
             connection = try context.connect()
         } catch let error as PostgresError {
             throw CommandError(
-                "the database that is to be checked at the end was not reached: \(error)",
+                "the database that is to be checked at the end was not reached: \(error.message)",
                 hint: "Set database.url to the daemon's, or give --no-verify")
         }
         self.runID = runID
