@@ -269,7 +269,8 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceEvent", "MillracePostgres",
+                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillracePostgres",
                 "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

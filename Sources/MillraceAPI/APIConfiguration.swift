@@ -6,6 +6,10 @@ package struct APIConfiguration: Sendable {
     /// Largest body of a conversation save, in bytes.
     package var saveBodyBytesMax = 2 << 20
     package var limits = EventLimits()
+    /// What bodies and recordings hold.
+    package var memory = MemoryBudget()
+    /// Recordings of latencies at the same time.
+    package var recordingsMax = 16
     /// Without keys, this machine reads over loopback.
     package var isOpenOnLoopback = true
     /// Seconds in `Retry-After` when the spool takes nothing.

@@ -29,7 +29,12 @@ struct APIProblem: Error {
     }
 
     init(_ refusal: SpoolRefusal, retryAfterSeconds: Int) {
-        self.init(.serviceUnavailable, refusal.rawValue, refusal.message)
+        self.init(refusal.rawValue, refusal.message, retryAfterSeconds: retryAfterSeconds)
+    }
+
+    /// A 503 that may be tried again.
+    init(_ code: String, _ message: String, retryAfterSeconds: Int) {
+        self.init(.serviceUnavailable, code, message)
         headers[.retryAfter] = String(retryAfterSeconds)
     }
 

@@ -58,7 +58,7 @@ package struct APIRoutes: Sendable {
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: await metrics())))
         }
-        let latency = LatencyRoute(latencies: latencies)
+        let latency = LatencyRoute(configuration, latencies: latencies)
         router.get("/debug/latency") { request, _ in try await latency.respond(request) }
         let operations = ReadRoutes(
             reading, access: ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.isOpenOnLoopback),

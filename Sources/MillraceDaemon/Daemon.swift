@@ -63,6 +63,7 @@ package struct Daemon {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         var settings = try StageSettings(configuration, databaseURL: databaseURL)
         settings.writer.packs = packs
+        settings.fit(openFiles())
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
@@ -77,6 +78,7 @@ package struct Daemon {
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory,
             stallAfter: configuration.database.stallAfter, log: log)
         metrics.bootstrap()
+        metrics.observeMemory(settings.memory)
         metrics.observeProjections(settings.writer.packs.map(\.name))
         let spool = try SpoolService(
             settings.spool, epoch: SequenceEpoch(at: .now), channel: channel, extents: extents, board: board,
@@ -94,7 +96,7 @@ package struct Daemon {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let countdown = ListenerCountdown(intakes: 2)
         let reads = ReadStage(
-            configuration, databaseURL: databaseURL, packs: packs,
+            configuration, databaseURL: databaseURL, packs: packs, memory: settings.memory,
             metrics: metrics.reads, logger: logger
         ) {
             metrics.writer.isDatabaseUp.load(ordering: .relaxed)
@@ -153,6 +155,26 @@ package struct Daemon {
         }
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Raises the limit as far as may be, and says what follows where that is too little.
+    private func openFiles() -> DescriptorPlan {
+        let wanted = DescriptorPlan(configuration, limit: .max)
+        let files = DescriptorPlan(configuration, limit: DescriptorLimit.raise(to: wanted.needed))
+        let limit = "\(files.limit)"
+        if files.suffices {
+            logger.info("open files", metadata: ["limit": "\(limit)", "needed": "\(files.needed)"])
+        } else {
+            logger.warning(
+                "too few open files for all connections",
+                metadata: [
+                    "limit": "\(limit)", "needed": "\(files.needed)", "tcp_connections": "\(files.tcp.connections)",
+                    "http_connections": "\(files.http.connections)",
+                    "hint":
+                        "raise LimitNOFILE in the unit (ulimit -Hn), or lower tcp.connections_max, http.connections_max",
+                ])
+        }
+        return files
     }
 
     /// nil unless `latency.log` is set.

@@ -104,6 +104,15 @@ struct DaemonMetrics: Sendable {
         }
     }
 
+    /// What is held for clients.
+    func observeMemory(_ memory: MemoryBudget) {
+        registry.observe(.memoryBudget) { Double(memory.bytesMax) }
+        registry.observe(.memoryUsed) { Double(memory.usedBytes) }
+        for use in MemoryBudget.Use.allCases {
+            registry.observe(.memoryRefused, [.reason: use.rawValue]) { Double(memory.refused(use)) }
+        }
+    }
+
     private func observeReads() {
         let reads = reads
         registry.observe(.readConnectionsIdle) { Double(reads.connectionsIdle) }

@@ -1,6 +1,7 @@
 import Logging
 import MillraceAPI
 import MillraceConfiguration
+import MillraceEvent
 import MillraceProjections
 import MillraceTelemetry
 import ServiceLifecycle
@@ -12,8 +13,8 @@ struct ReadStage: Service {
     /// `databaseURL`: read where `api.read_url` is empty. `packs`: those that this daemon loads. `isWriting`: whether the
     /// writers reach the database.
     init(
-        _ configuration: DaemonConfiguration, databaseURL: String, packs: [PackDefinition], metrics: ReadMetrics,
-        logger: Logger, isWriting: @escaping @Sendable () -> Bool
+        _ configuration: DaemonConfiguration, databaseURL: String, packs: [PackDefinition], memory: MemoryBudget,
+        metrics: ReadMetrics, logger: Logger, isWriting: @escaping @Sendable () -> Bool
     ) {
         let api = configuration.api
         var settings = ReadPoolConfiguration(databaseURL: api.readURL.isEmpty ? databaseURL : api.readURL.value)
@@ -34,6 +35,7 @@ struct ReadStage: Service {
         identity.retryAfter = configuration.identity.retryAfter
         var routes = ReadConfiguration()
         routes.pageBytesMax = api.pageBytes
+        routes.memory = memory
         routes.topUsersMax = configuration.identity.usersMax
         routes.isStrict = configuration.http.strictHealthChecks
         reading = Reading(

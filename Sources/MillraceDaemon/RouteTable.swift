@@ -54,6 +54,8 @@ final class RouteTable: Sendable {
         var settings = APIConfiguration()
         settings.saveBodyBytesMax = configuration.http.requestBodyMax
         settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
+        settings.memory = reading.configuration.memory
+        settings.recordingsMax = configuration.latency.recordingsMax
         settings.isOpenOnLoopback = configuration.api.openOnLoopback
         settings.limits = configuration.eventLimits
         settings.version = Version.current

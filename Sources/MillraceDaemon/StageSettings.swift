@@ -14,6 +14,8 @@ struct StageSettings {
     let outbox: OutboxConfiguration
     private(set) var tcp: TCPIntakeConfiguration
     private(set) var http: HTTPIntakeConfiguration
+    /// Of both intakes and the routes.
+    let memory: MemoryBudget
 
     /// `databaseURL`: where the rows go; the embedded cluster's when there is one.
     init(_ configuration: DaemonConfiguration, databaseURL: String) throws(ListenAddressError) {
@@ -31,12 +33,25 @@ struct StageSettings {
         outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)
         http = try Self.http(configuration)
+        memory = MemoryBudget(bytesMax: configuration.memory.budget, patience: configuration.memory.lineWait)
+        tcp.memory = memory
+        http.memory = memory
     }
 
     /// Sockets from the service manager take the place of `tcp.listen` and `http.listen`.
     mutating func listen(on activation: SocketActivation) {
         if !activation.tcp.isEmpty { tcp.listen = activation.tcp }
         if !activation.http.isEmpty { http.listen = activation.http }
+    }
+
+    /// The intakes' places, as far as there are files for them.
+    mutating func fit(_ files: DescriptorPlan) {
+        tcp.connectionsMax = files.tcp.connections
+        tcp.committedWaitersMax = files.tcp.waiters
+        tcp.socketsMax = files.tcp.sockets
+        http.connectionsMax = files.http.connections
+        http.committedWaitersMax = files.http.waiters
+        http.socketsMax = files.http.sockets
     }
 
     private static func writer(_ configuration: DaemonConfiguration, databaseURL: String) -> WriterConfiguration {
@@ -71,10 +86,8 @@ struct StageSettings {
         tcp.listen = try addresses(configuration.tcp.listen, key: "tcp.listen")
         tcp.unixMode = configuration.intake.unixModeBits
         tcp.backlog = configuration.tcp.backlog
-        tcp.connectionsMax = configuration.tcp.connectionsMax
         tcp.idleTimeout = configuration.tcp.idleTimeout
         tcp.committedWait = configuration.intake.committedWait
-        tcp.committedWaitersMax = min(configuration.intake.committedWaitersMax, max(1, tcp.connectionsMax / 2))
         tcp.peer = peer(configuration)
         tcp.inflightBytesMax = configuration.tcp.inflightBytesMax
         tcp.refusedLineBytesMax = configuration.limits.refusedLineBytes
@@ -94,13 +107,11 @@ struct StageSettings {
         http.hosts = configuration.http.hosts
         http.unixMode = configuration.intake.unixModeBits
         http.backlog = configuration.http.backlog
-        http.connectionsMax = configuration.http.connectionsMax
         http.connectionsReserved = configuration.http.reservedConnections
         http.headerTimeout = configuration.http.headerTimeout
         http.idleTimeout = configuration.http.keepAlive
         http.writeTimeout = configuration.http.writeTimeout
         http.committedWait = configuration.intake.committedWait
-        http.committedWaitersMax = min(configuration.intake.committedWaitersMax, max(1, http.connectionsMax / 2))
         http.peer = peer(configuration)
         http.headerBytesMax = configuration.http.headerBytes
         http.headerFieldsMax = configuration.http.headerFields

@@ -1,3 +1,4 @@
+import MillraceEvent
 import MillraceTestSupport
 import Testing
 
@@ -9,6 +10,13 @@ struct LineCutterTests {
 
     /// What a cutter makes of `pieces`, as text; offsets of whole lines are checked against its bytes.
     private func cut(_ pieces: [[UInt8]]) -> [String] {
+        let lines = cut(pieces, compacts: false)
+        #expect(cut(pieces, compacts: true) == lines)
+        return lines
+    }
+
+    /// `compacts`: after each piece, as where memory is scarce.
+    private func cut(_ pieces: [[UInt8]], compacts: Bool) -> [String] {
         var cutter = LineCutter(lineBytesMax: Self.lineBytesMax, prefixBytesMax: Self.prefixBytesMax)
         var lines: [String] = []
         func take(_ line: LineCutter.Line, of bytes: UnsafeRawBufferPointer) {
@@ -27,6 +35,10 @@ struct LineCutterTests {
             piece.withUnsafeBytes { cutter.append($0) }
             while let line = cutter.next() { take(line, of: cutter.bytes) }
             cutter.release()
+            if compacts {
+                cutter.compact()
+                #expect(cutter.heldBytes <= cutter.openBytes + EventParser.paddingBytes)
+            }
         }
         if let line = cutter.last() { take(line, of: cutter.bytes) }
         cutter.release()

@@ -1,17 +1,23 @@
-/// Builds a JSON text piece by piece, members in the order they are written.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+internal import NIOCore
+
+/// Builds a JSON text piece by piece, members in the order they are written. In the buffer that is sent: a page is not
+/// copied once more.
+struct JSONWriter: Sendable {
+    private(set) var buffer = ByteBuffer()
+
+    var byteCount: Int { buffer.readableBytes }
+    var bytes: ByteBufferView { buffer.readableBytesView }
 
     mutating func append(raw text: StaticString) {
-        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        buffer.writeStaticString(text)
     }
 
     mutating func append(raw text: some Collection<UInt8>) {
-        bytes.append(contentsOf: text)
+        buffer.writeBytes(text)
     }
 
     mutating func append(_ number: Int) {
-        bytes.append(contentsOf: String(number).utf8)
+        buffer.writeString(String(number))
     }
 
     mutating func append(_ text: String) {
@@ -28,21 +34,23 @@ struct JSONWriter {
     mutating func append(name: String) {
         separate()
         append(name)
-        bytes.append(UInt8(ascii: ":"))
+        append(raw: ":")
     }
 
     /// A comma unless the element is the first.
     mutating func separate() {
-        guard let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
-        bytes.append(UInt8(ascii: ","))
+        guard let last: UInt8 = buffer.getInteger(at: buffer.writerIndex - 1), last != UInt8(ascii: "{"),
+            last != UInt8(ascii: "[")
+        else { return }
+        append(raw: ",")
     }
 
     /// A string of UTF-8, escaped as RFC 8259 wants at least.
     mutating func append(string: UnsafeRawBufferPointer) {
-        bytes.append(UInt8(ascii: "\""))
+        append(raw: "\"")
         var start = 0
         for (index, byte) in string.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-            bytes.append(contentsOf: string[start..<index])
+            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: string[start..<index]))
             start = index + 1
             switch byte {
             case 0x22: append(raw: "\\\"")
@@ -50,10 +58,10 @@ struct JSONWriter {
             case 0x0A: append(raw: "\\n")
             case 0x0D: append(raw: "\\r")
             case 0x09: append(raw: "\\t")
-            default: bytes.append(contentsOf: "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
+            default: buffer.writeString("\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))")
             }
         }
-        bytes.append(contentsOf: string[start...])
-        bytes.append(UInt8(ascii: "\""))
+        buffer.writeBytes(UnsafeRawBufferPointer(rebasing: string[start...]))
+        append(raw: "\"")
     }
 }

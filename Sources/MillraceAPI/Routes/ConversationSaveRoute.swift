@@ -21,7 +21,9 @@ struct ConversationSaveRoute: Sendable {
         try checkType(request)
         if let refusal = channel.refusal { throw problem(refusal) }
         let receivedAt = Timestamp.now
-        let save = try parse(await body(request), receivedAt: receivedAt)
+        let memory = MemoryReservation(configuration.memory, for: .bodies)
+        defer { memory.count(0) }
+        let save = try parse(await body(request, memory), receivedAt: receivedAt)
         guard caller.isService || caller.userID == save.userID else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
@@ -41,13 +43,22 @@ struct ConversationSaveRoute: Sendable {
         }
     }
 
-    private func body(_ request: Request) async throws -> ByteBuffer {
-        do {
-            return try await request.body.collect(upTo: configuration.saveBodyBytesMax)
-        } catch is NIOTooManyBytesError {
-            throw APIProblem(
-                .contentTooLarge, "body_too_large", "the body has more than \(configuration.saveBodyBytesMax) bytes")
+    private func body(_ request: Request, _ memory: MemoryReservation) async throws -> ByteBuffer {
+        var body = ByteBuffer()
+        for try await var piece in request.body {
+            let byteCount = body.readableBytes + piece.readableBytes
+            guard byteCount <= configuration.saveBodyBytesMax else {
+                throw APIProblem(
+                    .contentTooLarge, "body_too_large", "the body has more than \(configuration.saveBodyBytesMax) bytes"
+                )
+            }
+            guard byteCount <= MemoryBudget.freeBytes || memory.resize(to: byteCount) else {
+                throw APIProblem(
+                    MemoryShortage.code, MemoryShortage.message, retryAfterSeconds: configuration.retryAfterSeconds)
+            }
+            body.writeBuffer(&piece)
         }
+        return body
     }
 
     private func parse(_ body: ByteBuffer, receivedAt: Timestamp) throws -> ConversationSave {

@@ -2,7 +2,6 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceTelemetry
 internal import NIOCore
-internal import ServiceLifecycle
 
 /// `GET /debug/latency`: percentiles of every stage since the start, or of the next `seconds`.
 ///
@@ -11,7 +10,13 @@ internal import ServiceLifecycle
 struct LatencyRoute: Sendable {
     private static let secondsMax = 300
 
-    let latencies: @Sendable () -> LatencySnapshot
+    private let latencies: @Sendable () -> LatencySnapshot
+    private let recordings: LatencyRecordings
+
+    init(_ configuration: APIConfiguration, latencies: @escaping @Sendable () -> LatencySnapshot) {
+        self.latencies = latencies
+        recordings = LatencyRecordings(configuration, latencies: latencies)
+    }
 
     func respond(_ request: Request) async throws -> Response {
         let parameters = request.uri.queryParameters
@@ -40,9 +45,6 @@ struct LatencyRoute: Sendable {
             throw APIProblem(
                 .badRequest, "invalid_seconds", "seconds is a whole number from 1 to \(Self.secondsMax)")
         }
-        let before = latencies()
-        // A daemon that stops meanwhile answers with what there is.
-        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(count)) }
-        return latencies().since(before)
+        return try await recordings.record(.seconds(count))
     }
 }

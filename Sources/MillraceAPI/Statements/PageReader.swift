@@ -1,3 +1,4 @@
+internal import MillraceEvent
 internal import MillracePostgres
 
 /// Reads a page in one statement, row by row as they come: a page ends at `limit` rows, or earlier when its rows are
@@ -6,22 +7,29 @@ struct PageReader: Sendable {
     let limit: Int
     /// A page that has become as large ends.
     let bytesMax: Int
+    let memory: MemoryBudget
     /// How many of the last columns are the key and no part of the row.
     let keyCount: Int
     /// The rows behind `key` (nil: from the start) in order, without LIMIT.
     let statement: @Sendable (_ key: [String?]?) -> SQLStatement
 
-    /// Adds rows to `page`; one that is full already only learns whether more follow. Blocks.
+    /// Adds rows to `page`; one that is full already only learns whether more follow. Blocks. Throws `MemoryShortage` where
+    /// the rows are more than what is left of the budget.
     func read(after key: [String?]?, into page: Page = Page(), on connection: PostgresConnection) throws -> Page {
         var page = page
+        let held = page.memory ?? MemoryReservation(memory, for: .pages)
+        page.memory = held
         var wanted = statement(key)
         wanted.append("LIMIT \(limit - page.count + 1)")
         var writer: ResultRows?
         try wanted.run(on: connection) { row in
-            guard page.count < limit, page.rows.bytes.count < bytesMax else {
+            guard page.count < limit, page.rows.byteCount < bytesMax else {
                 page.next = page.last
                 return false
             }
+            // With the row as it came, twice: libpq's buffer, and its result.
+            let bytes = page.rows.byteCount + 3 * row.byteCount
+            if bytes > MemoryBudget.freeBytes { try held.require(bytes) }
             let columns = row.columnCount - keyCount
             let rows = writer ?? ResultRows(row, count: columns)
             writer = rows

@@ -5,7 +5,8 @@ internal import MillraceConfiguration
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Configuration, database, schema, partitions, disk: what would stop the daemon, and how to fix it.",
+        abstract:
+            "Configuration, database, schema, partitions, disk, files, memory: what would stop the daemon, how to fix it.",
         discussion: """
             Prints every value that is not a default and where it came from (--all: every value), then tries what the \
             daemon needs. Changes nothing. May run while the daemon does.
@@ -63,6 +64,7 @@ struct CheckCommand: ParsableCommand {
             report.checks.append(
                 CheckResult("configuration", ok: true, detail: loaded.file ?? "no file: defaults", mend: ""))
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
+            report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
             report.checks += DatabaseChecks(context: context).run()
             report.checks.append(DaemonCheck(context: context).run())

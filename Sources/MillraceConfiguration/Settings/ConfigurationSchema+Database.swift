@@ -207,6 +207,10 @@ extension ConfigurationSchema {
                 "log_bytes_max", \.latency.logBytesMax, 64 << 10...1 << 40,
                 "The file is rotated before it grows beyond: to log.1, which becomes log.2, and so on."),
             .integer(
+                "recordings_max", \.latency.recordingsMax, 1...1000, unit: "recordings",
+                "Requests for /debug/latency?seconds=… that run at the same time; one more gets 503.",
+                watch: "millrace_memory_used_bytes"),
+            .integer(
                 "log_files", \.latency.logFiles, 1...1000, unit: "files", "Rotated files that are kept."),
         ])
 

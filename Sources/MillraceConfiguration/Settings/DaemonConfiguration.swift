@@ -7,6 +7,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var tcp = TCP()
     package var http = HTTP()
     package var intake = Intake()
+    package var memory = Memory()
     package var limits = Limits()
     package var spool = Spool()
     package var database = Database()
@@ -228,11 +229,17 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var flushLimit = Duration.seconds(2)
     }
 
+    package struct Memory: Sendable, Equatable {
+        package var budget = 256 << 20
+        package var lineWait = Duration.seconds(5)
+    }
+
     package struct Latency: Sendable, Equatable {
         package var log = ""
         package var logInterval = Duration.seconds(10)
         package var logBytesMax = 64 << 20
         package var logFiles = 4
+        package var recordingsMax = 16
     }
 
     package struct Embedded: Sendable, Equatable {

@@ -57,6 +57,15 @@ struct BodyDecompressor {
         return consumed > 0 || produced > 0
     }
 
+    /// What came and is not text yet, and what makes text of it.
+    var heldBytes: Int { pending.readableBytes + (inflater?.heldBytes ?? 0) }
+
+    /// Gives its memory back: nothing more will be asked of it.
+    mutating func close() {
+        pending = ByteBuffer()
+        inflater = nil
+    }
+
     /// The body has ended. Throws when its compressed stream has not.
     func finish() throws(HTTPProblem) {
         guard encoding != .identity, pending.readableBytes > 0 || consumedBytes > 0 else { return }

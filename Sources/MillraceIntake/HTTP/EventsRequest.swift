@@ -14,6 +14,7 @@ final class EventsRequest {
     private struct Flight {
         var firstIndex: Int
         var rejectedBefore: Int
+        var byteCount = 0
     }
 
     /// A submission that someone waits for to be committed, but not for ever.
@@ -47,6 +48,7 @@ final class EventsRequest {
     private var nextIndex = 0
     private var result: EventsAnswer
     private var breakage: (problem: HTTPProblem, at: Flight)?
+    private let memory: MemoryReservation
     private var isBodyEnded = false
     private var isAllCut = false
     private var isChannelFull = false
@@ -70,6 +72,7 @@ final class EventsRequest {
         self.metrics = metrics
         self.waiters = waiters
         self.eventLoop = eventLoop
+        memory = MemoryReservation(configuration.memory, for: .bodies)
         acknowledgement = head.acknowledgement
         decompressor = BodyDecompressor(
             encoding: head.encoding, outputBytesMax: configuration.decompressedBytesMax,
@@ -121,7 +124,14 @@ final class EventsRequest {
             if isWaiting { break }
         }
         mayRead = true
+        memory.count(heldBytes)
         finishIfDone()
+    }
+
+    /// What counts of the memory budget.
+    private var heldBytes: Int {
+        let held = input.capacity + decompressor.heldBytes + builder.byteCount + (flight?.byteCount ?? 0)
+        return held > MemoryBudget.freeBytes ? held : 0
     }
 
     /// Submits what gathered, if it is enough. False when it must wait for the submission before it.
@@ -142,7 +152,10 @@ final class EventsRequest {
 
     private func refill() {
         do throws(HTTPProblem) {
-            if try decompressor.pull(into: &input) { return }
+            if try decompressor.pull(into: &input) {
+                guard memory.resize(to: heldBytes) else { throw HTTPProblem(.memoryBudget, MemoryShortage.message) }
+                return
+            }
             guard isBodyEnded else {
                 isWaiting = true
                 return
@@ -192,8 +205,9 @@ final class EventsRequest {
     // MARK: Submitting
 
     private func submit() {
-        let records = builder.take()
         flight = gathering
+        flight?.byteCount = builder.byteCount
+        let records = builder.take()
         flightNumber += 1
         let number = flightNumber
         let counts = Dictionary(records.map { ($0.kind, $0.count) }, uniquingKeysWith: +)
@@ -295,6 +309,8 @@ final class EventsRequest {
     private func breakOff(_ problem: HTTPProblem, at place: Flight) {
         builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
         input.removeAll()
+        decompressor.close()
+        memory.count(heldBytes)
         breakage = (problem, place)
         mayRead = true
         finishIfDone()

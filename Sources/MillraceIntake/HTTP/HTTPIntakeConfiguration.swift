@@ -1,3 +1,5 @@
+package import MillraceEvent
+
 /// Settings of the HTTP intake; the defaults are config.toml's.
 package struct HTTPIntakeConfiguration: Sendable {
     package var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 8080)]
@@ -21,6 +23,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var committedWait = Duration.seconds(30)
     /// Requests that wait for their commit; one more is answered once it is durable.
     package var committedWaitersMax = 256
+    /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
+    package var socketsMax = Int.max
     package var peer = PeerTimeouts()
     /// All header fields of a request together, in bytes.
     package var headerBytesMax = 16 << 10
@@ -43,6 +47,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var drainTimeout = Duration.seconds(10)
     /// How long a connection that was refused may still read what it was told.
     package var lingerTimeout = Duration.seconds(1)
+    /// What all connections of the daemon hold.
+    package var memory = MemoryBudget()
     package var limits = LineLimits()
     package var tenant: Int32 = 0
 

@@ -73,7 +73,9 @@ package struct HTTPIntakeService: Service {
     }
 
     private func listen(_ shared: HTTPConnectionHandler.Shared) async throws {
-        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer)
+        var listeners = Listeners(
+            group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
+            socketsMax: configuration.socketsMax, logger: logger)
         do {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in
@@ -98,7 +100,7 @@ package struct HTTPIntakeService: Service {
         limits.maxHeaderFieldSize = shared.configuration.headerBytesMax
         limits.maxHeaderListSize = shared.configuration.headerBytesMax
         limits.maxHeaderFieldCount = shared.configuration.headerFieldsMax
-        let wire = HTTPWireHandler(limits: limits)
+        let wire = HTTPWireHandler(limits: limits, memory: shared.configuration.memory)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(wire)
         try pipeline.addHandler(HTTPResponseEncoder())

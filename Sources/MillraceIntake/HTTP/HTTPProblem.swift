@@ -22,6 +22,7 @@ struct HTTPProblem: Error, Equatable {
         case compressionRatioExceeded = "compression_ratio_exceeded"
         case bodyTooSlow = "body_too_slow"
         case tooManyConnections = "too_many_connections"
+        case memoryBudget = "memory_budget"
         case nothingAccepted = "nothing_accepted"
         case spoolFull = "spool_full"
         case spoolFailed = "spool_failed"
@@ -40,7 +41,7 @@ struct HTTPProblem: Error, Equatable {
             case .headersTooSlow, .bodyTooSlow: 408
             case .bodyTooLarge, .compressionRatioExceeded: 413
             case .unsupportedMediaType, .unsupportedEncoding: 415
-            case .tooManyConnections, .spoolFull, .spoolFailed, .draining, .unavailable: 503
+            case .tooManyConnections, .memoryBudget, .spoolFull, .spoolFailed, .draining, .unavailable: 503
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import MillraceEvent
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -16,9 +17,12 @@ final class HTTPWireHandler: ChannelDuplexHandler {
     private var writtenBytes = 0
     private var context: ChannelHandlerContext?
     private let limits: NIOHTTPDecoderLimitConfiguration
+    /// What the socket has not taken of answers.
+    private let memory: MemoryReservation
 
-    init(limits: NIOHTTPDecoderLimitConfiguration) {
+    init(limits: NIOHTTPDecoderLimitConfiguration, memory: MemoryBudget) {
         self.limits = limits
+        self.memory = MemoryReservation(memory, for: .answers)
     }
 
     func expectHead() {
@@ -52,6 +56,29 @@ final class HTTPWireHandler: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        // Else a timer or the next writing looks.
+        if memory.bytes == 0, countUnsent() > 0 { whenSent {} }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        countUnsent()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        memory.count(0)
+        context.fireChannelInactive()
+    }
+
+    @discardableResult
+    private func countUnsent() -> Int {
+        let bytes = unsentBytes
+        memory.count(bytes)
+        return bytes
+    }
+
     // MARK: What the socket took
 
     /// Bytes written that the socket has not taken.
@@ -66,8 +93,11 @@ final class HTTPWireHandler: ChannelDuplexHandler {
     func whenSent(_ body: @escaping () -> Void) {
         guard let context else { return }
         let promise = context.eventLoop.makePromise(of: Void.self)
-        let bound = NIOLoopBound(body, eventLoop: context.eventLoop)
-        promise.futureResult.whenSuccess { bound.value() }
+        let bound = NIOLoopBound((self, body), eventLoop: context.eventLoop)
+        promise.futureResult.whenSuccess {
+            bound.value.0.countUnsent()
+            bound.value.1()
+        }
         context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
     }
 

@@ -20,6 +20,9 @@ final class ZlibInflater: Inflater {
 
     deinit { inflateEnd(&stream) }
 
+    /// zconf.h: a window of 32 KiB, and about 7 KiB.
+    var heldBytes: Int { 40 << 10 }
+
     func inflate(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) throws(HTTPProblem) -> (consumed: Int, produced: Int) {

@@ -16,6 +16,9 @@ final class ZstdInflater: Inflater {
 
     deinit { ZSTD_freeDStream(stream) }
 
+    /// With the window that the frame asked for.
+    var heldBytes: Int { ZSTD_sizeof_DStream(stream) }
+
     func inflate(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
     ) throws(HTTPProblem) -> (consumed: Int, produced: Int) {

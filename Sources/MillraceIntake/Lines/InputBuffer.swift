@@ -7,7 +7,8 @@ struct InputBuffer: ~Copyable {
     private static let idleBytesMax = 16 << 10
 
     private var base: UnsafeMutableRawPointer?
-    private var capacity = 0
+    /// Memory that it takes, in bytes.
+    private(set) var capacity = 0
     private var start = 0
     private var end = 0
 
@@ -45,6 +46,14 @@ struct InputBuffer: ~Copyable {
         if capacity > Self.idleBytesMax { release() }
     }
 
+    /// Takes no more memory than its bytes want.
+    mutating func compact() {
+        guard let base, count + EventParser.paddingBytes < capacity else { return }
+        move(base, to: UnsafeMutableRawPointer.allocate(byteCount: count + EventParser.paddingBytes, alignment: 16))
+        capacity = count + EventParser.paddingBytes
+        extend(by: 0)
+    }
+
     mutating func removeAll() {
         start = 0
         end = 0
@@ -79,16 +88,21 @@ struct InputBuffer: ~Copyable {
             target.copyMemory(from: base + start, byteCount: held)
         } else {
             target = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
-            if let base {
-                target.copyMemory(from: base + start, byteCount: held)
-                base.deallocate()
-            }
+            if let base { move(base, to: target) }
             capacity = wanted
         }
         base = target
         start = 0
         end = held
         return UnsafeMutableRawBufferPointer(start: target + held, count: byteCount)
+    }
+
+    private mutating func move(_ old: UnsafeMutableRawPointer, to target: UnsafeMutableRawPointer) {
+        target.copyMemory(from: old + start, byteCount: count)
+        old.deallocate()
+        end -= start
+        start = 0
+        base = target
     }
 }
 

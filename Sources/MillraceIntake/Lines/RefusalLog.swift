@@ -22,7 +22,7 @@ final class RefusalLog: Sendable {
         self.logger = logger
     }
 
-    func refused(_ code: String, peer: String, now: NIODeadline = .now()) {
+    func refused(_ code: String, peer: String? = nil, now: NIODeadline = .now()) {
         let count = state.withLock { state -> Int? in
             state.count += 1
             guard now >= state.nextLog else { return nil }
@@ -31,7 +31,8 @@ final class RefusalLog: Sendable {
             return state.count
         }
         guard let count else { return }
-        var metadata: Logger.Metadata = ["count": "\(count)", "last_code": "\(code)", "last_peer": "\(peer)"]
+        var metadata: Logger.Metadata = ["count": "\(count)", "last_code": "\(code)"]
+        if let peer { metadata["last_peer"] = "\(peer)" }
         if let hint { metadata["hint"] = "\(hint)" }
         logger.warning("\(message)", metadata: metadata)
     }

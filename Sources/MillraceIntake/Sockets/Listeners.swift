@@ -19,11 +19,19 @@ struct Listeners {
     private let unixMode: mode_t
 
     private let peer: PeerTimeouts
+    private let limit: AcceptLimit
+    private let log: RefusalLog
 
-    init(group: any EventLoopGroup, unixMode: mode_t, peer: PeerTimeouts) {
+    /// `socketsMax`: open sockets of all listeners together, in whatever state.
+    init(group: any EventLoopGroup, unixMode: mode_t, peer: PeerTimeouts, socketsMax: Int, logger: Logger) {
         self.group = group
         self.peer = peer
         self.unixMode = unixMode
+        limit = AcceptLimit(max: socketsMax)
+        log = RefusalLog(
+            "connections wait to be accepted",
+            hint: "compare LimitNOFILE (ulimit -n) and tcp.connections_max, http.connections_max by `millrace check`",
+            interval: .seconds(60), logger: logger)
     }
 
     /// Binds one address; `makeChild` sets up an accepted connection. Throws `IntakeError.cannotListen`.
@@ -31,11 +39,13 @@ struct Listeners {
         _ address: ListenAddress, backlog: Int, makeChild: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws {
         let quiescing = ServerQuiescingHelper(group: group)
+        let (limit, log) = (limit, log)
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptHandler(limit: limit, log: log))
                     try channel.pipeline.syncOperations.addHandler(
                         quiescing.makeServerChannelHandler(channel: channel))
                 }

@@ -32,6 +32,17 @@ struct LineCutter: ~Copyable {
     /// What came and was not let go; offsets of lines are into this.
     var bytes: UnsafeRawBufferPointer { input.readable }
 
+    /// Memory that it takes.
+    var heldBytes: Int { input.capacity }
+
+    /// What is there of the line that is not whole. Of what is left after `release`.
+    var openBytes: Int { input.count }
+
+    /// Takes no more memory than its bytes want.
+    mutating func compact() {
+        input.compact()
+    }
+
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         input.append(bytes)
     }

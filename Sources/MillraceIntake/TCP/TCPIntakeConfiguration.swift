@@ -1,3 +1,5 @@
+package import MillraceEvent
+
 /// Settings of the TCP intake; the defaults are config.toml's.
 package struct TCPIntakeConfiguration: Sendable {
     package var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 7171)]
@@ -13,6 +15,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var committedWait = Duration.seconds(30)
     /// Half-closed connections that wait for commits and don't count as open ones.
     package var committedWaitersMax = 256
+    /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
+    package var socketsMax = Int.max
     package var peer = PeerTimeouts()
     /// Bytes of one connection that may wait for their answer before it is read no further.
     package var inflightBytesMax = 1 << 20
@@ -26,6 +30,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var drainTimeout = Duration.seconds(10)
     /// How long a connection that was refused may still read what it was told.
     package var lingerTimeout = Duration.seconds(1)
+    /// What all connections of the daemon hold.
+    package var memory = MemoryBudget()
     package var limits = LineLimits()
     package var tenant: Int32 = 0
     /// In the answer to a greeting.

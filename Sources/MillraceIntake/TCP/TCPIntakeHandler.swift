@@ -20,6 +20,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         var metrics: IntakeMetrics
         var refusalLog: RefusalLog
         var requestLog: RefusalLog
+        var memoryLog: RefusalLog
         var limiter: ConnectionLimiter
         /// Half-closed connections that wait for commits.
         var waiters: ConnectionLimiter
@@ -63,6 +64,9 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Submissions without an outcome.
     private var flightCount = 0
     private var lastReadAt = NIODeadline.now()
+    private var idleTimer: Scheduled<Void>?
+    private var memory: TCPConnectionMemory
+    private var memoryTimer: Scheduled<Void>?
 
     /// `hasPlace`: false when the connection is one too many, only to be told so.
     init(shared: Shared, eventLoop: any EventLoop, hasPlace: Bool) {
@@ -74,6 +78,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             lineBytesMax: shared.configuration.limits.lineBytesMax,
             prefixBytesMax: shared.configuration.refusedLineBytesMax)
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+        memory = TCPConnectionMemory(shared.configuration.memory)
     }
 
     // MARK: Channel events
@@ -104,7 +109,12 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         phase = .closed
         machine.inputEnded()
         // A client that gets no answers sends nothing again: what it sent whole goes in. One that gets acks will.
-        if machine.isOneWay { cut() } else { refusedBatches.removeAll() }
+        if !machine.isOneWay {
+            refusedBatches.removeAll()
+            cutter.removeAll()
+        }
+        cut()
+        idleTimer?.cancel()
         leaveIfDone()
         context.fireChannelInactive()
     }
@@ -157,7 +167,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         !isChannelFull && refusedBatches.isEmpty && machine.mayCut && (context?.channel.isWritable ?? true)
     }
 
-    private var mayRead: Bool { mayCut && machine.mayRead && phase == .open }
+    private var mayRead: Bool { mayCut && machine.mayRead && phase == .open && !memory.isHeldBack }
 
     /// Something that held the connection back may be over.
     private func resume() {
@@ -204,8 +214,28 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func watchIdleness() {
         guard shared.configuration.idleTimeout > .zero else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(deadline: lastReadAt + TimeAmount(shared.configuration.idleTimeout)) {
+        idleTimer = eventLoop.scheduleTask(deadline: lastReadAt + TimeAmount(shared.configuration.idleTimeout)) {
             bound.value.endIfIdle()
+        }
+    }
+
+    /// Counts what the connection holds, and does what follows when that is too much.
+    private func holdMemory() {
+        if memory.isScarce, cutter.openBytes <= MemoryBudget.freeBytes { cutter.compact() }
+        let verdict = memory.holds(
+            buffer: cutter.heldBytes, lineBytes: mayCut ? cutter.openBytes : 0, lineNumber: machine.lineNumber,
+            waiting: machine.unansweredBytes, now: .now())
+        guard phase == .open, verdict != .fine else { return }
+        guard verdict == .lookAgain else {
+            shared.memoryLog.refused(MemoryShortage.code, peer: peer)
+            return refuseConnection(code: MemoryShortage.code, message: MemoryShortage.message)
+        }
+        guard memoryTimer == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let interval = memory.interval(retry: shared.configuration.retryInterval)
+        memoryTimer = eventLoop.scheduleTask(in: TimeAmount(interval)) {
+            bound.value.memoryTimer = nil
+            bound.value.resume()
         }
     }
 
@@ -229,6 +259,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         phase = .lingering
         run = nil
         cutter.removeAll()
+        memory.release()
         guard let context else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let flushed = eventLoop.makePromise(of: Void.self)
@@ -268,6 +299,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         isCutting = true
         defer { isCutting = false }
         while mayCut, phase != .lingering, cutBatch() {}
+        if mayCut, phase == .closed { cutter.removeAll() }
+        holdMemory()
         if phase != .lingering { endIfDone() }
     }
 

@@ -47,8 +47,14 @@ package struct TCPIntakeService: Service {
             requestLog: RefusalLog(
                 "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says",
                 interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
+            memoryLog: RefusalLog(
+                "line given up, connection closed",
+                hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open",
+                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
             limiter: limiter, waiters: ConnectionLimiter(max: configuration.committedWaitersMax), logger: logger)
-        var listeners = Listeners(group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer)
+        var listeners = Listeners(
+            group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
+            socketsMax: configuration.socketsMax, logger: logger)
         do {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in

@@ -42,6 +42,9 @@ package struct LatencySnapshot: Sendable {
 
     package var length: Duration { max(.zero, endedAt - startedAt) }
 
+    /// Memory that the histograms take.
+    package var heldBytes: Int { stages.reduce(0) { $0 + $1.histogram.estimatedFootprintInBytes } }
+
     /// What was recorded between `earlier` and this one, both since the same start.
     package func since(_ earlier: LatencySnapshot) -> LatencySnapshot {
         let before = Dictionary(earlier.stages.map { ($0.name, $0.histogram) }) { first, _ in first }

@@ -11,6 +11,10 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
     case intakeConnectionsOpen = "millrace_intake_connections_open"
 
+    case memoryBudget = "millrace_memory_budget_bytes"
+    case memoryUsed = "millrace_memory_used_bytes"
+    case memoryRefused = "millrace_memory_refused_total"
+
     case httpRequests = "millrace_http_requests_total"
     case httpRequestDuration = "millrace_http_request_duration_seconds"
 
@@ -94,6 +98,11 @@ extension MetricName {
         case .intakeConnectionsAccepted: .counter("Connections that were opened.", [.transport])
         case .intakeConnectionsRefused: .counter("Connections over the limit, closed at once.", [.transport])
         case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
+
+        case .memoryBudget: .gauge("What clients may have the daemon hold in memory: memory.budget.", [])
+        case .memoryUsed: .gauge("What the daemon holds for clients: lines, bodies, pages, answers, recordings.", [])
+        case .memoryRefused:
+            .counter("Requests refused, and lines held back or given up, for want of memory, by what for.", [.reason])
 
         case .httpRequests: .counter("Requests answered, by route and class of status.", [.route, .status])
 

@@ -10,17 +10,20 @@ final class DaemonProcess: Sendable {
     private let scratch: ScratchDirectory
     private let arguments: [String]
     private let environment: [String: String]
+    private let filesMax: Int?
     private let current = Mutex<SpawnedProcess?>(nil)
     private let starts = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - databaseURL: nil when the daemon is to bring its own (`--embedded` among `arguments`).
     ///   - directory: of another daemon, to share it.
+    ///   - filesMax: what the system lets it open; nil: what this process may.
     init(
         databaseURL: String?, settings: [String: String] = [:], arguments: [String] = [],
         environment: [String: String] = [:], tcp: Endpoint? = nil, http: Endpoint? = nil,
-        scratch: ScratchDirectory? = nil
+        scratch: ScratchDirectory? = nil, filesMax: Int? = nil
     ) throws {
+        self.filesMax = filesMax
         self.scratch = try scratch ?? ScratchDirectory()
         directory = self.scratch.path
         self.tcp = try tcp ?? .free()
@@ -57,9 +60,11 @@ final class DaemonProcess: Sendable {
     /// Starts it; does not wait for anything. `errors`: a file that takes its standard error, instead of `log`.
     func launch(errors: String? = nil) throws {
         starts.add(1, ordering: .relaxed)
+        var command = try [MillraceBinary.path, "serve", "--config", configuration] + arguments
+        if let filesMax { command = ["/bin/sh", "-c", "ulimit -n \(filesMax) && exec \"$0\" \"$@\""] + command }
         let process = try SpawnedProcess(
-            MillraceBinary.path, ["serve", "--config", configuration] + arguments, environment: environment,
-            mark: configuration, output: logPath, errors: errors ?? logPath)
+            command[0], Array(command.dropFirst()), environment: environment, mark: configuration, output: logPath,
+            errors: errors ?? logPath)
         current.withLock { $0 = process }
     }
 

@@ -30,7 +30,7 @@ struct ConversationSearchRoute: Sendable {
         let range = try EventQueryRoute.range(
             parameters, cursor, length: ConversationsRoute.lengths.narrow, ahead: ConversationsRoute.ahead)
         let limit = parameters.integer("limit", default: 20)
-        let (bytesMax, tenant) = (configuration.pageBytesMax, configuration.tenant)
+        let (bytesMax, memory, tenant) = (configuration.pageBytesMax, configuration.memory, configuration.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
         let page = try await pool.read(.conversationSearch) { connection in
@@ -40,7 +40,9 @@ struct ConversationSearchRoute: Sendable {
                 let query = TimedRowsQuery(
                     table: month.table, columns: ConversationsRoute.columns, tenant: tenant, range: month.range
                 ) { ConversationsRoute.filter(parameters, in: &$0) }
-                let reader = PageReader(limit: limit, bytesMax: bytesMax, keyCount: TimedRowsQuery.keyCount) {
+                let reader = PageReader(
+                    limit: limit, bytesMax: bytesMax, memory: memory, keyCount: TimedRowsQuery.keyCount
+                ) {
                     query.statement(after: $0, found: isNarrow) { statement in
                         let words = statement.bind(parameters.text("q"), as: "text", named: "q")
                         let document = "public.conversation_document(question, response)"

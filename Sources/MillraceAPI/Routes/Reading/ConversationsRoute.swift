@@ -36,7 +36,7 @@ struct ConversationsRoute: Sendable {
         }
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
-            keyCount: TimedRowsQuery.keyCount
+            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount
         ) { query.statement(after: $0) }
         let page = try await pool.read(.conversations) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)

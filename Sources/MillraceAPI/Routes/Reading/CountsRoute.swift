@@ -52,7 +52,7 @@ struct CountsRoute: Sendable {
         let order = keys.isEmpty ? "" : "ORDER BY \(keys.map(\.expression).joined(separator: ", "))"
         let reader = PageReader(
             limit: parameters.integer("limit", default: Self.fallbackLimit), bytesMax: configuration.pageBytesMax,
-            keyCount: keys.count
+            memory: configuration.memory, keyCount: keys.count
         ) { key in
             var statement = base
             if let key, !keys.isEmpty {
@@ -125,9 +125,7 @@ struct CountsRoute: Sendable {
         json.append(query.range?.from)
         json.append(name: "to")
         json.append(query.range?.to)
-        page.write(to: &json, named: "items", question: parameters.question)
-        json.append(raw: "}")
-        return APIAnswer.response(json)
+        return APIAnswer.response(json, page, named: "items", question: parameters.question)
     }
 }
 

@@ -43,15 +43,13 @@ struct EntitiesRoute: Sendable {
         let cursor = try parameters.cursor(count: query.keyCount)
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
-            keyCount: query.keyCount
+            memory: configuration.memory, keyCount: query.keyCount
         ) { query.statement(after: $0) }
         let page = try await catalog.pool.read(.entities) { try reader.read(after: cursor, on: $0) }
         var json = pack.answerHead
         json.append(name: "order")
         json.append((query.time.map { [$0.name] } ?? entity.key.map(\.name)).joined(separator: ","))
-        page.write(to: &json, named: "items", question: parameters.question)
-        json.append(raw: "}")
-        return APIAnswer.response(json)
+        return APIAnswer.response(json, page, named: "items", question: parameters.question)
     }
 
     /// Throws `APIProblem`.

@@ -38,7 +38,7 @@ struct EntityRoute: Sendable {
         let reader = children.map { children in
             PageReader(
                 limit: parameters.integer("limit", default: 100), bytesMax: configuration.pageBytesMax,
-                keyCount: children.keyCount
+                memory: configuration.memory, keyCount: children.keyCount
             ) { children.statement(after: $0) }
         }
         let statement = statement(entity, values)
@@ -54,7 +54,8 @@ struct EntityRoute: Sendable {
         json.append(name: "item")
         json.append(raw: found.item.bytes)
         if let page = found.children {
-            page.write(to: &json, named: parameters.text("include") ?? "", question: parameters.question)
+            return APIAnswer.response(
+                json, page, named: parameters.text("include") ?? "", question: parameters.question)
         }
         json.append(raw: "}")
         return APIAnswer.response(json)

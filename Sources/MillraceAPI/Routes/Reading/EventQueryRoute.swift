@@ -43,7 +43,7 @@ struct EventQueryRoute: Sendable {
         }
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
-            keyCount: TimedRowsQuery.keyCount
+            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount
         ) { query.statement(after: $0) }
         let page = try await pool.read(.events) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
         return Self.answer(page, range, parameters)
@@ -68,8 +68,6 @@ struct EventQueryRoute: Sendable {
         json.append(range.from)
         json.append(name: "to")
         json.append(range.to)
-        page.write(to: &json, named: "items", question: parameters.question)
-        json.append(raw: "}")
-        return APIAnswer.response(json)
+        return APIAnswer.response(json, page, named: "items", question: parameters.question)
     }
 }

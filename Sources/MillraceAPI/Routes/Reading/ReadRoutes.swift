@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import MillraceEvent
 internal import MillracePostgres
 
 /// The routes that read, each by its operation: who may, with which parameters, and what becomes of errors.
@@ -84,6 +85,8 @@ struct ReadRoutes: Sendable {
             operation, path: operation.match(request.uri.path) ?? [:], query: request.uri.query)
         do {
             return try await respond(parameters)
+        } catch is MemoryShortage {
+            throw unavailable(MemoryShortage.code, MemoryShortage.message)
         } catch let refusal as ReadRefusal {
             throw unavailable(refusal.rawValue, refusal.message)
         } catch let error as PostgresError {
@@ -108,8 +111,6 @@ struct ReadRoutes: Sendable {
     }
 
     private func unavailable(_ code: String, _ message: String) -> APIProblem {
-        var problem = APIProblem(.serviceUnavailable, code, message)
-        problem.headers[.retryAfter] = String(retryAfterSeconds)
-        return problem
+        APIProblem(code, message, retryAfterSeconds: retryAfterSeconds)
     }
 }

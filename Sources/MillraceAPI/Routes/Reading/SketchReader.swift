@@ -90,7 +90,7 @@ struct SketchReader: Sendable {
     private static func head(_ row: Int, _ columns: Int, of result: borrowing PostgresResult) -> [UInt8] {
         var json = JSONWriter()
         ResultRows(result, count: columns).write(row, of: result, to: &json)
-        return json.bytes.dropLast()
+        return Array(json.bytes.dropLast())
     }
 
     private static func write(_ group: Group, to page: inout Page) {

@@ -1,0 +1,67 @@
+internal import Glibc
+internal import Logging
+internal import MillraceEvent
+internal import NIOCore
+
+/// Sits on a listening socket: stops accepting while the intake has all the sockets it may have, and for a while when the
+/// system has no file or memory for one. NIO itself would ask again at once, for ever.
+final class AcceptHandler: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+
+    private static let pauseMin = TimeAmount.milliseconds(100)
+    private static let pauseMax = TimeAmount.seconds(1)
+
+    private let limit: AcceptLimit
+    private let log: RefusalLog
+    private var isFull = false
+    private var pauseEnd: NIODeadline?
+    private var nextPause = AcceptHandler.pauseMin
+
+    init(limit: AcceptLimit, log: RefusalLog) {
+        self.limit = limit
+        self.log = log
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        nextPause = Self.pauseMin
+        let eventLoop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
+        let goesOn = limit.entered {
+            eventLoop.execute {
+                bound.value.0.isFull = false
+                bound.value.0.update(bound.value.1)
+            }
+        }
+        let limit = limit
+        unwrapInboundIn(data).closeFuture.whenComplete { _ in limit.left() }
+        if !goesOn {
+            isFull = true
+            log.refused("connections_max")
+            update(context)
+        }
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? IOError, [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else {
+            context.fireErrorCaught(error)
+            return
+        }
+        log.refused(error.errnoCode == EMFILE || error.errnoCode == ENFILE ? "too_many_open_files" : "no_memory")
+        let end = NIODeadline.now() + nextPause
+        nextPause = min(Self.pauseMax, nextPause * 2)
+        pauseEnd = end
+        update(context)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(deadline: end) {
+            if bound.value.0.pauseEnd == end { bound.value.0.pauseEnd = nil }
+            bound.value.0.update(bound.value.1)
+        }
+    }
+
+    /// Accepts, or does not. A listener that is closed has no such option any more.
+    private func update(_ context: ChannelHandlerContext) {
+        try? context.channel.syncOptions?.setOption(.autoRead, value: !isFull && pauseEnd == nil)
+    }
+}
