@@ -26,6 +26,7 @@ OPERATIONS_SHARE = 0.4
 SETTINGS = {
     "spool__segment_bytes": "1MiB", "spool__group_bytes": "1MiB", "spool__retain": "5s",
     "partitions__maintenance_interval": "30s", "partitions__gin_clean_limit": "5s",
+    "database__ledger_join_age": "30s",
 }
 
 
