@@ -1,0 +1,73 @@
+import FoundationEssentials
+import Testing
+
+extension EndToEnd {
+    /// The pages beside the sources: what the one names is in the other.
+    struct GuidePagesTests {
+        @Test func `README is a page that is read in one go, and so is CONTRIBUTING`() {
+            #expect(Self.lines(of: "README.md") <= 180)
+            #expect(Self.lines(of: "CONTRIBUTING.md") <= 80)
+        }
+
+        @Test(arguments: GuidePage.all)
+        func `a link leads to a file that is there, and to a heading of it`(page: GuidePage) {
+            let folder = page.path.split(separator: "/").dropLast().joined(separator: "/")
+            for link in page.links {
+                let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+                let path = parts[0].isEmpty ? page.path : Self.normalized("\(folder)/\(parts[0])")
+                let isThere = FileManager.default.fileExists(atPath: "\(Repository.root)/\(path)")
+                #expect(isThere, "\(page.path): \(link)")
+                guard parts.count == 2, let target = GuidePage.all.first(where: { $0.path == path }) else { continue }
+                #expect(target.anchors.contains(String(parts[1])), "\(page.path): \(link)")
+            }
+        }
+
+        @Test(arguments: GuidePage.all) func `a metric that a page names is in the sources`(page: GuidePage) {
+            let sources = SourceText.swift(under: "Sources/MillraceTelemetry")
+            for word in page.words {
+                guard let match = word.wholeMatch(of: #/(millrace_[a-z_]+)(?:\{.*)?/#),
+                    !Self.tables.contains(String(match.output.1))
+                else { continue }
+                #expect(sources.contains { $0.contains(match.output.1) }, "\(page.path): \(word)")
+            }
+        }
+
+        @Test func `every error code of the sources is in Troubleshooting`() throws {
+            let page = try #require(GuidePage.guides.first { $0.path.hasSuffix("/Troubleshooting.md") })
+            let codes = SourceText.errorCodes
+            #expect(codes.count > 100)
+            #expect(codes.subtracting(page.words.map { String($0) }).sorted() == [])
+        }
+
+        @Test func `every code in Troubleshooting is in the sources`() throws {
+            let page = try #require(GuidePage.guides.first { $0.path.hasSuffix("/Troubleshooting.md") })
+            var known: Set<Substring> = []
+            for text in SourceText.swift(under: "Sources") {
+                for line in text.split(separator: "\n" as Character) {
+                    known.formUnion(line.split(separator: "\"" as Character))
+                    if let head = line.firstRange(of: "case ") { known.insert(line[head.upperBound...]) }
+                }
+            }
+            for code in page.firstColumns where code.wholeMatch(of: #/[a-z]+(_[a-z]+)*/#) != nil {
+                #expect(known.contains(code), "\(code)")
+            }
+        }
+
+        /// Of the database, not metrics.
+        private static let tables: Set<String> = ["millrace_database", "millrace_migrations"]
+
+        private static func lines(of path: String) -> Int {
+            TextFile.read("\(Repository.root)/\(path)").split(separator: "\n", omittingEmptySubsequences: false).count
+                - 1
+        }
+
+        /// Without `..`.
+        private static func normalized(_ path: String) -> String {
+            var parts: [Substring] = []
+            for part in path.split(separator: "/") {
+                if part == ".." { parts.removeLast() } else { parts.append(part) }
+            }
+            return parts.joined(separator: "/")
+        }
+    }
+}
