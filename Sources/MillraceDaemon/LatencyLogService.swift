@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// Writes `latency.log`: an interval every `interval`, and a last one when everything else has ended. On a thread of its
 /// own, since it blocks on the disk; the stages notice nothing of it.
 ///
-/// Listed before (and so stopped after) the stages. A disk that takes nothing is said once, and once when it is mended.
+/// Listed before (and so stopped after) the stages. A disk that takes nothing is said once, and so is its return.
 actor LatencyLogService: Service {
     private let executor = ThreadExecutor(name: "latency-log")
     private let interval: Duration

@@ -15,7 +15,7 @@ internal import Synchronization
 /// 3. Sequences ascend and are never given twice, whatever failed, and whatever copy of the spool is run where
 ///    (`SequenceEpoch`); they are left out between segments only.
 /// 4. Who waits for a commit is on the board before the extent is published; extents are published in order.
-/// 5. A file whose write or sync failed is never written again, except that missing space is mended by cutting.
+/// 5. A file whose write or sync failed is never written again, except that missing space is made good by cutting.
 /// 6. A segment is removed only after every sequence in it was settled, and never the newest. It is kept for `retain`
 ///    from then on; time in which the server was away does not count, and afterwards the time begins anew.
 ///

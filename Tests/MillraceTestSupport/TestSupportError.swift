@@ -1,4 +1,4 @@
-/// Why a test could not be set up; says what to install or to mend.
+/// Why a test could not be set up; says what to install or to fix.
 package struct TestSupportError: Error, CustomStringConvertible {
     package var message: String
 

@@ -206,7 +206,7 @@ struct SendStateMachine {
 
     private static func turnedDown(_ error: ServerMessage.Failure) -> CommandError {
         CommandError(
-            "the daemon ended the connection: \(error.code): \(error.message)", hint: "Mend that, then send again",
+            "the daemon ended the connection: \(error.code): \(error.message)", hint: "Fix that, then send again",
             isRetryable: SpoolRefusal(rawValue: error.code) != nil
                 || ["too_many_connections", MemoryShortage.code].contains(error.code))
     }

@@ -1,7 +1,7 @@
 internal import MillraceTOML
 
 /// Compares the folds of a pack with the tables that its up.sql has made. Whatever would make a fold fail, or depend on
-/// the order in which rows arrive, is an error with its line and mend.
+/// the order in which rows arrive, is an error with its line and the fix.
 package struct PackCheck {
     private let pack: PackDefinition
     private let schema: String

@@ -21,7 +21,7 @@ package struct PackError: Error, Sendable, Equatable, CustomStringConvertible {
     package var file: String
     /// Counted from 1.
     package var line: Int
-    /// What is wrong, and how it is mended.
+    /// What is wrong, and how to fix it.
     package var message: String
 
     package init(code: Code, file: String, line: Int, message: String) {

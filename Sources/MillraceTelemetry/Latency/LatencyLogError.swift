@@ -9,7 +9,7 @@ package struct LatencyLogError: Error, CustomStringConvertible {
     /// The system's words.
     package var reason: String
 
-    package var hint: String { "make room, or mend the directory's mode; or set latency.log" }
+    package var hint: String { "make room, or correct the directory's mode; or set latency.log" }
 
     /// From `errno`.
     init(_ call: String, _ path: String) {

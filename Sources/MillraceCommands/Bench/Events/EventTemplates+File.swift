@@ -98,7 +98,7 @@ extension EventTemplates {
                 hint: "Leave such lines out: their ids follow from their contents, so they cannot be sent again")
         case .failure(let refusal):
             throw CommandError(
-                "\(place) would be refused: \(refusal.code.rawValue): \(refusal.message)", hint: "Mend or remove it")
+                "\(place) would be refused: \(refusal.code.rawValue): \(refusal.message)", hint: "Fix or remove it")
         }
     }
 }

@@ -6,7 +6,7 @@ extension BenchReport {
         if refused > 0 {
             problems.append(
                 "\(Format.count(refused)) events were refused: \(outcome.complaints.joined(separator: "; ")). "
-                    + "Mend the events, or limits and partitions in the daemon's configuration")
+                    + "Correct the events, or limits and partitions in the daemon's configuration")
         }
         if errors > 0 {
             problems.append(
