@@ -5,8 +5,7 @@ internal import MillraceConfiguration
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract:
-            "Configuration, database, schema, partitions, disk, files, memory: what would stop the daemon, how to fix it.",
+        abstract: "Configuration, machine, disk, database, partitions: what would stop the daemon, and how to fix it.",
         discussion: """
             Prints every value that is not a default and where it came from (--all: every value), then tries what the \
             daemon needs. Changes nothing. May run while the daemon does.
