@@ -7,6 +7,8 @@
 
 #include "accepted_line.hpp"
 #include "growing_buffer.hpp"
+#include "printed_bytes.hpp"
+#include "refusal.hpp"
 #include "row_blocks.hpp"
 #include "timestamp.hpp"
 
@@ -181,13 +183,16 @@ struct mr_encoder {
     limits.oldest_us = -62135596800 * microseconds_per_second;        // 0001-01-01
     limits.newest_us = 253402300800 * microseconds_per_second - 1;  // the end of 9999
     limits.payload_bytes_max = SIZE_MAX;
+    limits.payload_text_bytes_max = SIZE_MAX;
     limits.depth_max = MR_DEPTH_MAX;
     limits.kind_wanted = record.kind;
     limits.was_accepted = true;
     mr_event event;
     mr_rejection rejection;
     bool is_read = record.kind == MR_KIND_EVENT && read_accepted_event(line, length, limits, event);
-    if (!is_read && mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED) {
+    bool is_rejected =
+        !is_read && mr_parse(parser, line, length, &limits, &event, &rejection.refusal) != MR_ACCEPTED;
+    if (is_rejected || is_unreadable(event, &rejection.refusal)) {
       rejection.sequence = sequence;
       if (!rejections.reserve(1)) return false;
       rejections.append(rejection);
@@ -203,6 +208,19 @@ struct mr_encoder {
     blocks.set_end(row.at);
     leaf->rows.append({start, static_cast<size_t>(row.at - start)});
     leaf->sequences.append(sequence);
+    return true;
+  }
+
+  /// Whether the row could be stored but hardly read again. Intake refuses such lines since it counts digits; a spool may
+  /// hold those of a version that took them.
+  static bool is_unreadable(const mr_event &event, mr_refusal *refusal) {
+    const mr_text &document = event.kind == MR_KIND_EVENT ? event.payload : event.metadata;
+    size_t printed;
+    if (!prints_as_more(document.bytes, document.length, MR_PAYLOAD_TEXT_BYTES_MAX, printed)) return false;
+    refuse(refusal, MR_PAYLOAD_TOO_LARGE,
+           "%s has %zu bytes, and %zu once its numbers are printed without exponents (1e3 as 1000); more than %u can't be "
+           "read back",
+           event.kind == MR_KIND_EVENT ? "payload" : "metadata", document.length, printed, MR_PAYLOAD_TEXT_BYTES_MAX);
     return true;
   }
 

@@ -7,6 +7,7 @@ namespace millrace {
 
 /// The parts of a number as JSON writes it. Pointers into the line.
 struct json_number {
+  bool is_negative;
   const uint8_t *whole;
   const uint8_t *whole_end;
   /// Digits behind the point; empty when there is none.
@@ -23,7 +24,8 @@ inline bool is_digit(uint8_t byte) { return static_cast<uint8_t>(byte - '0') < 1
 /// Reads the number that starts at `at` and ends at or before `limit`. False when the grammar forbids it; the caller
 /// looks at what follows `number.end`.
 inline bool scan_number(const uint8_t *at, const uint8_t *limit, json_number &number) {
-  if (at < limit && *at == '-') at++;
+  number.is_negative = at < limit && *at == '-';
+  if (number.is_negative) at++;
   number.whole = at;
   if (at == limit || !is_digit(*at)) return false;
   if (*at == '0') at++;
@@ -52,7 +54,9 @@ inline bool scan_number(const uint8_t *at, const uint8_t *limit, json_number &nu
 /// src/backend/utils/adt/numeric.c: at most 131072 digits before the point (the weight is an int16 in base 10000), at
 /// most 16383 behind it (trailing zeros count, the exponent shifts), an exponent below INT_MAX / 2 even when the
 /// value is zero.
-bool fits_numeric(const json_number &number);
+///
+/// `printed_bytes` is set to the length of what numeric_out writes for it: no exponent, no negative zero.
+bool fits_numeric(const json_number &number, int64_t &printed_bytes);
 
 }  // namespace millrace
 

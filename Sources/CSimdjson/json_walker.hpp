@@ -17,6 +17,8 @@ struct json_value {
   bool has_escapes = false;
   uint32_t start = 0;
   uint32_t end = 0;
+  /// Of an object or array: how many bytes more its numbers with an exponent have when numeric prints them.
+  int64_t growth = 0;
 
   uint32_t length() const { return end - start; }
 };
@@ -67,7 +69,9 @@ class json_walker {
       case '[':
         value.first = first;
         value.start = offset();
+        value.growth = -growth_;
         if (!take_last_object() && !take_container()) return false;
+        value.growth += growth_;
         value.end = structurals_[at_ - 1] + 1;
         return true;
       default:
@@ -107,6 +111,8 @@ class json_walker {
   uint32_t depth_max_;
   bool trusts_last_object_;
   uint32_t at_ = 0;
+  /// Of all numbers taken so far, as `json_value::growth`.
+  int64_t growth_ = 0;
   /// Of the first backslash behind all strings taken so far; the line's length when there is none. One search a line
   /// where there are no escapes.
   size_t backslash_ = 0;
@@ -151,6 +157,19 @@ class json_walker {
     return take_string(ignored);
   }
 
+  /// Takes note of a number that is not as numeric prints it, or may be too long.
+  __attribute__((noinline)) void measure(const json_number &number, const uint8_t *start) {
+    if (has_number_out_of_range) return;
+    int64_t printed_bytes;
+    if (fits_numeric(number, printed_bytes)) {
+      growth_ += printed_bytes - (number.end - start);
+      return;
+    }
+    has_number_out_of_range = true;
+    number_offset = offset();
+    number_length = static_cast<uint32_t>(number.end - start);
+  }
+
   /// Takes a number, true, false or null and sets `end`.
   inline __attribute__((always_inline)) bool take_scalar(uint32_t &end) {
     if (at_ == count_) return fail("a value", static_cast<uint32_t>(length_));
@@ -177,11 +196,7 @@ class json_walker {
         if (!scan_number(start, limit, number)) return fail("a number as JSON writes it", offset());
         token_end = number.end;
         bool is_plain = number.exponent == nullptr && limit - start <= static_cast<long>(plain_number_bytes_max);
-        if (!is_plain && !has_number_out_of_range && !fits_numeric(number)) {
-          has_number_out_of_range = true;
-          number_offset = offset();
-          number_length = static_cast<uint32_t>(token_end - start);
-        }
+        if (!is_plain) measure(number, start);
         break;
       }
       default: return fail("a value", offset());

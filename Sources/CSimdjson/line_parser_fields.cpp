@@ -155,6 +155,13 @@ int32_t line_parser::fill_object(field of, int32_t code, mr_text &out) {
     return refuse(refusal_, MR_PAYLOAD_TOO_LARGE, "%s has %zu bytes; at most %zu are wanted", field_names[of],
                   out.length, limits_.payload_bytes_max);
   }
+  auto printed = static_cast<size_t>(static_cast<int64_t>(out.length) + value.growth);
+  if (printed > limits_.payload_text_bytes_max) {
+    return refuse(refusal_, MR_PAYLOAD_TOO_LARGE,
+                  "%s has %zu bytes, and %zu once its numbers are printed without exponents (1e3 as 1000); at most %zu "
+                  "(limits.payload_text_bytes) are wanted",
+                  field_names[of], out.length, printed, limits_.payload_text_bytes_max);
+  }
   return MR_ACCEPTED;
 }
 

@@ -14,8 +14,8 @@ extension DaemonConfiguration {
     /// What an event may be.
     package var eventLimits: EventLimits {
         EventLimits(
-            payloadBytesMax: limits.payloadBytes, depthMax: limits.depth, acceptPast: partitions.acceptPast,
-            acceptFuture: partitions.acceptFuture)
+            payloadBytesMax: limits.payloadBytes, payloadTextBytesMax: limits.payloadTextBytes, depthMax: limits.depth,
+            acceptPast: partitions.acceptPast, acceptFuture: partitions.acceptFuture)
     }
 
     /// How months are made.

@@ -148,6 +148,7 @@ const char *check_encoder(std::string_view input) {
     mr_limits limits = wide_limits();
     limits.kind_wanted = kind;
     limits.payload_bytes_max = SIZE_MAX;
+    limits.payload_text_bytes_max = MR_PAYLOAD_TEXT_BYTES_MAX;
     limits.depth_max = MR_DEPTH_MAX;
     for (size_t i = 0; i < lines.size(); i++) {
       padded_copy line(lines[i], 0, "\n");

@@ -10,6 +10,7 @@ mr_limits wide_limits() {
   limits.oldest_us = oldest_us;
   limits.newest_us = newest_us;
   limits.payload_bytes_max = 256 << 10;
+  limits.payload_text_bytes_max = MR_PAYLOAD_TEXT_BYTES_MAX;
   limits.depth_max = 64;
   return limits;
 }
@@ -129,6 +130,7 @@ const char *check_line(std::string_view line) {
     limits.was_accepted = false;
     limits.depth_max = static_cast<uint32_t>(choose.below(8));
     limits.payload_bytes_max = choose.below(200);
+    limits.payload_text_bytes_max = limits.payload_bytes_max + choose.below(1000);
     limits.oldest_us = received_us - static_cast<int64_t>(choose.below(400)) * 86400000000;
     limits.newest_us = received_us + 86400000000;
     verdict narrow(other_parser, moved.start(), moved.length(), limits);

@@ -79,6 +79,26 @@ private let ask =
                 == .payloadTooLarge)
     }
 
+    @Test func `the payload is bounded by what its numbers print as`() {
+        let limits = EventLimits(payloadTextBytesMax: 24)
+        for payload in [
+            #"{"a":10e9,"b":1e1}"#, #"{"a":1e-10}"#, #"{"abc":[1e5,"1e99"]}"#, #"{"a":[{"b":1000e-2}]}"#,
+        ] {
+            #expect(parser.refusal(#"{"event_type":"a","payload":\#(payload)}"#, limits: limits) == nil, "\(payload)")
+        }
+        #expect(
+            parser.refusal(#"{"event_type":"a","payload":{"a":[1e18]}}"#, limits: limits)
+                == Refusal(
+                    .payloadTooLarge,
+                    "payload has 12 bytes, and 27 once its numbers are printed without exponents (1e3 as 1000); at most 24 "
+                        + "(limits.payload_text_bytes) are wanted"))
+        #expect(parser.refusal("{\(ask),\"metadata\":{\"a\":1e-20}}", limits: limits)?.code == .payloadTooLarge)
+        // What is wrong with another field is told as that.
+        #expect(
+            parser.refusal(#"{"event_type":"a","payload":{},"created_at":1e99}"#, limits: limits)?.code
+                == .invalidCreatedAt)
+    }
+
     @Test(arguments: [1, 2, 63, 64, 65, 128, 1023, 1024])
     func `nesting is accepted up to the limit`(depth: Int) {
         let limits = EventLimits(depthMax: depth)
@@ -115,7 +135,8 @@ private let ask =
         for count in [1, 100_000, 63, 64, 65, 16_384, 3_000_000, 5] {
             let text = String(repeating: #"\"é"#, count: count)
             let line = #"{"payload":{"t":"\#(text)"},"event_type":"a\tb"}"#.replacing(#"\tb"#, with: #"\u0062"#)
-            let event = try parser.event(line, limits: EventLimits(payloadBytesMax: 100_000_000))
+            let event = try parser.event(
+                line, limits: EventLimits(payloadBytesMax: 100_000_000, payloadTextBytesMax: .max))
             #expect(event.eventType == "ab" && event.payload == #"{"t":"\#(text)"}"#)
         }
     }

@@ -70,6 +70,23 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
             ])
     }
 
+    @Test func `a line that would print as more than any setting allows is rejected, one below it is a row`() throws {
+        let numbers = { (count: Int) in
+            "[" + [String](repeating: "1e131071", count: count).joined(separator: ",") + "]"
+        }
+        func line(_ count: Int) -> String { #"{"event_type":"a","payload":{"v":\#(numbers(count))}}"# }
+        func save(_ count: Int) -> String {
+            #"{"conversation_id":"c","question":"q","response":"r","user_id":"\#(given)","metadata":{"v":\#(numbers(count))}}"#
+        }
+        // 64 MiB are 512 numbers of 131,072 digits, with nothing around them.
+        try encode([line(511), line(512), line(20_000), #"{"event_type":"a","payload":{"v":"\#(numbers(600))"}}"#])
+        #expect(encoder.rejections.map(\.sequence) == [101, 102])
+        #expect(encoder.rejections.allSatisfy { $0.refusal.code == .payloadTooLarge })
+        #expect(encoder.leaves.first?.count == 2)
+        try encode([save(511), save(512)], kind: .conversation)
+        #expect(encoder.rejections.map(\.sequence) == [101])
+    }
+
     @Test func `rows part by kind, month and knowledge of the time`() throws {
         try encode([
             #"{"event_type":"a"}"#, #"{"event_type":"b","created_at":"2026-12-01T00:00:00Z"}"#,

@@ -15,6 +15,9 @@ extern "C" {
 /// Deepest nesting that any limit can allow.
 #define MR_DEPTH_MAX 1024
 
+/// The most that payload_text_bytes_max can be wherever rows are to be read again.
+#define MR_PAYLOAD_TEXT_BYTES_MAX (64u << 20)
+
 /// Why a line is refused. The numbers are only an agreement with RefusalCode.swift.
 enum {
   MR_ACCEPTED = 0,
@@ -58,6 +61,8 @@ typedef struct {
   int64_t newest_us;
   /// Of `payload` and `metadata` as they came, in bytes.
   size_t payload_bytes_max;
+  /// Of the same as numeric prints their numbers, in bytes: 1e9 counts as 1000000000.
+  size_t payload_text_bytes_max;
   /// Containers inside each other within one top-level field: `"payload":{}` is 1 deep. More than MR_DEPTH_MAX counts
   /// as MR_DEPTH_MAX.
   uint32_t depth_max;

@@ -37,7 +37,8 @@ final class RecordTranslator {
         self.limits = limits
         self.lineBytesMax = lineBytesMax
         recordLimits = EventLimits(
-            payloadBytesMax: .max, depthMax: min(EventLimits.depthCeiling, limits.depthMax + 4))
+            payloadBytesMax: .max, payloadTextBytesMax: .max,
+            depthMax: min(EventLimits.depthCeiling, limits.depthMax + 4))
     }
 
     /// `kind`: nil lets the fields decide between an event and a conversation save. `fileTime`: when what the file holds

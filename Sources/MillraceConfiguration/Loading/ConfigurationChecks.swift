@@ -54,6 +54,8 @@ enum ConfigurationChecks {
         let limits = configuration.limits
         let spool = configuration.spool
         bytes("limits.payload_bytes", limits.payloadBytes, atMost: limits.lineBytes, "limits.line_bytes")
+        bytes(
+            "limits.payload_bytes", limits.payloadBytes, atMost: limits.payloadTextBytes, "limits.payload_text_bytes")
         bytes("limits.refused_line_bytes", limits.refusedLineBytes, atMost: limits.lineBytes, "limits.line_bytes")
         bytes("limits.line_bytes", limits.lineBytes, atMost: spool.queueBytes, "spool.queue_bytes")
         // A line is whole in one segment, and a request's lines are one submission: what the spool can never take would be

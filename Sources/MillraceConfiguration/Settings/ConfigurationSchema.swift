@@ -193,6 +193,10 @@ enum ConfigurationSchema {
             .bytes(
                 "payload_bytes", \.limits.payloadBytes, 1 << 10...16 << 20, "A payload, or metadata.",
                 watch: "millrace_intake_lines_refused_total"),
+            .bytes(
+                "payload_text_bytes", \.limits.payloadTextBytes, 1 << 10...64 << 20,
+                "The same as PostgreSQL prints it, without exponents: 1e9 is 1000000000. At least payload_bytes.",
+                watch: "millrace_intake_lines_refused_total"),
             .integer(
                 "depth", \.limits.depth, 2...512, unit: "levels", "Nesting of a payload.",
                 watch: "millrace_intake_lines_refused_total"),

@@ -93,6 +93,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct Limits: Sendable, Equatable {
         package var lineBytes = 1 << 20
         package var payloadBytes = 256 << 10
+        /// `api.page_bytes`: the largest payload fills a page.
+        package var payloadTextBytes = 4 << 20
         package var depth = 64
         package var refusedLineBytes = 8 << 10
         package var refusedLogInterval = Duration.seconds(10)

@@ -43,8 +43,8 @@ extension EventTemplates {
     ) throws(CommandError) {
         // Whatever its time: that of its id, which is replaced, does not count.
         let anyTime = EventLimits(
-            payloadBytesMax: limits.payloadBytesMax, depthMax: limits.depthMax, acceptPast: Self.millennium,
-            acceptFuture: Self.millennium)
+            payloadBytesMax: limits.payloadBytesMax, payloadTextBytesMax: limits.payloadTextBytesMax,
+            depthMax: limits.depthMax, acceptPast: Self.millennium, acceptFuture: Self.millennium)
         let hasID = try Self.parsed(line, parser: parser, limits: anyTime, at: now, place: place).id != nil
         let members = JSONMembers(of: line).members
         guard !hasID || members.contains(where: { line[$0.name].elementsEqual("id".utf8) }) else {
