@@ -4,8 +4,10 @@
 #include <cstring>
 #include <vector>
 
+#include "field_extractor.h"
 #include "json_number.hpp"
 #include "json_text.hpp"
+#include "printed_bytes.hpp"
 
 namespace millrace {
 
@@ -36,18 +38,17 @@ void indexed_json::scalar(uint32_t at, const uint8_t *&start, const uint8_t *&en
   while (end > start && is_space(end[-1])) end--;
 }
 
-void append_number(const uint8_t *start, const uint8_t *end, std::string &out) {
+bool append_number(const uint8_t *start, const uint8_t *end, std::string &out) {
   auto append = [&out](const uint8_t *from, const uint8_t *to) {
     out.append(reinterpret_cast<const char *>(from), static_cast<size_t>(to - from));
+    return true;
   };
-  bool is_negative = *start == '-';
   json_number number;
   if (!scan_number(start, end, number)) return append(start, end);
+  bool may_be_long = number.exponent != nullptr || end - start > MR_NUMBER_TEXT_BYTES_MAX;
+  if (may_be_long && printed_bytes(number, start) > MR_NUMBER_TEXT_BYTES_MAX) return false;
   bool is_zero = std::all_of(number.whole, number.fraction_end, [](uint8_t c) { return c == '0' || c == '.'; });
-  if (number.exponent == nullptr) {
-    append(is_negative && is_zero ? start + 1 : start, end);
-    return;
-  }
+  if (number.exponent == nullptr) return append(number.is_negative && is_zero ? start + 1 : start, end);
   int64_t exponent = 0;
   // fits_numeric has refused what is longer.
   for (const uint8_t *at = number.exponent; at < number.end && exponent < 1000000; at++) {
@@ -58,7 +59,7 @@ void append_number(const uint8_t *start, const uint8_t *end, std::string &out) {
   if (is_zero) {
     out += '0';
     if (scale > 0) out.append(1, '.').append(static_cast<size_t>(scale), '0');
-    return;
+    return true;
   }
   std::string digits(reinterpret_cast<const char *>(number.whole), static_cast<size_t>(number.whole_end - number.whole));
   int64_t point = static_cast<int64_t>(digits.size()) + exponent;
@@ -72,9 +73,10 @@ void append_number(const uint8_t *start, const uint8_t *end, std::string &out) {
   }
   size_t zeros = 0;
   while (static_cast<int64_t>(zeros) + 1 < point && digits[zeros] == '0') zeros++;
-  if (is_negative) out += '-';
+  if (number.is_negative) out += '-';
   out.append(digits, zeros, static_cast<size_t>(point) - zeros);
   if (scale > 0) out.append(1, '.').append(digits, static_cast<size_t>(point), static_cast<size_t>(scale));
+  return true;
 }
 
 namespace {
@@ -109,7 +111,7 @@ void append_quoted(const std::string &text, std::string &out) {
   out += '"';
 }
 
-void append_object(const indexed_json &json, uint32_t at, std::string &out) {
+bool append_object(const indexed_json &json, uint32_t at, std::string &out) {
   struct member {
     std::string name;
     uint32_t value;
@@ -135,31 +137,33 @@ void append_object(const indexed_json &json, uint32_t at, std::string &out) {
     is_first = false;
     append_quoted(members[i].name, out);
     out += ": ";
-    append_canonical(json, members[i].value, out);
+    if (!append_canonical(json, members[i].value, out)) return false;
   }
   out += '}';
+  return true;
 }
 
 }  // namespace
 
-void append_canonical(const indexed_json &json, uint32_t at, std::string &out) {
+bool append_canonical(const indexed_json &json, uint32_t at, std::string &out) {
   const uint8_t *start, *end;
   switch (json.first(at)) {
     case '{': return append_object(json, at, out);
     case '[':
       out += '[';
       for (at++; json.first(at) != ']' && json.first(at) != 0;) {
-        append_canonical(json, at, out);
+        if (!append_canonical(json, at, out)) return false;
         at = json.behind(at);
         if (json.first(at) != ',') break;
         out += ", ";
         at++;
       }
       out += ']';
-      return;
+      return true;
     case '"':
       json.string(at, start, end);
-      return append_quoted(text_of(start, end), out);
+      append_quoted(text_of(start, end), out);
+      return true;
     case '-':
     case '0' ... '9':
       json.scalar(at, start, end);
@@ -167,6 +171,7 @@ void append_canonical(const indexed_json &json, uint32_t at, std::string &out) {
     default:
       json.scalar(at, start, end);
       out.append(reinterpret_cast<const char *>(start), static_cast<size_t>(end - start));
+      return true;
   }
 }
 

@@ -27,12 +27,13 @@ struct indexed_json {
   void scalar(uint32_t at, const uint8_t *&start, const uint8_t *&end) const;
 };
 
-/// Appends a number as PostgreSQL's numeric prints it: no exponent, no negative zero, trailing zeros as they are.
-void append_number(const uint8_t *start, const uint8_t *end, std::string &out);
+/// Appends a number as PostgreSQL's numeric prints it: no exponent, no negative zero, trailing zeros as they are. False
+/// when that would be more than MR_NUMBER_TEXT_BYTES_MAX bytes.
+bool append_number(const uint8_t *start, const uint8_t *end, std::string &out);
 
 /// Appends the value at `at` as jsonb prints it: members by length and bytes of their names, the last of a name, a space
-/// behind each colon and comma.
-void append_canonical(const indexed_json &json, uint32_t at, std::string &out);
+/// behind each colon and comma. False when a number in it is too long; `out` holds a part then.
+bool append_canonical(const indexed_json &json, uint32_t at, std::string &out);
 
 }  // namespace millrace
 

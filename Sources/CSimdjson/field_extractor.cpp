@@ -148,20 +148,23 @@ struct mr_extractor {
       case '{':
       case '[': {
         std::string &text = new_text();
-        append_canonical(json, at, text);
-        return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+        if (append_canonical(json, at, text)) return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+        texts.pop_back();
+        return {json.bytes, MR_LONG_NUMBERS};
       }
       case '-':
       case '0' ... '9':
         json.scalar(at, start, end);
-        if (first != '-' && memchr(start, 'e', static_cast<size_t>(end - start)) == nullptr &&
+        if (first != '-' && end - start <= MR_NUMBER_TEXT_BYTES_MAX &&
+            memchr(start, 'e', static_cast<size_t>(end - start)) == nullptr &&
             memchr(start, 'E', static_cast<size_t>(end - start)) == nullptr) {
           break;
         }
         {
           std::string &text = new_text();
-          append_number(start, end, text);
-          return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+          if (append_number(start, end, text)) return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+          texts.pop_back();
+          return {json.bytes, MR_LONG_NUMBERS};
         }
       default: json.scalar(at, start, end);
     }

@@ -96,6 +96,9 @@ actor WriterService {
                 case .again(let wait): if wait > .zero { try? await Task.sleep(for: wait) }
                 case .setAside(let failure): return setAside(batch, failure, WritingFault(error))
                 }
+            } catch is BatchOverfull {
+                for half in batch.halves { await writeUntilCommitted(half, takenAt: takenAt) }
+                return
             } catch let refusal as TableRefusal {
                 metrics.countRetry(refusal.cause.category)
                 return setAside(batch, .tableRefused(refusal.table), WritingFault(refusal))

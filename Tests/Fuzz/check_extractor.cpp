@@ -49,11 +49,12 @@ mr_extractor *make_extractor() {
   return extractor;
 }
 
-/// What an extraction gives; `is_missing` per path.
+/// What an extraction gives; `is_missing` and `is_long` per path.
 struct extraction {
   bool is_read = false;
   std::vector<std::string> values;
   std::vector<bool> is_missing;
+  std::vector<bool> is_long;
 
   explicit extraction(std::string_view json) {
     static mr_extractor *extractor = make_extractor();
@@ -63,7 +64,9 @@ struct extraction {
     is_read = mr_extract(extractor, reinterpret_cast<const uint8_t *>(alone.data()), alone.size(), outputs.data());
     for (const mr_text &output : outputs) {
       is_missing.push_back(output.bytes == nullptr);
-      values.push_back(output.bytes == nullptr ? std::string() : std::string(view(output)));
+      is_long.push_back(output.length == MR_LONG_NUMBERS);
+      bool is_text = !is_missing.back() && !is_long.back();
+      values.push_back(is_text ? std::string(view(output)) : std::string());
     }
   }
 };
@@ -86,6 +89,10 @@ size_t exponents_sum(std::string_view json) {
 const char *check_object(std::string_view json) {
   extraction found(json);
   if (!found.is_read) return "an accepted object is not read";
+  for (size_t i = 0; i < paths().size(); i++) {
+    if (found.is_long[i] && !found.is_long[0]) return "a number is too long alone, but not in the whole";
+  }
+  if (found.is_long[0]) return nullptr;
   if (!plain_json(found.values[0]).is_valid) return "the printed object is no JSON";
   extraction again(found.values[0]);
   if (!again.is_read) return "the printed object is not read";

@@ -23,7 +23,7 @@ struct BatchFoldTests {
         @discardableResult
         func fold(
             _ rows: some Collection<[UInt8]>, slot: Int = 3, by fold: BatchFold? = nil,
-            on session: PostgresConnection? = nil
+            on session: PostgresConnection? = nil, isStored: Bool = true
         ) throws -> FoldOutcome {
             let session = session ?? connection
             let fold = fold ?? BatchFold(slot: slot)
@@ -31,7 +31,7 @@ struct BatchFoldTests {
             try session.execute("BEGIN; SET LOCAL millrace.slot = \(slot)")
             _ = try session.copyIn("COPY public.stream (\(EventRows.columns)) FROM STDIN (FORMAT binary)") {
                 (copy) throws(PostgresError) in
-                for row in rows { try copy.write(row) }
+                for row in rows where isStored { try copy.write(row) }
             }
             for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, rows: $0) } }
             let outcome = try fold.apply(batchID: 9, on: session)
@@ -288,6 +288,46 @@ struct BatchFoldTests {
         #expect(try rig.count("projections.demo_orders") == 3)
         #expect(try rig.count("projections.demo_orders", where: "id = 1 AND status = 'PAID'") == 1)
         #expect(try rig.connection.execute("SELECT sum(n) FROM projections.demo_by_day").int(0, 0) == 8)
+    }
+
+    @Test func `long numbers are parked, also what is counted by them, and a row that was not read`() throws {
+        let rig = try Rig()
+        var rows = EventRows()
+        func append(_ type: String, _ payload: String?, _ number: UInt64) {
+            rows.append(
+                type, payload, user: 1, createdAt: 1_795_000_000_000_000 + Int64(number),
+                id: UniqueID(high: 1, low: number))
+        }
+        append("order.saved", #"{"id":1,"number":1e500}"#, 1)
+        append("order.saved", #"{"id":1e500,"number":1}"#, 2)
+        append("order.saved", nil, 3)
+        append("page.viewed", nil, 4)
+        append("order.saved", #"{"id":2,"number":1,"other":1e500}"#, 5)
+        let fold = BatchFold(slot: 3)
+        try rig.fold(rows.rows, by: fold, isStored: false)
+        let parked = try rig.connection.execute(
+            "SELECT DISTINCT right(event_id::text, 1) || ' ' || code FROM projections.parked ORDER BY 1")
+        #expect(
+            (0..<parked.rowCount).map { parked.string($0, 0) } == [
+                "1 long_numbers", "2 long_numbers", "3 row_too_large", "4 row_too_large",
+            ])
+        #expect(fold.unread.examples.map(\.low) == [3, 4])
+        #expect(try rig.count("projections.demo_orders", where: "id = 2") == 1)
+    }
+
+    @Test func `rows that make more than a message goes in several, and sum up the same`() throws {
+        let rig = try Rig()
+        var rows = EventRows()
+        let text = String(repeating: "x", count: 1 << 20)
+        for number in 1...11 as ClosedRange<UInt64> {
+            rows.append(
+                "line.added", #"{"id":\#(number),"text":"\#(text)"}"#, user: 1, createdAt: 1_795_000_000_000_000,
+                id: UniqueID(high: 1, low: number))
+        }
+        let fold = BatchFold(slot: 3)
+        try rig.fold(rows.rows, by: fold)
+        #expect(fold.byteCount > 11 << 20)
+        #expect(try rig.count("projections.demo_lines") == 11)
     }
 
     @Test func `a version whose table is gone is left out, the transaction lives on`() throws {

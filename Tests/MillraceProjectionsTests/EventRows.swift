@@ -12,7 +12,7 @@ struct EventRows {
 
     /// `createdAt`: in microseconds since 1970.
     mutating func append(
-        _ type: String, _ payload: String, user: UInt64?, createdAt: Int64, id: UniqueID, tenant: Int32 = 0
+        _ type: String, _ payload: String?, user: UInt64?, createdAt: Int64, id: UniqueID, tenant: Int32 = 0
     ) {
         var row: [UInt8] = []
         func put(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value.bigEndian) { row += $0 } }
@@ -30,7 +30,7 @@ struct EventRows {
         put(tenant)
         field(Array(type.utf8))
         field(user.map { UniqueID(high: 7, low: $0).bytes })
-        field([1] + Array(payload.utf8))
+        field(payload.map { [1] + Array($0.utf8) })
         time(createdAt)
         time(createdAt)
         put(Int32(8))

@@ -34,4 +34,21 @@ struct FieldExtractorTests {
             #expect(found == wanted, "\(path)")
         }
     }
+
+    @Test(arguments: [
+        ("1e399", false), ("1e400", true), ("-1e398", false), ("-1e399", true), ("1e-398", false), ("1e-399", true),
+        ("0e-398", false), ("0e-399", true), ("-4.9406564584124654e-324", false),
+        (String(repeating: "9", count: 400), false), (String(repeating: "9", count: 401), true),
+        ("-0." + String(repeating: "0", count: 398), false), ("-0." + String(repeating: "0", count: 399), true),
+    ])
+    func `a number of more than 400 bytes as it is printed is not given out`(number: String, isLong: Bool) {
+        let extractor = FieldExtractor()
+        extractor.add(["n"], wantsJSON: false, output: 0)
+        extractor.add(["a"], wantsJSON: true, output: 1)
+        extractor.add(["b"], wantsJSON: false, output: 2)
+        var outputs = [mr_text](repeating: mr_text(bytes: nil, length: 0), count: 3)
+        let json = #"{"n":\#(number),"a":[{"x":\#(number)}],"b":"\#(number)"}"#
+        Array(json.utf8).withUnsafeBytes { extractor.extract($0, into: &outputs) }
+        #expect(outputs.map(\.hasLongNumbers) == [isLong, isLong, false])
+    }
 }

@@ -10,6 +10,13 @@ extern "C" {
 /// Takes the values at some paths out of a JSON text that was accepted once: a payload, or metadata.
 typedef struct mr_extractor mr_extractor;
 
+/// The longest number that is given out, in bytes as numeric prints it. A double has 343 of them at most
+/// (-4.9406564584124654e-324); one that is longer is nobody's measurement, and thousands of them fit into a small text.
+#define MR_NUMBER_TEXT_BYTES_MAX 400
+
+/// The length of a value that is a longer number or has one in it, its bytes not NULL.
+#define MR_LONG_NUMBERS SIZE_MAX
+
 /// NULL when memory ran out.
 mr_extractor *mr_extractor_create(void);
 void mr_extractor_destroy(mr_extractor *extractor);

@@ -26,6 +26,8 @@ struct ProjectionsRebuild: ParsableCommand {
         var batches: Int
         var rows: Int
         var parked: Int
+        /// Rows too large to read, whose events are parked.
+        var rowsUnread: Int
         var sealedMonths: [String]
         var seconds: Double
     }
@@ -59,8 +61,8 @@ struct ProjectionsRebuild: ParsableCommand {
         meter.finish()
         let entry = Entry(
             pack: report.pack, version: report.version, isContinued: report.isContinued, batches: report.batches,
-            rows: report.rows, parked: report.parked, sealedMonths: report.sealedMonths,
-            seconds: meter.elapsed.inSeconds)
+            rows: report.rows, parked: report.parked, rowsUnread: report.unread,
+            sealedMonths: report.sealedMonths, seconds: meter.elapsed.inSeconds)
         if !json { Console.out(Self.text(entry)) }
         return entry
     }
@@ -93,6 +95,10 @@ struct ProjectionsRebuild: ParsableCommand {
         if entry.isContinued { text += ", behind what was there" }
         if entry.parked > 0 {
             text += "; \(Format.count(entry.parked)) events are parked (projections.parked says why)"
+        }
+        if entry.rowsUnread > 0 {
+            text +=
+                "; \(Format.count(entry.rowsUnread)) of them because their rows are too large to read (row_too_large)"
         }
         if !entry.sealedMonths.isEmpty { text += "; taken over: \(entry.sealedMonths.joined(separator: ", "))" }
         return text

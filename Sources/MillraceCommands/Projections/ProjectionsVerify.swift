@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillracePostgres
 internal import MillraceProjections
 
 struct ProjectionsVerify: ParsableCommand {
@@ -39,6 +40,10 @@ struct ProjectionsVerify: ParsableCommand {
         /// Rows whose batch the ledger lacks.
         var rowsUnknown: Int
         var batchesUnknown: [Int64]
+        /// Rows too large to read.
+        var rowsUnread: Int
+        /// Ids of some of them.
+        var unread: [String]
         var sealedMonths: [String]
         var tables: [Table]
     }
@@ -84,6 +89,8 @@ extension ProjectionsVerify.Entry {
         batchesLeftOut = recount.batchesLeftOut
         rowsUnknown = recount.rowsUnknown
         batchesUnknown = recount.batchesUnknown
+        rowsUnread = recount.unread.count
+        unread = recount.unread.examples.map { "\($0)" }
         sealedMonths = recount.sealedMonths
         tables = recount.tables.map { table in
             Table(
@@ -91,6 +98,9 @@ extension ProjectionsVerify.Entry {
                 examples: table.differences.map { Difference(key: $0.key, is: $0.found, should: $0.expected) })
         }
     }
+
+    private static let unreadMend =
+        "their numbers are more than \(PrintedSize.bytesMax >> 20) MiB when printed; shorten or delete them"
 
     /// For people.
     var text: String {
@@ -106,6 +116,11 @@ extension ProjectionsVerify.Entry {
             lines.append(
                 "FAIL  \(Format.count(rowsUnknown)) rows are of batches that the ledger lacks: \(examples); "
                     + "`millrace verify` says more")
+        }
+        if rowsUnread > 0 {
+            lines.append(
+                "FAIL  \(Format.count(rowsUnread)) rows are too large to read, so what they make was not counted: "
+                    + "\(unread.joined(separator: ", ")); \(Self.unreadMend)")
         }
         if !sealedMonths.isEmpty { lines.append("note  not counted, retired: \(sealedMonths.joined(separator: ", "))") }
         if batchesLeftOut > 0 {

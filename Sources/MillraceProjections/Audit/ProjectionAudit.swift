@@ -37,7 +37,7 @@ package struct ProjectionAudit {
         let target = try FoldTarget.load(versionID: live.id, schema: schema, pack: pack, on: connection)
         var recount = ProjectionRecount(
             pack: pack.name, version: pack.version, batches: 0, rows: 0, batchesLeftOut: 0, rowsUnknown: 0,
-            batchesUnknown: [], sealedMonths: [], tables: [])
+            batchesUnknown: [], unread: UnreadRows(), sealedMonths: [], tables: [])
         try foldAll(target, &recount, progress)
         let sealed = try SealedMonths(pack: pack, connection: connection).find(timeout: timeout)
         recount.sealedMonths = Set(sealed.values.joined()).sorted()
@@ -101,6 +101,7 @@ package struct ProjectionAudit {
                 recount.rows += count
                 recount.add(unknown: try ledger.missing(batches.ids), in: batches, limit: limit)
                 let outcome = try fold.apply(batchID: batches.ids.last ?? 0, on: connection)
+                recount.unread.append(fold.unread)
                 if let failure = outcome.failures.first { throw failure.error }
                 progress(recount.rows, totals.int(0, 0) ?? 0)
             }

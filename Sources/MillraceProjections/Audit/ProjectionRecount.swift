@@ -27,12 +27,14 @@ package struct ProjectionRecount: Sendable, Equatable {
     package var rowsUnknown: Int
     /// Some of those batches.
     package var batchesUnknown: [Int64]
+    /// Rows too large to read, so that not all of their folds could be counted.
+    package var unread: UnreadRows
     /// Not counted: their rows are gone.
     package var sealedMonths: [String]
     package var tables: [Table]
 
-    /// Whether the tables are what the rows make them, and every row is in the ledger.
-    package var isEqual: Bool { rowsUnknown == 0 && tables.allSatisfy { $0.differenceCount == 0 } }
+    /// Whether the tables are what the rows make them, every row was read, and is in the ledger.
+    package var isEqual: Bool { rowsUnknown == 0 && unread.count == 0 && tables.allSatisfy { $0.differenceCount == 0 } }
 
     mutating func add(unknown batchIDs: [Int64], in page: RowBatches, limit: Int) {
         for batchID in batchIDs {

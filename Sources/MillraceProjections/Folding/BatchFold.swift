@@ -39,6 +39,8 @@ package final class BatchFold {
     private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
     private let starts = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: RowLayout.columnsMax)
     private var refused: [(fold: Int, event: ParkedEvent)] = []
+    /// Rows whose document was wanted and had not been read.
+    package private(set) var unread = UnreadRows()
     private let slot: Int
     private let known = KnownSketches()
 
@@ -67,11 +69,17 @@ package final class BatchFold {
             plans = []
         }
         refused = []
+        unread = UnreadRows()
         known.begin()
     }
 
+    /// What the batch's rows take in memory so far.
+    package var byteCount: Int {
+        programs.indices.reduce(0) { $0 + accumulators[$1].byteCount }
+    }
+
     /// Adds rows, one behind the other, of binary COPY in the encoder's column order: int16 count of fields,
-    /// then int32 length and value of each.
+    /// then int32 length and value of each. A document that is NULL was too large to be read (`PrintedSize`).
     package func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
         guard !programs.isEmpty, var at = rows.baseAddress else { return }
         let end = at + rows.count
@@ -100,12 +108,25 @@ package final class BatchFold {
     }
 
     private func add(_ row: FoldRow, _ plan: Plan, document: Int) {
+        if plan.extractor != nil, row.length(document) < 0 { return addUnread(row, plan) }
         if let extractor = plan.extractor {
             // Behind jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
         for (index, isDelete) in plan.folds {
             if let refusal = accumulators[index].add(row, isDelete: isDelete) { park(row, refusal, fold: index) }
+        }
+    }
+
+    /// Folds that don't look into the document take the row.
+    private func addUnread(_ row: FoldRow, _ plan: Plan) {
+        unread.append(UniqueID(high: row.idHigh, low: row.idLow))
+        for (index, isDelete) in plan.folds {
+            if programs[index].program.readsDocument {
+                park(row, .unreadDocument, fold: index)
+            } else if let refusal = accumulators[index].add(row, isDelete: isDelete) {
+                park(row, refusal, fold: index)
+            }
         }
     }
 
@@ -240,19 +261,29 @@ package final class BatchFold {
 
     private func park(_ row: FoldRow, _ refusal: FoldAccumulator.Refusal, fold index: Int) {
         let (number, program) = programs[index]
-        let (code, column, reason) =
+        let (code, message) =
             switch refusal {
-            case .missingKey(let column): ("missing_key", column, "is missing or null")
-            case .relativeTime(let column): ("relative_time", column, "depends on when it is read; a time is wanted")
+            case .missingKey(let column): ("missing_key", "\(program.label(of: column)) is missing or null")
+            case .relativeTime(let column):
+                ("relative_time", "\(program.label(of: column)) depends on when it is read; a time is wanted")
+            case .longNumbers(let column):
+                (
+                    "long_numbers",
+                    "\(column.map(program.label) ?? "what is counted") has a number of more than "
+                        + "\(MR_NUMBER_TEXT_BYTES_MAX) digits"
+                )
+            case .unreadDocument:
+                (
+                    ParkedEvent.unreadCode,
+                    "its numbers are more than \(PrintedSize.bytesMax >> 20) MiB when they are printed; it was not read"
+                )
             }
-        let mapping = program.columns[column]
-        let field = mapping.field == mapping.name ? mapping.name : "\(mapping.name) (\(mapping.field))"
         refused.append(
             (
                 index,
                 ParkedEvent(
                     versionID: targets[number].versionID, pack: targets[number].pack.name, fold: program.fold.name,
-                    key: "", code: code, sqlState: nil, message: "\(field) \(reason)", eventAt: row.createdAt,
+                    key: "", code: code, sqlState: nil, message: message, eventAt: row.createdAt,
                     eventID: UniqueID(high: row.idHigh, low: row.idLow))
             ))
     }

@@ -11,6 +11,9 @@ struct DeltaSender: ~Copyable {
         var isWrite: Bool
     }
 
+    /// Of tuples in one message; a larger one goes alone. The server takes 1 GiB; both sides keep a message whole in memory,
+    /// this one several times.
+    private static let messageBytesMax = 4 << 20
     /// Sketches in memory at a time.
     private static let sketchesMax = 16
 
@@ -70,6 +73,22 @@ struct DeltaSender: ~Copyable {
         if let statements = program.sketches {
             return try putSketches(tuples, of: accumulator, program, statements, fold: fold)
         }
+        var start = 0
+        while start < tuples.count {
+            var (end, bytes) = (start, 0)
+            repeat {
+                bytes += accumulator.pointee.tuples.entries[tuples[end]].length
+                end += 1
+            } while end < tuples.count
+                && bytes + accumulator.pointee.tuples.entries[tuples[end]].length <= Self.messageBytesMax
+            try putPart(Array(tuples[start..<end]), of: accumulator, program)
+            start = end
+        }
+    }
+
+    private mutating func putPart(
+        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
+    ) throws(PostgresError) {
         var parameters = Self.arrays(tuples, of: accumulator, program)
         switch program.fold.kind {
         case .counter, .top:

@@ -14,6 +14,9 @@ struct FoldAccumulator: ~Copyable {
         /// Which column.
         case missingKey(Int)
         case relativeTime(Int)
+        /// nil: what a unique counts.
+        case longNumbers(Int?)
+        case unreadDocument
     }
 
     private let kind: Kind
@@ -56,6 +59,9 @@ struct FoldAccumulator: ~Copyable {
         hashRuns.removeAll(keepingCapacity: true)
     }
 
+    /// What the tuples and hashes take.
+    var byteCount: Int { tuples.heldBytes + keys.heldBytes + hashes.count * MemoryLayout<UInt64>.stride }
+
     /// Indices of the tuples that go into the table when none is refused: all, of an entity the winners'.
     var winningTuples: [Int] {
         if case .entity = kind { return (0..<keys.count).map { Int(keys.entries[$0].n) } }
@@ -77,6 +83,7 @@ struct FoldAccumulator: ~Copyable {
             let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
             tuples.entries[index].n += 1
         case .unique:
+            if distinct.source == .path, row.paths[distinct.index].hasLongNumbers { return .longNumbers(nil) }
             guard let value = Self.value(of: distinct, row) else { return nil }
             let hash = HyperLogLog.hash(value)
             let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
@@ -120,7 +127,7 @@ struct FoldAccumulator: ~Copyable {
         for step in steps {
             switch step.source {
             case .column: room += 4 + max(0, row.length(step.index))
-            case .path: room += 4 + row.paths[step.index].length
+            case .path: room += 4 + max(0, row.paths[step.index].length)
             case .bucket, .isDeleted: room += 12
             }
         }
@@ -148,6 +155,7 @@ struct FoldAccumulator: ~Copyable {
                     at += 4
                     continue
                 }
+                if text.hasLongNumbers { return .refusal(.longNumbers(index)) }
                 if step.isTime, Self.isRelativeTime(UnsafeBufferPointer(start: bytes, count: text.length)) {
                     return .refusal(.relativeTime(index))
                 }

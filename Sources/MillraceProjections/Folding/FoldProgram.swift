@@ -120,6 +120,17 @@ struct FoldProgram {
         }
     }
 
+    /// Whether it looks into payload or metadata.
+    var readsDocument: Bool {
+        columns.contains { $0.step.source == .path } || distinct?.source == .path
+    }
+
+    /// A column as messages name it.
+    func label(of column: Int) -> String {
+        let (name, field) = (columns[column].name, columns[column].field)
+        return field == name ? name : "\(name) (\(field))"
+    }
+
     var bucket: TimeBucket? {
         switch fold.kind {
         case .counter(let counter), .top(let counter): counter.bucket

@@ -5,12 +5,14 @@ internal import MillracePostgres
 struct ParkedEvent {
     /// The longest key that is kept, in characters.
     static let keyLengthMax = 200
+    /// Of events whose row is too large to read.
+    static let unreadCode = "row_too_large"
 
     var versionID: Int32
     var pack: String
     var fold: String
     var key: String
-    /// `missing_key`, `relative_time`, or `database` when PostgreSQL refused the values.
+    /// `missing_key`, `relative_time`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
     var code: String
     var sqlState: String?
     var message: String

@@ -1,5 +1,5 @@
 /// Tuples of one fold: columns as rows of binary COPY have them (int32 length, -1 = null, then the value), each tuple
-/// once when it is interned. Keeps its memory from batch to batch.
+/// once when it is interned. Keeps its memory from batch to batch, up to `keptBytesMax`.
 struct TupleStore: ~Copyable {
     struct Entry {
         var offset: Int
@@ -13,9 +13,12 @@ struct TupleStore: ~Copyable {
         var idLow: UInt64
     }
 
+    private static let keptBytesMax = 16 << 20
+    private static let byteCapacityMin = 1 << 12
+
     // SAFETY: all three are allocated here, grown only in `reserve…`, and freed once in deinit.
-    private var bytes = UnsafeMutableRawPointer.allocate(byteCount: 1 << 12, alignment: 8)
-    private var byteCapacity = 1 << 12
+    private var bytes = UnsafeMutableRawPointer.allocate(byteCount: byteCapacityMin, alignment: 8)
+    private var byteCapacity = byteCapacityMin
     private var byteCount = 0
     private(set) var entries = UnsafeMutablePointer<Entry>.allocate(capacity: 64)
     private var entryCapacity = 64
@@ -25,6 +28,9 @@ struct TupleStore: ~Copyable {
     private var slotCount = 256
     /// The entry that was interned last: of buckets and other keys that many rows in a row share, it is the next one too.
     private var latest = 0
+
+    /// Of the tuples, without room for more.
+    var heldBytes: Int { byteCount + count * MemoryLayout<Entry>.stride }
 
     init() {
         slots.initialize(repeating: 0, count: slotCount)
@@ -41,6 +47,10 @@ struct TupleStore: ~Copyable {
         count = 0
         byteCount = 0
         latest = 0
+        guard byteCapacity > Self.keptBytesMax else { return }
+        bytes.deallocate()
+        byteCapacity = Self.byteCapacityMin
+        bytes = .allocate(byteCount: byteCapacity, alignment: 8)
     }
 
     /// Where the next tuple is written, with room for `length` bytes; valid until the next call.

@@ -2,12 +2,18 @@ import MillracePostgres
 
 /// Which documents a pack looks into. To write one out costs the server more than the rest of its row.
 enum DocumentColumns {
-    /// `PartitionedTable.encodedColumns` with an empty document in the place of each that no fold of `pack` reads.
+    /// `PartitionedTable.encodedColumns` with an empty document in the place of each that no fold of `pack` reads, and NULL
+    /// in that of each that would be too large.
     static func encoded(of table: PartitionedTable, for pack: PackDefinition) -> String {
         let name = RowLayout.columns(of: table)[RowLayout.document(of: table)]
         let readers = pack.folds.filter { $0.rowsTable == table && $0.fields.contains { $0.column == name } }
-        guard let types = types(of: readers, table) else { return table.encodedColumns }
-        let document = types.isEmpty ? "'{}'::jsonb" : "CASE WHEN \(types) THEN \(name) ELSE '{}'::jsonb END"
+        let read = PrintedSize.guarded(name)
+        let document =
+            switch types(of: readers, table) {
+            case nil: read
+            case "": "'{}'::jsonb"
+            case let types?: "CASE WHEN \(types) THEN \(read) ELSE '{}'::jsonb END"
+            }
         return table.encodedColumns.replacing(", \(name),", with: ", \(document),")
     }
 

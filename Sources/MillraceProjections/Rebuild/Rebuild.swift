@@ -49,8 +49,8 @@ package struct Rebuild {
         try Partitions(connection: connection).summarizeBatches(timeout: timeout)
         try joinLedger()
         var report = RebuildReport(
-            pack: pack.name, version: pack.version, isContinued: false, batches: 0, rows: 0, parked: 0, sealedMonths: []
-        )
+            pack: pack.name, version: pack.version, isContinued: false, batches: 0, rows: 0, parked: 0, unread: 0,
+            sealedMonths: [])
         let version = try begin(&report)
         let target = try FoldTarget.load(
             versionID: version.id, schema: version.schema, pack: pack, on: connection)
@@ -209,14 +209,19 @@ package struct Rebuild {
                 done = (done.batches + page.batches, done.rows + page.rows)
             }
             let parked = try connection.execute(
-                "SELECT count(*) FROM projections.parked WHERE version_id = \(version.id)")
+                """
+                SELECT count(*), count(DISTINCT event_id) FILTER (WHERE code = '\(ParkedEvent.unreadCode)')
+                FROM projections.parked
+                WHERE version_id = \(version.id)
+                """)
             let live = try PackVersion.all(of: pack.name, connection).live
             try installer.putLive(version.id, of: pack.name, replacing: live)
-            return (done, parked.int(0, 0) ?? 0)
+            return (done, parked.int(0, 0) ?? 0, parked.int(0, 1) ?? 0)
         }
         report.batches += last.0.batches
         report.rows += last.0.rows
         report.parked = last.1
+        report.unread = last.2
     }
 
     /// `ProjectionsLock.alone`, at a moment when no event of the pack waits in the outbox: what writes the pack's tables

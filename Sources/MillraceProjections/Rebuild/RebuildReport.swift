@@ -9,6 +9,8 @@ package struct RebuildReport: Sendable, Equatable {
     package var rows: Int
     /// Events whose row the tables refused.
     package var parked: Int
+    /// Events among them whose rows are too large to read.
+    package var unread: Int
     /// Months whose rows were taken over as they were, `2026-10`.
     package var sealedMonths: [String]
 }

@@ -49,6 +49,10 @@ struct BatchProjection {
     private(set) var omissions: [Omission] = []
     /// Of the batch under way.
     private(set) var duration = Duration.zero
+    private var bytesMax = Int.max
+    /// Whether the batch's rows make more than it may hold: it takes no more of them, and the batch is to be written in
+    /// smaller ones. Rows that are short can make long ones, by the numbers in them.
+    private(set) var isOverfull = false
 
     /// `slot`: 0 ... 15, of the writer.
     init(packs: [PackDefinition], slot: Int) {
@@ -66,8 +70,8 @@ struct BatchProjection {
         try pipeline.send("SET LOCAL millrace.slot = \(slot)")
     }
 
-    /// Starts a batch with the versions that there are.
-    mutating func begin(_ versions: [Version], on connection: PostgresConnection) throws {
+    /// Starts a batch with the versions that there are. `bytesMax`: what its rows may make.
+    mutating func begin(_ versions: [Version], bytesMax: Int, on connection: PostgresConnection) throws {
         if self.connection !== connection {
             known = [:]
             self.connection = connection
@@ -75,6 +79,8 @@ struct BatchProjection {
         targets = []
         omissions = []
         duration = .zero
+        isOverfull = false
+        self.bytesMax = bytesMax
         for version in versions {
             let pack = packs.first {
                 $0.name == version.pack && $0.version == version.version && $0.hash == version.hash
@@ -104,18 +110,21 @@ struct BatchProjection {
 
     /// Folds rows as COPY sends them, one behind the other.
     mutating func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
-        guard isActive else { return }
+        guard isActive, !isOverfull else { return }
         let start = ContinuousClock.now
         fold.add(table, rows: rows)
+        isOverfull = fold.byteCount > bytesMax
         duration += start.duration(to: .now)
     }
 
     /// Folds the rows of a leaf, except those of `refused` sequences, which did not go in.
     mutating func add(_ leaf: EncodedLeaf, without refused: Set<UInt64>) {
-        guard isActive else { return }
+        guard isActive, !isOverfull else { return }
         let start = ContinuousClock.now
         leaf.forEachRow { sequence, row in
-            if !refused.contains(sequence) { fold.add(leaf.key.table, rows: row) }
+            if isOverfull || refused.contains(sequence) { return }
+            fold.add(leaf.key.table, rows: row)
+            isOverfull = fold.byteCount > bytesMax
         }
         duration += start.duration(to: .now)
     }

@@ -52,6 +52,8 @@ final class BatchWriter {
     /// Of the extents that are in memory at a time; a single larger one is a part of its own.
     private let partBytesMax: Int
     private var projection: BatchProjection
+    /// What the projections may hold of a batch, besides twice its own bytes; a single extent's whatever it is.
+    private static let foldedBytesMin = 32 << 20
     /// What a COMMIT would have meant whose answer was lost.
     private var unanswered: (batchID: Int64, outcome: BatchOutcome, arrivals: [Arrival])?
 
@@ -76,7 +78,7 @@ final class BatchWriter {
     /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
-    /// Writes `batch`; `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `TableRefusal`
+    /// Writes `batch`; throws `BatchOverfull` when its halves are to be written instead. `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `TableRefusal`
     /// when all rows of a table are refused and `care` knows of none that it takes, and `SequenceConflict` when the ledger
     /// holds sequences of the batch and the tables other lines for them.
     func write(
@@ -99,7 +101,7 @@ final class BatchWriter {
         _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(batch.sequences, isDurable: isDurable, on: connection) {
+            if let known = try begin(batch, isDurable: isDurable, on: connection) {
                 if case .overlap(let covered) = known {
                     try OverlapAudit(reader: reader, spoolID: spool.spoolID, connection: connection).check(
                         batch, covered: covered, partBytesMax: partBytesMax)
@@ -121,6 +123,7 @@ final class BatchWriter {
                 if partitions.hasDoubtful(leaves) { try partitions.look(on: connection) }
                 for leaf in leaves {
                     let rows = try write(leaf, care, isStaged: isStaged, on: connection, &outcome)
+                    if projection.isOverfull { throw BatchOverfull() }
                     letters += try self.letters(for: rows, in: batch)
                     refused += rows
                 }
@@ -248,8 +251,9 @@ final class BatchWriter {
 
     /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
     private func begin(
-        _ sequences: Range<UInt64>, isDurable: Bool, on connection: PostgresConnection
+        _ batch: Batch, isDurable: Bool, on connection: PostgresConnection
     ) throws -> Result? {
+        let sequences = batch.sequences
         var pipeline = PostgresPipeline(connection)
         try pipeline.send("BEGIN")
         try pipeline.send("SET LOCAL synchronous_commit = \(isDurable ? "on" : "off")")
@@ -267,7 +271,9 @@ final class BatchWriter {
             versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 2) }
         }
         guard let latest, latest.lastSequence >= Int(sequences.lowerBound) else {
-            try projection.begin(versions, on: connection)
+            let bytes = batch.extents.reduce(0) { $0 + $1.length }
+            let bytesMax = batch.extents.count > 1 ? Self.foldedBytesMin + 2 * bytes : Int.max
+            try projection.begin(versions, bytesMax: bytesMax, on: connection)
             return nil
         }
         let result: Result

@@ -1,0 +1,22 @@
+package import MillraceEvent
+
+/// Rows whose document would have been too large to read.
+package struct UnreadRows: Sendable, Equatable {
+    private static let examplesMax = 10
+
+    package private(set) var count = 0
+    /// Ids of the first ones.
+    package private(set) var examples: [UniqueID] = []
+
+    package init() {}
+
+    package mutating func append(_ id: UniqueID) {
+        count += 1
+        if examples.count < Self.examplesMax { examples.append(id) }
+    }
+
+    package mutating func append(_ others: UnreadRows) {
+        count += others.count
+        examples += others.examples.prefix(Self.examplesMax - examples.count)
+    }
+}
