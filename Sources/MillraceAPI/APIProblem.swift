@@ -11,11 +11,14 @@ struct APIProblem: Error {
         }
 
         var error: Detail
+        var next: String?
     }
 
     var status: HTTPResponse.Status
     var code: String
     var message: String
+    /// A cursor behind what can't be answered.
+    var next: String?
     var headers = HTTPFields()
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
@@ -44,7 +47,20 @@ struct APIProblem: Error {
         headers[.wwwAuthenticate] = "Bearer realm=\"millrace\"\(detail)"
     }
 
+    /// `row`: the key (created_at, id) of the row.
+    static func rowTooLarge(_ row: [String?], next: String) -> APIProblem {
+        let name = "row \((row.last ?? nil) ?? "") of \((row.first ?? nil) ?? "")"
+        var problem = APIProblem(
+            .internalServerError, rowTooLargeCode,
+            "\(name) can't be read: its numbers are too long once PostgreSQL prints them (limits.payload_text_bytes); shorten "
+                + "or delete it; the cursor in next goes on behind it")
+        problem.next = next
+        return problem
+    }
+
+    static let rowTooLargeCode = "row_too_large"
+
     var response: Response {
-        JSONAnswer.response(status, Body(error: .init(code: code, message: message)), headers)
+        JSONAnswer.response(status, Body(error: .init(code: code, message: message), next: next), headers)
     }
 }

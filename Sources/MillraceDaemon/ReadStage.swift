@@ -36,6 +36,7 @@ struct ReadStage: Service {
         var routes = ReadConfiguration()
         routes.pageBytesMax = api.pageBytes
         routes.memory = memory
+        routes.documentBytesMax = configuration.limits.payloadTextBytes
         routes.topUsersMax = configuration.identity.usersMax
         routes.isStrict = configuration.http.strictHealthChecks
         reading = Reading(

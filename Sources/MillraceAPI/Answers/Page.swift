@@ -8,6 +8,8 @@ struct Page: Sendable {
     var last: [String?]?
     /// The same, when more rows follow.
     var next: [String?]?
+    /// Key of the row that would be the first and is too large to be read.
+    var unread: [String?]?
     /// What the rows hold of the budget, until the connection has them.
     var memory: MemoryReservation?
 }

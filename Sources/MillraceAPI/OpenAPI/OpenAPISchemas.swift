@@ -1,7 +1,12 @@
 /// The shapes of answers and bodies, by the names that operations give.
 enum OpenAPISchemas {
     static let all: [(String, JSONTree)] = [
-        ("Error", object([("error", object([("code", text), ("message", text)]))])),
+        (
+            "Error",
+            open(
+                [("error", object([("code", text), ("message", text)]))],
+                "With `row_too_large` also `next`: the cursor behind the row that can't be read, where it is known.")
+        ),
         (
             "Refused",
             open(

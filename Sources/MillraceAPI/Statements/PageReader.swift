@@ -2,7 +2,7 @@ internal import MillraceEvent
 internal import MillracePostgres
 
 /// Reads a page in one statement, row by row as they come: a page ends at `limit` rows, or earlier when its rows are
-/// large, so that memory is bounded whatever clients ask for. It has one row at least.
+/// large, so that memory is bounded whatever clients ask for. It has one row at least, unless that is too large to be read.
 struct PageReader: Sendable {
     let limit: Int
     /// A page that has become as large ends.
@@ -10,6 +10,8 @@ struct PageReader: Sendable {
     let memory: MemoryBudget
     /// How many of the last columns are the key and no part of the row.
     let keyCount: Int
+    /// The column that is NULL in rows that are too large to be read, and in no others.
+    var guardedColumn: Int?
     /// The rows behind `key` (nil: from the start) in order, without LIMIT.
     let statement: @Sendable (_ key: [String?]?) -> SQLStatement
 
@@ -31,11 +33,17 @@ struct PageReader: Sendable {
             let bytes = page.rows.byteCount + 3 * row.byteCount
             if bytes > MemoryBudget.freeBytes { try held.require(bytes) }
             let columns = row.columnCount - keyCount
+            let key = (columns..<columns + keyCount).map { row.string(0, $0) }
+            if let guardedColumn, row.withBytes(0, guardedColumn, { $0 == nil }) {
+                // The page ends in front of it; one that begins with it says so.
+                if page.count > 0 { page.next = page.last } else { page.unread = key }
+                return false
+            }
             let rows = writer ?? ResultRows(row, count: columns)
             writer = rows
             rows.write(0, of: row, to: &page.rows)
             page.count += 1
-            page.last = (columns..<columns + keyCount).map { row.string(0, $0) }
+            page.last = key
             return true
         }
         return page

@@ -1,5 +1,6 @@
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// Reads rows in the order of (created_at, id) and writes them as lines, in memory of one row and what is not written.
 struct Export {
@@ -61,11 +62,12 @@ struct Export {
             """, timeout: timeout
         ) { row in
             do throws(CommandError) {
-                let (createdAt, isWritten) = try ExportRow.append(row, of: table, to: &piece)
-                switch (table, isWritten) {
-                case (.analyticsEvents, _): sums.events += 1
-                case (.conversations, true): sums.conversations += 1
-                case (.conversations, false): sums.inactive += 1
+                let (createdAt, outcome) = try ExportRow.append(row, of: table, to: &piece)
+                switch (table, outcome) {
+                case (_, .unread(let id)): sums.unread.append(id)
+                case (_, .inactive): sums.inactive += 1
+                case (.analyticsEvents, .written): sums.events += 1
+                case (.conversations, .written): sums.conversations += 1
                 }
                 guard piece.count >= Self.pieceBytes else { return true }
                 try file.write(piece)

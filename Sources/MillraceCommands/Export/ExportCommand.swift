@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// `millrace export`: rows back as the lines that they were made of.
 struct ExportCommand: ParsableCommand {
@@ -11,7 +12,8 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             Writes the events and the active conversations created from --from up to, and without, --to, each in order \
             of time, with ids and times as they are. `millrace send` or `millrace import` of the file makes the same rows \
-            in another database, and none twice. The file has its name only once it is whole and on disk.
+            in another database, and none twice. The file has its name only once it is whole and on disk. A row that is \
+            too large to read is named and left out, and the exit status is 1.
 
             Exit status: 0 done, 1 failed, 2 used wrongly.
 
@@ -85,7 +87,8 @@ struct ExportCommand: ParsableCommand {
         meter.finish()
         let report = ExportReport(
             file: path, from: from.rfc3339, to: to.rfc3339, events: counts.events,
-            conversations: counts.conversations, inactiveConversations: counts.inactive, total: counts.rows,
+            conversations: counts.conversations, inactiveConversations: counts.inactive,
+            rowsUnread: counts.unread.count, unread: counts.unread.examples.map { "\($0)" }, total: counts.rows,
             bytes: file.bytes, writtenBytes: file.writtenBytes,
             seconds: (meter.elapsed.inSeconds * 1000).rounded() / 1000)
         if path == nil {
@@ -96,6 +99,7 @@ struct ExportCommand: ParsableCommand {
         } else {
             Console.out(report.text)
         }
+        if counts.unread.count > 0 { throw ExitCode.failure }
     }
 
     private var defaultPath: String {

@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillracePostgres
 
 /// What an `export` wrote.
 struct ExportReport: Encodable {
@@ -12,6 +13,10 @@ struct ExportReport: Encodable {
     var conversations: Int
     /// Left out.
     var inactiveConversations: Int
+    /// Left out: too large to read.
+    var rowsUnread: Int
+    /// Ids of some of them.
+    var unread: [String]
     var total: Int
     /// Before compression.
     var bytes: Int
@@ -28,6 +33,12 @@ struct ExportReport: Encodable {
         ]
         if inactiveConversations > 0 {
             lines.append("\(Format.count(inactiveConversations)) conversations that are not active were left out")
+        }
+        if rowsUnread > 0 {
+            lines.append(
+                "\(Format.count(rowsUnread)) rows are too large to read and were left out: "
+                    + "\(unread.joined(separator: ", ")); their numbers are more than "
+                    + "\(PrintedSize.bytesMax >> 20) MiB when printed: shorten or delete them")
         }
         return lines.joined(separator: "\n")
     }

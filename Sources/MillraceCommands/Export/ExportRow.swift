@@ -8,24 +8,37 @@ enum ExportRow {
     private static let plainPayloadBytesMax = 128 * 1024
     private static let plainNumberBytesMax = 64
 
+    /// What became of a row.
+    enum Outcome: Equatable {
+        case written
+        /// A conversation that is not active has no line.
+        case inactive
+        /// Too large to be read.
+        case unread(UniqueID)
+    }
+
     /// Columns of the COPY, in the order in which `append` reads them.
     static func columns(of table: PartitionedTable) -> String {
         switch table {
-        case .analyticsEvents: "id, event_type, user_id, payload, created_at"
-        case .conversations: "conversation_id, user_id, question, response, source, metadata, status, created_at"
+        case .analyticsEvents: "id, event_type, user_id, \(PrintedSize.guarded("payload")), created_at"
+        case .conversations:
+            "conversation_id, user_id, question, response, source, \(PrintedSize.guarded("metadata")), status, id, "
+                + "created_at"
         }
     }
 
     /// Appends the line of a binary COPY row to `out`, its `\n` too.
-    /// - Returns: when it was created, and whether it was appended: a conversation that is not active has no line.
+    /// - Returns: when it was created, and whether it was appended.
     static func append(
         _ row: UnsafeRawBufferPointer, of table: PartitionedTable, to out: inout [UInt8]
-    ) throws(CommandError) -> (createdAt: Timestamp, isWritten: Bool) {
-        let fields = try Self.fields(row, count: table == .analyticsEvents ? 5 : 8)
+    ) throws(CommandError) -> (createdAt: Timestamp, outcome: Outcome) {
+        let fields = try Self.fields(row, count: table == .analyticsEvents ? 5 : 9)
         guard let last = fields.last, let time = last, time.count == 8 else { throw Self.foreign }
         let sinceEpoch = Int64(bigEndian: time.loadUnaligned(as: Int64.self))
         let createdAt = Timestamp(microseconds: sinceEpoch + Timestamp.postgresEpoch)
         let timeText = createdAt.rfc3339.utf8
+        let (document, id) = table == .analyticsEvents ? (3, 0) : (5, 7)
+        guard fields[document] != nil else { return (createdAt, .unread(try Self.id(fields[id]))) }
         switch table {
         case .analyticsEvents:
             out += Array("{\"id\":".utf8)
@@ -41,7 +54,7 @@ enum ExportRow {
             out += Array(",\"created_at\":".utf8)
         case .conversations:
             guard let status = fields[6] else { throw Self.foreign }
-            guard status.elementsEqual("active".utf8) else { return (createdAt, false) }
+            guard status.elementsEqual("active".utf8) else { return (createdAt, .inactive) }
             out += Array("{\"conversation_id\":".utf8)
             try appendText(fields[0], to: &out)
             out += Array(",\"user_id\":".utf8)
@@ -58,7 +71,7 @@ enum ExportRow {
         }
         JSONScan.appendLiteral(timeText, to: &out)
         out += Array("}\n".utf8)
-        return (createdAt, true)
+        return (createdAt, .written)
     }
 
     /// An int16 count, then for each an int32 length (-1 = NULL) and the value, big endian.
@@ -83,9 +96,13 @@ enum ExportRow {
         return fields
     }
 
-    private static func appendID(_ field: UnsafeRawBufferPointer?, to out: inout [UInt8]) throws(CommandError) {
+    private static func id(_ field: UnsafeRawBufferPointer?) throws(CommandError) -> UniqueID {
         guard let field, let id = UniqueID(bytes: field) else { throw foreign }
-        JSONScan.appendLiteral("\(id)".utf8, to: &out)
+        return id
+    }
+
+    private static func appendID(_ field: UnsafeRawBufferPointer?, to out: inout [UInt8]) throws(CommandError) {
+        JSONScan.appendLiteral("\(try id(field))".utf8, to: &out)
     }
 
     private static func appendText(_ field: UnsafeRawBufferPointer?, to out: inout [UInt8]) throws(CommandError) {

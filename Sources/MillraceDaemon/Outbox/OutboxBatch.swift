@@ -31,6 +31,12 @@ struct OutboxBatch {
         of line: UnsafeRawBufferPointer, _ row: OutboxRow, _ configuration: OutboxConfiguration, _ parser: EventParser,
         _ receivedAt: Timestamp
     ) -> Refusal? {
+        guard !row.isUnread else {
+            return Refusal(
+                .payloadTooLarge,
+                "the payload's numbers are too long once they are printed without exponents (1e3 as 1000); at most "
+                    + "\(configuration.lines.event.payloadTextBytesMax) bytes (limits.payload_text_bytes) are wanted")
+        }
         let bytesMax = configuration.lines.lineBytesMax
         guard row.lineBytes <= bytesMax else { return .lineTooLong(row.lineBytes, max: bytesMax) }
         do throws(Refusal) {

@@ -91,7 +91,10 @@ actor OutboxService: Service {
     /// One look at the outbox; true when more rows may be waiting.
     private func takeRows() async throws(PostgresError) -> Bool {
         guard channel.refusal == nil, let table = try connected() else { return false }
-        let rows = try table.first(configuration.rowsMax, lineBytesMax: configuration.lines.lineBytesMax)
+        let lines = configuration.lines
+        let rows = try table.first(
+            configuration.rowsMax, lineBytesMax: lines.lineBytesMax,
+            payloadTextBytesMax: lines.event.payloadTextBytesMax)
         guard !rows.isEmpty else {
             metrics.waiting.store(0, ordering: .relaxed)
             return false

@@ -13,8 +13,9 @@ struct OutboxTable {
     }
 
     /// The first rows in order of (created_at, id): at most `count`, and not many more bytes than `bytesMax`. PostgreSQL
-    /// makes the lines, so that texts are quoted as its own jsonb is. What is longer than `lineBytesMax` comes cut.
-    func first(_ count: Int, lineBytesMax: Int) throws(PostgresError) -> [OutboxRow] {
+    /// makes the lines, so that texts are quoted as its own jsonb is. What is longer than `lineBytesMax` comes cut, and
+    /// without its payload where that is surely above `payloadTextBytesMax`.
+    func first(_ count: Int, lineBytesMax: Int, payloadTextBytesMax: Int) throws(PostgresError) -> [OutboxRow] {
         let result = try connection.query(
             """
             WITH taken AS (
@@ -27,11 +28,15 @@ struct OutboxTable {
                         'event_type', event_type,
                         'user_id', user_id,
                         'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-                        'payload', payload
-                    )::text AS line
-                FROM public.outbox
-                ORDER BY created_at, id
-                LIMIT $1
+                        'payload', readable
+                    )::text AS line,
+                    readable IS NULL AS is_unread
+                FROM (
+                    SELECT *, \(PrintedSize.guarded("payload", bytesMax: payloadTextBytesMax)) AS readable
+                    FROM public.outbox
+                    ORDER BY created_at, id
+                    LIMIT $1
+                ) AS row
             ),
             measured AS (
                 SELECT
@@ -45,7 +50,8 @@ struct OutboxTable {
                 created_at,
                 tenant_id,
                 CASE WHEN line_bytes > $2 THEN left(line, $2 / 4) ELSE line END,
-                line_bytes
+                line_bytes,
+                is_unread
             FROM measured
             WHERE bytes_before < $3
             ORDER BY created_at, id
@@ -55,7 +61,7 @@ struct OutboxTable {
             OutboxRow(
                 id: result.string(row, 0) ?? "", createdAt: result.string(row, 1) ?? "",
                 tenant: Int32(result.int(row, 2) ?? 0), line: result.string(row, 3) ?? "",
-                lineBytes: result.int(row, 4) ?? 0)
+                isUnread: result.bool(row, 5) ?? false, lineBytes: result.int(row, 4) ?? 0)
         }
     }
 

@@ -65,6 +65,14 @@ package struct PostgresError: Error, Sendable, Hashable {
         }
     }
 
+    /// Whether the server could not make an answer, or take a value, because it is too large: a limit of the program (54), no
+    /// memory for it, or more than a piece of memory may have.
+    package var isOfSize: Bool {
+        guard code == .serverError, let sqlState else { return false }
+        return sqlState.category == "54" || sqlState.rawValue == "53200"
+            || sqlState == .internalError && message.contains("invalid memory alloc request size")
+    }
+
     private static func defaultHint(code: Code, sqlState: SQLState?) -> String {
         switch code {
         case .interrupted: return "Nothing to do: Millrace is stopping, and tries again after its next start."

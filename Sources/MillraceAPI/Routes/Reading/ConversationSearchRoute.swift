@@ -30,6 +30,7 @@ struct ConversationSearchRoute: Sendable {
         let range = try EventQueryRoute.range(
             parameters, cursor, length: ConversationsRoute.lengths.narrow, ahead: ConversationsRoute.ahead)
         let limit = parameters.integer("limit", default: 20)
+        let columns = ConversationsRoute.columns(configuration)
         let (bytesMax, memory, tenant) = (configuration.pageBytesMax, configuration.memory, configuration.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
@@ -38,10 +39,11 @@ struct ConversationSearchRoute: Sendable {
             let key = cursor.map { Array($0[2...]) }
             for month in try Self.months(in: range, before: key?[0], on: connection) {
                 let query = TimedRowsQuery(
-                    table: month.table, columns: ConversationsRoute.columns, tenant: tenant, range: month.range
+                    table: month.table, columns: columns, tenant: tenant, range: month.range
                 ) { ConversationsRoute.filter(parameters, in: &$0) }
                 let reader = PageReader(
-                    limit: limit, bytesMax: bytesMax, memory: memory, keyCount: TimedRowsQuery.keyCount
+                    limit: limit, bytesMax: bytesMax, memory: memory, keyCount: TimedRowsQuery.keyCount,
+                    guardedColumn: ConversationsRoute.metadataColumn
                 ) {
                     query.statement(after: $0, found: isNarrow) { statement in
                         let words = statement.bind(parameters.text("q"), as: "text", named: "q")
@@ -50,11 +52,11 @@ struct ConversationSearchRoute: Sendable {
                     }
                 }
                 page = try reader.read(after: key, into: page, on: connection)
-                if page.next != nil { return page }
+                if page.next != nil || page.unread != nil { return page }
             }
             return page
         }
-        return EventQueryRoute.answer(page, range, parameters)
+        return try EventQueryRoute.answer(page, range, parameters)
     }
 
     /// A part of the range and the partition that holds its rows.

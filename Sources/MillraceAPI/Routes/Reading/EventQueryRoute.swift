@@ -1,5 +1,6 @@
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillracePostgres
 
 /// `GET /v1/events`: events, the latest first.
 struct EventQueryRoute: Sendable {
@@ -26,9 +27,11 @@ struct EventQueryRoute: Sendable {
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
         let range = try Self.range(parameters, cursor, length: Self.length, ahead: Self.ahead)
+        let payload = PrintedSize.guarded("payload", bytesMax: configuration.documentBytesMax)
         let query = TimedRowsQuery(
             table: "public.analytics_events",
-            columns: "id, event_type, user_id, payload, created_at, received_at", tenant: configuration.tenant,
+            columns: "id, event_type, user_id, \(payload) AS payload, created_at, received_at",
+            tenant: configuration.tenant,
             range: range
         ) { statement in
             if let type = parameters.text("type") {
@@ -43,10 +46,10 @@ struct EventQueryRoute: Sendable {
         }
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
-            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount
+            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount, guardedColumn: 3
         ) { query.statement(after: $0) }
         let page = try await pool.read(.events) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
-        return Self.answer(page, range, parameters)
+        return try Self.answer(page, range, parameters)
     }
 
     /// A cursor goes on within the range of its first page.
@@ -59,7 +62,14 @@ struct EventQueryRoute: Sendable {
         return TimeRange(from: from, to: to)
     }
 
-    static func answer(_ page: Page, _ range: TimeRange, _ parameters: RequestParameters) -> Response {
+    /// Throws where the page would begin with a row that can't be read.
+    static func answer(
+        _ page: Page, _ range: TimeRange, _ parameters: RequestParameters
+    ) throws(APIProblem) -> Response {
+        if let row = page.unread {
+            let next = PageCursor([range.from, range.to] + row).text(question: parameters.question)
+            throw .rowTooLarge(row, next: next)
+        }
         var page = page
         page.next = page.next.map { [range.from, range.to] + $0 }
         var json = JSONWriter()

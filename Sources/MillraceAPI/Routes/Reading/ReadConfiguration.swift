@@ -7,6 +7,8 @@ package struct ReadConfiguration: Sendable {
     package var pageBytesMax = 4 << 20
     /// What pages hold while they are made.
     package var memory = MemoryBudget()
+    /// `limits.payload_text_bytes`: events and saves whose numbers print as more are not read (`PrintedSize`).
+    package var documentBytesMax = 4 << 20
     /// Users on the dashboard.
     package var topUsersMax = 10
     /// An unhealthy database answers 503.

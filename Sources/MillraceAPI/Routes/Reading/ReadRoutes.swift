@@ -103,6 +103,12 @@ struct ReadRoutes: Sendable {
         }
         if error.code == .interrupted { return unavailable("draining", ReadRefusal.draining.message) }
         logger.warning("read failed", metadata: ["route": "\(operation.path)", "error": "\(error)"])
+        if error.isOfSize {
+            return APIProblem(
+                .internalServerError, APIProblem.rowTooLargeCode,
+                "a row of this answer is too large for PostgreSQL to print; ask for less: fewer rows, another time range; "
+                    + "or shorten it")
+        }
         if error.code == .connectionFailed || error.isRetryable {
             return unavailable("database_down", "PostgreSQL does not answer; intake goes on; try later")
         }
