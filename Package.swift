@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
             name: "MillraceConfiguration",
-            dependencies: ["MillraceTOML", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["MillracePostgres", "MillraceTOML", .product(name: "TOMLKit", package: "TOMLKit")],
             swiftSettings: swiftSettings
         ),
 

@@ -1,11 +1,11 @@
 import MillraceEvent
-import MillraceEvent
+package import MillracePostgres
 package import MillraceProjections
 
 /// How the writers reach PostgreSQL and how patient they are. One value for the whole stage; `config.toml` says it.
 package struct WriterConfiguration: Sendable {
     /// libpq connection string or URI. Secret: never logged.
-    package var databaseURL: String
+    @Unprinted package var databaseURL: String
     /// Number of writers, each with a connection and a thread of its own: 1 ... `writersMax`.
     package var writers: Int
     /// Time for one attempt to connect.
@@ -47,6 +47,8 @@ package struct WriterConfiguration: Sendable {
     package var batchLockTimeout = Duration.seconds(10)
     /// Tries before an error of a trigger, a rule or a conversion is looked for in single rows.
     package var rowErrorTries = 3
+    /// How much is kept of lines that the intake refused.
+    package var letterBounds = LetterBounds()
     /// Written into `ingest_spools`, for the operator.
     package var host: String
     package var version: String

@@ -45,9 +45,19 @@ struct ConfigurationLoaderTests {
 
     @Test func `lists come separated by commas`() throws {
         let loaded = try load(
-            "", environment: ["MILLRACE_TCP_LISTEN": "127.0.0.1:1, unix:/run/m.sock", "MILLRACE_HTTP_LISTEN": ""])
+            "", environment: ["MILLRACE_TCP_LISTEN": "127.0.0.1:1, unix:/run/m.sock"])
         #expect(loaded.configuration.tcp.listen == ["127.0.0.1:1", "unix:/run/m.sock"])
-        #expect(loaded.configuration.http.listen == [])
+    }
+
+    @Test func `an empty variable is none, whatever its key`() throws {
+        let names = ConfigurationSchema.sections.flatMap { section in section.keys.map(section.environmentName) }
+        let aliases = ConfigurationSchema.environmentAliases.map(\.0)
+        let environment = (names + names.map { $0 + "_FILE" } + aliases + ["MILLRACE_CONFIG", "MILLRACE_TCP_LISTN"])
+            .map { ($0, "") }
+        let loaded = try load(
+            "[database]\nurl = \"host=h\"\n", environment: Dictionary(environment) { $1 })
+        #expect(loaded.configuration.database.url == Secret("host=h"))
+        #expect(loaded.configuration.http.listen == DaemonConfiguration().http.listen)
     }
 
     @Test(arguments: [

@@ -1,10 +1,12 @@
+package import MillracePostgres
+
 /// The database that knows users by name.
 package struct IdentityConfiguration: Sendable {
     /// A look-up is one query for all that a page wants.
     package static let connectionsMax = 2
 
     /// libpq's keywords or URI; empty: there is none.
-    package var databaseURL = ""
+    @Unprinted package var databaseURL: String = ""
     /// Users that are remembered, unknown ones too.
     package var cacheEntries = 10_000
     package var cacheLifetime = Duration.seconds(600)

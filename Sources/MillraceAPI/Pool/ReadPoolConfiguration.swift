@@ -1,7 +1,9 @@
+package import MillracePostgres
+
 /// How many connections readers may hold, and for how long.
 package struct ReadPoolConfiguration: Sendable {
     /// libpq's keywords or URI.
-    package var databaseURL: String
+    @Unprinted package var databaseURL: String
     /// What `pg_stat_activity` shows.
     package var applicationName = "millrace read"
     /// Idle connections that are not closed.

@@ -1,3 +1,5 @@
+package import MillracePostgres
+
 /// Which bearer tokens are believed.
 package struct TokenVerifierConfiguration: Sendable {
     /// A key from the configuration; its algorithm is the only one it verifies.
@@ -7,9 +9,9 @@ package struct TokenVerifierConfiguration: Sendable {
         case es256(publicKeyPEM: String, keyID: String? = nil)
     }
 
-    package var keys: [Key] = []
+    @Unprinted package var keys: [Key] = []
     /// The text of a JWKS file, whose keys are believed, too.
-    package var jwksJSON: String?
+    @Unprinted package var jwksJSON: String?
     /// The `iss` a token must have; nil takes any.
     package var issuer: String?
     /// What a token's `aud` must contain; nil takes any.

@@ -17,8 +17,9 @@ struct ConfigurationOptions: ParsableArguments {
     var dataDirectory: String?
 
     func validate() throws {
-        if let wrong = assignments.first(where: { ConfigurationOverride(assignment: $0) == nil }) {
-            throw ValidationError("--set \(wrong): write section.key=value.")
+        // What was written may be a secret.
+        guard assignments.allSatisfy({ ConfigurationOverride(assignment: $0) != nil }) else {
+            throw ValidationError("--set takes section.key=value, such as --set tcp.listen=127.0.0.1:7171.")
         }
     }
 

@@ -13,7 +13,9 @@ package enum ConfigurationLoader {
     package static func load(
         file: String?, environment: [String: String], overrides: [ConfigurationOverride] = []
     ) throws -> LoadedConfiguration {
-        let named = file ?? environment["MILLRACE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        // Empty is how a compose file spells "not set".
+        let environment = environment.filter { !$0.value.isEmpty }
+        let named = file ?? environment["MILLRACE_CONFIG"]
         var resolver = ConfigurationResolver()
         var read: String?
         if named != nil || FileManager.default.fileExists(atPath: defaultPath) {

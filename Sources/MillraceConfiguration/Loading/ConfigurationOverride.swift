@@ -12,9 +12,12 @@ package struct ConfigurationOverride: Sendable {
         self.flag = flag
     }
 
-    /// From the argument of `--set`: `section.key=value`. Nil without an equals sign.
+    /// From the argument of `--set`: `section.key=value`. Nil where no name stands before an equals sign: messages name
+    /// the key, and a connection string has equals signs too.
     package init?(assignment: String) {
-        guard let equals = assignment.firstIndex(of: "=") else { return nil }
+        guard let equals = assignment.firstIndex(of: "="),
+            assignment[..<equals].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) })
+        else { return nil }
         key = String(assignment[..<equals])
         value = String(assignment[assignment.index(after: equals)...])
         flag = "--set \(key)"

@@ -147,9 +147,7 @@ extension ConfigurationResolver {
     mutating func apply(environment: [String: String]) {
         for (variable, name) in ConfigurationSchema.environmentAliases {
             guard let key = ConfigurationSchema.key(name) else { continue }
-            // Empty is how a compose file spells "not set".
-            let isSet = { (variable: String) in environment[variable]?.isEmpty == false }
-            if isSet(variable) || isSet(variable + "_FILE") { apply(variable, to: key, named: name, in: environment) }
+            apply(variable, to: key, named: name, in: environment)
         }
         var known: Set<String> = []
         for section in ConfigurationSchema.sections {
@@ -168,10 +166,10 @@ extension ConfigurationResolver {
     private mutating func apply(
         _ variable: String, to key: ConfigurationKey, named name: String, in environment: [String: String]
     ) {
-        let file = key.secrecy == .open ? nil : environment[variable + "_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        let file = key.secrecy == .open ? nil : environment[variable + "_FILE"]
         if let file {
             let origin = ConfigurationOrigin.environment(variable + "_FILE")
-            if environment[variable]?.isEmpty == false {
+            if environment[variable] != nil {
                 report(
                     .impossibleCombination, origin, key: name, "\(variable) is set too; set one of the two, not both")
             } else if let text = TextFile.read(file) {

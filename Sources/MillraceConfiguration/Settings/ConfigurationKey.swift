@@ -1,3 +1,5 @@
+internal import MillracePostgres
+
 /// One key of config.toml: its name, what it may hold, what it means, and where its value goes.
 struct ConfigurationKey: Sendable {
     typealias Path<Value> = any WritableKeyPath<DaemonConfiguration, Value> & Sendable
@@ -112,7 +114,7 @@ struct ConfigurationKey: Sendable {
         guard case .string(let string) = value, !string.isEmpty else { return type.toml(value) }
         switch secrecy {
         case .open: return type.toml(value)
-        case .connectionString: return type.toml(.string(ConnectionStringRedaction.redact(string)))
+        case .connectionString: return type.toml(.string(ConnectionString(string).shown))
         case .hidden: return type.toml(.string("***"))
         }
     }

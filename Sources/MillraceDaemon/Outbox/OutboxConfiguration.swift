@@ -1,9 +1,10 @@
 import MillraceIntake
+import MillracePostgres
 
 /// How the outbox is read, and what its rows may be.
 struct OutboxConfiguration: Sendable {
     /// libpq connection string or URI. Secret: never logged.
-    var databaseURL: String
+    @Unprinted var databaseURL: String
     /// Time from one look at an empty outbox to the next; also how often another daemon's lock is tried.
     var poll: Duration
     /// Rows taken at a time.

@@ -2,8 +2,13 @@
 ///
 /// libpq's `PQcancel` waits without a limit for a server that does not answer; this does not.
 package struct PostgresCanceller: Sendable {
-    let connectionString: String
+    @Unprinted private var connectionString: String
     let backendID: Int32
+
+    init(connectionString: String, backendID: Int32) {
+        self.connectionString = connectionString
+        self.backendID = backendID
+    }
 
     /// Blocks up to about `timeout`. Returns whether a server process was told; it may be between two statements.
     package func cancel(timeout: Duration, interrupt: PostgresInterrupt) throws(PostgresError) -> Bool {

@@ -41,6 +41,8 @@ package final class PostgresConnection {
         interrupt: PostgresInterrupt,
         logger: Logger? = nil
     ) throws(PostgresError) {
+        let target = ConnectionString(connectionString)
+        try target.check()
         let deadline = Deadline(after: connectTimeout)
         let notices = NoticeLog(logger: logger)
         let handle = try Self.start(connectionString, applicationName: applicationName)
@@ -49,6 +51,8 @@ package final class PostgresConnection {
             try Self.finish(handle, deadline: deadline, interrupt: interrupt)
         } catch {
             PQfinish(handle)
+            var error = error
+            error.message = target.cleaned(error.message)
             throw error
         }
         self.handle = handle
@@ -139,13 +143,6 @@ package final class PostgresConnection {
             ("tcp_user_timeout", "30000"), ("dbname", string),
             ("application_name", applicationName), ("client_encoding", "UTF8"),
         ]
-        guard isConnectionString(string) else {
-            throw PostgresError(
-                code: .connectionFailed,
-                message: "the connection string cannot be parsed",
-                hint: "Write database.url like postgresql://user@host:5432/database or host=… dbname=…."
-            )
-        }
         let names = keywords.map { strdup($0.0) } + [nil]
         let values = keywords.map { strdup($0.1) } + [nil]
         defer { for pointer in names + values { free(pointer) } }
@@ -158,14 +155,6 @@ package final class PostgresConnection {
             throw PostgresError(code: .connectionFailed, message: "libpq has no memory for a connection")
         }
         return handle
-    }
-
-    /// libpq's own message would quote the string, password and all.
-    private static func isConnectionString(_ string: String) -> Bool {
-        guard string.contains("=") || string.contains("://") else { return string.isEmpty }
-        let options = PQconninfoParse(string, nil)
-        PQconninfoFree(options)
-        return options != nil
     }
 
     private static func finish(

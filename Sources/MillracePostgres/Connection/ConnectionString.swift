@@ -1,0 +1,146 @@
+internal import CLibPQ
+
+/// A libpq connection string, read by libpq's own parser, so that what is secret in it is known however it is spelled.
+package struct ConnectionString {
+    /// One of the string's parameters.
+    private struct Option {
+        var keyword: String
+        var value: String
+        var isSecret: Bool
+
+        /// A URL within a value may have a password of its own.
+        var isOpen: Bool { !isSecret && !value.contains("://") }
+    }
+
+    private let text: String
+    /// nil: libpq can't read it, or reads something else than was meant.
+    private let options: [Option]?
+    /// Why, without anything that the string says.
+    private let flaw: String
+
+    package init(_ text: String) {
+        self.text = text
+        (options, flaw) = Self.parse(text)
+    }
+
+    /// Fit to be shown: without passwords, and without what can't be told from one. The empty string stays empty.
+    package var shown: String {
+        guard !text.isEmpty else { return "" }
+        guard let options else { return (Self.scheme(of: text) ?? "") + "***" }
+        return Self.scheme(of: text).map { Self.shown(uri: text.dropFirst($0.count), scheme: $0) }
+            ?? options.map { "\($0.keyword)=\(Self.shown($0))" }.joined(separator: " ")
+    }
+
+    /// Throws when libpq could not read it, or would take a part of a password for a host: its own messages would then
+    /// quote what must not be seen.
+    func check() throws(PostgresError) {
+        guard options == nil, !text.isEmpty else { return }
+        throw PostgresError(
+            code: .connectionFailed, message: "the connection string cannot be parsed: \(flaw)",
+            hint:
+                "Write database.url like postgresql://user:password@host:5432/database, with @ : / ? # % and blanks of a "
+                + "user or password as %40 %3A %2F %3F %23 %25 %20; or like host=… dbname=… password='…', with \\' for ' "
+                + "and \\\\ for \\.")
+    }
+
+    /// What libpq or the server said of it, without its passwords.
+    func cleaned(_ message: String) -> String {
+        guard let options else { return Self.unquoted(message) }
+        let open = options.filter(\.isOpen).map(\.value)
+        return options.filter { !$0.isOpen && !$0.value.isEmpty && !open.contains($0.value) }
+            .reduce(message) { $0.replacing($1.value, with: "***") }
+    }
+
+    // MARK: - Reading
+
+    private static func parse(_ text: String) -> (options: [Option]?, flaw: String) {
+        guard !text.utf8.contains(0) else { return (nil, "it holds a NUL byte") }
+        guard text.contains("=") || scheme(of: text) != nil else {
+            return text.isEmpty ? ([], "") : (nil, "it is neither a URL nor has it keywords")
+        }
+        var message: UnsafeMutablePointer<CChar>?
+        let first = PQconninfoParse(text, &message)
+        defer {
+            PQconninfoFree(first)
+            PQfreemem(message)
+        }
+        guard let first else {
+            let reason = message.map { String(cString: $0) } ?? ""
+            return (nil, unquoted(reason.split(separator: "\n").joined(separator: " ")))
+        }
+        var options: [Option] = []
+        var next = first
+        while let keyword = next.pointee.keyword.map({ String(cString: $0) }) {
+            if let value = next.pointee.val {
+                let isSecret = next.pointee.dispchar.map { String(cString: $0) } == "*"
+                options.append(Option(keyword: keyword, value: String(cString: value), isSecret: isSecret))
+            }
+            next += 1
+        }
+        if let scheme = scheme(of: text), isMisread(text.dropFirst(scheme.count), options) {
+            return (nil, "it has an @, :, / or ? too many")
+        }
+        return (options, "")
+    }
+
+    /// libpq's schemes of a URL.
+    private static func scheme(of text: String) -> String? {
+        ["postgresql://", "postgres://"].first { text.hasPrefix($0) }
+    }
+
+    /// What stands before the first @, unless a slash comes earlier; and what follows. So libpq ends user and password: of
+    /// `u:p@ss@host` it would look up `ss@host`, of `u:p/ss@host` it would connect to `u`.
+    private static func split(_ rest: Substring) -> (user: Substring?, others: Substring) {
+        let end = rest.firstIndex { $0 == "@" || $0 == "/" } ?? rest.endIndex
+        guard end < rest.endIndex, rest[end] == "@" else { return (nil, rest) }
+        return (rest[..<end], rest[rest.index(after: end)...])
+    }
+
+    private static func isMisread(_ rest: Substring, _ options: [Option]) -> Bool {
+        let (user, others) = split(rest)
+        if others.prefix(while: { $0 != "?" }).contains("@") { return true }
+        if user?.prefix(while: { $0 != ":" }).contains("?") == true { return true }
+        let port = options.first { $0.keyword == "port" }?.value ?? ""
+        return !port.allSatisfy { ($0.isASCII && $0.isNumber) || $0 == "," }
+    }
+
+    // MARK: - Showing
+
+    private static func shown(uri rest: Substring, scheme: String) -> String {
+        let (user, others) = split(rest)
+        var shown = scheme
+        if let user {
+            let name = user.prefix { $0 != ":" }
+            shown += name.endIndex == user.endIndex ? "\(name)@" : "\(name):***@"
+        }
+        let path = others.prefix { $0 != "?" }
+        shown += path
+        guard path.endIndex < others.endIndex else { return shown }
+        let parameters = others[others.index(after: path.endIndex)...]
+            .split(separator: "&", omittingEmptySubsequences: false)
+        return shown + "?" + parameters.map { Self.shown(parameter: $0) }.joined(separator: "&")
+    }
+
+    /// `name=value` of a URL. libpq decodes the name too; it is asked whether what that makes is secret.
+    private static func shown(parameter: Substring) -> String {
+        let name = parameter.prefix { $0 != "=" }
+        let own = ConnectionString.parse("postgresql:///?\(parameter)").options
+        let isOpen = own?.allSatisfy(\.isOpen) ?? false
+        return isOpen ? String(parameter) : "\(name)=***"
+    }
+
+    private static func shown(_ option: Option) -> String {
+        guard option.isOpen else { return "***" }
+        let isPlain = !option.value.isEmpty && option.value.allSatisfy { !$0.isWhitespace && $0 != "'" && $0 != "\\" }
+        if isPlain { return option.value }
+        return "'" + option.value.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+    }
+
+    /// Without all between the first and the last quotation mark, where libpq quotes the string.
+    private static func unquoted(_ message: String) -> String {
+        guard let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\""), first < last else {
+            return message
+        }
+        return message[...first] + "***" + message[last...]
+    }
+}
