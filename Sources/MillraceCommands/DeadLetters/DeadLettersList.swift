@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillracePostgres
+internal import MillraceTelemetry
 
 struct DeadLettersList: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -59,7 +60,7 @@ struct DeadLettersList: ParsableCommand {
             let state = letter.sqlstate.map { " \($0)" } ?? ""
             Console.out(
                 "\n\(letter.id)  \(letter.deadAt)  \(letter.kind) \(letter.sequence)  \(letter.code)\(state)\n"
-                    + "  \(letter.message)\n  \(Self.shortened(letter.line))")
+                    + "  \(TerminalText.line(letter.message))\n  \(Self.shortened(letter.line))")
         }
     }
 
@@ -100,10 +101,9 @@ struct DeadLettersList: ParsableCommand {
         }
     }
 
-    /// For a terminal: control characters of a stranger's line must not reach it.
+    /// As one line for a terminal.
     static func shortened(_ line: String?) -> String {
         guard let line else { return "(its bytes are not kept)" }
-        let shown = line.prefix(160).map { $0.isASCII && ($0.asciiValue ?? 0) < 0x20 ? "." : $0 }
-        return String(shown) + (line.count > 160 ? "…" : "")
+        return TerminalText.line(String(line.prefix(160))) + (line.count > 160 ? "…" : "")
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillracePostgres
+internal import MillraceTelemetry
 
 struct DeadLettersRetry: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,7 +78,9 @@ struct DeadLettersRetry: ParsableCommand {
                 "\(Format.count(report.retried)) letters: \(Format.count(report.committed)) written, "
                     + "\(Format.count(report.duplicates)) were there already, \(Format.count(report.refused)) refused "
                     + "again, \(Format.count(report.skipped)) without a whole line")
-            for refusal in report.refusals { Console.out("  \(refusal.id): \(refusal.code): \(refusal.message)") }
+            for refusal in report.refusals {
+                Console.out(TerminalText.line("  \(refusal.id): \(refusal.code): \(refusal.message)"))
+            }
         }
         if report.refused > 0 { throw ExitCode.failure }
     }

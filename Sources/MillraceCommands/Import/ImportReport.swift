@@ -1,3 +1,5 @@
+internal import MillraceTelemetry
+
 /// What became of the records of one `import`.
 struct ImportReport: Encodable {
     struct Count: Encodable, Equatable {
@@ -61,7 +63,7 @@ struct ImportReport: Encodable {
         }
         if unsettled > 0 { lines.append("\(Format.count(unsettled)) lines are not known to be kept: import again") }
         if bad > 0 { lines.append("\(Format.count(bad)) bad records were left out:") }
-        for problem in problems { lines.append("  \(problem.text)") }
+        for problem in problems { lines.append("  \(TerminalText.line(problem.text))") }
         if bad > problems.count, bad > 0 { lines.append("  … and \(Format.count(bad - problems.count)) more") }
         return lines.joined(separator: "\n")
     }

@@ -1,17 +1,19 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import MillraceTelemetry
 
-/// Standard output for reports, standard error for everything else.
+/// Standard output for reports, standard error for everything else. What a stranger had a hand in can do nothing to a
+/// terminal: `TerminalText`.
 enum Console {
     static func out(_ text: String) {
-        write(text + "\n", to: STDOUT_FILENO)
+        write(TerminalText.lines(text) + "\n", to: STDOUT_FILENO)
     }
 
     static func error(_ text: String) {
-        write(text + "\n", to: STDERR_FILENO)
+        write(TerminalText.lines(text) + "\n", to: STDERR_FILENO)
     }
 
-    /// Text for standard error without a line ending.
+    /// Text for standard error without a line ending, as it is.
     static func errorPart(_ text: String) {
         write(text, to: STDERR_FILENO)
     }

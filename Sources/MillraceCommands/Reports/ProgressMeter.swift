@@ -1,3 +1,5 @@
+internal import MillraceTelemetry
+
 /// Tells progress on standard error: in place on a terminal, else a plain line every few seconds.
 struct ProgressMeter {
     private static let intervalOnTerminal = Duration.milliseconds(200)
@@ -27,7 +29,7 @@ struct ProgressMeter {
         let text = line(elapsed, max(0, rate))
         if isTerminal {
             // Carriage return, the text, erase to the end of the line.
-            Console.errorPart("\r\(text)\u{1B}[K")
+            Console.errorPart("\r\(TerminalText.line(text))\u{1B}[K")
             isLineOpen = true
         } else {
             Console.error(text)

@@ -1,3 +1,5 @@
+internal import MillraceTelemetry
+
 /// What became of the lines of one `send`.
 struct SendReport: Encodable {
     struct Refused: Encodable {
@@ -55,7 +57,9 @@ struct SendReport: Encodable {
         for (code, count) in refusedByCode.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             lines.append("  \(code): \(Format.count(count))")
         }
-        for refusal in refusals { lines.append("  line \(refusal.line): \(refusal.code): \(refusal.message)") }
+        for refusal in refusals {
+            lines.append(TerminalText.line("  line \(refusal.line): \(refusal.code): \(refusal.message)"))
+        }
         if refused > refusals.count { lines.append("  … and \(Format.count(refused - refusals.count)) more") }
         return lines.joined(separator: "\n")
     }

@@ -1,4 +1,4 @@
-/// Strings as JSON.
+/// Strings as JSON, fit for a terminal.
 enum JSONText {
     static func quoted(_ text: String) -> String {
         var quoted = "\""
@@ -9,9 +9,7 @@ enum JSONText {
             case "\n": quoted += "\\n"
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            case _ where TerminalText.isUnsafe(scalar): quoted += TerminalText.code(of: scalar)
             default: quoted.unicodeScalars.append(scalar)
             }
         }

@@ -30,11 +30,13 @@ package struct TextLogHandler: LogHandler {
     }
 
     private static func oneLine(_ text: String) -> String {
-        text.contains { $0.isNewline } ? String(text.map { $0.isNewline ? " " : $0 }) : text
+        TerminalText.line(text.contains { $0.isNewline } ? String(text.map { $0.isNewline ? " " : $0 }) : text)
     }
 
     private static func quoted(_ text: String) -> String {
-        let needsQuotes = text.isEmpty || text.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" }
+        let needsQuotes =
+            text.isEmpty || text.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" }
+            || text.unicodeScalars.contains(where: TerminalText.isUnsafe)
         return needsQuotes ? JSONText.quoted(text) : text
     }
 }
