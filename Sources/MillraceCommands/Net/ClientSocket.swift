@@ -63,11 +63,18 @@ struct ClientSocket: ~Copyable {
             throw failed(endpoint, "the path is too long for a Unix socket")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        return try withUnsafePointer(to: &address) { (pointer) throws(CommandError) in
+        let descriptor = try withUnsafePointer(to: &address) { (pointer) throws(CommandError) in
             try connect(
                 family: AF_UNIX, UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
                 socklen_t(MemoryLayout<sockaddr_un>.size), endpoint: endpoint, timeout: timeout)
         }
+        do throws(CommandError) {
+            try UnixPeer(of: descriptor).checkServer(of: path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
     }
 
     private static func connect(

@@ -38,7 +38,15 @@ package struct EmbeddedCluster: Sendable {
     /// For an operator's psql and for tests.
     package func connectionString(role: String, database: String) -> String {
         let host = socketDirectory.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
-        return "host='\(host)' port=5432 user=\(role) dbname=\(database)"
+        let server = serverUser.map { " requirepeer=\($0)" } ?? ""
+        return "host='\(host)' port=5432 user=\(role) dbname=\(database)\(server)"
+    }
+
+    /// Who the server runs as: the owner of its folder. libpq then refuses a socket that someone else put in its place.
+    private var serverUser: String? {
+        var status = stat()
+        guard lstat(root, &status) == 0 else { return nil }
+        return getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) }
     }
 
     /// Makes the cluster if there is none, starts it unless it runs, makes the database `millrace` if there is none.
