@@ -155,9 +155,18 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 		> "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
 	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
 	install -m 0644 systemd/millrace-tcp.socket systemd/millrace-http.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/"
-	@# An operator's own settings stay.
-	test -e "$(DESTDIR)/etc/millrace/config.toml" || \
-		install -D -m 0644 config.toml "$(DESTDIR)/etc/millrace/config.toml"
+	@# An operator's own settings stay. They may hold a password: never for everyone to read, only for the daemon's group,
+	@# which systemd-sysusers makes; on a new machine systemd-tmpfiles gives it the file then.
+	install -d -m 0750 "$(DESTDIR)/etc/millrace"
+	@cd "$(DESTDIR)/etc/millrace" && group=$$([ -n "$(DESTDIR)" ] || getent group millrace | cut -d: -f1); \
+	[ -e config.toml ] || { install -m 0600 "$(CURDIR)/config.toml" config.toml && chmod 0640 config.toml && \
+		{ [ -z "$$group" ] || chgrp "$$group" config.toml; }; } || exit 1; \
+	for file in config.toml millrace.env; do \
+		if [ -e $$file ] && [ -n "$$(find -L $$file -maxdepth 0 -perm /027)" ]; then \
+			{ [ -z "$$group" ] || chgrp "$$group" $$file; } && chmod g-w,o-rwx $$file || exit 1; \
+			echo "/etc/millrace/$$file was open to others; now its owner and group read it: $$(stat -Lc '%A %U %G' $$file)"; \
+		fi; \
+	done
 	@test -n "$(DESTDIR)" || echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload," \
 		"the database in /etc/millrace/config.toml, systemctl enable --now millrace"
 

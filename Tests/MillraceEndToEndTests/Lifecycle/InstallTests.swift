@@ -1,0 +1,60 @@
+import Glibc
+import MillraceTestSupport
+import Testing
+
+extension EndToEnd {
+    struct InstallTests {
+        private let scratch: ScratchDirectory
+
+        init() throws {
+            scratch = try ScratchDirectory()
+        }
+
+        private var folder: String { scratch.path + "/root/etc/millrace" }
+
+        /// `make install` of the binary under test; returns what it says.
+        private func install() throws -> String {
+            let output = scratch.path + "/make-\(UInt32.random(in: 0 ... .max))"
+            let process = try SpawnedProcess(
+                "/usr/bin/make",
+                [
+                    "-C", Repository.root, "install", "DESTDIR=\(scratch.path)/root", "BINARY=\(MillraceBinary.path)",
+                ], mark: scratch.path, output: output, errors: output)
+            let exit = try process.waitForExit(within: .seconds(60))
+            let text = TextFile.read(output)
+            #expect(exit == .status(0), "\(text)")
+            return text
+        }
+
+        private func mode(_ name: String) -> mode_t? {
+            var status = stat()
+            return stat(folder + "/" + name, &status) == 0 ? status.st_mode & 0o7777 : nil
+        }
+
+        @Test(arguments: [0o022, 0o000, 0o077] as [mode_t])
+        func `a new config.toml is for the daemon's group, and no one else`(mask: mode_t) throws {
+            let before = umask(mask)
+            defer { umask(before) }
+            let said = try install()
+            #expect(mode("config.toml") == 0o640)
+            #expect(mode("") == 0o750)
+            #expect(TextFile.read(folder + "/config.toml") == TextFile.read(Repository.root + "/config.toml"))
+            #expect(!said.contains("was open"))
+        }
+
+        @Test func `an upgrade closes what was open to others, says so, and changes nothing in it`() throws {
+            _ = try install()
+            try TextFile.write("[database]\n", to: folder + "/config.toml")
+            try TextFile.write("DATABASE_URL=x\n", to: folder + "/millrace.env")
+            #expect(chmod(folder + "/config.toml", 0o664) == 0 && chmod(folder + "/millrace.env", 0o644) == 0)
+            let said = try install()
+            #expect(mode("config.toml") == 0o640 && mode("millrace.env") == 0o640)
+            #expect(TextFile.read(folder + "/config.toml") == "[database]\n")
+            #expect(said.contains("/etc/millrace/config.toml was open to others"), "\(said)")
+            #expect(said.contains("/etc/millrace/millrace.env was open to others"))
+            #expect(chmod(folder + "/config.toml", 0o600) == 0)
+            #expect(try !install().contains("was open"))
+            #expect(mode("config.toml") == 0o600)
+        }
+    }
+}
