@@ -84,9 +84,11 @@ struct DaemonMetrics: Sendable {
             let labels: PrometheusRegistry.Labels = [.transport: transport.description]
             registry.observe(.intakeLinesReceived, labels) { Double(counters.linesReceived.value) }
             registry.observe(.intakeLinesAbandoned, labels) { Double(counters.linesAbandoned.value) }
+            registry.observe(.intakeLinesNotKept, labels) { Double(counters.linesNotKept.value) }
             registry.observe(.intakeReceivedBytes, labels) { Double(counters.bytesReceived.value) }
             registry.observe(.intakeConnectionsAccepted, labels) { Double(counters.connectionsAccepted.value) }
             registry.observe(.intakeConnectionsRefused, labels) { Double(counters.connectionsRefused.value) }
+            registry.observe(.intakeConnectionsClosed, labels) { Double(counters.connectionsClosed.value) }
             registry.observe(.intakeConnectionsOpen, labels) { Double(counters.connectionsOpen.value) }
         }
         for kind in RecordKind.allCases {
@@ -163,6 +165,7 @@ struct DaemonMetrics: Sendable {
         registry.observe(.writerParked) { Double(writer.parked.load(ordering: .relaxed)) }
         registry.observe(.writerUnfolded) { Double(writer.unfoldedBatches.load(ordering: .relaxed)) }
         registry.observe(.writerJoined) { Double(writer.joinedRows.load(ordering: .relaxed)) }
+        registry.observe(.writerDroppedLetters) { Double(writer.droppedLetters.load(ordering: .relaxed)) }
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
         let latest = uncommitted
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {

@@ -29,6 +29,9 @@ struct StageSettings {
         writer.batchLockTimeout = configuration.database.batchLockTimeout
         writer.rowErrorTries = configuration.database.rowErrorTries
         writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
+        writer.letterBounds = LetterBounds(
+            retain: configuration.deadLetters.retain, rowsMax: configuration.deadLetters.rowsMax,
+            bytesMax: configuration.deadLetters.bytesMax)
         partitions = configuration.partitionOptions
         outbox = Self.outbox(configuration, databaseURL: databaseURL)
         tcp = try Self.tcp(configuration)
@@ -92,6 +95,10 @@ struct StageSettings {
         tcp.inflightBytesMax = configuration.tcp.inflightBytesMax
         tcp.refusedLineBytesMax = configuration.limits.refusedLineBytes
         tcp.refusalLogInterval = configuration.limits.refusedLogInterval
+        tcp.refusals = RefusalBounds(
+            linesMax: configuration.tcp.refusedLinesMax, burstLines: configuration.deadLetters.burstLines,
+            burstInterval: configuration.deadLetters.burstInterval, sampledOneIn: configuration.deadLetters.sampledOneIn
+        )
         tcp.retryInterval = configuration.tcp.retryInterval
         tcp.drainTimeout = configuration.intake.drainLimit
         tcp.lingerTimeout = configuration.intake.linger

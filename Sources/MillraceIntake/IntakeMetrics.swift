@@ -29,10 +29,14 @@ package final class IntakeMetrics: Sendable {
         package let connectionsAccepted = Counter()
         /// Connections over `connections_max`, closed at once.
         package let connectionsRefused = Counter()
+        /// Connections closed for their refused lines.
+        package let connectionsClosed = Counter()
         /// Bytes read from sockets (HTTP: of bodies, as they came).
         package let bytesReceived = Counter()
         /// Lines, or items of bodies, that were looked at.
         package let linesReceived = Counter()
+        /// Refused lines of a burst that were not kept.
+        package let linesNotKept = Counter()
         /// Lines of connections without acks that were dropped because the daemon stopped while the spool refused them.
         package let linesAbandoned = Counter()
 

@@ -14,6 +14,8 @@ struct DeadLetter {
     /// The line; nil when its bytes are lost.
     var line: String?
     var receivedAt: Timestamp
+    /// Who sent a line that the intake refused: an address, or the outbox.
+    var peer: String?
     /// 1, or more when a damaged stretch of the spool lost several.
     var lines = 1
 

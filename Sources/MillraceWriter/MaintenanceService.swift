@@ -6,8 +6,8 @@ import MillraceTelemetry
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
-/// event ids, builds the payload indexes of closed months, joins settled rows of the ledger, and empties the GIN indexes'
-/// pending lists.
+/// event ids, builds the payload indexes of closed months, joins settled rows of the ledger, keeps the bounds of
+/// `dead_letters`, and empties the GIN indexes' pending lists.
 ///
 /// Enters: nothing. Leaves: partitions, indexes. Crash: all of it is repeated. Shutdown: ends at once.
 actor MaintenanceService {
@@ -38,6 +38,7 @@ actor MaintenanceService {
     /// How often the projections' versions are looked at.
     private static let projectionsInterval = Duration.seconds(10)
     private var pace: CleaningPace
+    private var letters: LetterKeeping
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -55,6 +56,9 @@ actor MaintenanceService {
         pace = CleaningPace(
             interval: configuration.ginCleanInterval, limit: configuration.ginCleanLimit,
             manyRows: configuration.ginCleanRows)
+        letters = LetterKeeping(
+            bounds: configuration.letterBounds, maintenanceInterval: configuration.maintenanceInterval,
+            metrics: metrics, logger: logger)
     }
 
     nonisolated func stop() {
@@ -75,6 +79,7 @@ actor MaintenanceService {
                     projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
                 if ContinuousClock.now >= joinDue { try joinLedger(connection) }
+                try letters.run(on: connection, timeout: configuration.statementTimeout)
                 let rows = committedRows
                 if case .clean = pace.looked(rows: rows, at: .now) {
                     try cleanPendingLists(connection)

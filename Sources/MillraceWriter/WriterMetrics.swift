@@ -36,6 +36,8 @@ package final class WriterMetrics: Sendable {
     package let unfoldedBatches = Atomic<Int>(0)
     /// Rows of the ledger that went up in others.
     package let joinedRows = Atomic<Int>(0)
+    /// Letters of refused lines that went for the bounds of `dead_letters`.
+    package let droppedLetters = Atomic<Int>(0)
     /// Told how long the parts of a batch took, with the batch's count of lines.
     package let onBatch: @Sendable (_ durations: BatchDurations, _ count: Int) -> Void
     /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.

@@ -208,6 +208,6 @@ struct SendStateMachine {
         CommandError(
             "the daemon ended the connection: \(error.code): \(error.message)", hint: "Fix that, then send again",
             isRetryable: SpoolRefusal(rawValue: error.code) != nil
-                || ["too_many_connections", MemoryShortage.code].contains(error.code))
+                || ["too_many_connections", "too_many_refused_lines", MemoryShortage.code].contains(error.code))
     }
 }

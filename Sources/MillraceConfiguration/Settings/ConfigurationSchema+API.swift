@@ -32,6 +32,10 @@ extension ConfigurationSchema {
                 "idle_timeout", \.api.idleTimeout, .seconds(1) ... .seconds(3600),
                 "When an unused connection above connections_min is closed.",
                 watch: "millrace_read_connections_idle"),
+            .secret(
+                "cursor_key", \.api.cursorKey, .hidden,
+                "Signs cursors, 16 bytes or more, the same for daemons behind one name; \"\" is a key of this daemon's own."
+            ),
             .bytes(
                 "page_bytes", \.api.pageBytes, 64 << 10...64 << 20, "A page that has become as large ends there.",
                 watch: "millrace_process_resident_memory_bytes"),

@@ -3,8 +3,8 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, memory, limits, spool, database, partitions, projections, dedup, outbox, api, identity,
-        jwt,
+        data, tcp, http, intake, memory, limits, deadLetters, spool, database, partitions, projections, dedup, outbox,
+        api, identity, jwt,
         log, latency, embedded,
     ]
 
@@ -69,6 +69,10 @@ enum ConfigurationSchema {
                 "inflight_bytes_max", \.tcp.inflightBytesMax, 64 << 10...256 << 20,
                 "Bytes of one connection that wait to become durable before it is read no further.",
                 watch: "millrace_spool_queue_bytes"),
+            .integer(
+                "refused_lines_max", \.tcp.refusedLinesMax, 1...1_000_000_000, unit: "lines",
+                "Refused lines beyond the accepted ones before a connection is told so and closed: no Millrace client.",
+                watch: "millrace_intake_connections_closed_total"),
             .duration(
                 "retry_interval", \.tcp.retryInterval, .milliseconds(10) ... .seconds(60),
                 "How often lines that a full spool refused are offered again.", watch: "millrace_spool_refused_total"),

@@ -9,6 +9,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var intake = Intake()
     package var memory = Memory()
     package var limits = Limits()
+    package var deadLetters = DeadLetters()
     package var spool = Spool()
     package var database = Database()
     package var partitions = Partitions()
@@ -49,6 +50,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var connectionsMax = 1024
         package var idleTimeout = Duration.seconds(3600)
         package var inflightBytesMax = 1 << 20
+        package var refusedLinesMax = 1000
         package var retryInterval = Duration.milliseconds(250)
     }
 
@@ -98,6 +100,15 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var depth = 64
         package var refusedLineBytes = 8 << 10
         package var refusedLogInterval = Duration.seconds(10)
+    }
+
+    package struct DeadLetters: Sendable, Equatable {
+        package var retain = Duration.seconds(30 * 86_400)
+        package var rowsMax = 100_000
+        package var bytesMax = 64 << 20
+        package var burstLines = 100
+        package var burstInterval = Duration.seconds(60)
+        package var sampledOneIn = 100
     }
 
     package struct Spool: Sendable, Equatable {
@@ -194,6 +205,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var statementTimeout = Duration.seconds(5)
         package var idleTimeout = Duration.seconds(60)
         package var pageBytes = 4 << 20
+        /// Empty: a file beside the spool.
+        package var cursorKey = Secret("")
     }
 
     package struct Identity: Sendable, Equatable {

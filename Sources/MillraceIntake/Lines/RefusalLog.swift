@@ -6,6 +6,7 @@ internal import Synchronization
 final class RefusalLog: Sendable {
     private struct State {
         var count = 0
+        var notKept = 0
         var nextLog = NIODeadline.uptimeNanoseconds(0)
     }
 
@@ -22,17 +23,19 @@ final class RefusalLog: Sendable {
         self.logger = logger
     }
 
-    func refused(_ code: String, peer: String? = nil, now: NIODeadline = .now()) {
-        let count = state.withLock { state -> Int? in
+    /// `isKept`: false of a line that is counted only.
+    func refused(_ code: String, peer: String? = nil, isKept: Bool = true, now: NIODeadline = .now()) {
+        let said = state.withLock { state -> State? in
             state.count += 1
+            if !isKept { state.notKept += 1 }
             guard now >= state.nextLog else { return nil }
-            state.nextLog = now + interval
-            defer { state.count = 0 }
-            return state.count
+            defer { state = State(nextLog: now + interval) }
+            return state
         }
-        guard let count else { return }
-        var metadata: Logger.Metadata = ["count": "\(count)", "last_code": "\(code)"]
+        guard let said else { return }
+        var metadata: Logger.Metadata = ["count": "\(said.count)", "last_code": "\(code)"]
         if let peer { metadata["last_peer"] = "\(peer)" }
+        if said.notKept > 0 { metadata["not_kept"] = "\(said.notKept)" }
         if let hint { metadata["hint"] = "\(hint)" }
         logger.warning("\(message)", metadata: metadata)
     }

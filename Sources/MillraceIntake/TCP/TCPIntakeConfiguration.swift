@@ -22,6 +22,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var inflightBytesMax = 1 << 20
     /// How much of a refused line is kept in `dead_letters`, in bytes.
     package var refusedLineBytesMax = 4096
+    /// What a connection may send that is refused.
+    package var refusals = RefusalBounds()
     /// Least time between two log lines about refused lines.
     package var refusalLogInterval = Duration.seconds(10)
     /// How often lines that a full spool refused are offered again.

@@ -20,6 +20,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         var metrics: IntakeMetrics
         var refusalLog: RefusalLog
         var requestLog: RefusalLog
+        var closeLog: RefusalLog
         var memoryLog: RefusalLog
         var limiter: ConnectionLimiter
         /// Half-closed connections that wait for commits.
@@ -50,6 +51,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private var builder: RecordBuilder
     private var refusals: [TCPConnectionStateMachine.LineRefusal] = []
     private var refusalBytes = 0
+    private var refused: RefusalStateMachine
 
     private var isChannelFull = false
     private var isReadPending = false
@@ -74,6 +76,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         self.eventLoop = eventLoop
         self.hasPlace = hasPlace
         machine = TCPConnectionStateMachine(inflightBytesMax: shared.configuration.inflightBytesMax)
+        refused = RefusalStateMachine(bounds: shared.configuration.refusals)
         cutter = LineCutter(
             lineBytesMax: shared.configuration.limits.lineBytesMax,
             prefixBytesMax: shared.configuration.refusedLineBytesMax)
@@ -164,7 +167,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     // MARK: Reading on, holding back, ending
 
     private var mayCut: Bool {
-        !isChannelFull && refusedBatches.isEmpty && machine.mayCut && (context?.channel.isWritable ?? true)
+        !isChannelFull && refusedBatches.isEmpty && machine.mayCut && !refused.isSpent
+            && (context?.channel.isWritable ?? true)
     }
 
     private var mayRead: Bool { mayCut && machine.mayRead && phase == .open && !memory.isHeldBack }
@@ -179,9 +183,21 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private func endIfDone() {
+        if refused.isSpent { return endIfRefused() }
         let isWaitingForMore = !machine.isInputEnded && !machine.isQuiescing
         guard !isWaitingForMore, machine.isSettled, mayCut, phase == .open else { return }
         linger()
+    }
+
+    /// Ends a connection that sent too much that is refused, behind the answers to all that was taken.
+    private func endIfRefused() {
+        guard machine.isSettled, phase == .open else { return }
+        shared.metrics[.tcp].connectionsClosed.add(1)
+        shared.closeLog.refused("too_many_refused_lines", peer: peer)
+        refuseConnection(
+            code: "too_many_refused_lines",
+            message: "\(shared.configuration.refusals.linesMax) more lines were refused than accepted "
+                + "(tcp.refused_lines_max), so the connection is closed; see the first refusals")
     }
 
     private func leaveIfDone() {
@@ -311,12 +327,14 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         defer { shared.metrics[.tcp].linesReceived.add(Int(machine.lineNumber - linesBefore)) }
         builder.expectedBytes = cutter.bytes.count
         var isEmpty = false
-        while !isEmpty, builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax {
+        while !isEmpty, !refused.isSpent,
+            builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax
+        {
             if let line = cutter.next() { take(line) } else { isEmpty = true }
             guard phase != .lingering else { return false }
         }
         // A client that ends its stream in order means what it sent last.
-        if isEmpty, machine.isInputEnded, phase == .open, let line = cutter.last() { take(line) }
+        if isEmpty, !refused.isSpent, machine.isInputEnded, phase == .open, let line = cutter.last() { take(line) }
         guard phase != .lingering else { return false }
         endRun()
         cutter.release()
@@ -336,6 +354,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             do {
                 let kind = try parser.validate(
                     bytes, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
+                refused.lineAccepted()
                 extendRun(kind, bytes, at: offset)
             } catch {
                 refuse(error, number: number, line: bytes, lineBytes: bytes.count)
@@ -395,12 +414,14 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     private func refuse(_ refusal: Refusal, number: UInt64, line: UnsafeRawBufferPointer, lineBytes: Int) {
         shared.metrics.refused(refusal.code).add(1)
+        let isKept = refused.lineRefused(at: .now())
         guard machine.isOneWay else {
             refusals.append(TCPConnectionStateMachine.LineRefusal(line: number, refusal: refusal))
             refusalBytes += refusal.message.utf8.count + 64
             return
         }
-        shared.refusalLog.refused(refusal.code.rawValue, peer: peer)
+        shared.refusalLog.refused(refusal.code.rawValue, peer: peer, isKept: isKept)
+        guard isKept else { return shared.metrics[.tcp].linesNotKept.add(1) }
         let kept = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
         endRun()
         let dead = RefusedLine(refusal: refusal, peer: peer, prefix: kept, lineBytes: lineBytes)

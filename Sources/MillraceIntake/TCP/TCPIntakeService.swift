@@ -47,6 +47,10 @@ package struct TCPIntakeService: Service {
             requestLog: RefusalLog(
                 "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says",
                 interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
+            closeLog: RefusalLog(
+                "connection closed for its refused lines",
+                hint: "see `millrace dead-letters list` for what it sent, and tcp.refused_lines_max",
+                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
             memoryLog: RefusalLog(
                 "line given up, connection closed",
                 hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open",

@@ -67,5 +67,9 @@ package struct Migration: Sendable, Hashable {
             12, "joined_batches",
             up: PackageResources._012_joined_batches_up_sql,
             down: PackageResources._012_joined_batches_down_sql),
+        Migration(
+            13, "bounded_refusals",
+            up: PackageResources._013_bounded_refusals_up_sql,
+            down: PackageResources._013_bounded_refusals_down_sql),
     ]
 }

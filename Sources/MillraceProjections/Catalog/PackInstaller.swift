@@ -30,6 +30,7 @@ package struct PackInstaller {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
         for pack in packs { outcomes.append((pack, try install(pack))) }
         try settleRoutines()
+        try ReaderRights(connection: connection).restrict()
         return outcomes
     }
 
@@ -101,6 +102,7 @@ package struct PackInstaller {
                 hint: "Write CREATE EXTENSION IF NOT EXISTS … SCHEMA public.")
         }
         try objects.settleRoutines(in: schema, only: nil)
+        try ReaderRights(connection: connection).restrict()
         _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, on: connection)
         let made = try connection.query(
             """
@@ -153,6 +155,7 @@ package struct PackInstaller {
         if let old { try drop(old) }
         try objects.move(from: next, to: PackVersion.liveSchema, only: nil)
         try grants.apply()
+        try ReaderRights(connection: connection).restrict()
         try connection.execute("DROP SCHEMA \(next)")
         try connection.query(
             """

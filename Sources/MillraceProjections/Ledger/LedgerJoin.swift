@@ -181,12 +181,13 @@ package struct LedgerJoin {
             made AS (
                 INSERT INTO public.ingest_batches (
                     spool_id, first_seq, last_seq, batch_id, last_batch_id, batches, rows, duplicates, dead, refused,
-                    skipped, conversation_rows, conversation_duplicates, conversation_dead, committed_at, folded
+                    skipped, conversation_rows, conversation_duplicates, conversation_dead, dropped, committed_at,
+                    folded
                 )
                 SELECT
                     spool_id, min(first_seq), max(last_seq), first_batch_id, end_batch_id, sum(batches), sum(rows),
                     sum(duplicates), sum(dead), sum(refused), sum(skipped), sum(conversation_rows),
-                    sum(conversation_duplicates), sum(conversation_dead), max(committed_at), versions
+                    sum(conversation_duplicates), sum(conversation_dead), sum(dropped), max(committed_at), versions
                 FROM gone
                 GROUP BY spool_id, island, first_batch_id, end_batch_id, versions
                 RETURNING 1

@@ -5,10 +5,12 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeLinesReceived = "millrace_intake_lines_received_total"
     case intakeLinesAccepted = "millrace_intake_lines_accepted_total"
     case intakeLinesRefused = "millrace_intake_lines_refused_total"
+    case intakeLinesNotKept = "millrace_intake_lines_not_kept_total"
     case intakeLinesAbandoned = "millrace_intake_lines_abandoned_total"
     case intakeReceivedBytes = "millrace_intake_received_bytes_total"
     case intakeConnectionsAccepted = "millrace_intake_connections_accepted_total"
     case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
+    case intakeConnectionsClosed = "millrace_intake_connections_closed_total"
     case intakeConnectionsOpen = "millrace_intake_connections_open"
 
     case memoryBudget = "millrace_memory_budget_bytes"
@@ -60,6 +62,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerParked = "millrace_writer_parked_events_total"
     case writerUnfolded = "millrace_writer_unfolded_batches_total"
     case writerJoined = "millrace_writer_ledger_rows_joined_total"
+    case writerDroppedLetters = "millrace_writer_dead_letters_dropped_total"
     case writerStopped = "millrace_writer_stopped"
     case writerStalled = "millrace_writer_stalled"
     case writerStuckBatches = "millrace_writer_stuck_batches"
@@ -92,11 +95,15 @@ extension MetricName {
         case .intakeLinesReceived: .counter("Lines, or items of bodies, that were looked at.", [.transport])
         case .intakeLinesAccepted: .counter("Lines that became durable.", [.kind])
         case .intakeLinesRefused: .counter("Lines that were refused, by reason.", [.code])
+        case .intakeLinesNotKept:
+            .counter("Refused lines of a burst that were counted and not kept in dead_letters.", [.transport])
         case .intakeLinesAbandoned:
             .counter("Lines without an acknowledgement that a stop dropped while the spool was full.", [.transport])
         case .intakeReceivedBytes: .counter("Bytes that were read from clients, as they came.", [.transport])
         case .intakeConnectionsAccepted: .counter("Connections that were opened.", [.transport])
         case .intakeConnectionsRefused: .counter("Connections over the limit, closed at once.", [.transport])
+        case .intakeConnectionsClosed:
+            .counter("Connections that were closed for their refused lines.", [.transport])
         case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
 
         case .memoryBudget: .gauge("What clients may have the daemon hold in memory: memory.budget.", [])
@@ -159,6 +166,8 @@ extension MetricName {
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerParked: .counter("Events whose row a projection's table refused, now in projections.parked.", [])
         case .writerJoined: .counter("Rows that the ledger has fewer since settled neighbours were joined.", [])
+        case .writerDroppedLetters:
+            .counter("Dead letters of refused lines that were deleted to keep the bounds of [dead_letters].", [])
         case .writerUnfolded:
             .counter("Batches that went in without being in each version of each pack; a rebuild folds them.", [])
         case .writerStopped: .gauge("1 while the writers stand still until someone fixes the database.", [])

@@ -4,7 +4,7 @@ import MillracePostgres
 /// Writes dead letters by binary COPY, inside the batch's transaction.
 enum DeadLetterCopy {
     static let columns =
-        "spool_id, sequence, lines, kind, tenant_id, code, sqlstate, message, line, received_at, batch_id"
+        "spool_id, sequence, lines, kind, tenant_id, code, sqlstate, message, line, peer, received_at, batch_id"
 
     static func write(
         _ letters: [DeadLetter], batchID: Int64, spool: UniqueID, on connection: PostgresConnection
@@ -12,7 +12,7 @@ enum DeadLetterCopy {
         guard !letters.isEmpty else { return }
         var rows = BinaryRows()
         for letter in letters {
-            rows.begin(fields: 11)
+            rows.begin(fields: 12)
             rows.append(spool.bytes)
             rows.append(Int64(letter.sequence))
             rows.append(Int32(clamping: letter.lines))
@@ -22,6 +22,7 @@ enum DeadLetterCopy {
             rows.append(letter.sqlState)
             rows.append(letter.message)
             rows.append(letter.line)
+            rows.append(letter.peer)
             rows.append(letter.receivedAt)
             rows.append(batchID)
         }

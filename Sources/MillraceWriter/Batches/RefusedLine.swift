@@ -18,7 +18,8 @@ struct RefusedLine: Decodable {
             return DeadLetter(
                 sequence: header.firstSequence + UInt64(index), kind: .refused, tenant: header.tenant,
                 code: refused?.code ?? RefusalCode.invalidJSON.rawValue, message: (refused?.message ?? "") + origin,
-                line: refused?.line ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt
+                line: refused?.line ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt,
+                peer: refused?.peer
             )
         }
     }
