@@ -96,7 +96,9 @@ package struct Daemon {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let countdown = ListenerCountdown(intakes: 2)
         let reads = ReadStage(
-            configuration, databaseURL: databaseURL, packs: packs, memory: settings.memory,
+            configuration, databaseURL: databaseURL, packs: packs,
+            cursorKey: try CursorKeyFile(spoolDirectory: configuration.spoolDirectory).key(
+                configured: configuration.api.cursorKey), memory: settings.memory,
             metrics: metrics.reads, logger: logger
         ) {
             metrics.writer.isDatabaseUp.load(ordering: .relaxed)

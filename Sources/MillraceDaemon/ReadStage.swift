@@ -13,7 +13,8 @@ struct ReadStage: Service {
     /// `databaseURL`: read where `api.read_url` is empty. `packs`: those that this daemon loads. `isWriting`: whether the
     /// writers reach the database.
     init(
-        _ configuration: DaemonConfiguration, databaseURL: String, packs: [PackDefinition], memory: MemoryBudget,
+        _ configuration: DaemonConfiguration, databaseURL: String, packs: [PackDefinition], cursorKey: CursorKey,
+        memory: MemoryBudget,
         metrics: ReadMetrics, logger: Logger, isWriting: @escaping @Sendable () -> Bool
     ) {
         let api = configuration.api
@@ -37,6 +38,7 @@ struct ReadStage: Service {
         routes.pageBytesMax = api.pageBytes
         routes.memory = memory
         routes.documentBytesMax = configuration.limits.payloadTextBytes
+        routes.cursorKey = cursorKey
         routes.topUsersMax = configuration.identity.usersMax
         routes.isStrict = configuration.http.strictHealthChecks
         reading = Reading(

@@ -63,6 +63,26 @@ struct TokenVerifierTests {
         }
     }
 
+    @Test func `padding and the standard alphabet are refused`() async throws {
+        var spellings = 0
+        for name in ["", "a", "ab", "?>?>?>", "~~~~~~", "ÿÿÿÿÿÿ"] {
+            let token = TestToken(expiry: 1_800_000_060, scope: name)
+            let text = try await token.signed(Self.secret)
+            _ = try await verifier().verify(text, now: Self.now)
+            let parts = text.split(separator: ".").map(String.init)
+            let padded = parts.map { $0 + String(repeating: "=", count: (4 - $0.utf8.count % 4) % 4) }
+            let standard = text.replacing("-", with: "+").replacing("_", with: "/")
+            for spelling in [padded.joined(separator: "."), standard, text + "=", text + "\n", text + "."]
+            where spelling != text {
+                spellings += 1
+                await #expect(throws: TokenError.malformedToken, "\(spelling)") {
+                    try await verifier().verify(spelling, now: Self.now)
+                }
+            }
+        }
+        #expect(spellings >= 24)
+    }
+
     @Test func `no signature and a wrong algorithm are refused before the signature is looked at`() async throws {
         let claims = try await TestToken(expiry: 1_800_000_060).signed(Self.secret).split(separator: ".")[1]
         // {"alg":"none"}, {"alg":"HS512"}, {"alg":"RS256"}

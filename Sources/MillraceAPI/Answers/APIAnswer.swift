@@ -13,7 +13,9 @@ enum APIAnswer {
     }
 
     /// `head`: an object up to where `"name":[…],"next":…}` follows.
-    static func response(_ head: JSONWriter, _ page: Page, named name: String, question: String) -> Response {
+    static func response(_ head: JSONWriter, _ page: Page, named name: String, question: PageCursor.Question)
+        -> Response
+    {
         var head = head
         head.append(name: name)
         head.append(raw: "[")

@@ -1,12 +1,18 @@
-internal import Crypto
 internal import FoundationEssentials
 
-/// Where a page ended: the key of its last row, closed against changes by a checksum that also covers the question, so
-/// that a cursor goes on with the question that gave it and no other.
+/// Where a page ended: the key of its last row, signed together with the question, so that only a cursor which this daemon
+/// gave is taken, and it goes on with the question that gave it and no other.
 ///
-/// base64url of: 8 bytes of SHA-256 over the question, a zero byte, and what follows: a JSON array of strings and nulls.
+/// base64url of: 16 bytes of HMAC-SHA256 over the question, a zero byte, and what follows: a JSON array of strings and nulls.
 struct PageCursor: Equatable {
+    /// What is asked, without the place and size of the page, and what its cursors are signed with.
+    struct Question: Sendable {
+        var text: String
+        var key: CursorKey
+    }
+
     private static let textBytesMax = 8192
+    private static let signatureBytes = 16
 
     var values: [String?]
 
@@ -15,29 +21,35 @@ struct PageCursor: Equatable {
     }
 
     /// nil when the text is no cursor of this question.
-    init?(_ text: String, question: String) {
+    init?(_ text: String, question: Question) {
         guard text.utf8.count <= Self.textBytesMax,
             text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") })
         else { return nil }
         var plain = text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
         while !plain.count.isMultiple(of: 4) { plain.append("=") }
-        guard let data = Data(base64Encoded: String(plain)), data.count > 8,
-            Array(data.prefix(8)) == Self.checksum(question, data.dropFirst(8)),
-            let values = try? JSONDecoder().decode([String?].self, from: data.dropFirst(8))
+        guard let data = Data(base64Encoded: String(plain)), data.count > Self.signatureBytes,
+            Self.isSame(
+                data.prefix(Self.signatureBytes), Self.signature(question, data.dropFirst(Self.signatureBytes))),
+            let values = try? JSONDecoder().decode([String?].self, from: data.dropFirst(Self.signatureBytes))
         else { return nil }
         // The last letter may hold bits that say nothing.
         guard Self(values).text(question: question) == text else { return nil }
         self.values = values
     }
 
-    func text(question: String) -> String {
+    func text(question: Question) -> String {
         let json = JSONAnswer.encode(values)
-        let data = Data(Self.checksum(question, json) + json)
+        let data = Data(Self.signature(question, json) + json)
         return String(
             data.base64EncodedString().compactMap { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 == "=" ? nil : $0 })
     }
 
-    private static func checksum(_ question: String, _ json: some Collection<UInt8>) -> [UInt8] {
-        Array(SHA256.hash(data: Array("millrace cursor 1\0\(question)\0".utf8) + json).prefix(8))
+    private static func signature(_ question: Question, _ json: some Collection<UInt8>) -> [UInt8] {
+        question.key.signature(of: Array("millrace cursor 2\0\(question.text)\0".utf8) + json)
+    }
+
+    /// Takes as long wherever they differ.
+    private static func isSame(_ left: some Collection<UInt8>, _ right: [UInt8]) -> Bool {
+        left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }

@@ -14,12 +14,16 @@ struct RequestParameters: Sendable {
     private let operation: APIOperation
     private let path: [String: String]
     private let values: [String: String]
+    private let cursorKey: CursorKey
     /// What the operation does not know itself: columns, where it takes some. In the order of the names.
     let filters: [Filter]
 
     /// Throws `APIProblem`, which names the parameter.
-    init(_ operation: APIOperation, path: [String: String], query: String?) throws(APIProblem) {
+    init(
+        _ operation: APIOperation, path: [String: String], query: String?, cursorKey: CursorKey
+    ) throws(APIProblem) {
         self.operation = operation
+        self.cursorKey = cursorKey
         self.path = path
         var values: [String: String] = [:]
         var filters: [Filter] = []
@@ -72,17 +76,18 @@ struct RequestParameters: Sendable {
         guard let cursor = PageCursor(text, question: question), cursor.values.count == count else {
             throw APIProblem(
                 .badRequest, "invalid_cursor",
-                "cursor is not one of this question: repeat the request that gave it; only limit may change")
+                "cursor is not one that this daemon gave for this question: repeat the request that gave it, only limit may "
+                    + "change; daemons behind one name want one api.cursor_key")
         }
         return cursor.values
     }
 
     /// What is asked, without the place and size of the page.
-    var question: String {
+    var question: PageCursor.Question {
         let asked = values.filter { $0.key != "cursor" && $0.key != "limit" }.map { "\($0.key)=\($0.value)" }
         let all =
             asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map { "\($0.column)=\($0.value)" }
-        return ([operation.path] + all).joined(separator: "\u{0}")
+        return PageCursor.Question(text: ([operation.path] + all).joined(separator: "\u{0}"), key: cursorKey)
     }
 
     private static func check(_ value: String, _ parameter: APIParameter) throws(APIProblem) {

@@ -14,7 +14,7 @@ package enum TokenError: String, Error, Sendable, CaseIterable {
     var message: String {
         switch self {
         case .missingToken: "send Authorization: Bearer with a JSON Web Token"
-        case .malformedToken: "the bearer token is no JSON Web Token"
+        case .malformedToken: "the bearer token is no JSON Web Token: three parts of base64url without padding"
         case .unknownKey: "no key is configured for this token's kid"
         case .wrongAlgorithm: "the token's alg is not the one of its key; HS256, RS256 and ES256 are taken"
         case .invalidSignature: "the token's signature does not fit"

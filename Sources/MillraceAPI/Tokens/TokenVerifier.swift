@@ -50,6 +50,7 @@ package struct TokenVerifier: Sendable {
     /// Believes the token or throws `TokenError`.
     package func verify(_ token: String, now: Timestamp = .now) async throws -> Caller {
         let bytes = Array(token.utf8)
+        guard Self.isCompact(bytes) else { throw TokenError.malformedToken }
         let header: JWTHeader
         do {
             header = try DefaultJWTParser().parse(bytes, as: TokenClaims.self).header
@@ -70,6 +71,19 @@ package struct TokenVerifier: Sendable {
             return try caller(claims, now: now)
         }
         throw TokenError.invalidSignature
+    }
+
+    /// Three parts in base64url as RFC 7515 has it: padding and the standard alphabet, which the parser would take, are not.
+    private static func isCompact(_ token: [UInt8]) -> Bool {
+        token.count { $0 == UInt8(ascii: ".") } == 2
+            && token.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
     }
 
     private func caller(_ claims: TokenClaims, now: Timestamp) throws(TokenError) -> Caller {

@@ -219,7 +219,8 @@ extension ConfigurationSchema {
         keys: [
             .bytes(
                 "shared_buffers", \.embedded.sharedBuffers, 16 << 20...1 << 40,
-                "PostgreSQL's own cache, whatever its postgresql.conf says; in force from its next start.", watch: "millrace_writer_copy_duration_seconds"),
+                "PostgreSQL's own cache, whatever its postgresql.conf says; in force from its next start.",
+                watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "start_timeout", \.embedded.startTimeout, .seconds(1) ... .seconds(3600),
                 "How long its start may take, recovery after a crash included.", watch: "millrace_postgresql_up"),

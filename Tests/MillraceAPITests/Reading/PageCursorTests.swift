@@ -6,11 +6,19 @@ import Testing
 struct PageCursorTests {
     @Test(arguments: [[], ["a"], [nil, "é\u{0}\"", ""], Array(repeating: "x", count: 50)])
     func `a cursor comes back as it was`(_ values: [String?]) {
-        let text = PageCursor(values).text(question: "q")
-        #expect(PageCursor(text, question: "q")?.values == values)
-        #expect(PageCursor(text, question: "r") == nil)
-        #expect(PageCursor(text + "A", question: "q") == nil)
-        #expect(PageCursor(String(text.dropLast()), question: "q") == nil)
+        let key = CursorKey()
+        let question = PageCursor.Question(text: "q", key: key)
+        let text = PageCursor(values).text(question: question)
+        #expect(PageCursor(text, question: question)?.values == values)
+        #expect(PageCursor(text, question: .init(text: "r", key: key)) == nil)
+        #expect(PageCursor(text, question: .init(text: "q", key: CursorKey())) == nil)
+        #expect(PageCursor(text + "A", question: question) == nil)
+        #expect(PageCursor(String(text.dropLast()), question: question) == nil)
+        for index in text.indices {
+            var changed = text
+            changed.replaceSubrange(index...index, with: text[index] == "A" ? "B" : "A")
+            #expect(PageCursor(changed, question: question) == nil)
+        }
     }
 
     @Test(arguments: [

@@ -14,5 +14,8 @@ package struct ReadConfiguration: Sendable {
     /// An unhealthy database answers 503.
     package var isStrict = false
 
+    /// Signs cursors.
+    package var cursorKey = CursorKey()
+
     package init() {}
 }

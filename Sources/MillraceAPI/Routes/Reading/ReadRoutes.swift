@@ -20,6 +20,7 @@ struct ReadRoutes: Sendable {
 
     private let endpoints: [Endpoint]
     private let access: ReadAccess
+    private let cursorKey: CursorKey
     private let retryAfterSeconds: Int
     private let logger: Logger
     private let document: @Sendable ([APIOperation]) -> OpenAPIDocument
@@ -54,6 +55,7 @@ struct ReadRoutes: Sendable {
             Endpoint(DashboardRoute.operation) { _ in try await dashboard.respond() },
         ]
         self.access = access
+        cursorKey = configuration.cursorKey
         self.retryAfterSeconds = retryAfterSeconds
         self.logger = logger
         document = { operations in
@@ -82,7 +84,8 @@ struct ReadRoutes: Sendable {
     ) async throws -> Response {
         if case .read = operation.access { try await access.check(request, context) }
         let parameters = try RequestParameters(
-            operation, path: operation.match(request.uri.path) ?? [:], query: request.uri.query)
+            operation, path: operation.match(request.uri.path) ?? [:], query: request.uri.query,
+            cursorKey: cursorKey)
         do {
             return try await respond(parameters)
         } catch is MemoryShortage {
