@@ -252,9 +252,11 @@ struct TCPIntakeTests {
     }
 
     @Test func `a slow reader that half-closed gets every refusal and the last ack`() async throws {
-        try await withTCP { harness in
+        let count = 50_000
+        try await withTCP {
+            $0.refusals.linesMax = count + 1
+        } _: { harness in
             let client = try await greeted(harness)
-            let count = 50_000
             let sent = client.channel.eventLoop.makePromise(of: Void.self)
             client.channel.writeAndFlush(ByteBuffer(string: String(repeating: "x\n", count: count)), promise: sent)
             client.channel.close(mode: .output, promise: nil)
@@ -292,7 +294,9 @@ struct TCPIntakeTests {
         var random = SeededGenerator(seed: seed)
         let sources = (refusedLines.map(\.line) + [good]).map { Array($0.utf8) }.filter { $0.count < 300 }
         let lines = (0..<20_000).map { _ in mutated(sources.randomElement(using: &random) ?? [], &random) }
-        try await withTCP { harness in
+        try await withTCP {
+            $0.refusals.linesMax = lines.count + 1
+        } _: { harness in
             let client = try await greeted(harness)
             let sent = client.channel.eventLoop.makePromise(of: Void.self)
             client.channel.writeAndFlush(ByteBuffer(bytes: Array(lines.map { $0 + [0x0A] }.joined())), promise: sent)
