@@ -25,12 +25,14 @@ struct ServeCommand: AsyncParsableCommand {
     /// What it takes of the machine with the default settings.
     private static var needs: String {
         let settings = DaemonConfiguration()
+        let (spool, memory) = (settings.spool, settings.memory)
         return """
             With the defaults it opens up to \(settings.writingSessionsMax + settings.api.connectionsMax) sessions of \
             PostgreSQL (database.writers (\(settings.database.writers)), api.connections_max \
-            (\(settings.api.connectionsMax)), and 3), and writes up to spool.bytes (\(Format.size(settings.spool.bytes))) to the \
-            disk of the spool, as long as spool.free_bytes (\(Format.size(settings.spool.freeBytes))) stay free there. \
-            `millrace check` says what your own settings come to.
+            (\(settings.api.connectionsMax)), and 3), holds up to memory.budget (\(Format.size(memory.budget))) for \
+            clients in memory, and writes up to spool.bytes (\(Format.size(spool.bytes))) to the disk of the spool, as \
+            long as spool.free_bytes (\(Format.size(spool.freeBytes))) stay free there. `millrace check` says what your \
+            own settings come to.
             """
     }
 

@@ -79,7 +79,16 @@ package final class LogWriter: Sendable {
         pthread_detach(thread)
     }
 
+    /// For `top -H`; `pthread_setname_np` is hidden from Swift by the C library's headers.
+    private func nameThread() {
+        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        _ = Glibc.write(file, "log", 3)
+        close(file)
+    }
+
     private func run() {
+        nameThread()
         while true {
             let entries = locked {
                 while !buffer.hasWork { pthread_cond_wait(condition, mutex) }
