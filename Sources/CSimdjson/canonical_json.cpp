@@ -111,68 +111,140 @@ void append_quoted(const std::string &text, std::string &out) {
   out += '"';
 }
 
-bool append_object(const indexed_json &json, uint32_t at, std::string &out) {
+/// Where each object and array in the value at `at` ends, by the token that it starts with: the one behind it.
+std::vector<uint32_t> ends_of(const indexed_json &json, uint32_t at) {
+  std::vector<uint32_t> ends(json.count - at, json.count);
+  std::vector<uint32_t> open;
+  for (uint32_t i = at; i < json.count; i++) {
+    uint8_t first = json.first(i);
+    if (first == '{' || first == '[') {
+      open.push_back(i);
+    } else if (first == '}' || first == ']') {
+      ends[open.back() - at] = i + 1;
+      open.pop_back();
+    }
+    if (open.empty()) break;
+  }
+  return ends;
+}
+
+/// Prints one value. Without recursion: rows of other writers may be nested as deep as PostgreSQL lets them.
+class canonical_printer {
+ public:
+  canonical_printer(const indexed_json &json, uint32_t at, std::string &out) : json_(json), at_(at), out_(out) {}
+
+  bool print() {
+    if (!append_value(at_)) return false;
+    while (!open_.empty()) {
+      if (!append_next()) return false;
+    }
+    return true;
+  }
+
+ private:
   struct member {
     std::string name;
     uint32_t value;
   };
-  std::vector<member> members;
-  for (at++; json.first(at) == '"';) {
+
+  /// An object or array that is not closed yet.
+  struct container {
+    bool is_object;
+    /// Of an object, in the order in which they are printed.
+    std::vector<member> members;
+    /// How many are printed.
+    size_t count;
+    /// Of an array: the next element, or its bracket.
+    uint32_t element;
+  };
+
+  const indexed_json &json_;
+  uint32_t at_;
+  std::string &out_;
+  std::vector<uint32_t> ends_;
+  std::vector<container> open_;
+
+  /// The token behind the value.
+  uint32_t end_of(uint32_t value) {
+    if (json_.first(value) != '{' && json_.first(value) != '[') return value + 1;
+    if (ends_.empty()) ends_ = ends_of(json_, at_);
+    return ends_[value - at_];
+  }
+
+  /// False when a number is too long.
+  bool append_value(uint32_t value) {
     const uint8_t *start, *end;
-    json.string(at, start, end);
-    members.push_back({text_of(start, end), at + 2});
-    at = json.behind(at + 2);
-    if (json.first(at) == ',') at++;
+    switch (uint8_t first = json_.first(value)) {
+      case '{':
+      case '[':
+        out_ += static_cast<char>(first);
+        if (first == '{') open_.push_back({true, members_of(value), 0, 0});
+        else open_.push_back({false, {}, 0, value + 1});
+        return true;
+      case '"':
+        json_.string(value, start, end);
+        append_quoted(text_of(start, end), out_);
+        return true;
+      case '-':
+      case '0' ... '9':
+        json_.scalar(value, start, end);
+        return append_number(start, end, out_);
+      default:
+        json_.scalar(value, start, end);
+        out_.append(reinterpret_cast<const char *>(start), static_cast<size_t>(end - start));
+        return true;
+    }
   }
-  std::sort(members.begin(), members.end(), [](const member &one, const member &two) {
-    if (one.name.size() != two.name.size()) return one.name.size() < two.name.size();
-    int order = one.name.compare(two.name);
-    return order != 0 ? order < 0 : one.value < two.value;
-  });
-  out += '{';
-  bool is_first = true;
-  for (size_t i = 0; i < members.size(); i++) {
-    if (i + 1 < members.size() && members[i].name == members[i + 1].name) continue;
-    if (!is_first) out += ", ";
-    is_first = false;
-    append_quoted(members[i].name, out);
-    out += ": ";
-    if (!append_canonical(json, members[i].value, out)) return false;
+
+  /// Appends what comes next in the innermost container: a member, an element, or its bracket.
+  bool append_next() {
+    container &inner = open_.back();
+    uint8_t first = json_.first(inner.element);
+    if (inner.is_object ? inner.count == inner.members.size() : first == ']' || first == 0) {
+      out_ += inner.is_object ? '}' : ']';
+      open_.pop_back();
+      return true;
+    }
+    if (inner.count > 0) out_ += ", ";
+    uint32_t value = inner.element;
+    if (inner.is_object) {
+      const member &next = inner.members[inner.count];
+      append_quoted(next.name, out_);
+      out_ += ": ";
+      value = next.value;
+    } else {
+      uint32_t behind = end_of(value);
+      inner.element = json_.first(behind) == ',' ? behind + 1 : json_.count;
+    }
+    inner.count++;
+    return append_value(value);
   }
-  out += '}';
-  return true;
-}
+
+  /// By length and bytes of their names; of a name that is there more than once, the last.
+  std::vector<member> members_of(uint32_t object) {
+    std::vector<member> members;
+    for (uint32_t at = object + 1; json_.first(at) == '"' && json_.first(at + 1) == ':' && at + 2 < json_.count;) {
+      const uint8_t *start, *end;
+      json_.string(at, start, end);
+      members.push_back({text_of(start, end), at + 2});
+      at = end_of(at + 2);
+      if (json_.first(at) == ',') at++;
+    }
+    std::sort(members.begin(), members.end(), [](const member &one, const member &two) {
+      if (one.name.size() != two.name.size()) return one.name.size() < two.name.size();
+      int order = one.name.compare(two.name);
+      return order != 0 ? order < 0 : one.value > two.value;
+    });
+    auto is_same = [](const member &one, const member &two) { return one.name == two.name; };
+    members.erase(std::unique(members.begin(), members.end(), is_same), members.end());
+    return members;
+  }
+};
 
 }  // namespace
 
 bool append_canonical(const indexed_json &json, uint32_t at, std::string &out) {
-  const uint8_t *start, *end;
-  switch (json.first(at)) {
-    case '{': return append_object(json, at, out);
-    case '[':
-      out += '[';
-      for (at++; json.first(at) != ']' && json.first(at) != 0;) {
-        if (!append_canonical(json, at, out)) return false;
-        at = json.behind(at);
-        if (json.first(at) != ',') break;
-        out += ", ";
-        at++;
-      }
-      out += ']';
-      return true;
-    case '"':
-      json.string(at, start, end);
-      append_quoted(text_of(start, end), out);
-      return true;
-    case '-':
-    case '0' ... '9':
-      json.scalar(at, start, end);
-      return append_number(start, end, out);
-    default:
-      json.scalar(at, start, end);
-      out.append(reinterpret_cast<const char *>(start), static_cast<size_t>(end - start));
-      return true;
-  }
+  return canonical_printer(json, at, out).print();
 }
 
 }  // namespace millrace

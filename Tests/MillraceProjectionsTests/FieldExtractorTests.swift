@@ -51,4 +51,13 @@ struct FieldExtractorTests {
         Array(json.utf8).withUnsafeBytes { extractor.extract($0, into: &outputs) }
         #expect(outputs.map(\.hasLongNumbers) == [isLong, isLong, false])
     }
+
+    @Test func `a value that is nested deeper than any stack is printed`() {
+        let value = String(repeating: "[", count: 200_000) + String(repeating: "]", count: 200_000)
+        let extractor = FieldExtractor()
+        extractor.add(["a"], wantsJSON: false, output: 0)
+        var outputs = [mr_text(bytes: nil, length: 0)]
+        Array("{\"a\":\(value)}".utf8).withUnsafeBytes { extractor.extract($0, into: &outputs) }
+        #expect(outputs[0].length == value.utf8.count)
+    }
 }
