@@ -58,6 +58,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var writeWindow = HTTPWriteWindow()
     /// The last answer is written, and the client has not taken it: the next request waits.
     private var isSending = false
+    /// Until when no request need begin.
+    private var idleEnd = NIODeadline.distantFuture
     private var entrance = HTTPDoor.Entrance()
 
     init(shared: Shared, wire: HTTPWireHandler) {
@@ -91,7 +93,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         isReserved = place > configuration.connectionsMax - configuration.connectionsReserved
         shared.metrics[.http].connectionsOpen.add(1)
         shared.metrics[.http].connectionsAccepted.add(1)
-        setDeadline(.firstHead, after: configuration.headerTimeout)
+        awaitHead(.firstHead, atMost: configuration.headerTimeout)
         context.fireChannelActive()
     }
 
@@ -485,7 +487,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         isSending = false
         guard phase == .open, exchange == nil else { return }
         if wire.isHeadExpected {
-            setDeadline(.idle, after: configuration.idleTimeout)
+            awaitHead(.idle, atMost: configuration.idleTimeout)
         } else {
             setDeadline(.head, after: configuration.headerTimeout)
         }
@@ -518,6 +520,21 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Deadlines
 
+    /// How often a connection without a request looks whether its place is wanted.
+    private static let idleLook = Duration.seconds(1)
+    /// How long a connection may say nothing that comes while places are wanted.
+    private static let crowdedWait = Duration.milliseconds(500)
+
+    /// Whether others want places: those that are left answer probes only.
+    private var isCrowded: Bool { shared.limiter.hasAtMost(max(1, configuration.connectionsReserved)) }
+
+    /// A request may begin. Who says nothing has `limit`, and loses the place sooner when places are wanted: idle
+    /// connections must not keep out a probe.
+    private func awaitHead(_ kind: HTTPDeadline.Kind, atMost limit: Duration) {
+        idleEnd = .now() + TimeAmount(limit)
+        setDeadline(kind, after: min(limit, isCrowded ? Self.crowdedWait : Self.idleLook))
+    }
+
     private func setDeadline(_ kind: HTTPDeadline.Kind, after duration: Duration) {
         guard let context else { return }
         let eventLoop = context.eventLoop
@@ -534,7 +551,14 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             return
         }
         switch kind {
-        case .firstHead, .idle, .linger:
+        case .firstHead, .idle:
+            let left = idleEnd - .now()
+            if left > .zero, !isCrowded {
+                setDeadline(kind, after: min(.nanoseconds(left.nanoseconds), Self.idleLook))
+            } else {
+                context?.close(promise: nil)
+            }
+        case .linger:
             context?.close(promise: nil)
         case .writing:
             let isMoving = writeWindow.hasMoved(to: wire.sentBytes)

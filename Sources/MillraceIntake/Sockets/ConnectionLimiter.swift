@@ -17,6 +17,9 @@ final class ConnectionLimiter: Sendable {
         return nil
     }
 
+    /// Whether so few places are left, or fewer.
+    func hasAtMost(_ places: Int) -> Bool { open.load(ordering: .relaxed) >= max - places }
+
     func leave() {
         open.wrappingSubtract(1, ordering: .relaxed)
     }

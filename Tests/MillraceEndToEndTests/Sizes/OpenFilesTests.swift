@@ -42,6 +42,21 @@ extension EndToEnd {
             #expect(check.output.contains("open files"))
         }
 
+        @Test func `idle HTTP connections give their places to whoever asks, however long they might stay`() throws {
+            let installation = try Installation(
+                settings: ["http.header_timeout": "\"10m\"", "http.keep_alive": "\"10m\""], filesMax: 300)
+            let daemon = installation.daemon
+            try daemon.start()
+            let idle = try idle(500, daemon.http)
+            for _ in 0..<5 { #expect(try HTTPClient.get("/livez", at: daemon.http).status == 200) }
+            withExtendedLifetime(idle) {}
+            let client = HTTPClient(daemon.http)
+            #expect(
+                eventually {
+                    (try? client.postEvents(Array(DoorRequest.event.utf8), query: "?ack=committed").status) == 200
+                })
+        }
+
         @Test func `a daemon without a file for the next connection waits, and then accepts it`() throws {
             let installation = try Installation()
             let daemon = installation.daemon
