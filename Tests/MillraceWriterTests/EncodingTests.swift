@@ -1,4 +1,5 @@
 import MillraceEvent
+import MillracePostgres
 import MillraceTestSupport
 import MillraceWriter
 import Testing
@@ -53,6 +54,34 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
                 "1795176000123456", "42",
             ])
         #expect(encoder.rejections.isEmpty)
+    }
+
+    @Test(
+        arguments: zip(
+            [RecordKind.event, .conversation],
+            [
+                #"{"event_type":"t","payload":{},"user_id":"\#(given)"}"#,
+                #"{"conversation_id":"c","question":"q","response":"r","user_id":"\#(given)","metadata":{},"#
+                    + #""source":"s"}"#,
+            ]))
+    func `the encoder writes the columns that the table lists, each as its type is`(kind: RecordKind, line: String)
+        throws
+    {
+        try encode([line], kind: kind)
+        let leaf = try #require(encoder.leaves.first)
+        let row = try rows(leaf)[0]
+        let columns = (kind == .event ? PartitionedTable.analyticsEvents : .conversations).columns
+        #expect(row.count == columns.count)
+        for (column, value) in zip(columns, row) {
+            let value = try #require(value, "\(column) is NULL")
+            switch column {
+            case "id", "user_id": #expect(value.count == 16, "\(column)")
+            case "tenant_id": #expect(value.count == 4)
+            case "created_at", "received_at", "batch_id": #expect(value.count == 8, "\(column)")
+            case "payload", "metadata": #expect(value == [1] + Array("{}".utf8), "\(column)")
+            default: #expect(value.count == 1, "\(column)")
+            }
+        }
     }
 
     @Test func `a conversation save becomes a row with its derived id`() throws {

@@ -247,7 +247,7 @@ struct LetterTransaction {
         _ lines: [RetriedLine], of table: PartitionedTable, _ row: (UnsafeRawBufferPointer) -> Void
     ) throws(PostgresError) {
         let times = lines.map(\.row.createdAt.microseconds)
-        let columns = table.encodedColumns.split(separator: ", ").map { "stored.\($0)" }.joined(separator: ", ")
+        let columns = table.columns.map { "stored.\($0)" }.joined(separator: ", ")
         try connection.copyOut(
             """
             COPY (

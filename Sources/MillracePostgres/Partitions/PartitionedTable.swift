@@ -6,13 +6,19 @@ package enum PartitionedTable: String, Sendable, CaseIterable {
     /// `analytics_events_y2026m11`. Needs no quotes in SQL.
     package func partitionName(_ month: PartitionMonth) -> String { "\(rawValue)_\(month)" }
 
-    /// What the writers fill, in the order in which they encode it.
-    package var encodedColumns: String {
+    /// What the writers fill, in the order in which the C++ encoder writes it (`mr_encoder`); a test compares the two.
+    package var columns: [String] {
         switch self {
-        case .analyticsEvents: "id, tenant_id, event_type, user_id, payload, created_at, received_at, batch_id"
+        case .analyticsEvents:
+            ["id", "tenant_id", "event_type", "user_id", "payload", "created_at", "received_at", "batch_id"]
         case .conversations:
-            "id, tenant_id, conversation_id, user_id, question, response, source, metadata, created_at, received_at, "
-                + "batch_id"
+            [
+                "id", "tenant_id", "conversation_id", "user_id", "question", "response", "source", "metadata",
+                "created_at", "received_at", "batch_id",
+            ]
         }
     }
+
+    /// `columns` as SQL lists them.
+    package var encodedColumns: String { columns.joined(separator: ", ") }
 }

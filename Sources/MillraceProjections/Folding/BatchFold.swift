@@ -83,26 +83,25 @@ package final class BatchFold {
     package func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
         guard !programs.isEmpty, var at = rows.baseAddress else { return }
         let end = at + rows.count
-        let columnCount = table == .analyticsEvents ? 8 : 11
-        let (createdAt, type, document) = table == .analyticsEvents ? (5, 2, 4) : (8, -1, 7)
+        let places = table == .analyticsEvents ? RowLayout.events : RowLayout.conversations
         while at < end {
             at += 2
-            for column in 0..<columnCount {
+            for column in 0..<places.count {
                 starts[column] = at
                 let length = Int(Int32(bigEndian: at.loadUnaligned(as: Int32.self)))
                 at += 4 + max(0, length)
             }
             precondition(at <= end, "a row of COPY ends where its lengths say")
             var row = FoldRow(starts: starts, paths: paths)
-            row.createdAt = Int64(bigEndian: (starts[createdAt] + 4).loadUnaligned(as: Int64.self))
-            row.idHigh = UInt64(bigEndian: (starts[0] + 4).loadUnaligned(as: UInt64.self))
-            row.idLow = UInt64(bigEndian: (starts[0] + 12).loadUnaligned(as: UInt64.self))
-            if type < 0 {
-                add(row, conversations, document: document)
-            } else {
+            row.createdAt = Int64(bigEndian: (starts[places.createdAt] + 4).loadUnaligned(as: Int64.self))
+            row.idHigh = UInt64(bigEndian: (starts[places.id] + 4).loadUnaligned(as: UInt64.self))
+            row.idLow = UInt64(bigEndian: (starts[places.id] + 12).loadUnaligned(as: UInt64.self))
+            if let type = places.type {
                 let (number, isNew) = types.number(of: row.value(type))
                 if isNew { plans.append(plan(ofType: row.value(type))) }
-                add(row, plans[number], document: document)
+                add(row, plans[number], document: places.document)
+            } else {
+                add(row, conversations, document: places.document)
             }
         }
     }

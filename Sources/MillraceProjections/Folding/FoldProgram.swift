@@ -30,7 +30,7 @@ struct FoldProgram {
         let source = fold.source.table
         var columns: [FoldColumn] = []
         func step(_ field: FieldPath, wantsJSON: Bool, isRequired: Bool, isTime: Bool, isState: Bool) -> FoldStep {
-            if field.column == RowLayout.columns(of: source)[RowLayout.document(of: source)] {
+            if field.column == source.columns[RowLayout.document(of: source)] {
                 return FoldStep(
                     .path, index: path(field.path, wantsJSON), isRequired: isRequired, isTime: isTime, isState: isState)
             }
@@ -52,7 +52,7 @@ struct FoldProgram {
             let type = (isSum ? column?.fullType : column?.type) ?? "text"
             let isText = column?.isText ?? true
             let fallback = mapping.fallback ?? (isKey && isText ? "" : nil)
-            let isPath = mapping.field.column == RowLayout.columns(of: source)[RowLayout.document(of: source)]
+            let isPath = mapping.field.column == source.columns[RowLayout.document(of: source)]
             let step = step(
                 mapping.field, wantsJSON: type == "jsonb", isRequired: isKey && fallback == nil,
                 isTime: isPath && (column?.isTime ?? false), isState: isState)

@@ -2,22 +2,30 @@ internal import MillracePostgres
 
 /// Where a row of binary COPY has its columns: in the encoder's order.
 enum RowLayout {
-    static let columnsMax = 11
+    /// Where the columns are that every row is looked at for.
+    struct Places {
+        let count: Int
+        let id: Int
+        let createdAt: Int
+        /// nil for conversations.
+        let type: Int?
+        let document: Int
 
-    static func columns(of table: PartitionedTable) -> [String] {
-        switch table {
-        case .analyticsEvents:
-            ["id", "tenant_id", "event_type", "user_id", "payload", "created_at", "received_at", "batch_id"]
-        case .conversations:
-            [
-                "id", "tenant_id", "conversation_id", "user_id", "question", "response", "source", "metadata",
-                "created_at", "received_at", "batch_id",
-            ]
+        fileprivate init(_ table: PartitionedTable) {
+            count = table.columns.count
+            id = RowLayout.index(of: "id", in: table)
+            createdAt = RowLayout.index(of: "created_at", in: table)
+            type = table.columns.firstIndex(of: "event_type")
+            document = RowLayout.document(of: table)
         }
     }
 
+    static let events = Places(.analyticsEvents)
+    static let conversations = Places(.conversations)
+    static let columnsMax = PartitionedTable.allCases.map(\.columns.count).max() ?? 0
+
     static func index(of column: String, in table: PartitionedTable) -> Int {
-        guard let index = columns(of: table).firstIndex(of: column) else {
+        guard let index = table.columns.firstIndex(of: column) else {
             preconditionFailure("PackLoader has let through a field that no row has: \(column)")
         }
         return index

@@ -5,7 +5,7 @@ enum DocumentColumns {
     /// `PartitionedTable.encodedColumns` with an empty document in the place of each that no fold of `pack` reads, and NULL
     /// in that of each that would be too large.
     static func encoded(of table: PartitionedTable, for pack: PackDefinition) -> String {
-        let name = RowLayout.columns(of: table)[RowLayout.document(of: table)]
+        let name = table.columns[RowLayout.document(of: table)]
         let readers = pack.folds.filter { $0.rowsTable == table && $0.fields.contains { $0.column == name } }
         let read = PrintedSize.guarded(name)
         let document =
