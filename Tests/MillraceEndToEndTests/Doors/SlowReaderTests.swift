@@ -15,11 +15,16 @@ extension EndToEnd {
                 try socket.send(DoorRequest(target: "/v1/events?limit=1000").bytes)
             }
 
+            /// Whether bytes, or the end, come within twenty seconds.
+            func waitForBytes() -> Bool {
+                var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
+                return poll(&entry, 1, 20_000) == 1
+            }
+
             /// Takes up to `count` bytes that wait; nil at the end.
             func take(_ count: Int) -> Int? {
                 var piece = [UInt8](repeating: 0, count: count)
-                var entry = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
-                guard poll(&entry, 1, 20_000) == 1 else { return nil }
+                guard waitForBytes() else { return nil }
                 let taken = recv(socket.descriptor, &piece, count, 0)
                 return taken > 0 ? taken : nil
             }
@@ -70,6 +75,7 @@ extension EndToEnd {
         @Test func `a reader that takes nothing is closed after the limit`() throws {
             let installation = try installation("stalled", ["http.write_timeout": "\"300ms\""])
             let reader = try Reader(installation.daemon.http)
+            #expect(reader.waitForBytes())
             #expect(try eventually { try openConnections(installation.daemon) == 1 })
             var total = 0
             while let taken = reader.take(1 << 20) { total += taken }
