@@ -59,7 +59,8 @@ package struct WriterStage: Service {
                 + (gate.isOpen ? 0 : ledger.uncommitted(of: spool.retainedSequences).earlierCount)
         }
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
-        let stuck = StuckBatches(configuration: configuration, extents: extents, metrics: metrics)
+        let stuck = StuckBatches(
+            configuration: configuration, spool: spool, extents: extents, metrics: metrics)
         writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,

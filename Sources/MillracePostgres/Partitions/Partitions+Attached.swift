@@ -1,12 +1,13 @@
 extension Partitions {
     /// The months that are attached to `table`, each with its table as SQL names it: by its bounds, since an administrator
-    /// may have renamed it. In or out of a transaction.
+    /// may have renamed it. In or out of a transaction. Waits for nobody who has locked a month: `pg_get_expr` would, were it
+    /// told the table's id, which it needs for expressions with columns only.
     package func attached(to table: PartitionedTable) throws(PostgresError) -> [PartitionMonth: String] {
         let result = try connection.query(
             """
             SELECT
                 format('%I.%I', space.nspname, child.relname),
-                pg_catalog.pg_get_expr(child.relpartbound, child.oid)
+                pg_catalog.pg_get_expr(child.relpartbound, 0)
             FROM pg_catalog.pg_inherits AS link
             JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
             JOIN pg_catalog.pg_namespace AS space ON space.oid = child.relnamespace

@@ -109,7 +109,7 @@ package struct Partitions {
     private static let listing = """
         SELECT
             child.relname,
-            pg_catalog.pg_get_expr(child.relpartbound, child.oid),
+            pg_catalog.pg_get_expr(child.relpartbound, 0),
             GREATEST(child.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(child.oid), 0),
             pg_catalog.pg_total_relation_size(child.oid),
             COALESCE(

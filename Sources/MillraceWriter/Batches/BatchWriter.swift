@@ -78,9 +78,10 @@ final class BatchWriter {
     /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
-    /// Writes `batch`; throws `BatchOverfull` when its halves are to be written instead. `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `TableRefusal`
-    /// when all rows of a table are refused and `care` knows of none that it takes, and `SequenceConflict` when the ledger
-    /// holds sequences of the batch and the tables other lines for them.
+    /// Writes `batch`. `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `BatchOverfull`
+    /// when its halves are to be written instead, `TableRefusal` when all rows of a table are refused and `care` knows of
+    /// none that it takes, and `SequenceConflict` when the ledger holds sequences of the batch and the tables other lines
+    /// for them.
     func write(
         _ batch: Batch, isDurable: Bool, care: BatchCare = .full, on connection: PostgresConnection,
         metrics: WriterMetrics

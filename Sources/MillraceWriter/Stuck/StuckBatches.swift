@@ -5,10 +5,14 @@ import Synchronization
 /// The batches that failed, as all writers share them; carries out what `StuckBatchStateMachine` decides.
 final class StuckBatches: Sendable {
     private let machine: Mutex<StuckBatchStateMachine>
+    private let spool: any SpoolReader
     private let extents: ExtentChannel
     private let metrics: WriterMetrics
 
-    init(configuration: WriterConfiguration, extents: ExtentChannel, metrics: WriterMetrics) {
+    init(
+        configuration: WriterConfiguration, spool: any SpoolReader, extents: ExtentChannel, metrics: WriterMetrics
+    ) {
+        self.spool = spool
         machine = Mutex(
             StuckBatchStateMachine(
                 retryMin: configuration.retryMin, retryMax: configuration.retryMax,
@@ -23,7 +27,7 @@ final class StuckBatches: Sendable {
 
     /// Gives a batch back to the channel, to be tried again later, and lets others go on.
     func setAside(_ batch: Batch, _ failure: StuckBatchStateMachine.Failure, _ fault: WritingFault) {
-        let parts = failure == .waited ? batch.halves : [batch]
+        let parts = failure == .waited ? batch.smaller(reading: spool) : [batch]
         let (wait, count) = machine.withLock { machine in
             let wait = machine.batchFailed(parts.map(\.sequences), failure, fault, at: .now)
             tell(machine, fault)

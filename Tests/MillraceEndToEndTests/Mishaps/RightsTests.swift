@@ -67,6 +67,24 @@ extension EndToEnd {
             #expect(try mishap.daemon.stop() == .status(0))
         }
 
+        @Test func `events that were gathered with those of a locked month are written without them`() throws {
+            let mishap = try Mishap(settings: ["database.small_batch_interval": "\"1s\""])
+            #expect(try mishap.post([try Mishap.event(in: -1)], isAwaited: true).status == 200)
+            let locker = try mishap.installation.database.connect()
+            try locker.execute("BEGIN; LOCK TABLE \(try Mishap.leaf(-1)) IN ACCESS EXCLUSIVE MODE")
+            // Few lines that nobody waits for: they make one batch, of neighbours in the spool.
+            for _ in 0..<2 {
+                #expect(try mishap.post(Mishap.events(3)).status == 202)
+                #expect(try mishap.post([try Mishap.event(in: -1)]).status == 202)
+            }
+            let current = "SELECT count(*) FROM \(try Mishap.leaf(0))"
+            #expect(try eventually { try mishap.auditor.integer(current) == 6 }, "\(mishap.daemon.log)")
+            try locker.execute("COMMIT")
+            try mishap.auditor.waitForRows(9)
+            try mishap.auditor.verify(mishap.daemon)
+            #expect(try mishap.daemon.stop() == .status(0))
+        }
+
         @Test func `a month that is locked holds back its own events alone`() throws {
             let mishap = try Mishap()
             #expect(try mishap.post([try Mishap.event(in: -1)], isAwaited: true).status == 200)
