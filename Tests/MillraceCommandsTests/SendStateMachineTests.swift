@@ -129,7 +129,9 @@ struct SendStateMachineTests {
         #expect(error?.isRetryable == false)
     }
 
-    @Test(arguments: [("too_many_connections", true), ("memory_budget", true), ("draining", true), ("invalid_hello", false)])
+    @Test(arguments: [
+        ("too_many_connections", true), ("memory_budget", true), ("draining", true), ("invalid_hello", false),
+    ])
     func `a daemon that ends the connection is tried again unless the greeting is at fault`(
         code: String, isRetryable: Bool
     ) {

@@ -130,7 +130,7 @@ extension ChaosRun {
             do {
                 try connection.execute(statement)
                 return
-            } catch where error.sqlState == .deadlockDetected {
+            } catch  where error.sqlState == .deadlockDetected {
                 continue
             }
         }
