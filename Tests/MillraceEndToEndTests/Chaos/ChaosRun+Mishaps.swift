@@ -131,8 +131,8 @@ extension ChaosRun {
             do {
                 try connection.execute(statement)
                 return
-            } catch where error.sqlState == .deadlockDetected || error.sqlState?.rawValue == "XX000" {
-                continue
+            } catch {
+                guard ["40P01", "XX000"].contains(error.sqlState?.rawValue) else { throw error }
             }
         }
     }
