@@ -78,7 +78,8 @@ struct LedgerFixture {
 
     func verify(_ snapshot: SpoolSnapshot? = nil, since: Timestamp? = nil) throws -> VerifyReport {
         try Verification(
-            connection: connection, snapshot: snapshot, timeout: .seconds(60), since: since, countsRepeatedIDs: true
+            connection: connection, snapshot: snapshot, begunAt: nil, timeout: .seconds(60), since: since,
+            countsRepeatedIDs: true
         ).run { _ in }
     }
 

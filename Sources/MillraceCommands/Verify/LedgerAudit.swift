@@ -74,9 +74,10 @@ struct LedgerAudit {
         return (0..<result.rowCount).compactMap { result.string($0, 0).flatMap { UniqueID($0) } }
     }
 
-    /// Sums over the batches of `spoolID` that begin between `first` and `end`.
+    /// Sums over the batches of `spoolID` that begin between `first` and `end`, or in time before `instant` (as the server
+    /// writes it).
     func totals(
-        of spoolID: UniqueID, from first: UInt64? = nil, before end: UInt64?
+        of spoolID: UniqueID, from first: UInt64? = nil, before end: UInt64?, orBegunBefore instant: String? = nil
     ) throws(PostgresError) -> LedgerTotals {
         let result = try connection.query(
             """
@@ -90,10 +91,12 @@ struct LedgerAudit {
                 COALESCE(min(first_seq), 0),
                 COALESCE(max(last_seq) + 1, 0)
             FROM public.ingest_batches
-            WHERE spool_id = $1::uuid AND ($2::bigint IS NULL OR first_seq < $2::bigint)
+            WHERE spool_id = $1::uuid AND ($2::bigint IS NULL OR first_seq < $2::bigint OR committed_at < $4::timestamptz)
                 AND first_seq >= COALESCE($3::bigint, 0)
             """,
-            parameters: [.text("\(spoolID)"), end.map { .integer($0) }, first.map { .integer($0) }], timeout: timeout)
+            parameters: [
+                .text("\(spoolID)"), end.map { .integer($0) }, first.map { .integer($0) }, instant.map { .text($0) },
+            ], timeout: timeout)
         return LedgerTotals(
             batches: result.count(0, 0),
             rows: .init(all: result.count(0, 1), conversations: result.count(0, 2)),

@@ -12,6 +12,8 @@ struct Verification {
     let connection: PostgresConnection
     /// Taken before the audit; nil when there is no spool on this host.
     let snapshot: SpoolSnapshot?
+    /// The server's clock before that.
+    let begunAt: String?
     /// For one statement.
     let timeout: Duration
     /// Only batches made since then are looked at; nil: all.
@@ -48,16 +50,22 @@ struct Verification {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
             let first = try audit.firstSequence(of: spoolID)
             let totals = try audit.totals(of: spoolID, from: first, before: local?.endSequence)
+            // Behind the end of an older copy of the spool lie batches of the one that was in its place: committed before
+            // the snapshot, as no line is that came after it.
+            let counted =
+                local == nil
+                ? totals
+                : try audit.totals(of: spoolID, from: first, before: local?.endSequence, orBegunBefore: begunAt)
             let account = SpoolAccount(
                 snapshot: local, totals: totals, holes: try audit.holes(of: spoolID, from: first),
                 runStarts: try audit.runStarts(of: spoolID), from: first ?? SpoolAccount.firstSequence)
-            kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
+            kinds[.event]?.add(counted.rows.events, counted.duplicates.events, counted.dead.events)
             kinds[.conversation]?.add(
-                totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
-            kinds[.refused]?.refused += totals.refused
+                counted.rows.conversations, counted.duplicates.conversations, counted.dead.conversations)
+            kinds[.refused]?.refused += counted.refused
             report.spools.append(
                 SpoolSummary(
-                    spoolId: "\(spoolID)", batches: totals.batches, firstSequence: totals.firstSequence,
+                    spoolId: "\(spoolID)", batches: counted.batches, firstSequence: totals.firstSequence,
                     lastSequence: max(totals.endSequence, 1) - 1, holes: Int(account.holes.count),
                     isLocal: local != nil))
             guard let local else {

@@ -42,9 +42,11 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         var meter = ProgressMeter(isQuiet: quiet)
         let context = try options.context()
+        let connection = try context.connect()
+        let begunAt = try connection.execute("SELECT clock_timestamp()::text").string(0, 0)
         let snapshot = try context.spoolSnapshot(verifiesPayloads: true)
         let verification = Verification(
-            connection: try context.connect(), snapshot: snapshot, timeout: .seconds(timeout),
+            connection: connection, snapshot: snapshot, begunAt: begunAt, timeout: .seconds(timeout),
             since: since?.time, countsRepeatedIDs: !skipIds)
         var report = try verification.run { what in
             meter.update(count: 0) { elapsed, _ in "verifying \(what)  \(Format.duration(elapsed))" }

@@ -60,6 +60,7 @@ extension EndToEnd {
             try daemon.stop()
 
             try SpoolFiles(of: daemon).restore(from: copy)
+            #expect(try auditor.verify(daemon).total?.committed == 500)
             try cluster.stop()
             try daemon.start()
             #expect(try HTTPClient(daemon.http).postEvents(events.lines(500..<1000)).status == 202)
