@@ -33,6 +33,17 @@ package struct SpoolReport: Sendable {
     package var fileBytes: Int { segments.reduce(0) { $0 + $1.fileBytes } }
     package var damagedBytes: Int { segments.reduce(0) { $0 + $1.damagedBytes } }
 
+    /// Behind the last line of each segment: as it shows itself, and as the next one says, of files that are missing too. A
+    /// segment without lines, which a crash may leave of a run, says nothing: no line lies before where it begins.
+    package var lineEnds: [UInt64] {
+        segments.flatMap { segment in
+            // Before the first segment of a spool there is none that ended: earlier runs took nothing.
+            let isFirst = segment.gap == .epoch && segment.skipped.isEmpty
+            let before = segment.isHeaderIntact && !isFirst ? [segment.skipped.lowerBound] : []
+            return before + (segment.sequences.isEmpty ? [] : [segment.sequences.upperBound])
+        }.filter { $0 > 0 }
+    }
+
     /// Sequences between the segments that no segment explains: missing files. Settled ones are no loss, which only
     /// the ledger knows.
     package var missing: [Range<UInt64>] {

@@ -193,6 +193,18 @@ import Testing
         SequenceEpoch(at: Timestamp(microseconds: 1_794_700_800_000_000 + Int64(minute) * 60_000_000))
     }
 
+    @Test func `a run that a crash ended before its first line says of no line where it ends`() async throws {
+        let disk = FaultyFileSystem()
+        for (minute, line) in ["one", "two"].enumerated() {
+            await (try SpoolRig(disk, epoch: Self.epoch(minute: minute))).append(line)
+        }
+        disk.edit(FaultyFileSystem.segment(2)) { $0.removeLast($0.count - SegmentHeader.byteCount) }
+        let report = try SpoolInspector(directory: SpoolRig.directory, fileSystem: disk).inspect()
+        #expect(report.segments.map(\.lines) == [1, 0])
+        let end = report.segments[0].sequences.upperBound
+        #expect(report.lineEnds == [end, end])
+    }
+
     @Test func `a segment of another spool is refused by name`() async throws {
         let (disk, _) = try await threeRecords()
         let (foreign, _) = try await threeRecords()

@@ -58,12 +58,7 @@ extension SpoolSnapshot {
             spoolID: spoolID, endSequence: report.segments.map(\.sequences.upperBound).max() ?? 1, runs: runs,
             burnt: report.segments.filter { $0.gap == .burnt && !$0.skipped.isEmpty }.map(\.skipped),
             runStarts: report.segments.filter { $0.gap == .epoch }.map(\.sequences.lowerBound),
-            segmentEnds: report.segments.flatMap { segment in
-                // Before the first segment of a spool there is none that ended: earlier runs took nothing.
-                let isFirst = segment.gap == .epoch && segment.skipped.isEmpty
-                let before = segment.isHeaderIntact && !isFirst ? [segment.skipped.lowerBound] : []
-                return before + [segment.sequences.upperBound]
-            }.filter { $0 > 0 },
+            segmentEnds: report.lineEnds,
             segmentCount: report.segments.count, fileBytes: report.fileBytes, setAsideCount: report.setAside.count)
     }
 }
