@@ -132,6 +132,7 @@ struct HTTPConnectionTests {
         try await withHTTP(
             {
                 $0.connectionsMax = 2; $0.connectionsReserved = 1; $0.lingerTimeout = .milliseconds(50)
+                $0.crowdedWait = .seconds(60)
             },
             routes: routes
         ) { harness in

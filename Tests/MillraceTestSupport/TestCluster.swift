@@ -29,7 +29,8 @@ package final class TestCluster: Sendable {
         let directory = try ScratchDirectory.make()
         reaper = try Reaper(directory: directory)
         cluster = EmbeddedCluster(
-            directory: directory, settings: EmbeddedClusterSettings(isDurable: isDurable, sharedBuffersMiB: 64))
+            directory: directory,
+            settings: EmbeddedClusterSettings(isDurable: isDurable, sharedBuffersMiB: 64, sessions: 280))
         try start()
     }
 

@@ -520,11 +520,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Deadlines
 
-    /// How often a connection without a request looks whether its place is wanted.
-    private static let idleLook = Duration.seconds(1)
-    /// How long a connection may say nothing that comes while places are wanted.
-    private static let crowdedWait = Duration.milliseconds(500)
-
     /// Whether others want places: those that are left answer probes only.
     private var isCrowded: Bool { shared.limiter.hasAtMost(max(1, configuration.connectionsReserved)) }
 
@@ -532,7 +527,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// connections must not keep out a probe.
     private func awaitHead(_ kind: HTTPDeadline.Kind, atMost limit: Duration) {
         idleEnd = .now() + TimeAmount(limit)
-        setDeadline(kind, after: min(limit, isCrowded ? Self.crowdedWait : Self.idleLook))
+        setDeadline(kind, after: min(limit, configuration.crowdedWait * (isCrowded ? 1 : 2)))
     }
 
     private func setDeadline(_ kind: HTTPDeadline.Kind, after duration: Duration) {
@@ -554,7 +549,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .firstHead, .idle:
             let left = idleEnd - .now()
             if left > .zero, !isCrowded {
-                setDeadline(kind, after: min(.nanoseconds(left.nanoseconds), Self.idleLook))
+                setDeadline(kind, after: min(.nanoseconds(left.nanoseconds), configuration.crowdedWait * 2))
             } else {
                 context?.close(promise: nil)
             }

@@ -13,6 +13,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var connectionsMax = 4096
     /// The last connections of `connectionsMax` answer only `/livez`, `/readyz` and `/metrics`.
     package var connectionsReserved = 16
+    /// How long a connection may say nothing once only those are left, and twice that at most until it is noticed.
+    package var crowdedWait = Duration.milliseconds(500)
     /// From the first byte (or the start of the connection) to the end of a request's headers; absolute.
     package var headerTimeout = Duration.seconds(10)
     /// From the time an answer is sent to the next request; zero closes behind each answer.
