@@ -28,10 +28,12 @@ package final class TestCluster: Sendable {
     package init(isDurable: Bool) throws {
         let directory = try ScratchDirectory.make()
         reaper = try Reaper(directory: directory)
-        cluster = EmbeddedCluster(
-            directory: directory,
-            settings: EmbeddedClusterSettings(isDurable: isDurable, sharedBuffersMiB: 64, sessions: 280))
+        cluster = EmbeddedCluster(directory: directory, settings: Self.settings(isDurable: isDurable))
         try start()
+    }
+
+    static func settings(isDurable: Bool) -> EmbeddedClusterSettings {
+        EmbeddedClusterSettings(isDurable: isDurable, sharedBuffersMiB: 64, sessions: 280)
     }
 
     package func start() throws {

@@ -13,7 +13,8 @@ package final class TestStandby: Sendable {
         let directory = try ScratchDirectory.make()
         reaper = try Reaper(directory: directory)
         self.name = name
-        cluster = EmbeddedCluster(directory: directory)
+        // A standby does not start with room for fewer sessions than its primary.
+        cluster = EmbeddedCluster(directory: directory, settings: TestCluster.settings(isDurable: true))
         let installation = try PostgresInstallation.find(major: nil)
         let source = "host=\(primary.cluster.socketDirectory) port=5432 user=postgres application_name=\(name)"
         try Self.shell(
