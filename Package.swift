@@ -69,7 +69,7 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "CSimdjson", "CZlib", "CZstd",
+                "MillraceEvent", "MillraceTelemetry", "CSimdjson", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "MillracePostgres",
             dependencies: [
-                "CLibPQ",
+                "CLibPQ", "MillraceTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Migrations")],  // a link to sql/migrations

@@ -1,46 +1,59 @@
-/// The keys of log metadata. Raw value = the key in a line; the same words as the metrics' labels.
-package enum LogKey: String, Sendable, CaseIterable {
-    case address
-    case attempt
-    case batchID = "batch_id"
+/// The keys of log metadata. Raw value = the key in a line; the same words as the metrics' labels and the tables' columns.
+package enum LogKey: String, Sendable {
+    case addresses
+    /// Seconds that something lasted that is over.
+    case afterSeconds = "after_seconds"
+    /// A batch's sequences.
+    case batch
+    case batches
     case bytes
-    case cause
-    case client
     case code
-    case connection
     case count
-    case database
-    case dead
-    case delay
+    case databaseID = "database_id"
     case directory
-    case duplicates
-    case duration
+    /// An error's whole description.
     case error
-    case file
-    case firstSequence = "first_seq"
+    case finding
+    /// Seconds that something has lasted and goes on.
+    case forSeconds = "for_seconds"
+    case from
+    case heldBy = "held_by"
+    /// The operator's next step.
     case hint
-    case kind
-    case lastSequence = "last_seq"
+    case httpConnections = "http_connections"
+    case lastCode = "last_code"
+    case lastPeer = "last_peer"
     case limit
-    case line
+    case lines
+    case linesWaiting = "lines_waiting"
     case message
-    case migration
+    case needed
+    case nextSequence = "next_sequence"
+    case notKept = "not_kept"
+    case pack
     case partition
     case path
-    case pid
+    case peer
+    case psql
+    /// An error's message, beside its code.
     case reason
     case route
     case rows
+    case seconds
     case segment
-    case sequence = "seq"
-    case service
-    case signal
+    case segments
+    case serverStart = "server_start"
+    case session
     case spoolID = "spool_id"
+    /// The five characters of PostgreSQL's SQLSTATE; the same word as in tables, answers and reports.
     case sqlState = "sqlstate"
-    case state
     case status
-    case table
-    case transport
+    case step
+    case tcpConnections = "tcp_connections"
+    case title
     case version
+    case versionID = "version_id"
+    case waiter
+    case waitsFor = "waits_for"
     case writer
 }

@@ -1,7 +1,8 @@
 package import Logging
 
-/// Logging with typed keys: `logger.error("batch rejected", metadata: [.batchID: "\(id)"])`.
+/// Logging with typed keys: `logger.error("batch rejected", metadata: [.batch: "\(batch)"])`.
 extension Logger {
+    /// What a line says besides its message.
     package typealias Fields = [LogKey: Logger.MetadataValue]
 
     package func debug(
@@ -39,6 +40,16 @@ extension Logger {
         log(level: .error, message(), metadata: Self.metadata(metadata()), file: file, function: function, line: line)
     }
 
+    package func critical(
+        _ message: @autoclosure () -> Logger.Message, metadata: @autoclosure () -> Fields, file: String = #fileID,
+        function: String = #function, line: UInt = #line
+    ) {
+        log(
+            level: .critical, message(), metadata: Self.metadata(metadata()), file: file, function: function, line: line
+        )
+    }
+
+    /// What every line of this logger says: `logger[.writer] = "\(index)"`.
     package subscript(key: LogKey) -> Logger.MetadataValue? {
         get { self[metadataKey: key.rawValue] }
         set { self[metadataKey: key.rawValue] = newValue }
