@@ -43,13 +43,13 @@ TEST = MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHO
 SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Parts)
 # The compiler that comes with Swift brings libFuzzer and the sanitizers. What runs found is kept in $(FUZZ) between them.
 FUZZ := .build/fuzz
-FUZZ_SOURCES := $(wildcard Sources/CSimdjson/*.cpp Tests/Fuzz/*.cpp)
+FUZZ_SOURCES := $(wildcard Sources/CMillrace/*/*.cpp Tests/Fuzz/*.cpp)
 TOOLS = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin|p')
 FUZZ_CXX = $(TOOLS)/clang++
 # Comes with Swift, too.
 DOCC = $(TOOLS)/docc
 FUZZ_FLAGS := -std=c++17 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-	-fuse-ld=lld -Wl,--wrap=malloc,--wrap=realloc -ISources/CSimdjson/include -ITests/Fuzz/include
+	-fuse-ld=lld -Wl,--wrap=malloc,--wrap=realloc -ISources/CMillrace -ISources/CMillrace/include -ITests/Fuzz/include
 # systemd-analyze counts in tenths: 2.3.
 EXPOSURE_MAX := 23
 GUIDES := Sources/millrace/Millrace.docc
@@ -115,7 +115,7 @@ fuzz-corpus: $(FUZZ)/millrace-fuzz
 	rm -rf Tests/Fuzz/corpus
 	mv $(FUZZ)/merged Tests/Fuzz/corpus
 
-$(FUZZ)/millrace-fuzz: $(FUZZ_SOURCES) $(wildcard Sources/CSimdjson/*.hpp Sources/CSimdjson/include/* Tests/Fuzz/*.hpp Tests/Fuzz/include/*) | swift packages
+$(FUZZ)/millrace-fuzz: $(FUZZ_SOURCES) $(wildcard Sources/CMillrace/*/*.hpp Sources/CMillrace/include/* Tests/Fuzz/*.hpp Tests/Fuzz/include/*) | swift packages
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) $(FUZZ_SOURCES) -lsimdjson -o $@
 

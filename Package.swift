@@ -36,15 +36,15 @@ let package = Package(
         .target(name: "CEpoll"),
         .target(name: "CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
-            name: "CSimdjson",
-            cxxSettings: [.unsafeFlags(["-O2"])],
+            name: "CMillrace",
+            cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]
         ),
 
         // Shared by the stages
         .target(
             name: "MillraceEvent",
-            dependencies: ["CChecksum", "CSimdjson", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -69,7 +69,7 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", "CSimdjson", "CZlib", "CZstd",
+                "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,7 +103,7 @@ let package = Package(
         .target(
             name: "MillraceProjections",
             dependencies: [
-                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "MillraceWriter",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CSimdjson",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CMillrace",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -154,7 +154,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CEpoll", "CSimdjson", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CEpoll", "CMillrace", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -183,12 +183,12 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceEventTests",
-            dependencies: ["CChecksum", "CFuzz", "CSimdjson", "MillraceEvent", "MillraceTestSupport"],
+            dependencies: ["CChecksum", "CFuzz", "CMillrace", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .target(
             name: "CFuzz",
-            dependencies: ["CSimdjson"],
+            dependencies: ["CMillrace"],
             path: "Tests/Fuzz",
             exclude: ["corpus", "driver.cpp", "findings", "json.dict", "seeds.sh"],  // for `make fuzz`
             cxxSettings: [.unsafeFlags(["-O1"])]
@@ -203,7 +203,7 @@ let package = Package(
         .testTarget(
             name: "MillraceProjectionsTests",
             dependencies: [
-                "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

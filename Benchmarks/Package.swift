@@ -67,9 +67,10 @@ let package = Package(
         .systemLibrary(name: "CZstd", path: "Millrace/CZstd", pkgConfig: "libzstd"),
         .target(name: "CChecksum", path: "Millrace/CChecksum"),
         .target(
-            name: "CSimdjson", path: "Millrace/CSimdjson", cxxSettings: [.unsafeFlags(["-O2"])],
+            name: "CMillrace", path: "Millrace/CMillrace",
+            cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
-        part("MillraceEvent", ["CChecksum", "CSimdjson", .product(name: "Crypto", package: "swift-crypto")]),
+        part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
         part(
             "MillraceTelemetry",
             [
@@ -82,7 +83,7 @@ let package = Package(
         part(
             "MillraceIntake",
             [
-                "MillraceEvent", "MillraceTelemetry", "CSimdjson", "CZlib", "CZstd",
+                "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -108,7 +109,7 @@ let package = Package(
         part(
             "MillraceProjections",
             [
-                "CPacks", "CSimdjson", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
@@ -116,7 +117,7 @@ let package = Package(
         part(
             "MillraceWriter",
             [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CSimdjson",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CMillrace",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

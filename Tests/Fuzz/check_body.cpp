@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "body_splitter.h"
 #include "bytes.hpp"
 #include "checks.hpp"
 #include "plain_json.hpp"

@@ -1,6 +1,7 @@
 #include "bytes.hpp"
 #include "checks.hpp"
 #include "plain_json.hpp"
+#include "timestamp.h"
 
 namespace millrace::fuzz {
 

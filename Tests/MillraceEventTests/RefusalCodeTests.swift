@@ -1,4 +1,4 @@
-import CSimdjson
+import CMillrace
 import MillraceEvent
 import Testing
 

@@ -1,4 +1,4 @@
-import CSimdjson
+import CMillrace
 import MillracePostgres
 import MillraceTestSupport
 import Testing

@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// Cuts a JSON body that streams in into its items: one object, or the values of an array. Remembers only where it
 /// stands, so it can be fed any chunks.

@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// What intake accepts of a line beyond its grammar (`limits` and `partitions` in config.toml).
 package struct EventLimits: Sendable, Equatable {

@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// Judges lines, one at a time, with simdjson: the one place where the contract's field rules stand.
 ///

@@ -1,4 +1,4 @@
-package import CSimdjson
+package import CMillrace
 
 extension Refusal {
     /// From the C parser.

@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 import Glibc
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, the resolution of PostgreSQL's `timestamptz`.

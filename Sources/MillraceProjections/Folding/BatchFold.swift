@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 internal import MillraceEvent
 package import MillracePostgres
 

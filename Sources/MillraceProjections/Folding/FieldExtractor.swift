@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// Takes the values at some paths out of payloads. One thread's.
 final class FieldExtractor {

@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// What one fold has made of a batch's rows so far.
 struct FoldAccumulator: ~Copyable {

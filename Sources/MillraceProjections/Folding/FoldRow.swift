@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 
 /// One row as the folds read it; the pointers are valid while it is being added.
 struct FoldRow {

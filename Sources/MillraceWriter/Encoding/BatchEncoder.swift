@@ -1,4 +1,4 @@
-internal import CSimdjson
+internal import CMillrace
 package import MillraceEvent
 
 /// Turns records into rows of PostgreSQL's binary COPY, gathered by leaf partition.

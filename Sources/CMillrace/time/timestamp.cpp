@@ -1,3 +1,5 @@
+#include "timestamp.h"
+
 #include "timestamp.hpp"
 
 #include <charconv>
@@ -185,3 +187,16 @@ void format_time(int64_t microseconds, char out[formatted_time_bytes]) {
 }
 
 }  // namespace millrace
+
+bool mr_parse_time(const uint8_t *bytes, size_t length, int64_t *microseconds) {
+  return millrace::parse_rfc3339(bytes, length, microseconds);
+}
+
+void mr_format_time(int64_t microseconds, char out[MR_TIME_BYTES]) {
+  // Its last character is the Z that the fraction goes in front of.
+  millrace::format_time(microseconds, out);
+  size_t end = strlen(out) - 1;
+  int64_t fraction = microseconds % millrace::microseconds_per_second;
+  if (fraction < 0) fraction += millrace::microseconds_per_second;
+  snprintf(out + end, MR_TIME_BYTES - end, ".%06dZ", static_cast<int>(fraction));
+}

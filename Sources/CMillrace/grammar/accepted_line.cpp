@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "event_fields.hpp"
-#include "timestamp.hpp"
+#include "time/timestamp.hpp"
 #include "uuid.hpp"
 
 namespace millrace {

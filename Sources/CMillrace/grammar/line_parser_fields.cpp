@@ -1,6 +1,6 @@
 #include "line_parser.hpp"
 #include "refusal.hpp"
-#include "timestamp.hpp"
+#include "time/timestamp.hpp"
 #include "uuid.hpp"
 
 namespace millrace {

@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "accepted_line.hpp"
+#include "grammar/accepted_line.hpp"
 #include "growing_buffer.hpp"
-#include "printed_bytes.hpp"
-#include "refusal.hpp"
+#include "json/printed_bytes.hpp"
+#include "grammar/refusal.hpp"
 #include "row_blocks.hpp"
-#include "timestamp.hpp"
+#include "time/timestamp.hpp"
 
 using namespace millrace;
 

@@ -8,7 +8,7 @@
 
 #include "event_fields.hpp"
 #include "event_parser.h"
-#include "json_walker.hpp"
+#include "json/json_walker.hpp"
 
 /// The buffers that one line at a time is parsed in. They grow to the longest line seen and stay.
 struct mr_parser {

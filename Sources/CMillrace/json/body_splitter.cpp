@@ -1,4 +1,5 @@
-#include "event_parser.h"
+#include "body_splitter.h"
+
 #include "json_text.hpp"
 
 namespace {

@@ -11,7 +11,7 @@
 #include "canonical_json.hpp"
 #include "json_number.hpp"
 #include "json_text.hpp"
-#include "line_parser.hpp"
+#include "grammar/line_parser.hpp"
 
 using namespace millrace;
 
