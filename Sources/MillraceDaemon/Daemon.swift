@@ -88,10 +88,7 @@ package struct Daemon {
             settings.writer.packs, databaseURL: databaseURL)
         let writers = WriterStage(
             configuration: settings.writer, partitionOptions: settings.partitions, spool: spool.store, extents: extents,
-            board: board, metrics: metrics.writer, logger: logger
-        ) {
-            spool.tell($0)
-        }
+            board: board, metrics: metrics.writer, logger: logger)
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let countdown = ListenerCountdown(intakes: 2)

@@ -18,29 +18,24 @@ final class SpoolAppender {
     private let logger: Logger
     private let writer: SegmentWriter
     private var health: SpoolHealthStateMachine
-    private var retention: RetentionStateMachine
-    /// Bytes of all segment files.
-    private var spoolBytes: Int
     private var lastEarlyReport: ContinuousClock.Instant?
     private static let reportInterval = Duration.seconds(60)
 
     init(
-        _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, _ fileSystem: any FileSystem,
-        store: SegmentStore, channel: RecordChannel, extents: ExtentChannel, board: CommitBoard,
+        _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, store: SegmentStore, channel: RecordChannel,
+        extents: ExtentChannel, board: CommitBoard,
         metrics: SpoolMetrics, logger: Logger
     ) throws(SpoolError) {
         self.configuration = configuration
-        self.fileSystem = fileSystem
+        fileSystem = store.fileSystem
         self.channel = channel
         self.extents = extents
         self.board = board
         self.store = store
         self.metrics = metrics
         self.logger = logger
-        writer = try SegmentWriter(recovered, configuration, fileSystem, metrics)
+        writer = try SegmentWriter(recovered, configuration, store, metrics)
         health = SpoolHealthStateMachine(retry: configuration.fullRetry)
-        retention = RetentionStateMachine(retain: configuration.retain, segments: recovered.segments)
-        spoolBytes = recovered.segments.reduce(0) { $0 + $1.fileBytes }
         updateGauges()
         try? fileSystem.remove("\(configuration.directory)/\(SegmentName.probe)")
     }
@@ -65,9 +60,8 @@ final class SpoolAppender {
         let takenAt = Timestamp.now
         do {
             try admit(bytes)
-            if writer.needsSegment(for: bytes) { try openSegment() }
+            if writer.needsSegment(for: bytes) { try writer.openSegment() }
             let written = try writer.append(group)
-            spoolBytes += bytes
             publish(group, written, takenAt: takenAt)
         } catch {
             fault(error)
@@ -77,8 +71,6 @@ final class SpoolAppender {
 
     /// Order matters: whoever waits for the commit is on the board before a writer can see the extent.
     private func publish(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written, takenAt: Timestamp) {
-        store.segmentGrew(endSequence: written.segment.endSequence, endBytes: written.segment.endBytes)
-        retention.segmentGrew(written.segment)
         count(group, written, takenAt: takenAt)
         var isAwaited = false
         for (submission, sequences) in zip(group, written.sequences)
@@ -129,22 +121,22 @@ final class SpoolAppender {
     }
 
     private func updateGauges() {
-        metrics.segmentBytes.store(spoolBytes, ordering: .relaxed)
-        metrics.segments.store(store.segments.count, ordering: .relaxed)
+        metrics.segmentBytes.store(store.fileBytes, ordering: .relaxed)
+        metrics.segments.store(store.catalogue.segments.count, ordering: .relaxed)
     }
 }
 
 extension SpoolAppender {
     /// Retires what may go, and tries again when the spool takes nothing. Called every `fullRetry`.
-    func maintain(_ news: [RetentionEvent], now: ContinuousClock.Instant) {
-        for event in news { retention.told(event) }
-        var hasRoom = retire(retention.due) > 0
+    func maintain(now: ContinuousClock.Instant) {
+        defer { updateGauges() }
+        var hasRoom = retire(store.catalogue.due) > 0
         if makeRoom(now) { hasRoom = true }
         guard health.isRetryDue(now) || (hasRoom && health.refusal == .spoolFull) else { return }
         attempt { () throws(SpoolError) in
             try admit(min(configuration.groupBytesMax, configuration.segmentBytes))
             try probe()
-            if !writer.isOpen { try openSegment() }
+            if !writer.isOpen { try writer.openSegment() }
         }
     }
 
@@ -156,9 +148,10 @@ extension SpoolAppender {
     /// standby that is promoted later may lack what was in them.
     private func makeRoom(_ now: ContinuousClock.Instant) -> Bool {
         let wanted = max(
-            spoolBytes - configuration.bytesMax / 2, health.refusal == .spoolFull ? configuration.segmentBytes : 0)
+            store.fileBytes - configuration.bytesMax / 2,
+            health.refusal == .spoolFull ? configuration.segmentBytes : 0)
         guard wanted > 0 else { return false }
-        let count = retire(retention.early(toFree: wanted))
+        let count = retire(store.catalogue.early(toFree: wanted))
         guard count > 0 else { return false }
         metrics.retiredEarly.add(count, ordering: .relaxed)
         if lastEarlyReport.map({ now - $0 >= Self.reportInterval }) ?? true {
@@ -173,10 +166,10 @@ extension SpoolAppender {
         return true
     }
 
-    /// Returns how many went.
-    private func retire(_ actions: [RetentionStateMachine.Action]) -> Int {
+    /// Removes these segments' files. Returns how many went.
+    private func retire(_ numbers: [UInt64]) -> Int {
         var retired: [UInt64] = []
-        for case .retireSegment(let number) in actions {
+        for number in numbers {
             do {
                 try fileSystem.remove(store.path(number))
             } catch  where error.isMissing {
@@ -191,18 +184,14 @@ extension SpoolAppender {
         guard !retired.isEmpty else { return 0 }
         // A segment that comes back after a crash is settled in the ledger, and goes again.
         try? fileSystem.synchronizeDirectory(configuration.directory)
-        for number in retired {
-            spoolBytes -= store.segments.first { $0.number == number }?.fileBytes ?? 0
-            store.segmentRetired(number)
-            retention.segmentRetired(number)
-        }
+        for number in retired { store.segmentRetired(number) }
         metrics.retired.add(retired.count, ordering: .relaxed)
-        updateGauges()
         return retired.count
     }
 
     /// Throws `.full` when `byteCount` more would pass the spool's limit or the disk's reserve.
     private func admit(_ byteCount: Int) throws(SpoolError) {
+        let spoolBytes = store.fileBytes
         if spoolBytes + byteCount > configuration.bytesMax {
             throw SpoolError(
                 .full, path: configuration.directory,
@@ -238,21 +227,13 @@ extension SpoolAppender {
         }
     }
 
-    private func openSegment() throws(SpoolError) {
-        let segment = try writer.openSegment()
-        store.segmentOpened(segment)
-        retention.segmentGrew(segment)
-        spoolBytes += segment.fileBytes
-        updateGauges()
-    }
-
     /// A group failed: goes on in a new segment, or refuses.
     private func fault(_ error: SpoolError) {
         guard error.code != .full else { return refuse(error) }
         metrics.faults.add(1, ordering: .relaxed)
         logger.error("spool write failed", metadata: metadata(error))
         if !writer.isOpen {
-            attempt { () throws(SpoolError) in try openSegment() }
+            attempt { () throws(SpoolError) in try writer.openSegment() }
         } else {
             refuse(error)
         }

@@ -1,7 +1,6 @@
 package import Logging
 package import MillraceEvent
 internal import ServiceLifecycle
-internal import Synchronization
 
 /// The one place where durability is promised.
 ///
@@ -28,7 +27,6 @@ package actor SpoolService: Service {
     /// Reads what the spool holds.
     package nonisolated let store: SegmentStore
     nonisolated let executor = ThreadExecutor(name: "spool")
-    private nonisolated let news = Mutex<[RetentionEvent]>([])
     private let lock: SpoolLock
     let appender: SpoolAppender
     private let channel: RecordChannel
@@ -61,9 +59,10 @@ package actor SpoolService: Service {
         for finding in recovered.findings {
             logger.warning("spool recovery found damage", metadata: ["finding": "\(finding)"])
         }
-        store = SegmentStore(recovered, fileSystem, directory: directory, keeper: keeper)
+        store = SegmentStore(
+            recovered, fileSystem, directory: directory, retain: configuration.retain, keeper: keeper)
         appender = try SpoolAppender(
-            recovered, configuration, fileSystem, store: store, channel: channel, extents: extents, board: board,
+            recovered, configuration, store: store, channel: channel, extents: extents, board: board,
             metrics: metrics, logger: logger)
         logger.info(
             "spool opened",
@@ -94,22 +93,10 @@ package actor SpoolService: Service {
         executor.stop()
     }
 
-    /// Tells what the writers' side knows, for the retention. Any thread.
-    package nonisolated func tell(_ event: RetentionEvent) {
-        news.withLock { news in
-            if case .serverSeen = event, case .serverSeen? = news.last { news.removeLast() }
-            news.append(event)
-        }
-    }
-
     private func maintain() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: interval)
-            let events = news.withLock { news in
-                defer { news = [] }
-                return news
-            }
-            appender.maintain(events, now: .now)
+            appender.maintain(now: .now)
         }
     }
 }

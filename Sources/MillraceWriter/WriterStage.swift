@@ -24,11 +24,9 @@ package struct WriterStage: Service {
     private let watch: WritingWatch
     private let writers: [WriterService]
 
-    /// `retention`: told what the spool's retention goes by.
     package init(
         configuration: WriterConfiguration, partitionOptions: PartitionOptions,
-        spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger,
-        retention: @escaping @Sendable (RetentionEvent) -> Void
+        spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger
     ) {
         precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
         var configuration = configuration
@@ -47,7 +45,7 @@ package struct WriterStage: Service {
         self.gate = gate
         ledgerService = LedgerService(
             configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
-            interrupt: interrupt, metrics: metrics, logger: logger, retention: retention
+            interrupt: interrupt, metrics: metrics, logger: logger
         )
         maintenance = MaintenanceService(
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,

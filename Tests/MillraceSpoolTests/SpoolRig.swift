@@ -112,7 +112,9 @@ extension SpoolService {
 
     func maintain(settled: [Range<UInt64>] = [], after duration: Duration = .seconds(3600)) {
         let now = ContinuousClock.now.advanced(by: duration)
-        appender.maintain([.settled(settled), .serverSeen(at: now)], now: now)
+        store.tell(.settled(settled))
+        store.tell(.serverSeen(at: now))
+        appender.maintain(now: now)
     }
 }
 

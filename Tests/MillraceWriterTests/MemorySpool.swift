@@ -62,4 +62,6 @@ final class MemorySpool: SpoolReader {
         }
         return []
     }
+
+    func tell(_ event: RetentionEvent) {}
 }

@@ -1,4 +1,5 @@
-/// What the writers may ask of the spool: its identity, and the bytes behind extents. Safe to call from many threads.
+/// What the writers may ask of the spool, its identity and the bytes of extents, and what they tell it. Safe to call from
+/// many threads.
 package protocol SpoolReader: Sendable {
     /// Written into every segment when the spool was made; names it in the ledger.
     var spoolID: UniqueID { get }
@@ -23,6 +24,21 @@ package protocol SpoolReader: Sendable {
     /// extents to the backlog of `channel`, at the pace of its readers, and returns what is not there to be read.
     /// Stops early when the task is cancelled.
     func scan(_ ranges: [Range<UInt64>], into channel: ExtentChannel) async -> [LostSequences]
+
+    /// Says what is known of the ledger and its server: by this the spool knows which sequences it need not keep.
+    func tell(_ event: RetentionEvent)
+}
+
+/// What the writers tell the spool about what it has to keep.
+package enum RetentionEvent: Sendable, Equatable {
+    /// These are in the ledger, flushed there, and replayed by the standbys that count.
+    case settled([Range<UInt64>])
+    /// These were settled on a server that is gone, or have vanished from the ledger.
+    case unsettled([Range<UInt64>])
+    /// The server answered, and told how far its log is flushed.
+    case serverSeen(at: ContinuousClock.Instant)
+    /// The server does not answer.
+    case serverLost
 }
 
 /// One record of an extent, as found on disk.

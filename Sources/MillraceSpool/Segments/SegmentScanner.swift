@@ -11,7 +11,7 @@ actor SegmentScanner {
 
     init(_ store: SegmentStore) {
         self.store = store
-        segments = store.segments
+        segments = store.catalogue.segments
     }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -5,8 +5,7 @@ internal import Synchronization
 /// the disk. Works on after the spool's service has returned, so that the writers can finish.
 package final class SegmentStore: SpoolReader {
     private struct State {
-        /// Ascending by number.
-        var segments: [Segment]
+        var catalogue: SegmentCatalogue
         /// The segments read last, newest at the end.
         var open: [(number: UInt64, segment: OpenSegment)] = []
     }
@@ -23,38 +22,40 @@ package final class SegmentStore: SpoolReader {
     let keeper: DamageKeeper
     private let buffers = ReadBufferPool()
     private let state: Mutex<State>
-    private let missing: [Range<UInt64>]
     /// The first sequence that this run gives out.
     package let firstSequence: UInt64
 
-    init(_ recovered: RecoveredSpool, _ fileSystem: any FileSystem, directory: String, keeper: DamageKeeper) {
+    /// `retain`: how long a settled segment is kept.
+    init(
+        _ recovered: RecoveredSpool, _ fileSystem: any FileSystem, directory: String, retain: Duration,
+        keeper: DamageKeeper
+    ) {
         spoolID = recovered.spoolID
         self.fileSystem = fileSystem
         self.directory = directory
         self.keeper = keeper
-        missing = recovered.missing
         firstSequence = recovered.nextSequence
-        state = Mutex(State(segments: recovered.segments))
+        let catalogue = SegmentCatalogue(retain: retain, segments: recovered.segments, missing: recovered.missing)
+        state = Mutex(State(catalogue: catalogue))
     }
 
-    package var retainedSequences: SequenceSet {
-        let segments = segments
-        var retained = SequenceSet(segments.map(\.sequences))
-        for segment in segments where segment.gap == .raised { retained.insert(segment.skipped) }
-        let oldest = segments.first?.firstSequence ?? .max
-        for range in missing where range.lowerBound >= oldest { retained.insert(range) }
-        return retained
+    package var retainedSequences: SequenceSet { catalogue.retainedSequences }
+
+    package var burntSequences: [Range<UInt64>] { catalogue.burntSequences }
+
+    package var runStarts: [UInt64] { catalogue.runStarts(before: firstSequence) + [firstSequence] }
+
+    package func tell(_ event: RetentionEvent) {
+        state.withLock { $0.catalogue.told(event) }
     }
 
-    package var burntSequences: [Range<UInt64>] {
-        segments.map(\.burnt).filter { !$0.isEmpty }
-    }
+    /// As it is now: a copy.
+    var catalogue: SegmentCatalogue { state.withLock { $0.catalogue } }
 
-    package var runStarts: [UInt64] {
-        segments.filter { $0.gap == .epoch && $0.firstSequence < firstSequence }.map(\.firstSequence) + [firstSequence]
-    }
+    var newest: Segment? { state.withLock { $0.catalogue.newest } }
 
-    var segments: [Segment] { state.withLock { $0.segments } }
+    /// Of all segment files.
+    var fileBytes: Int { state.withLock { $0.catalogue.fileBytes } }
 
     package func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws {
         guard let open = try openSegment(extent.segment) else {
@@ -114,7 +115,7 @@ package final class SegmentStore: SpoolReader {
     /// When the record that holds `sequence`, or else the next one behind it, was received; nil when there is none to be
     /// read. Walks over the headers of its segment: blocks on the disk, for some milliseconds where the segment is long.
     package func receivedAt(of sequence: UInt64) -> Timestamp? {
-        guard let segment = segments.first(where: { $0.endSequence > sequence }),
+        guard let segment = catalogue.segments.first(where: { $0.endSequence > sequence }),
             let open = try? openSegment(segment.number)
         else { return nil }
         let buffer = buffers.take()
@@ -171,22 +172,20 @@ extension SegmentStore {
 
     // The spool's thread tells what it did.
 
+    /// A new segment is there, durably.
     func segmentOpened(_ segment: Segment) {
-        state.withLock { $0.segments.append(segment) }
+        state.withLock { $0.catalogue.segmentOpened(segment) }
     }
 
     /// The newest segment grew, durably.
-    func segmentGrew(endSequence: UInt64, endBytes: Int) {
-        state.withLock { state in
-            state.segments[state.segments.count - 1].endSequence = endSequence
-            state.segments[state.segments.count - 1].endBytes = endBytes
-            state.segments[state.segments.count - 1].fileBytes = endBytes
-        }
+    func segmentGrew(_ segment: Segment) {
+        state.withLock { $0.catalogue.segmentGrew(segment) }
     }
 
+    /// The segment's file is removed.
     func segmentRetired(_ number: UInt64) {
         state.withLock { state in
-            state.segments.removeAll { $0.number == number }
+            state.catalogue.segmentRetired(number)
             state.open.removeAll { $0.number == number }
         }
     }

@@ -14,6 +14,7 @@ internal import Synchronization
 final class SegmentWriter {
     /// Where a group lies.
     struct Written {
+        /// As it is after the group.
         var segment: Segment
         /// Merged, ascending.
         var extents: [Extent] = []
@@ -31,44 +32,35 @@ final class SegmentWriter {
     /// A larger payload is written from where it is: a call costs less than its copy.
     private static let copiedBytesMax = 32 << 10
 
-    private enum Newest {
-        case open(FileID, Segment)
-        /// Ended; the next group begins a new segment.
-        case sealed(Segment)
-        /// There is none.
-        case none
-    }
-
+    private let store: SegmentStore
     private let fileSystem: any FileSystem
     private let configuration: SpoolConfiguration
-    private let spoolID: UniqueID
     private let metrics: SpoolMetrics
     /// Zeros up to here in the newest segment's file, from its `endBytes`; nothing beyond has been written.
     private var zeroEndBytes = 0
     private let zeros: [UInt8]
     /// Small records on their way to the disk, and headers; a larger group takes several writes.
     private let buffer: UnsafeMutableRawBufferPointer
-    private var newest: Newest
+    /// Of the newest segment; nil when that one is ended, or there is none, and the next group begins a new one.
+    private var file: FileID?
     private var gap = SegmentHeader.Gap.none
     /// The sequence that the next line gets.
     private(set) var nextSequence: UInt64
 
     init(
-        _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, _ fileSystem: any FileSystem,
-        _ metrics: SpoolMetrics
+        _ recovered: RecoveredSpool, _ configuration: SpoolConfiguration, _ store: SegmentStore, _ metrics: SpoolMetrics
     ) throws(SpoolError) {
-        self.fileSystem = fileSystem
+        self.store = store
+        fileSystem = store.fileSystem
         self.configuration = configuration
         self.metrics = metrics
-        spoolID = recovered.spoolID
         zeros = [UInt8](repeating: 0, count: configuration.zeroAheadBytes)
         nextSequence = recovered.nextSequence
-        newest = recovered.segments.last.map { .sealed($0) } ?? .none
         if recovered.beginsEpoch { gap = .epoch }
         if let segment = recovered.segments.last, recovered.newest == .appendable, !recovered.beginsEpoch {
-            let path = "\(configuration.directory)/\(SegmentName.file(segment.number))"
+            let path = store.path(segment.number)
             do {
-                newest = .open(try fileSystem.open(path, .update), segment)
+                file = try fileSystem.open(path, .update)
             } catch {
                 throw SpoolError(error, writing: path)
             }
@@ -83,41 +75,37 @@ final class SegmentWriter {
     }
 
     /// True when there is a segment to write on.
-    var isOpen: Bool { if case .open = newest { true } else { false } }
+    var isOpen: Bool { file != nil }
 
     /// True when a group of `byteCount` bytes needs a new segment first.
     func needsSegment(for byteCount: Int) -> Bool {
-        guard case .open(_, let segment) = newest else { return true }
+        guard isOpen, let segment = store.newest else { return true }
         return segment.endBytes > SegmentHeader.byteCount && segment.endBytes + byteCount > configuration.segmentBytes
     }
 
     /// Makes the next segment, durably, and goes on in it. On failure the newest segment stays as it was.
-    func openSegment() throws(SpoolError) -> Segment {
-        let previous: Segment? =
-            switch newest {
-            case .open(_, let segment), .sealed(let segment): segment
-            case .none: nil
-            }
+    func openSegment() throws(SpoolError) {
+        let previous = store.newest
         let number = (previous?.number ?? 0) + 1
         let header = SegmentHeader(
-            spoolID: spoolID, number: number, firstSequence: nextSequence,
+            spoolID: store.spoolID, number: number, firstSequence: nextSequence,
             previousEndSequence: previous?.endSequence ?? nextSequence, previousEndBytes: previous?.endBytes ?? 0,
             gap: gap)
-        let path = "\(configuration.directory)/\(SegmentName.file(number))"
-        let file = try create(path, header.encoded())
-        if case .open(let file, let segment) = newest { seal(file, segment) }
-        let segment = Segment(
-            number: number, firstSequence: nextSequence, endSequence: nextSequence, endBytes: SegmentHeader.byteCount,
-            fileBytes: SegmentHeader.byteCount, skipped: header.previousEndSequence..<nextSequence, gap: gap)
-        newest = .open(file, segment)
+        let new = try create(store.path(number), header.encoded())
+        close()
+        store.segmentOpened(
+            Segment(
+                number: number, firstSequence: nextSequence, endSequence: nextSequence,
+                endBytes: SegmentHeader.byteCount, fileBytes: SegmentHeader.byteCount,
+                skipped: header.previousEndSequence..<nextSequence, gap: gap))
+        file = new
         gap = .none
-        return segment
     }
 
     /// Writes a group and synchronizes it, once. On failure nothing of it is in the log: the bytes are cut off again
     /// when only space is missing, else the segment is sealed in front of them and the sequences are burnt.
     func append(_ group: ArraySlice<Submission>) throws(SpoolError) -> Written {
-        guard case .open(let file, let segment) = newest else {
+        guard let file, let segment = store.newest else {
             preconditionFailure("a group needs an open segment")
         }
         var written = Written(segment: segment)
@@ -127,19 +115,21 @@ final class SegmentWriter {
             try zeroAhead(file, written.segment, groupBytes: written.segment.endBytes - segment.endBytes)
             written.sync = try synchronize(file)
         } catch {
-            mend(file, segment, after: error, burning: endSequence)
-            throw SpoolError(error, writing: "\(configuration.directory)/\(SegmentName.file(segment.number))")
+            cut(file, at: segment, after: error, burning: endSequence)
+            throw SpoolError(error, writing: store.path(segment.number))
         }
         nextSequence = endSequence
-        newest = .open(file, written.segment)
+        store.segmentGrew(written.segment)
         return written
     }
 
-    /// Closes the file; what is in it is durable.
+    /// Closes the file; what is in it is durable. Cuts off the zeros after its last record, for tidiness.
     func close() {
-        guard case .open(let file, let segment) = newest else { return }
-        seal(file, segment)
-        newest = .sealed(segment)
+        guard let file, let segment = store.newest else { return }
+        if zeroEndBytes > segment.endBytes { try? fileSystem.truncate(file, to: segment.endBytes) }
+        zeroEndBytes = 0
+        fileSystem.close(file)
+        self.file = nil
     }
 
     private func write(_ group: ArraySlice<Submission>, to file: FileID, _ written: inout Written)
@@ -205,13 +195,6 @@ final class SegmentWriter {
         }
     }
 
-    /// Cuts off the zeros behind the last record, for tidiness, and closes the file.
-    private func seal(_ file: FileID, _ segment: Segment) {
-        if zeroEndBytes > segment.endBytes { try? fileSystem.truncate(file, to: segment.endBytes) }
-        zeroEndBytes = 0
-        fileSystem.close(file)
-    }
-
     private func flush(_ filled: inout Int, to file: FileID, _ segment: inout Segment) throws(FileSystemError) {
         guard filled > 0 else { return }
         try fileSystem.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<filled]), to: file, at: segment.endBytes)
@@ -227,8 +210,9 @@ final class SegmentWriter {
         return start.duration(to: .now)
     }
 
-    private func mend(
-        _ file: FileID, _ segment: Segment, after error: FileSystemError, burning endSequence: UInt64
+    /// Cuts a group off that failed; ends the segment unless the file can be written on.
+    private func cut(
+        _ file: FileID, at segment: Segment, after error: FileSystemError, burning endSequence: UInt64
     ) {
         zeroEndBytes = 0
         if error.isOutOfSpace, error.call == .write {
@@ -242,7 +226,7 @@ final class SegmentWriter {
             try? fileSystem.truncate(file, to: segment.endBytes)
         }
         fileSystem.close(file)
-        newest = .sealed(segment)
+        self.file = nil
         nextSequence = endSequence
         if gap == .none { gap = .burnt }
     }

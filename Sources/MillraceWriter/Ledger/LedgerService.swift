@@ -24,7 +24,6 @@ actor LedgerService {
     private let extents: ExtentChannel
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
-    private let retention: @Sendable (RetentionEvent) -> Void
     private let logger: Logger
     private let scans = AsyncStream.makeStream(of: [Range<UInt64>].self)
     private var session: (connection: PostgresConnection, server: ServerIdentity)?
@@ -40,11 +39,10 @@ actor LedgerService {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `retention`: told which sequences may be retired, and whether the server is there; called on this service's thread.
     init(
         configuration: WriterConfiguration, ledger: Ledger, gate: DatabaseGate,
         spool: any SpoolReader, extents: ExtentChannel, interrupt: PostgresInterrupt, metrics: WriterMetrics,
-        logger: Logger, retention: @escaping @Sendable (RetentionEvent) -> Void
+        logger: Logger
     ) {
         self.configuration = configuration
         self.ledger = ledger
@@ -53,7 +51,6 @@ actor LedgerService {
         self.extents = extents
         self.interrupt = interrupt
         self.metrics = metrics
-        self.retention = retention
         self.logger = logger
     }
 
@@ -104,7 +101,7 @@ actor LedgerService {
             } catch let error as PostgresError {
                 gate.close()
                 session = nil
-                retention(.serverLost)
+                spool.tell(.serverLost)
                 guard error.code != .interrupted else { return }
                 report(error)
                 ledger.wakeup.wait(upTo: error.category == .stop ? configuration.retryMax : backoff.next())
@@ -188,8 +185,8 @@ actor LedgerService {
                 case .scan(let ranges):
                     logger.notice("backlog queued", metadata: ["lines": "\(ranges.reduce(0) { $0 + $1.count })"])
                     scans.continuation.yield(ranges)
-                case .settled(let ranges): retention(.settled(ranges))
-                case .unsettled(let ranges): retention(.unsettled(ranges))
+                case .settled(let ranges): spool.tell(.settled(ranges))
+                case .unsettled(let ranges): spool.tell(.unsettled(ranges))
                 }
             } catch {
                 for rest in actions.reversed() { ledger.putBack(rest) }
@@ -235,7 +232,7 @@ actor LedgerService {
             machine.retired(below: oldest) + (position.map { machine.flushed(to: $0, on: server) } ?? [])
         }
         try performActions(connection, server)
-        retention(.serverSeen(at: .now))
+        spool.tell(.serverSeen(at: .now))
     }
 
     /// Looks whether the ledger went backwards on this server: truncated, or restored in place.
