@@ -42,6 +42,8 @@ let package = Package(
         ),
 
         // Shared by the stages
+        .target(name: "MillraceJSON", swiftSettings: swiftSettings),
+        .target(name: "MillraceRoutes", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .target(
             name: "MillraceEvent",
             dependencies: ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")],
@@ -50,7 +52,7 @@ let package = Package(
         .target(
             name: "MillraceTelemetry",
             dependencies: [
-                "CZlib",
+                "CZlib", "MillraceJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -69,7 +71,7 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
+                "CMillrace", "CZlib", "CZstd", "MillraceEvent", "MillraceJSON", "MillraceRoutes", "MillraceTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -122,7 +124,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTOML",
+                "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceRoutes",
+                "MillraceTelemetry", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -139,7 +142,7 @@ let package = Package(
             name: "MillraceDaemon",
             dependencies: [
                 "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
-                "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -155,7 +158,7 @@ let package = Package(
             name: "MillraceCommands",
             dependencies: [
                 "CEpoll", "CMillrace", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
-                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
+                "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -172,6 +175,7 @@ let package = Package(
         ),
 
         // Tests
+        .testTarget(name: "MillraceJSONTests", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceSpoolTests",
             dependencies: [
@@ -241,7 +245,7 @@ let package = Package(
             name: "MillraceAPITests",
             dependencies: [
                 "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillracePostgres", "MillraceProjections",
-                "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -270,8 +274,7 @@ let package = Package(
             name: "MillraceCommandsTests",
             dependencies: [
                 "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
-                "MillracePostgres",
-                "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             swiftSettings: swiftSettings

@@ -4,6 +4,7 @@ import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceProjections
+import MillraceRoutes
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter

@@ -1,6 +1,7 @@
 import MillraceAPI
 import MillraceEvent
 import MillraceIntake
+import MillraceRoutes
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter

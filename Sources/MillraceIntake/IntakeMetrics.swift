@@ -1,4 +1,5 @@
 package import MillraceEvent
+package import MillraceRoutes
 internal import Synchronization
 
 /// What the intake counts. Relaxed atomics, read by the daemon's exporter; every tag set is closed.

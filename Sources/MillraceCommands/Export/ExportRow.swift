@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 
 /// A row as the line that the daemon makes the same row of.
@@ -36,7 +37,7 @@ enum ExportRow {
         guard let last = fields.last, let time = last, time.count == 8 else { throw Self.foreign }
         let sinceEpoch = Int64(bigEndian: time.loadUnaligned(as: Int64.self))
         let createdAt = Timestamp(microseconds: sinceEpoch + Timestamp.postgresEpoch)
-        let timeText = createdAt.rfc3339.utf8
+        let timeText = createdAt.rfc3339
         let (document, id) = table == .analyticsEvents ? (3, 0) : (5, 7)
         guard fields[document] != nil else { return (createdAt, .unread(try Self.id(fields[id]))) }
         switch table {
@@ -69,7 +70,7 @@ enum ExportRow {
             try appendJSON(fields[5], to: &out)
             out += Array(",\"timestamp\":".utf8)
         }
-        JSONScan.appendLiteral(timeText, to: &out)
+        JSONString.append(timeText, to: &out)
         out += Array("}\n".utf8)
         return (createdAt, .written)
     }
@@ -102,12 +103,12 @@ enum ExportRow {
     }
 
     private static func appendID(_ field: UnsafeRawBufferPointer?, to out: inout [UInt8]) throws(CommandError) {
-        JSONScan.appendLiteral("\(try id(field))".utf8, to: &out)
+        JSONString.append("\(try id(field))", to: &out)
     }
 
     private static func appendText(_ field: UnsafeRawBufferPointer?, to out: inout [UInt8]) throws(CommandError) {
         guard let field else { throw foreign }
-        JSONScan.appendLiteral(field, to: &out)
+        JSONString.append(field, to: &out)
     }
 
     /// jsonb: its version, 1, and the text.

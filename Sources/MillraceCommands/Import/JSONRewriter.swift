@@ -1,10 +1,12 @@
+internal import MillraceJSON
+
 /// Copies valid JSON without its white space, and without its secrets where that is asked for.
 enum JSONRewriter {
     /// Returns how many secrets were left out. `plainNumberBytesMax`: a longer number is written with an exponent where
     /// that is shorter; it stays the same `numeric`.
     @discardableResult
     static func append(
-        _ text: JSONScan.Text, to out: inout [UInt8], droppingSecrets: Bool, plainNumberBytesMax: Int = .max
+        _ text: JSONScanner.Text, to out: inout [UInt8], droppingSecrets: Bool, plainNumberBytesMax: Int = .max
     ) -> Int {
         var dropped = 0
         /// Whether each open container is an object.
@@ -15,9 +17,9 @@ enum JSONRewriter {
             let byte = text[index]
             switch byte {
             case UInt8(ascii: "\""):
-                let end = JSONScan.afterString(text, index)
+                let end = JSONScanner.afterValue(text, index)
                 if isAtName, droppingSecrets,
-                    SecretName.matches(SnakeCase.from(JSONScan.string(text[index..<end])))
+                    SecretName.matches(SnakeCase.from(JSONString.text(of: text[index..<end])))
                 {
                     dropped += 1
                     index = behindMember(text, nameEnd: end)
@@ -42,7 +44,7 @@ enum JSONRewriter {
                 out.append(byte)
             case 0x20, 0x0A, 0x0D, 0x09: break
             case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-                let end = JSONScan.afterValue(text, index)
+                let end = JSONScanner.afterValue(text, index)
                 let number = text[index..<end]
                 if number.count > plainNumberBytesMax { out += shortened(number) } else { out += number }
                 index = end
@@ -56,7 +58,7 @@ enum JSONRewriter {
 
     /// A number without an exponent, with one where that is shorter: `12000000` is `12e6`, `0.0000012` is `12e-7`. The
     /// digits behind the point, which `numeric` remembers, stay as many.
-    private static func shortened(_ number: JSONScan.Text) -> [UInt8] {
+    private static func shortened(_ number: JSONScanner.Text) -> [UInt8] {
         let zero = UInt8(ascii: "0")
         guard !number.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }) else { return Array(number) }
         let sign = number.prefix { $0 == UInt8(ascii: "-") }
@@ -79,10 +81,10 @@ enum JSONRewriter {
     }
 
     /// Behind the member's value, and behind the comma that follows it.
-    private static func behindMember(_ text: JSONScan.Text, nameEnd: Int) -> Int {
-        let value = JSONScan.afterSpace(text, JSONScan.afterSpace(text, nameEnd) + 1)
+    private static func behindMember(_ text: JSONScanner.Text, nameEnd: Int) -> Int {
+        let value = JSONScanner.afterSpace(text, JSONScanner.afterSpace(text, nameEnd) + 1)
         guard value < text.endIndex else { return text.endIndex }
-        let end = JSONScan.afterSpace(text, JSONScan.afterValue(text, value))
+        let end = JSONScanner.afterSpace(text, JSONScanner.afterValue(text, value))
         return end < text.endIndex && text[end] == UInt8(ascii: ",") ? end + 1 : end
     }
 }

@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillraceJSON
 
 /// The members of one record of a pack as the columns of its events' payload.
 struct RecordFields {
@@ -17,9 +18,10 @@ struct RecordFields {
     }
 
     /// Throws at the first member that its column can't be made of.
-    mutating func take(_ members: [(name: String, value: ArraySlice<UInt8>)]) throws(RecordRefusal) {
+    mutating func take(_ members: [JSONScanner.Member]) throws(RecordRefusal) {
         var seen: Set<String> = []
-        for (name, value) in members {
+        for member in members {
+            let (name, value) = (member.name, member.value)
             let snake = SnakeCase.from(name)
             if SecretName.matches(snake) {
                 secretCount += 1
@@ -35,7 +37,7 @@ struct RecordFields {
             let column = kind.aliases[snake].flatMap { kind.columns.contains(snake) ? nil : $0 } ?? snake
             let key = kind.columns.contains(column) || column == "deleted_at" ? column : name
             guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
-            if JSONScan.isNull(value) {
+            if JSONScanner.isNull(value) {
                 // A missing column is its default or NULL.
                 if !kind.columns.contains(key), key != "deleted_at" { values[key] = Array(value) }
             } else if key == "deleted_at", kind.deletedType != nil {
@@ -48,7 +50,7 @@ struct RecordFields {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
                 }
                 times[key] = time
-                values[key] = JSONScan.literal(time.rfc3339)
+                values[key] = JSONString.literal(time.rfc3339)
             } else if key == "id" || kind.references.contains(key) {
                 values[key] = try id(value, key)
             } else if let words = kind.values[key] {
@@ -75,20 +77,20 @@ struct RecordFields {
                 }
                 parts.append(value)
             }
-            if columns.isEmpty { parts.append(JSONScan.object(values)) }
-            values["id"] = JSONScan.literal("\(ContentIdentity.id(of: parts))")
+            if columns.isEmpty { parts.append(JSONWriter.object(values)) }
+            values["id"] = JSONString.literal("\(ContentIdentity.id(of: parts))")
         }
     }
 
     private func id(_ value: ArraySlice<UInt8>, _ name: String) throws(RecordRefusal) -> [UInt8] {
         let isText = value.first == UInt8(ascii: "\"")
-        let text = isText ? JSONScan.string(value) : String(decoding: value, as: UTF8.self)
+        let text = isText ? JSONString.text(of: value) : String(decoding: value, as: UTF8.self)
         switch kind.idType {
         case .any:
             let id =
                 UniqueID(text)
                 ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
-            return JSONScan.literal("\(id)")
+            return JSONString.literal("\(id)")
         case .integer:
             guard let number = Int64(text) else {
                 throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
@@ -96,18 +98,18 @@ struct RecordFields {
             return Array(String(number).utf8)
         case .uuid:
             guard isText, let id = UniqueID(text) else { throw RecordRefusal("invalid_\(name)", "\(name) is no UUID") }
-            return JSONScan.literal("\(id)")
+            return JSONString.literal("\(id)")
         }
     }
 
     private static func word(_ value: ArraySlice<UInt8>, _ name: String, _ words: [String]) throws(RecordRefusal)
         -> [UInt8]
     {
-        let given = value.first == UInt8(ascii: "\"") ? JSONScan.string(value).lowercased() : ""
+        let given = value.first == UInt8(ascii: "\"") ? JSONString.text(of: value).lowercased() : ""
         let plain = String(given.map { $0 == "-" || $0 == " " ? "_" : $0 })
         guard let word = words.first(where: { $0.lowercased() == plain }) else {
             throw RecordRefusal("invalid_\(name)", "\(name) is none of \(words.joined(separator: ", "))")
         }
-        return JSONScan.literal(word)
+        return JSONString.literal(word)
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceJSON
 
 /// Cuts a file into records while it streams: an array of records, an object with named arrays, one record, or a record
 /// a line. Remembers where it stands, so that memory is bounded by the longest record taken.
@@ -55,7 +56,7 @@ final class RecordReader {
     private var objectStart: Int?
     private var objectPlace = RecordPlace(line: 1, column: 1, offsetBytes: 0, index: nil)
     private var isObjectDropped = false
-    private var value = ValueScan()
+    private var value = JSONScanner()
     private var mode = Mode.start
     private var collection: String?
     private var index = 0
@@ -193,7 +194,7 @@ final class RecordReader {
             return broken("a record is wanted here", at: scan)
         }
         start = scan
-        value = ValueScan()
+        value = JSONScanner()
         mode = .element
         return nil
     }
@@ -238,7 +239,7 @@ final class RecordReader {
         }
         guard byte == UInt8(ascii: "\"") else { return broken("the name of a member is wanted here", at: scan) }
         start = scan
-        value = ValueScan()
+        value = JSONScanner()
         mode = .name
         return nil
     }
@@ -246,7 +247,7 @@ final class RecordReader {
     private func name() -> Next? {
         guard let end = scanValue() else { return nil }
         let text = self[start..<end]
-        memberName = text.count <= Self.nameBytesMax ? JSONScan.string(text) : ""
+        memberName = text.count <= Self.nameBytesMax ? JSONString.text(of: text) : ""
         mode = .colon
         return nil
     }
@@ -273,7 +274,7 @@ final class RecordReader {
             unknownMembers.append((memberName, place(at: scan)))
         }
         start = scan
-        value = ValueScan()
+        value = JSONScanner()
         mode = .memberValue
         return nil
     }
@@ -330,7 +331,7 @@ final class RecordReader {
     private func nextByte() -> UInt8? {
         while scan - base < buffer.count {
             let byte = buffer[scan - base]
-            guard JSONScan.isSpace(byte) else { return byte }
+            guard JSONScanner.isSpace(byte) else { return byte }
             scan += 1
         }
         return nil
@@ -359,7 +360,7 @@ final class RecordReader {
     }
 
     private func isBlank(_ range: Range<Int>) -> Bool {
-        self[range].allSatisfy { JSONScan.isSpace($0) }
+        self[range].allSatisfy { JSONScanner.isSpace($0) }
     }
 
     private static func endsValue(_ byte: UInt8) -> Bool {

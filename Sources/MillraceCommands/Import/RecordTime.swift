@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 
 /// Times as exports write them.
@@ -8,7 +9,7 @@ enum RecordTime {
     /// neither. Digits behind the microsecond are rounded as the daemon does.
     static func parse(_ value: ArraySlice<UInt8>) -> Timestamp? {
         guard let first = value.first else { return nil }
-        if first == UInt8(ascii: "\"") { return text(JSONScan.string(value)) }
+        if first == UInt8(ascii: "\"") { return text(JSONString.text(of: value)) }
         let number = String(decoding: value, as: UTF8.self)
         if let integer = Int64(number) {
             let isSeconds = integer.magnitude < 100_000_000_000

@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillraceJSON
 
 /// Turns records into lines for the daemon.
 ///
@@ -62,7 +63,7 @@ final class RecordTranslator {
     ) {
         do throws(RecordRefusal) {
             guard record.first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
-            let members = JSONScan.members(record)
+            let members = JSONScanner.members(record)
             guard let kind = Self.kind(of: members, given: kind) else {
                 throw RecordRefusal(
                     "unknown_kind", "it is neither an event nor a conversation save; say what it is with --kind")
@@ -80,7 +81,7 @@ final class RecordTranslator {
 
     /// Millrace's own formats are told by their fields.
     private static func kind(
-        of members: [(name: String, value: ArraySlice<UInt8>)], given: ImportKind?
+        of members: [JSONScanner.Member], given: ImportKind?
     ) -> ImportKind? {
         if let given, given.shape == .entity || given.shape == .occurrence { return given }
         let names = Set(members.map { SnakeCase.from($0.name) })
@@ -92,7 +93,7 @@ final class RecordTranslator {
     // MARK: - Events of packs
 
     private func appendPackEvents(
-        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, _ parent: Parent?,
+        _ members: [JSONScanner.Member], _ kind: ImportKind, _ parent: Parent?,
         fileTime: Timestamp, now: Timestamp, to result: inout Result
     ) throws(RecordRefusal) {
         var fields = RecordFields(kind)
@@ -122,7 +123,7 @@ final class RecordTranslator {
         }
         result.lines += lines
         for (childKind, text) in fields.children {
-            for (index, element) in JSONScan.elements(text).enumerated() {
+            for (index, element) in JSONScanner.elements(text).enumerated() {
                 let here = Parent(
                     kind: kind, id: fields.values["id"], createdAt: fields.times["created_at"],
                     updatedAt: fields.times["updated_at"], index: index)
@@ -135,15 +136,18 @@ final class RecordTranslator {
         _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
         time: (createdAt: Timestamp, isMoved: Bool), isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
-        let payload = JSONScan.object(values)
+        let payload = JSONWriter.object(values)
         var identity = [Array("import".utf8), Array(eventType.utf8), payload]
         // Two nested records without an id may say the same and are two.
         if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
         var line: [String: [UInt8]] = [
-            "id": JSONScan.literal("\(ContentIdentity.id(of: identity))"), "event_type": JSONScan.literal(eventType),
-            "payload": payload, "created_at": JSONScan.literal(time.createdAt.rfc3339),
+            "id": JSONString.literal("\(ContentIdentity.id(of: identity))"),
+            "event_type": JSONString.literal(eventType),
+            "payload": payload, "created_at": JSONString.literal(time.createdAt.rfc3339),
         ]
-        if let user = values["user_id"], user.first == UInt8(ascii: "\""), UniqueID(JSONScan.string(user[...])) != nil {
+        if let user = values["user_id"], user.first == UInt8(ascii: "\""),
+            UniqueID(JSONString.text(of: user[...])) != nil
+        {
             line["user_id"] = user
         }
         return try checkedLine(line, kind, isMoved: time.isMoved, isCounted: isCounted, now: now)
@@ -152,24 +156,25 @@ final class RecordTranslator {
     // MARK: - Millrace's own formats
 
     private func event(
-        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
+        _ members: [JSONScanner.Member], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
         var line = try ownFields(members, kind)
         // An unknown member stays: the daemon's parser refuses it by name.
-        let id = line["id"].flatMap { UniqueID(JSONScan.string($0[...])) }
+        let id = line["id"].flatMap { UniqueID(JSONString.text(of: $0[...])) }
         let hasTime = line["created_at"] != nil || id.map { $0.high >> 12 & 15 == 7 } ?? false
-        if !hasTime { line["created_at"] = JSONScan.literal(fileTime.rfc3339) }
+        if !hasTime { line["created_at"] = JSONString.literal(fileTime.rfc3339) }
         if line["id"] == nil {
-            line["id"] = JSONScan.literal("\(ContentIdentity.id(of: [Array("import".utf8), JSONScan.object(line)]))")
+            line["id"] = JSONString.literal(
+                "\(ContentIdentity.id(of: [Array("import".utf8), JSONWriter.object(line)]))")
         }
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
     private func save(
-        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
+        _ members: [JSONScanner.Member], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
         var line = try ownFields(members, kind)
-        if line["status"] == JSONScan.literal("active") { line["status"] = nil }
+        if line["status"] == JSONString.literal("active") { line["status"] = nil }
         // What a save has no field for is kept in its metadata.
         let extra = line.filter { !kind.columns.contains($0.key) }
         if !extra.isEmpty {
@@ -178,37 +183,38 @@ final class RecordTranslator {
                 guard given.first == UInt8(ascii: "{") else {
                     throw RecordRefusal("invalid_metadata", "metadata is no object")
                 }
-                for (name, value) in JSONScan.members(given[...]) {
-                    guard metadata[name] == nil else {
-                        throw RecordRefusal("duplicate_field", "\(name) is there twice")
+                for member in JSONScanner.members(given[...]) {
+                    guard metadata[member.name] == nil else {
+                        throw RecordRefusal("duplicate_field", "\(member.name) is there twice")
                     }
-                    metadata[name] = Array(value)
+                    metadata[member.name] = Array(member.value)
                 }
             }
             for name in extra.keys { line[name] = nil }
-            line["metadata"] = JSONScan.object(metadata)
+            line["metadata"] = JSONWriter.object(metadata)
         }
-        if line["timestamp"] == nil { line["timestamp"] = JSONScan.literal(fileTime.rfc3339) }
+        if line["timestamp"] == nil { line["timestamp"] = JSONString.literal(fileTime.rfc3339) }
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
     /// By the daemon's names; a field that is null is left out.
     private func ownFields(
-        _ members: [(name: String, value: ArraySlice<UInt8>)], _ kind: ImportKind
+        _ members: [JSONScanner.Member], _ kind: ImportKind
     ) throws(RecordRefusal) -> [String: [UInt8]] {
         var line: [String: [UInt8]] = [:]
         var seen: Set<String> = []
-        for (name, value) in members {
+        for member in members {
+            let (name, value) = (member.name, member.value)
             let snake = SnakeCase.from(name)
             let column = kind.aliases[snake] ?? snake
             let key = kind.columns.contains(column) ? column : name
             guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
-            if JSONScan.isNull(value) { continue }
+            if JSONScanner.isNull(value) { continue }
             if key == "created_at" || key == "timestamp" {
                 guard let time = RecordTime.parse(value) else {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
                 }
-                line[key] = JSONScan.literal(time.rfc3339)
+                line[key] = JSONString.literal(time.rfc3339)
             } else {
                 var text: [UInt8] = []
                 JSONRewriter.append(value, to: &text, droppingSecrets: false)
@@ -235,9 +241,9 @@ final class RecordTranslator {
     private func check(_ record: ArraySlice<UInt8>, now: Timestamp) throws(RecordRefusal) {
         guard record.first == UInt8(ascii: "{") else {
             // Spaces in front of a record on a line of its own.
-            let first = record.first { !JSONScan.isSpace($0) }
+            let first = record.first { !JSONScanner.isSpace($0) }
             guard first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
-            return try check(record.drop { JSONScan.isSpace($0) }, now: now)
+            return try check(record.drop { JSONScanner.isSpace($0) }, now: now)
         }
         var line = Array("{\"event_type\":\"import\",\"payload\":".utf8)
         line += record
@@ -248,7 +254,7 @@ final class RecordTranslator {
     private func checkedLine(
         _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
-        var line = JSONScan.object(members)
+        var line = JSONWriter.object(members)
         guard line.count <= lineBytesMax else {
             throw RecordRefusal(
                 "line_too_long",

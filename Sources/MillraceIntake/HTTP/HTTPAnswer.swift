@@ -1,3 +1,5 @@
+internal import MillraceJSON
+internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -16,10 +18,7 @@ struct HTTPAnswer {
 
     init(_ problem: HTTPProblem, retryAfterSeconds: Int) {
         status = problem.code.status
-        var text = JSONText("{\"error\":")
-        text.append(code: problem.code.rawValue, message: problem.message)
-        text.append(raw: "}")
-        body = text.bytes
+        body = ErrorAnswer(code: problem.code.rawValue, message: problem.message).json
         if status == 503 { headers.append(("Retry-After", String(retryAfterSeconds))) }
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
     }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import MillraceEvent
+internal import MillraceRoutes
 internal import NIOCore
 internal import NIOExtras
 internal import NIOHTTP1

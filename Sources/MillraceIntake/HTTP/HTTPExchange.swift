@@ -1,3 +1,4 @@
+internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
 

@@ -1,4 +1,5 @@
 package import MillraceEvent
+internal import MillraceJSON
 
 /// A refused line of a sender that gets no answers, as it is kept in `dead_letters`: the line of a `refused` record.
 package struct RefusedLine {
@@ -19,17 +20,18 @@ package struct RefusedLine {
 
     /// One line of JSON, without the newline. Invalid UTF-8 is replaced and NUL left out, so PostgreSQL can hold it.
     package var json: [UInt8] {
-        var text = JSONText("{\"code\":")
-        text.append(refusal.code.rawValue)
-        text.append(raw: ",\"message\":")
-        text.append(refusal.message)
-        text.append(raw: ",\"peer\":")
-        text.append(peer)
-        text.append(raw: ",\"line\":")
-        text.append(String(decoding: prefix, as: UTF8.self))
-        text.append(raw: ",\"line_bytes\":")
-        text.append(lineBytes)
-        text.append(raw: "}")
-        return text.bytes
+        var json = JSONWriter()
+        json.append(raw: "{\"code\":")
+        json.append(refusal.code.rawValue)
+        json.append(raw: ",\"message\":")
+        json.append(refusal.message)
+        json.append(raw: ",\"peer\":")
+        json.append(peer)
+        json.append(raw: ",\"line\":")
+        json.append(String(decoding: prefix, as: UTF8.self).filter { $0 != "\0" })
+        json.append(raw: ",\"line_bytes\":")
+        json.append(lineBytes)
+        json.append(raw: "}")
+        return json.bytes
     }
 }

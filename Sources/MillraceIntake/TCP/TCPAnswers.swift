@@ -1,12 +1,15 @@
 internal import MillraceEvent
+internal import MillraceJSON
+internal import MillraceRoutes
 
 /// The lines that the server writes on a TCP connection, each ended by `\n`.
 enum TCPAnswers {
     static func hello(version: String) -> [UInt8] {
-        var text = JSONText("{\"hello\":{\"server\":\"millrace\",\"version\":")
-        text.append(version)
-        text.append(raw: "}}\n")
-        return text.bytes
+        var json = JSONWriter()
+        json.append(raw: "{\"hello\":{\"server\":\"millrace\",\"version\":")
+        json.append(version)
+        json.append(raw: "}}\n")
+        return json.bytes
     }
 
     /// What a client that speaks HTTP here gets.
@@ -21,24 +24,22 @@ enum TCPAnswers {
 
     /// A message about the connection, not about a line.
     static func error(code: String, message: String) -> [UInt8] {
-        var text = JSONText("{\"error\":")
-        text.append(code: code, message: message)
-        text.append(raw: "}\n")
-        return text.bytes
+        ErrorAnswer(code: code, message: message).json + [UInt8(ascii: "\n")]
     }
 
     static func answer(_ answer: TCPConnectionStateMachine.Answer) -> [UInt8] {
-        var text = JSONText()
+        var json = JSONWriter()
         for refusal in answer.refusals {
-            text.append(raw: "{\"line\":")
-            text.append(refusal.line)
-            text.append(raw: ",\"error\":")
-            text.append(code: refusal.refusal.code.rawValue, message: refusal.refusal.message)
-            text.append(raw: "}\n")
+            json.append(raw: "{\"line\":")
+            json.append(refusal.line)
+            json.append(raw: ",\"error\":")
+            ErrorAnswer.Detail(code: refusal.refusal.code.rawValue, message: refusal.refusal.message)
+                .write(to: &json)
+            json.append(raw: "}\n")
         }
-        text.append(raw: "{\"ack\":")
-        text.append(answer.ack)
-        text.append(raw: "}\n")
-        return text.bytes
+        json.append(raw: "{\"ack\":")
+        json.append(answer.ack)
+        json.append(raw: "}\n")
+        return json.bytes
     }
 }

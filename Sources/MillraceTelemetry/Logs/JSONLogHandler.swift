@@ -23,11 +23,11 @@ package struct JSONLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var line = output.prefix(event.level) + "{"
         if !output.isJournal { line += "\"time\":\"\(LogTime.now())\"," }
-        line += "\"level\":\"\(event.level)\",\"label\":\(JSONText.quoted(label))"
-        line += ",\"message\":\(JSONText.quoted("\(event.message)"))"
+        line += "\"level\":\"\(event.level)\",\"label\":\(TerminalText.quoted(label))"
+        line += ",\"message\":\(TerminalText.quoted("\(event.message)"))"
         for (key, value) in merged(event).sorted(by: { $0.key < $1.key }) {
             let name = ["time", "level", "label", "message"].contains(key) ? key + "_" : key
-            line += ",\(JSONText.quoted(name)):\(Self.json(value))"
+            line += ",\(TerminalText.quoted(name)):\(Self.json(value))"
         }
         output.write(line + "}\n")
     }
@@ -37,9 +37,9 @@ package struct JSONLogHandler: LogHandler {
         case .array(let values): "[" + values.map(json).joined(separator: ",") + "]"
         case .dictionary(let values):
             "{"
-                + values.sorted { $0.key < $1.key }.map { "\(JSONText.quoted($0.key)):\(json($0.value))" }
+                + values.sorted { $0.key < $1.key }.map { "\(TerminalText.quoted($0.key)):\(json($0.value))" }
                 .joined(separator: ",") + "}"
-        default: JSONText.quoted("\(value)")
+        default: TerminalText.quoted("\(value)")
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import MillraceJSON
+
 /// Text that strangers had a hand in, made fit for a terminal: what would move the cursor, change the order of what is
 /// read, or begin a line of its own is written out as `\\u009b`. Within a string of JSON that means the same character.
 package enum TerminalText {
@@ -15,6 +17,11 @@ package enum TerminalText {
     /// Keeps `\n` and tabs: for text whose lines are the program's own.
     package static func lines(_ text: String) -> String { escaped(text) { $0 == "\n" || $0 == "\t" } }
 
+    /// As a string of JSON.
+    package static func quoted(_ text: String) -> String {
+        line(String(decoding: JSONString.literal(text), as: UTF8.self))
+    }
+
     private static func escaped(_ text: String, except isKept: (Unicode.Scalar) -> Bool) -> String {
         guard text.unicodeScalars.contains(where: { isUnsafe($0) && !isKept($0) }) else { return text }
         var escaped = ""
@@ -29,7 +36,7 @@ package enum TerminalText {
     }
 
     /// `\u009b`; all that are unsafe have four digits at most.
-    static func code(of scalar: Unicode.Scalar) -> String {
+    private static func code(of scalar: Unicode.Scalar) -> String {
         let hex = String(scalar.value, radix: 16)
         return "\\u" + String(repeating: "0", count: max(0, 4 - hex.count)) + hex
     }

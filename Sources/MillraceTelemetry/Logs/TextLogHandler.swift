@@ -37,7 +37,7 @@ package struct TextLogHandler: LogHandler {
         let needsQuotes =
             text.isEmpty || text.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" }
             || text.unicodeScalars.contains(where: TerminalText.isUnsafe)
-        return needsQuotes ? JSONText.quoted(text) : text
+        return needsQuotes ? TerminalText.quoted(text) : text
     }
 }
 

@@ -1,6 +1,7 @@
 import MillraceAPI
 import MillraceIntake
 import MillracePostgres
+import MillraceRoutes
 import MillraceTestSupport
 import Testing
 

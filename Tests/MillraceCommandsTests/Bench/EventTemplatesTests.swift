@@ -105,16 +105,4 @@ struct EventTemplatesTests {
         #expect(ids.allSatisfy { "\($0)".hasPrefix(runID.textPrefix) })
         #expect("\(ids[2])".hasSuffix("00000000abcd"))
     }
-
-    @Test func `the members of an object are found whatever their values hold`() {
-        let line = #" {"a" : "x,}\"" , "b":{"c":[1,{"d":2}]},"e":null } "#
-        let bytes = Array(line.utf8)
-        let members = JSONMembers(of: bytes).members
-        #expect(members.map { String(decoding: bytes[$0.name], as: UTF8.self) } == ["a", "b", "e"])
-        #expect(
-            members.map { String(decoding: bytes[$0.whole], as: UTF8.self) } == [
-                #""a" : "x,}\"""#, #""b":{"c":[1,{"d":2}]}"#, #""e":null"#,
-            ])
-        #expect(JSONMembers(of: Array("{}".utf8)).members.isEmpty)
-    }
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceEvent
+internal import MillraceJSON
 
 extension EventTemplates {
     /// Bytes of a file that are held in memory.
@@ -45,22 +46,22 @@ extension EventTemplates {
         let anyTime = EventLimits(
             payloadBytesMax: limits.payloadBytesMax, payloadTextBytesMax: limits.payloadTextBytesMax,
             depthMax: limits.depthMax, acceptPast: Self.millennium, acceptFuture: Self.millennium)
-        let hasID = try Self.parsed(line, parser: parser, limits: anyTime, at: now, place: place).id != nil
-        let members = JSONMembers(of: line).members
-        guard !hasID || members.contains(where: { line[$0.name].elementsEqual("id".utf8) }) else {
+        _ = try Self.parsed(line, parser: parser, limits: anyTime, at: now, place: place)
+        let members = JSONScanner.members(line[...])
+        guard members.allSatisfy({ $0.name != "id" || $0.whole.starts(with: "\"id\"".utf8) }) else {
             throw CommandError("\(place) writes its \"id\" with escapes", hint: "Write the name plainly")
         }
         var text = Array("{\"id\":\"\(runID.textPrefix)".utf8)
         let numberOffset = Int32(text.count)
         text += Array("000000000000\"".utf8)
         var timeOffset: Int32?
-        if !members.contains(where: { line[$0.name].elementsEqual("created_at".utf8) }) {
+        if !members.contains(where: { $0.name == "created_at" }) {
             text += Array(",\"created_at\":\"".utf8)
             timeOffset = Int32(text.count)
             text += EventClock(at: now).text + [UInt8(ascii: "\"")]
         }
-        for member in members where !line[member.name].elementsEqual("id".utf8) {
-            text += [UInt8(ascii: ",")] + line[member.whole]
+        for member in members where member.name != "id" {
+            text += [UInt8(ascii: ",")] + member.whole
         }
         text += Array("}\n".utf8)
         let event = try Self.parsed(text, parser: parser, limits: limits, at: now, place: place)

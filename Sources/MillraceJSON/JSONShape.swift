@@ -1,0 +1,131 @@
+/// A value that can be written as JSON, and described by a schema.
+package protocol JSONWritable: Sendable {
+    static var schema: JSONSchema { get }
+    func write(to json: inout JSONWriter)
+}
+
+/// An object that is written and described by one list of its fields, so that none can stand in one and miss in the other.
+package protocol JSONShape: JSONWritable {
+    /// Of its schema in `/openapi.json`, where it is an answer.
+    static var name: String { get }
+    /// In the order in which they are written.
+    static var fields: [JSONField<Self>] { get }
+}
+
+/// A string out of a closed set.
+package protocol JSONChoice: JSONWritable, RawRepresentable, CaseIterable where RawValue == String {}
+
+/// A field of `Shape`: its name, its schema, and how its value is written.
+package struct JSONField<Shape>: Sendable {
+    fileprivate let name: String?
+    fileprivate let schema: JSONSchema
+    fileprivate let isRequired: Bool
+    fileprivate let write: @Sendable (Shape, inout JSONWriter) -> Void
+
+    private init(
+        _ name: String?, _ schema: JSONSchema, isRequired: Bool, _ doc: String?,
+        write: @escaping @Sendable (Shape, inout JSONWriter) -> Void
+    ) {
+        self.name = name
+        self.schema = doc.map { schema.described($0) } ?? schema
+        self.isRequired = isRequired
+        self.write = write
+    }
+
+    /// A field that is always there. `schema`: where it says more than the value's type.
+    package init<Value: JSONWritable>(
+        _ name: String, _ value: @escaping @Sendable (Shape) -> Value, as schema: JSONSchema = Value.schema,
+        doc: String? = nil
+    ) {
+        self.init(name, schema, isRequired: true, doc) { shape, json in
+            json.append(name: name)
+            value(shape).write(to: &json)
+        }
+    }
+
+    /// A field that is null where there is no value.
+    package init<Value: JSONWritable>(
+        _ name: String, nullable value: @escaping @Sendable (Shape) -> Value?, as schema: JSONSchema = Value.schema,
+        doc: String? = nil
+    ) {
+        self.init(name, schema.nullable, isRequired: true, doc) { shape, json in
+            json.append(name: name)
+            if let value = value(shape) { value.write(to: &json) } else { json.append(raw: "null") }
+        }
+    }
+
+    /// A field that is left out where there is no value.
+    package init<Value: JSONWritable>(
+        _ name: String, optional value: @escaping @Sendable (Shape) -> Value?, as schema: JSONSchema = Value.schema,
+        doc: String? = nil
+    ) {
+        self.init(name, schema, isRequired: false, doc) { shape, json in
+            guard let value = value(shape) else { return }
+            json.append(name: name)
+            value.write(to: &json)
+        }
+    }
+
+    /// Fields whose names are not known before; each is written with its name.
+    package static func others(
+        _ schema: JSONSchema, doc: String, write: @escaping @Sendable (Shape, inout JSONWriter) -> Void
+    ) -> JSONField {
+        JSONField(nil, schema, isRequired: false, doc, write: write)
+    }
+}
+
+extension JSONShape {
+    package static var name: String { String(describing: Self.self) }
+
+    package static var schema: JSONSchema {
+        let fields = fields
+        return .object(
+            fields.compactMap { field in field.name.map { ($0, field.schema) } },
+            required: fields.filter(\.isRequired).compactMap(\.name), others: fields.first { $0.name == nil }?.schema)
+    }
+
+    package func write(to json: inout JSONWriter) {
+        json.append(raw: "{")
+        for field in Self.fields { field.write(self, &json) }
+        json.append(raw: "}")
+    }
+
+    package var json: [UInt8] {
+        var json = JSONWriter()
+        write(to: &json)
+        return json.bytes
+    }
+}
+
+extension JSONChoice {
+    package static var schema: JSONSchema { .choice(allCases.map(\.rawValue)) }
+    package func write(to json: inout JSONWriter) { json.append(rawValue) }
+}
+
+extension String: JSONWritable {
+    package static var schema: JSONSchema { .text }
+    package func write(to json: inout JSONWriter) { json.append(self) }
+}
+
+extension Int: JSONWritable {
+    package static var schema: JSONSchema { .integer }
+    package func write(to json: inout JSONWriter) { json.append(self) }
+}
+
+extension Bool: JSONWritable {
+    package static var schema: JSONSchema { .boolean }
+    package func write(to json: inout JSONWriter) { json.append(self) }
+}
+
+extension Array: JSONWritable where Element: JSONWritable {
+    package static var schema: JSONSchema { .array(of: Element.schema) }
+
+    package func write(to json: inout JSONWriter) {
+        json.append(raw: "[")
+        for element in self {
+            json.separate()
+            element.write(to: &json)
+        }
+        json.append(raw: "]")
+    }
+}

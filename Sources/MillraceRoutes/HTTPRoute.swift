@@ -1,0 +1,94 @@
+/// Every route of the daemon, by method and path: the intake finds requests by it, the API routes and describes them, and
+/// metrics are tagged with it, so the set is closed whatever paths clients send.
+package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
+    case events, conversationSave, livez, readyz, metrics, latency
+    /// A request of none of the others.
+    case other
+    case eventQuery, packs, counts, tops, uniques, entities, entity, statusCounts, conversations, conversationSearch
+    case health, dashboard, openAPI
+
+    package enum Method: String, Sendable {
+        case get, post
+    }
+
+    package var method: Method { self == .events || self == .conversationSave ? .post : .get }
+
+    /// With `{names}` where a path holds what is asked for; empty for `other`.
+    package var path: String {
+        switch self {
+        case .events, .eventQuery: "/v1/events"
+        case .conversationSave: "/api/v1/conversations/save"
+        case .livez: "/livez"
+        case .readyz: "/readyz"
+        case .metrics: "/metrics"
+        case .latency: "/debug/latency"
+        case .other: ""
+        case .packs: "/v1/packs"
+        case .counts: "/v1/counts/{pack}/{fold}"
+        case .tops: "/v1/tops/{pack}/{fold}"
+        case .uniques: "/v1/uniques/{pack}/{fold}"
+        case .entities: "/v1/entities/{pack}/{fold}"
+        case .entity: "/v1/entities/{pack}/{fold}/{key}"
+        case .statusCounts: "/v1/status-counts/{pack}/{name}"
+        case .conversations: "/v1/conversations"
+        case .conversationSearch: "/v1/conversations/search"
+        case .health: "/api/v1/stats-fast/health"
+        case .dashboard: "/api/v1/stats-fast/dashboard"
+        case .openAPI: "/openapi.json"
+        }
+    }
+
+    /// The metric tag: the path, with the method where two routes share one.
+    package var description: String {
+        switch self {
+        case .other: "other"
+        case .eventQuery: "GET " + path
+        default: path
+        }
+    }
+
+    /// Of the request line. `isReading`: the method is GET or HEAD; another one than the route's still is of the route.
+    package init(path: some StringProtocol, isReading: Bool) {
+        // The first, since most requests are this one.
+        if path == HTTPRoute.events.path {
+            self = isReading ? .eventQuery : .events
+        } else {
+            let found = HTTPRoute.allCases.first { route in
+                route.path.contains("{") ? route.match(path) != nil : route.path == path
+            }
+            self = path.isEmpty ? .other : found ?? .other
+        }
+    }
+
+    /// What stands for the names of the path, still percent-encoded; nil for a path of another route.
+    package func match<Path: StringProtocol>(_ requested: Path) -> [(name: String, value: Path.SubSequence)]? {
+        let wanted = path.split(separator: "/")
+        let parts = requested.split(separator: "/")
+        guard !wanted.isEmpty, wanted.count == parts.count else { return nil }
+        var values: [(String, Path.SubSequence)] = []
+        for (pattern, part) in zip(wanted, parts) {
+            if pattern.hasPrefix("{") {
+                values.append((String(pattern.dropFirst().dropLast()), part))
+            } else if pattern != part {
+                return nil
+            }
+        }
+        return values
+    }
+
+    /// What load balancers ask, by whatever name.
+    package var isProbe: Bool { self == .livez || self == .readyz }
+
+    /// Answered even on the connections that are kept free for operations.
+    package var isOperational: Bool { isProbe || self == .metrics }
+
+    /// Answered out of PostgreSQL.
+    package var isOfDatabase: Bool {
+        switch self {
+        case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI: false
+        case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
+            .conversationSearch, .health, .dashboard:
+            true
+        }
+    }
+}
