@@ -46,7 +46,9 @@ let package = Package(
         .target(name: "MillraceRoutes", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .target(
             name: "MillraceEvent",
-            dependencies: ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "CChecksum", "CMillrace", "MillraceTelemetry", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: swiftSettings
         ),
         .target(

@@ -83,26 +83,26 @@ struct DaemonMetrics: Sendable {
         for transport in IntakeMetrics.Transport.allCases {
             let counters = intake[transport]
             let labels: PrometheusRegistry.Labels = [.transport: transport.description]
-            registry.observe(.intakeLinesReceived, labels) { Double(counters.linesReceived.value) }
-            registry.observe(.intakeLinesAbandoned, labels) { Double(counters.linesAbandoned.value) }
-            registry.observe(.intakeLinesNotKept, labels) { Double(counters.linesNotKept.value) }
-            registry.observe(.intakeReceivedBytes, labels) { Double(counters.bytesReceived.value) }
-            registry.observe(.intakeConnectionsAccepted, labels) { Double(counters.connectionsAccepted.value) }
-            registry.observe(.intakeConnectionsRefused, labels) { Double(counters.connectionsRefused.value) }
-            registry.observe(.intakeConnectionsClosed, labels) { Double(counters.connectionsClosed.value) }
-            registry.observe(.intakeConnectionsOpen, labels) { Double(counters.connectionsOpen.value) }
+            registry.expose(counters.linesReceived, as: .intakeLinesReceived, labels)
+            registry.expose(counters.linesAbandoned, as: .intakeLinesAbandoned, labels)
+            registry.expose(counters.linesNotKept, as: .intakeLinesNotKept, labels)
+            registry.expose(counters.bytesReceived, as: .intakeReceivedBytes, labels)
+            registry.expose(counters.connectionsAccepted, as: .intakeConnectionsAccepted, labels)
+            registry.expose(counters.connectionsRefused, as: .intakeConnectionsRefused, labels)
+            registry.expose(counters.connectionsClosed, as: .intakeConnectionsClosed, labels)
+            registry.expose(counters.connectionsOpen, as: .intakeConnectionsOpen, labels)
         }
         for kind in RecordKind.allCases {
-            registry.observe(.intakeLinesAccepted, [.kind: kind.description]) { Double(intake.accepted(kind).value) }
+            registry.expose(intake.accepted(kind), as: .intakeLinesAccepted, [.kind: kind.description])
         }
         for code in RefusalCode.allCases {
-            registry.observe(.intakeLinesRefused, [.code: code.rawValue]) { Double(intake.refused(code).value) }
+            registry.expose(intake.refused(code), as: .intakeLinesRefused, [.code: code.rawValue])
         }
         for route in HTTPRoute.allCases {
             for statusClass in 1...5 {
-                registry.observe(.httpRequests, [.route: route.description, .status: "\(statusClass)xx"]) {
-                    Double(intake.requests(route, statusClass: statusClass).value)
-                }
+                registry.expose(
+                    intake.requests(route, statusClass: statusClass), as: .httpRequests,
+                    [.route: route.description, .status: "\(statusClass)xx"])
             }
         }
     }
@@ -118,11 +118,11 @@ struct DaemonMetrics: Sendable {
 
     private func observeReads() {
         let reads = reads
-        registry.observe(.readConnectionsIdle) { Double(reads.connectionsIdle) }
-        registry.observe(.readConnectionsBusy) { Double(reads.connectionsBusy) }
-        registry.observe(.readRequestsWaiting) { Double(reads.requestsWaiting) }
+        registry.expose(reads.connectionsIdle, as: .readConnectionsIdle)
+        registry.expose(reads.connectionsBusy, as: .readConnectionsBusy)
+        registry.expose(reads.requestsWaiting, as: .readRequestsWaiting)
         for refusal in ReadRefusal.allCases {
-            registry.observe(.readRefused, [.reason: refusal.rawValue]) { Double(reads.refused(refusal)) }
+            registry.expose(reads.refused(refusal), as: .readRefused, [.reason: refusal.rawValue])
         }
     }
 
@@ -131,49 +131,45 @@ struct DaemonMetrics: Sendable {
         for kind in RecordKind.allCases {
             let appended = spool.appended(kind)
             let labels: PrometheusRegistry.Labels = [.kind: kind.description]
-            registry.observe(.spoolAppendedRecords, labels) { Double(appended.records.load(ordering: .relaxed)) }
-            registry.observe(.spoolAppendedLines, labels) { Double(appended.lines.load(ordering: .relaxed)) }
-            registry.observe(.spoolRecoveredLines, labels) { Double(spool.recovered(kind)) }
-            registry.observe(.spoolAppendedBytes, labels) { Double(appended.bytes.load(ordering: .relaxed)) }
+            registry.expose(appended.records, as: .spoolAppendedRecords, labels)
+            registry.expose(appended.lines, as: .spoolAppendedLines, labels)
+            registry.expose(spool.recovered(kind), as: .spoolRecoveredLines, labels)
+            registry.expose(appended.bytes, as: .spoolAppendedBytes, labels)
         }
-        registry.observe(.spoolGroups) { Double(spool.groups.load(ordering: .relaxed)) }
-        registry.observe(.spoolFaults) { Double(spool.faults.load(ordering: .relaxed)) }
-        registry.observe(.spoolDamaged) { Double(spool.damaged.load(ordering: .relaxed)) }
-        registry.observe(.spoolRefused, [.reason: SpoolRefusal.spoolFull.rawValue]) {
-            Double(spool.refusedFull.load(ordering: .relaxed))
-        }
-        registry.observe(.spoolRefused, [.reason: SpoolRefusal.spoolFailed.rawValue]) {
-            Double(spool.refusedFailed.load(ordering: .relaxed))
-        }
+        registry.expose(spool.groups, as: .spoolGroups)
+        registry.expose(spool.faults, as: .spoolFaults)
+        registry.expose(spool.damaged, as: .spoolDamaged)
+        registry.expose(spool.refusedFull, as: .spoolRefused, [.reason: SpoolRefusal.spoolFull.rawValue])
+        registry.expose(spool.refusedFailed, as: .spoolRefused, [.reason: SpoolRefusal.spoolFailed.rawValue])
         registry.observe(.spoolRefusing) { channel.refusal == nil ? 0 : 1 }
         registry.observe(.spoolFreeBytes) { Double((try? PosixFileSystem().freeBytes(at: directory)) ?? 0) }
         registry.observe(.spoolQueueBytes) { Double(channel.waitingBytes) }
-        registry.observe(.spoolSegments) { Double(spool.segments.load(ordering: .relaxed)) }
-        registry.observe(.spoolSegmentsRetired) { Double(spool.retired.load(ordering: .relaxed)) }
-        registry.observe(.spoolSegmentsRetiredEarly) { Double(spool.retiredEarly.load(ordering: .relaxed)) }
-        registry.observe(.spoolBytes) { Double(spool.segmentBytes.load(ordering: .relaxed)) }
+        registry.expose(spool.segments, as: .spoolSegments)
+        registry.expose(spool.retired, as: .spoolSegmentsRetired)
+        registry.expose(spool.retiredEarly, as: .spoolSegmentsRetiredEarly)
+        registry.expose(spool.segmentBytes, as: .spoolBytes)
     }
 
     private func observeWriter(_ extents: ExtentChannel) {
         observe("event") { $0.events }
         observe("conversation") { $0.conversations }
         let writer = writer
-        registry.observe(.writerLinesRefused) { Double(writer.refused.load(ordering: .relaxed)) }
-        registry.observe(.writerBatches) { Double(writer.batches.load(ordering: .relaxed)) }
+        registry.expose(writer.refused, as: .writerLinesRefused)
+        registry.expose(writer.batches, as: .writerBatches)
         for reason in WriterMetrics.retryReasons {
-            registry.observe(.writerRetries, [.reason: reason.rawValue]) { Double(writer.retries(reason)) }
+            registry.expose(writer.retries(reason), as: .writerRetries, [.reason: reason.rawValue])
         }
-        registry.observe(.writerParked) { Double(writer.parked.load(ordering: .relaxed)) }
-        registry.observe(.writerUnfolded) { Double(writer.unfoldedBatches.load(ordering: .relaxed)) }
-        registry.observe(.writerJoined) { Double(writer.joinedRows.load(ordering: .relaxed)) }
-        registry.observe(.writerDroppedLetters) { Double(writer.droppedLetters.load(ordering: .relaxed)) }
+        registry.expose(writer.parked, as: .writerParked)
+        registry.expose(writer.unfoldedBatches, as: .writerUnfolded)
+        registry.expose(writer.joinedRows, as: .writerJoined)
+        registry.expose(writer.droppedLetters, as: .writerDroppedLetters)
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
         let latest = uncommitted
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {
             registry.observe(.spoolUncommittedLines, [.kind: kind]) { Double(latest()[index]) }
         }
         registry.observe(.writerStopped) { writer.writing.isStopped ? 1 : 0 }
-        registry.observe(.writerStuckBatches) { Double(writer.stuckBatches.load(ordering: .relaxed)) }
+        registry.expose(writer.stuckBatches, as: .writerStuckBatches)
         registry.observe(.writerStalled) { writer.writing.state.isWriting ? 0 : 1 }
         registry.observe(.writerStalledSeconds) {
             let state = writer.writing.state
@@ -182,14 +178,14 @@ struct DaemonMetrics: Sendable {
         }
         registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
-        registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead.load(ordering: .relaxed)) }
+        registry.expose(writer.monthsAhead, as: .partitionsMonthsAhead)
     }
 
     private func observeOutbox() {
         let outbox = outbox
-        registry.observe(.outboxWaitingRows) { Double(outbox.waiting.load(ordering: .relaxed)) }
-        registry.observe(.outboxDeliveredRows) { Double(outbox.delivered.load(ordering: .relaxed)) }
-        registry.observe(.outboxRefusedRows) { Double(outbox.refused.load(ordering: .relaxed)) }
+        registry.expose(outbox.waiting, as: .outboxWaitingRows)
+        registry.expose(outbox.delivered, as: .outboxDeliveredRows)
+        registry.expose(outbox.refused, as: .outboxRefusedRows)
     }
 
     /// By pack: how far the live version and a rebuild are.
@@ -210,9 +206,9 @@ struct DaemonMetrics: Sendable {
 
     private func observe(_ kind: String, _ counts: @escaping @Sendable (WriterMetrics) -> WriterMetrics.Kind) {
         let counts = counts(writer)
-        registry.observe(.writerLinesCommitted, [.kind: kind]) { Double(counts.committed.load(ordering: .relaxed)) }
-        registry.observe(.writerLinesDuplicate, [.kind: kind]) { Double(counts.duplicates.load(ordering: .relaxed)) }
-        registry.observe(.writerLinesDead, [.kind: kind]) { Double(counts.dead.load(ordering: .relaxed)) }
+        registry.expose(counts.committed, as: .writerLinesCommitted, [.kind: kind])
+        registry.expose(counts.duplicates, as: .writerLinesDuplicate, [.kind: kind])
+        registry.expose(counts.dead, as: .writerLinesDead, [.kind: kind])
     }
 
     /// Lines in the spool and not in the database, by kind, and last those whose kind is not known: of an earlier run,
@@ -221,11 +217,11 @@ struct DaemonMetrics: Sendable {
         { [spool, writer] in
             let uncommitted = writer.uncommitted()
             func kind(_ kind: RecordKind, _ settled: Int) -> Int {
-                max(0, spool.appended(kind).lines.load(ordering: .relaxed) + spool.recovered(kind) - settled)
+                max(0, spool.appended(kind).lines.value + spool.recovered(kind).value - settled)
             }
             let kinds = [
                 kind(.event, Self.settled(writer.events)), kind(.conversation, Self.settled(writer.conversations)),
-                kind(.refused, writer.refused.load(ordering: .relaxed)),
+                kind(.refused, writer.refused.value),
             ]
             let unread = max(0, uncommitted.count - kinds.reduce(0, +))
             return kinds + [min(unread, uncommitted.earlierCount)]
@@ -233,7 +229,6 @@ struct DaemonMetrics: Sendable {
     }
 
     private static func settled(_ counts: WriterMetrics.Kind) -> Int {
-        counts.committed.load(ordering: .relaxed) + counts.duplicates.load(ordering: .relaxed)
-            + counts.dead.load(ordering: .relaxed)
+        counts.committed.value + counts.duplicates.value + counts.dead.value
     }
 }

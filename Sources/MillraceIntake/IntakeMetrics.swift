@@ -1,22 +1,9 @@
 package import MillraceEvent
 package import MillraceRoutes
-internal import Synchronization
+package import MillraceTelemetry
 
-/// What the intake counts. Relaxed atomics, read by the daemon's exporter; every tag set is closed.
+/// What the intake counts. Read by the daemon's exporter; every tag set is closed.
 package final class IntakeMetrics: Sendable {
-    /// One number that many threads change.
-    package final class Counter: Sendable {
-        private let number = Atomic<Int>(0)
-
-        init() {}
-
-        package var value: Int { number.load(ordering: .relaxed) }
-
-        package func add(_ count: Int) {
-            number.wrappingAdd(count, ordering: .relaxed)
-        }
-    }
-
     package enum Transport: Int, Sendable, CaseIterable, CustomStringConvertible {
         case tcp, http
 
@@ -26,28 +13,28 @@ package final class IntakeMetrics: Sendable {
     /// Counters of one transport. A class, so that reaching one of them counts one reference and not all.
     package final class TransportCounters: Sendable {
         /// Connections open now.
-        package let connectionsOpen = Counter()
-        package let connectionsAccepted = Counter()
+        package let connectionsOpen = MetricCounter()
+        package let connectionsAccepted = MetricCounter()
         /// Connections over `connections_max`, closed at once.
-        package let connectionsRefused = Counter()
+        package let connectionsRefused = MetricCounter()
         /// Connections closed for their refused lines.
-        package let connectionsClosed = Counter()
+        package let connectionsClosed = MetricCounter()
         /// Bytes read from sockets (HTTP: of bodies, as they came).
-        package let bytesReceived = Counter()
+        package let bytesReceived = MetricCounter()
         /// Lines, or items of bodies, that were looked at.
-        package let linesReceived = Counter()
+        package let linesReceived = MetricCounter()
         /// Refused lines of a burst that were not kept.
-        package let linesNotKept = Counter()
+        package let linesNotKept = MetricCounter()
         /// Lines of connections without acks that were dropped because the daemon stopped while the spool refused them.
-        package let linesAbandoned = Counter()
+        package let linesAbandoned = MetricCounter()
 
         init() {}
     }
 
     private let transports = Transport.allCases.map { _ in TransportCounters() }
-    private let accepted = RecordKind.allCases.map { _ in Counter() }
-    private let refused = RefusalCode.allCases.map { _ in Counter() }
-    private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in Counter() } }
+    private let accepted = RecordKind.allCases.map { _ in MetricCounter() }
+    private let refused = RefusalCode.allCases.map { _ in MetricCounter() }
+    private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in MetricCounter() } }
 
     /// Told how long each request took, from its head to the end of its answer, on its event loop.
     package let onRequest: @Sendable (_ route: HTTPRoute, _ microseconds: Int64) -> Void
@@ -59,15 +46,15 @@ package final class IntakeMetrics: Sendable {
     package subscript(transport: Transport) -> TransportCounters { transports[transport.rawValue] }
 
     /// Lines that are durable, by kind.
-    package func accepted(_ kind: RecordKind) -> Counter { accepted[Int(kind.rawValue) - 1] }
+    package func accepted(_ kind: RecordKind) -> MetricCounter { accepted[Int(kind.rawValue) - 1] }
 
     /// Lines refused, by code.
-    package func refused(_ code: RefusalCode) -> Counter {
+    package func refused(_ code: RefusalCode) -> MetricCounter {
         refused[RefusalCode.allCases.firstIndex(of: code) ?? 0]
     }
 
     /// Requests answered, by route and class of status (2 for 2xx …).
-    package func requests(_ route: HTTPRoute, statusClass: Int) -> Counter {
+    package func requests(_ route: HTTPRoute, statusClass: Int) -> MetricCounter {
         requests[route.rawValue][max(1, min(5, statusClass)) - 1]
     }
 

@@ -1,6 +1,6 @@
 internal import Logging
 internal import MillraceEvent
-internal import Synchronization
+internal import MillraceTelemetry
 
 /// Takes submissions, makes groups of them, and answers. All of the spool's work on its own thread; the service around
 /// it only waits. Every call blocks on the disk.
@@ -91,20 +91,20 @@ final class SpoolAppender {
 
     private func fail(_ group: ArraySlice<Submission>, _ refusal: SpoolRefusal) {
         switch refusal {
-        case .spoolFull: metrics.refusedFull.add(group.count, ordering: .relaxed)
-        case .spoolFailed, .draining: metrics.refusedFailed.add(group.count, ordering: .relaxed)
+        case .spoolFull: metrics.refusedFull.add(group.count)
+        case .spoolFailed, .draining: metrics.refusedFailed.add(group.count)
         }
         for submission in group { submission.reply(.failed(refusal)) }
     }
 
     private func count(_ group: ArraySlice<Submission>, _ written: SegmentWriter.Written, takenAt: Timestamp) {
-        metrics.groups.add(1, ordering: .relaxed)
+        metrics.groups.add(1)
         var arrivals: [(receivedAt: Timestamp, count: Int)] = []
         for record in group.lazy.flatMap(\.records) {
             let appended = metrics.appended(record.kind)
-            appended.records.add(1, ordering: .relaxed)
-            appended.lines.add(record.count, ordering: .relaxed)
-            appended.bytes.add(RecordHeader.byteCount + record.bytes.count, ordering: .relaxed)
+            appended.records.add(1)
+            appended.lines.add(record.count)
+            appended.bytes.add(RecordHeader.byteCount + record.bytes.count)
             if arrivals.last?.receivedAt == record.receivedAt {
                 arrivals[arrivals.count - 1].count += record.count
             } else {
@@ -121,8 +121,8 @@ final class SpoolAppender {
     }
 
     private func updateGauges() {
-        metrics.segmentBytes.store(store.fileBytes, ordering: .relaxed)
-        metrics.segments.store(store.catalogue.segments.count, ordering: .relaxed)
+        metrics.segmentBytes.set(store.fileBytes)
+        metrics.segments.set(store.catalogue.segments.count)
     }
 }
 
@@ -153,13 +153,13 @@ extension SpoolAppender {
         guard wanted > 0 else { return false }
         let count = retire(store.catalogue.early(toFree: wanted))
         guard count > 0 else { return false }
-        metrics.retiredEarly.add(count, ordering: .relaxed)
+        metrics.retiredEarly.add(count)
         if lastEarlyReport.map({ now - $0 >= Self.reportInterval }) ?? true {
             lastEarlyReport = now
             logger.warning(
                 "segments retired before spool.retain",
                 metadata: [
-                    "segments": "\(metrics.retiredEarly.load(ordering: .relaxed))",
+                    "segments": "\(metrics.retiredEarly.value)",
                     "hint": "raise spool.bytes, or lower spool.retain to what your standbys lag behind at most",
                 ])
         }
@@ -185,7 +185,7 @@ extension SpoolAppender {
         // A segment that comes back after a crash is settled in the ledger, and goes again.
         try? fileSystem.synchronizeDirectory(configuration.directory)
         for number in retired { store.segmentRetired(number) }
-        metrics.retired.add(retired.count, ordering: .relaxed)
+        metrics.retired.add(retired.count)
         return retired.count
     }
 
@@ -230,7 +230,7 @@ extension SpoolAppender {
     /// A group failed: goes on in a new segment, or refuses.
     private func fault(_ error: SpoolError) {
         guard error.code != .full else { return refuse(error) }
-        metrics.faults.add(1, ordering: .relaxed)
+        metrics.faults.add(1)
         logger.error("spool write failed", metadata: metadata(error))
         if !writer.isOpen {
             attempt { () throws(SpoolError) in try writer.openSegment() }

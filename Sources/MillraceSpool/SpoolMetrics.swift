@@ -1,42 +1,42 @@
 package import MillraceEvent
-package import Synchronization
+package import MillraceTelemetry
 
 /// The spool's counters; the daemon exports them.
 package final class SpoolMetrics: Sendable {
     /// What was made durable, of one kind.
     package final class Appended: Sendable {
-        package let records = Atomic<Int>(0)
-        package let lines = Atomic<Int>(0)
+        package let records = MetricCounter()
+        package let lines = MetricCounter()
         /// Headers and payloads.
-        package let bytes = Atomic<Int>(0)
+        package let bytes = MetricCounter()
     }
 
     package let events = Appended()
     package let conversations = Appended()
     package let refused = Appended()
     /// Groups made durable.
-    package let groups = Atomic<Int>(0)
+    package let groups = MetricCounter()
     /// Calls of `fdatasync` on segments, failed ones too.
-    package let syncs = Atomic<Int>(0)
+    package let syncs = MetricCounter()
     /// Faults of the disk: failed writes and syncs, out of space not counted.
-    package let faults = Atomic<Int>(0)
+    package let faults = MetricCounter()
     /// Damaged places found and set aside; each counts once, over restarts too.
-    package let damaged = Atomic<Int>(0)
+    package let damaged = MetricCounter()
     /// Segment files now.
-    package let segments = Atomic<Int>(0)
+    package let segments = MetricCounter()
     /// Bytes in segment files now.
-    package let segmentBytes = Atomic<Int>(0)
+    package let segmentBytes = MetricCounter()
     /// Segments retired since the start.
-    package let retired = Atomic<Int>(0)
+    package let retired = MetricCounter()
     /// Of `retired`, those that went before `spool.retain` had passed, for want of room.
-    package let retiredEarly = Atomic<Int>(0)
+    package let retiredEarly = MetricCounter()
     /// Submissions answered `spool_full`.
-    package let refusedFull = Atomic<Int>(0)
+    package let refusedFull = MetricCounter()
     /// Submissions answered `spool_failed`.
-    package let refusedFailed = Atomic<Int>(0)
+    package let refusedFailed = MetricCounter()
 
     /// Lines that a scan found for the ledger, which lacked them; also those that can't be read back, as events.
-    private let recoveredLines = RecordKind.allCases.map { _ in RecoveredLines() }
+    private let recoveredLines = RecordKind.allCases.map { _ in MetricCounter() }
 
     /// Told of each group once it is durable, on the spool's thread, before anyone can read it.
     package let onGroup: @Sendable (SpoolGroup) -> Void
@@ -45,18 +45,8 @@ package final class SpoolMetrics: Sendable {
         self.onGroup = onGroup
     }
 
-    private final class RecoveredLines: Sendable {
-        let count = Atomic<Int>(0)
-    }
-
     /// Lines of `kind` that were found in the spool and that the ledger lacked.
-    package func recovered(_ kind: RecordKind) -> Int {
-        recoveredLines[Int(kind.rawValue) - 1].count.load(ordering: .relaxed)
-    }
-
-    func countRecovered(_ kind: RecordKind, _ count: Int) {
-        recoveredLines[Int(kind.rawValue) - 1].count.add(count, ordering: .relaxed)
-    }
+    package func recovered(_ kind: RecordKind) -> MetricCounter { recoveredLines[Int(kind.rawValue) - 1] }
 
     package func appended(_ kind: RecordKind) -> Appended {
         switch kind {

@@ -98,7 +98,7 @@ actor MaintenanceService {
     }
 
     private var committedRows: Int {
-        metrics.events.committed.load(ordering: .relaxed) + metrics.conversations.committed.load(ordering: .relaxed)
+        metrics.events.committed.value + metrics.conversations.committed.value
     }
 
     private func connected() throws(PostgresError) -> PostgresConnection {
@@ -120,7 +120,7 @@ actor MaintenanceService {
         for name in try partitions.ensureAhead(months: configuration.monthsAhead, from: now) {
             logger.notice("partition made", metadata: ["partition": "\(name)"])
         }
-        metrics.monthsAhead.store(configuration.monthsAhead, ordering: .relaxed)
+        metrics.monthsAhead.set(configuration.monthsAhead)
         try connection.execute(
             """
             DELETE FROM public.event_ids
@@ -150,7 +150,7 @@ actor MaintenanceService {
                 return
             }
         }
-        metrics.joinedRows.add(removed, ordering: .relaxed)
+        metrics.joinedRows.add(removed)
         join = pass.isAtEnd ? nil : pass
         if pass.isAtEnd { joinDue = .now + interval }
         if removed > 0 { logger.debug("ledger rows joined", metadata: ["rows": "\(removed)"]) }

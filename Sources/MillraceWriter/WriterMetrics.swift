@@ -1,43 +1,44 @@
 package import MillraceEvent
 package import MillracePostgres
 package import MillraceProjections
+package import MillraceTelemetry
 package import Synchronization
 
 /// What the writers count, for the daemon to export. Written once a batch.
 package final class WriterMetrics: Sendable {
     /// Rows in, lines already there and lines dead, of one kind.
     package final class Kind: Sendable {
-        package let committed = Atomic<Int>(0)
-        package let duplicates = Atomic<Int>(0)
-        package let dead = Atomic<Int>(0)
+        package let committed = MetricCounter()
+        package let duplicates = MetricCounter()
+        package let dead = MetricCounter()
     }
 
     package let events = Kind()
     package let conversations = Kind()
-    package let refused = Atomic<Int>(0)
-    package let batches = Atomic<Int>(0)
+    package let refused = MetricCounter()
+    package let batches = MetricCounter()
     /// Batches that went through the staging table.
-    package let stagedBatches = Atomic<Int>(0)
-    package let batchesInFlight = Atomic<Int>(0)
+    package let stagedBatches = MetricCounter()
+    package let batchesInFlight = MetricCounter()
     /// Lines of the batches that writers have taken and not committed.
-    package let linesInFlight = Atomic<Int>(0)
+    package let linesInFlight = MetricCounter()
     /// Batches that failed and wait to be tried again.
-    package let stuckBatches = Atomic<Int>(0)
+    package let stuckBatches = MetricCounter()
     /// Whether events are being written.
     package let writing: WritingMonitor
     package let isDatabaseUp = Atomic<Bool>(false)
     /// True while no segment may go, since a standby that counts can't be asked.
     package let isRetentionBlocked = Atomic<Bool>(false)
     /// Months that are ready beyond the current one.
-    package let monthsAhead = Atomic<Int>(0)
+    package let monthsAhead = MetricCounter()
     /// Events whose row a projection's table refused.
-    package let parked = Atomic<Int>(0)
+    package let parked = MetricCounter()
     /// Batches that are not in each version of each pack.
-    package let unfoldedBatches = Atomic<Int>(0)
+    package let unfoldedBatches = MetricCounter()
     /// Rows of the ledger that went up in others.
-    package let joinedRows = Atomic<Int>(0)
+    package let joinedRows = MetricCounter()
     /// Letters of refused lines that went for the bounds of `dead_letters`.
-    package let droppedLetters = Atomic<Int>(0)
+    package let droppedLetters = MetricCounter()
     /// Told how long the parts of a batch took, with the batch's count of lines.
     package let onBatch: @Sendable (_ durations: BatchDurations, _ count: Int) -> Void
     /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.
@@ -57,7 +58,7 @@ package final class WriterMetrics: Sendable {
 
     /// Why a batch is tried again.
     package static let retryReasons = SQLStateClass.allCases
-    private let retryCounts = Mutex<[SQLStateClass: Int]>([:])
+    private let retryCounts = SQLStateClass.allCases.map { _ in MetricCounter() }
 
     private let findUncommitted = Mutex<@Sendable () -> Uncommitted>({ Uncommitted() })
 
@@ -79,22 +80,20 @@ package final class WriterMetrics: Sendable {
     }
 
     /// Batches tried again for `reason`.
-    package func retries(_ reason: SQLStateClass) -> Int { retryCounts.withLock { $0[reason, default: 0] } }
-
-    func countRetry(_ reason: SQLStateClass) {
-        retryCounts.withLock { $0[reason, default: 0] += 1 }
+    package func retries(_ reason: SQLStateClass) -> MetricCounter {
+        retryCounts[SQLStateClass.allCases.firstIndex(of: reason) ?? 0]
     }
 
     func record(_ outcome: BatchOutcome) {
         Self.add(outcome.events, to: events)
         Self.add(outcome.conversations, to: conversations)
-        refused.add(outcome.refused, ordering: .relaxed)
-        batches.add(1, ordering: .relaxed)
+        refused.add(outcome.refused)
+        batches.add(1)
     }
 
     private static func add(_ counts: BatchOutcome.Counts, to kind: Kind) {
-        kind.committed.add(counts.committed, ordering: .relaxed)
-        kind.duplicates.add(counts.duplicates, ordering: .relaxed)
-        kind.dead.add(counts.dead, ordering: .relaxed)
+        kind.committed.add(counts.committed)
+        kind.duplicates.add(counts.duplicates)
+        kind.dead.add(counts.dead)
     }
 }

@@ -1,7 +1,7 @@
 import Logging
 import MillraceEvent
 import MillracePostgres
-import Synchronization
+import MillraceTelemetry
 
 /// One writer: takes batches from the extent channel and puts each into PostgreSQL exactly once.
 ///
@@ -66,11 +66,11 @@ actor WriterService {
 
     func run() async {
         while let batch = await nextBatch() {
-            metrics.batchesInFlight.add(1, ordering: .relaxed)
-            metrics.linesInFlight.add(batch.count, ordering: .relaxed)
+            metrics.batchesInFlight.add(1)
+            metrics.linesInFlight.add(batch.count)
             await writeUntilCommitted(batch, takenAt: .now)
-            metrics.linesInFlight.subtract(batch.count, ordering: .relaxed)
-            metrics.batchesInFlight.subtract(1, ordering: .relaxed)
+            metrics.linesInFlight.add(-batch.count)
+            metrics.batchesInFlight.add(-1)
             extents.batchEnded()
         }
         connection = nil
@@ -100,7 +100,7 @@ actor WriterService {
                 for half in batch.halves { await writeUntilCommitted(half, takenAt: takenAt) }
                 return
             } catch let refusal as TableRefusal {
-                metrics.countRetry(refusal.cause.category)
+                metrics.retries(refusal.cause.category).add(1)
                 return setAside(batch, .tableRefused(refusal.table), WritingFault(refusal))
             } catch let conflict as SequenceConflict {
                 return ledger.fail(conflict)
@@ -197,7 +197,7 @@ actor WriterService {
 
     /// Decides what a failed attempt means.
     private func recover(from error: PostgresError, _ batch: Batch, _ backoff: inout Backoff) -> Recovery {
-        metrics.countRetry(error.category)
+        metrics.retries(error.category).add(1)
         if connection?.session.isUsable != true { connection = nil }
         if connection == nil {
             // The ledger's session probes; this writer waits at the gate.

@@ -3,6 +3,7 @@ package import MillraceEvent
 package import MillracePostgres
 import ServiceLifecycle
 import Synchronization
+internal import MillraceTelemetry
 
 /// The stage behind the spool: the ledger's session and the writers, started and stopped as one.
 ///
@@ -53,7 +54,7 @@ package struct WriterStage: Service {
         )
         watch = WritingWatch(monitor: metrics.writing, logger: logger) {
             // Before the ledger has been read, what an earlier run left is not queued.
-            extents.waitingCount + extents.asideCount + metrics.linesInFlight.load(ordering: .relaxed)
+            extents.waitingCount + extents.asideCount + metrics.linesInFlight.value
                 + (gate.isOpen ? 0 : ledger.uncommitted(of: spool.retainedSequences).earlierCount)
         }
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }

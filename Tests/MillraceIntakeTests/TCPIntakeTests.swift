@@ -4,6 +4,7 @@ import MillraceIntake
 import NIOCore
 import ServiceLifecycle
 import Testing
+import MillraceTelemetry
 
 @Suite(.timeLimit(.minutes(1)))
 struct TCPIntakeTests {

@@ -4,17 +4,18 @@ import Synchronization
 import Testing
 
 @testable import MillraceSpool
+import MillraceTelemetry
 
 @Suite struct SpoolAppenderTests {
     @Test func `submissions that wait together take one sync and are merged to one extent`() async throws {
         let rig = try SpoolRig(FaultyFileSystem())
-        let syncs = rig.metrics.syncs.load(ordering: .relaxed)
+        let syncs = rig.metrics.syncs.value
         let lines = (0..<50).map { "line \($0)" }
         await rig.append(lines)
         // One more for the header of the segment that the first group makes.
-        #expect(rig.metrics.syncs.load(ordering: .relaxed) == syncs + 2)
-        #expect(rig.metrics.groups.load(ordering: .relaxed) == 1)
-        #expect(rig.metrics.events.lines.load(ordering: .relaxed) == 50)
+        #expect(rig.metrics.syncs.value == syncs + 2)
+        #expect(rig.metrics.groups.value == 1)
+        #expect(rig.metrics.events.lines.value == 50)
         #expect(rig.kept == lines)
         let live = try await rig.readLive()
         #expect(live.lines == lines)
@@ -25,7 +26,7 @@ import Testing
         let rig = try SpoolRig(disk, groupBytesMax: 1000)
         let lines = (0..<9).map { "\($0)" + String(repeating: "x", count: 400) } + [String(repeating: "y", count: 5000)]
         await rig.append(lines)
-        #expect(rig.metrics.groups.load(ordering: .relaxed) == 6)
+        #expect(rig.metrics.groups.value == 6)
         #expect(try await rig.readAll().lines == lines)
         #expect(try await SpoolRig(disk.copy()).readAll().lines == lines)
     }
@@ -135,7 +136,7 @@ import Testing
         #expect(contents.lines == ["one", "three"])
         #expect(contents.lost.isEmpty)
         #expect(again.service.store.burntSequences == [2..<3])
-        #expect(rig.metrics.faults.load(ordering: .relaxed) == 1)
+        #expect(rig.metrics.faults.value == 1)
     }
 
     @Test func `when no new segment can be made the spool refuses, and heals by itself`() async throws {
@@ -231,7 +232,7 @@ import Testing
             count += 1
         }
         #expect(rig.channel.refusal == .spoolFull)
-        #expect(rig.metrics.segmentBytes.load(ordering: .relaxed) <= 4000)
+        #expect(rig.metrics.segmentBytes.value <= 4000)
         await rig.service.maintain(settled: [1..<20])
         #expect(rig.channel.refusal == nil)
         #expect(!disk.segmentNumbers.contains(1))
@@ -250,7 +251,7 @@ import Testing
         await rig.service.maintain(settled: [1..<2, 2..<3])
         #expect(disk.segmentNumbers == [4])
         #expect(rig.service.store.retainedSequences.ranges == [4..<5])
-        #expect(rig.metrics.retired.load(ordering: .relaxed) == 3)
+        #expect(rig.metrics.retired.value == 3)
         #expect(try await SpoolRig(disk.copy(), segmentBytes: 100).readAll().lines == ["four"])
     }
 
@@ -278,19 +279,19 @@ import Testing
         let disk = FaultyFileSystem()
         let rig = try SpoolRig(disk, segmentBytes: 1000, bytesMax: 10_000, retain: .seconds(86_400))
         var count = 0
-        while rig.metrics.segmentBytes.load(ordering: .relaxed) <= 4000 {
+        while rig.metrics.segmentBytes.value <= 4000 {
             await rig.append("line \(count)")
             count += 1
         }
         await rig.service.maintain(settled: [1..<UInt64(count + 1)])
         #expect(disk.segmentNumbers.first == 1)
-        while rig.metrics.segmentBytes.load(ordering: .relaxed) <= 7000 {
+        while rig.metrics.segmentBytes.value <= 7000 {
             await rig.append("line \(count)")
             count += 1
         }
         await rig.service.maintain(settled: [])
         #expect(disk.segmentNumbers.first != 1)
-        #expect(rig.metrics.segmentBytes.load(ordering: .relaxed) > 4000)
-        #expect(rig.metrics.retiredEarly.load(ordering: .relaxed) > 0)
+        #expect(rig.metrics.segmentBytes.value > 4000)
+        #expect(rig.metrics.retiredEarly.value > 0)
     }
 }

@@ -1,8 +1,8 @@
 import MillraceEvent
-import Synchronization
 import Testing
 
 @testable import MillraceSpool
+import MillraceTelemetry
 
 @Suite struct SpoolRecoveryTests {
     /// Three records in three groups, and where each begins and ends in the first segment.
@@ -78,14 +78,14 @@ import Testing
             let damaged = disk.copy()
             damaged.edit(FaultyFileSystem.segment(1)) { $0[offset] ^= 1 << UInt8(offset % 8) }
             let rig = try SpoolRig(damaged)
-            #expect(rig.metrics.damaged.load(ordering: .relaxed) == 1)
+            #expect(rig.metrics.damaged.value == 1)
             let contents = try await rig.readAll()
             #expect(contents.lines == ["one", "three"], "bit at \(offset)")
             #expect((contents.lost + contents.damaged).map(\.sequences) == [2..<3], "bit at \(offset)")
             #expect(damaged.damagedFiles.count == 1)
-            #expect(rig.metrics.damaged.load(ordering: .relaxed) == 1)
+            #expect(rig.metrics.damaged.value == 1)
             let again = try SpoolRig(damaged.copy())
-            #expect(again.metrics.damaged.load(ordering: .relaxed) == 0)
+            #expect(again.metrics.damaged.value == 0)
             await again.append("four")
             #expect(again.outcome(of: "four") == .durable(4..<5))
         }

@@ -2,10 +2,10 @@ import MillraceEvent
 import MillracePostgres
 import MillraceProjections
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceWriter
+import MillraceTelemetry
 
 struct BatchProjectionTests {
     /// Writers on a database of their own, with the packs of analytics and demo.
@@ -129,7 +129,7 @@ struct BatchProjectionTests {
         #expect(committed.omissions.map(\.pack) == ["demo"])
         #expect(try rig.folded == ["{\(rig.targets[0].versionID)}"])
         #expect(try rig.number("SELECT count(*) FROM projections.demo_orders") == 0)
-        #expect(rig.metrics.unfoldedBatches.load(ordering: .relaxed) == 1)
+        #expect(rig.metrics.unfoldedBatches.value == 1)
     }
 
     @Test func `what a projection refuses is parked, and counts as committed`() throws {
@@ -137,7 +137,7 @@ struct BatchProjectionTests {
         let lines = [Self.event(1), Self.event(2).replacing(#""id":2"#, with: #""id":"two""#)]
         let committed = try #require(try rig.write(rig.spool.append(lines)))
         #expect(committed.outcome.events == .init(committed: 2))
-        #expect(rig.metrics.parked.load(ordering: .relaxed) == 1)
+        #expect(rig.metrics.parked.value == 1)
         #expect(
             try rig.number("SELECT count(*) FROM projections.parked WHERE fold = 'orders' AND sqlstate = '22P02'") == 1)
         #expect(try rig.number("SELECT count(*) FROM projections.demo_orders") == 1)

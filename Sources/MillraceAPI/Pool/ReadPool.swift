@@ -2,6 +2,7 @@ package import Logging
 package import MillracePostgres
 internal import ServiceLifecycle
 internal import Synchronization
+internal import MillraceTelemetry
 
 /// The connections that readers share.
 ///
@@ -49,7 +50,7 @@ package final class ReadPool: Sendable {
         do {
             number = try await acquire()
         } catch let refusal as ReadRefusal {
-            metrics.countRefused(refusal)
+            metrics.refused(refusal).add(1)
             throw refusal
         }
         guard let session = session(number) else { preconditionFailure("session \(number) is not of this pool") }

@@ -78,7 +78,7 @@ actor OutboxService: Service {
                 if !isMore { try interrupt.pause(for: configuration.poll) }
             } catch {
                 leave()
-                metrics.waiting.store(0, ordering: .relaxed)
+                metrics.waiting.set(0)
                 if error.code == .interrupted { break }
                 if backoff.attempts == 0 { logger.warning("outbox not read", metadata: Self.metadata(of: error)) }
                 do throws(PostgresError) { try interrupt.pause(for: backoff.next()) } catch { break }
@@ -96,7 +96,7 @@ actor OutboxService: Service {
             configuration.rowsMax, lineBytesMax: lines.lineBytesMax,
             payloadTextBytesMax: lines.event.payloadTextBytesMax)
         guard !rows.isEmpty else {
-            metrics.waiting.store(0, ordering: .relaxed)
+            metrics.waiting.set(0)
             return false
         }
         try count(table, atLeast: rows.count)
@@ -104,9 +104,9 @@ actor OutboxService: Service {
         switch await submit(batch.records) {
         case .committed:
             let deleted = try table.delete(rows)
-            metrics.delivered.add(deleted, ordering: .relaxed)
-            metrics.refused.add(batch.refused, ordering: .relaxed)
-            metrics.waiting.store(max(0, metrics.waiting.load(ordering: .relaxed) - deleted), ordering: .relaxed)
+            metrics.delivered.add(deleted)
+            metrics.refused.add(batch.refused)
+            metrics.waiting.set(max(0, metrics.waiting.value - deleted))
             if batch.refused > 0 {
                 logger.warning(
                     "outbox rows refused",
@@ -146,11 +146,11 @@ actor OutboxService: Service {
 
     /// Counting reads all rows, so a long outbox is not counted each time.
     private func count(_ table: OutboxTable, atLeast rows: Int) throws(PostgresError) {
-        let known = metrics.waiting.load(ordering: .relaxed)
+        let known = metrics.waiting.value
         guard rows >= configuration.rowsMax, ContinuousClock.now >= countDue else {
-            return metrics.waiting.store(max(known, rows), ordering: .relaxed)
+            return metrics.waiting.set(max(known, rows))
         }
-        metrics.waiting.store(try table.count(), ordering: .relaxed)
+        metrics.waiting.set(try table.count())
         countDue = ContinuousClock.now + Self.countInterval
     }
 

@@ -1,3 +1,4 @@
+internal import MillraceTelemetry
 internal import Synchronization
 
 /// The one bound, in bytes, of all that waits in memory for clients: bodies and lines that are not whole, what is on its
@@ -19,10 +20,6 @@ package final class MemoryBudget: Sendable {
         case recordings
     }
 
-    private final class Counter: Sendable {
-        let value = Atomic<Int>(0)
-    }
-
     /// What a connection may hold without a reservation.
     package static let freeBytes = 16 << 10
     /// Counted bytes may exceed the budget by one part in so many before connections are closed for it.
@@ -34,7 +31,7 @@ package final class MemoryBudget: Sendable {
     private let used = Atomic<Int>(0)
     /// When it was last too little, in nanoseconds since `start`.
     private let shortAt = Atomic<Int64>(.min)
-    private let refusedCounts = Use.allCases.map { _ in Counter() }
+    private let refusedCounts = Use.allCases.map { _ in MetricCounter() }
     private let start = ContinuousClock.now
 
     package init(bytesMax: Int = 256 << 20, patience: Duration = .seconds(5)) {
@@ -45,7 +42,7 @@ package final class MemoryBudget: Sendable {
     package var usedBytes: Int { used.load(ordering: .relaxed) }
 
     /// Requests that were refused, and connections that were held back or closed, for want of bytes.
-    package func refused(_ use: Use) -> Int { counter(use).value.load(ordering: .relaxed) }
+    package func refused(_ use: Use) -> Int { counter(use).value }
 
     /// Nothing is left: who holds bytes is read no further.
     package var isFull: Bool { usedBytes >= bytesMax }
@@ -61,7 +58,7 @@ package final class MemoryBudget: Sendable {
 
     /// Someone is refused, held back or closed now.
     package func noteShortage(_ use: Use) {
-        counter(use).value.add(1, ordering: .relaxed)
+        counter(use).add(1)
         shortAt.store(nanoseconds, ordering: .relaxed)
     }
 
@@ -78,7 +75,7 @@ package final class MemoryBudget: Sendable {
         used.add(bytes, ordering: .relaxed)
     }
 
-    private func counter(_ use: Use) -> Counter { refusedCounts[Use.allCases.firstIndex(of: use) ?? 0] }
+    private func counter(_ use: Use) -> MetricCounter { refusedCounts[Use.allCases.firstIndex(of: use) ?? 0] }
 
     private var nanoseconds: Int64 { Int64((ContinuousClock.now - start) / .nanoseconds(1)) }
 }

@@ -1,6 +1,7 @@
 internal import MillraceEvent
 internal import NIOCore
 internal import NIOHTTP1
+internal import MillraceTelemetry
 
 /// One `POST /v1/events`, from its head to its answer. Lives on its connection's event loop.
 ///

@@ -4,6 +4,7 @@ internal import MillraceRoutes
 internal import NIOCore
 internal import NIOExtras
 internal import NIOHTTP1
+internal import MillraceTelemetry
 
 /// One HTTP connection: answers `POST /v1/events` itself and passes other requests on, one at a time and in order.
 ///

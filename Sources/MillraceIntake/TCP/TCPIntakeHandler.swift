@@ -2,6 +2,7 @@ internal import Logging
 internal import MillraceEvent
 internal import NIOCore
 internal import NIOExtras
+internal import MillraceTelemetry
 
 /// One TCP connection: collects what is read, cuts lines, validates them, submits them as records, writes the answers.
 ///

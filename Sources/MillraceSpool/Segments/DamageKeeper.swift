@@ -1,5 +1,5 @@
 internal import MillraceEvent
-internal import Synchronization
+internal import MillraceTelemetry
 
 /// Sets damaged bytes aside in `damaged/`, once for each place, so that an operator may look at them after the
 /// segment is gone. Never stops its caller: what can't be kept is said in the reason.
@@ -21,7 +21,7 @@ struct DamageKeeper: Sendable {
         let path = "\(folder)/\(SegmentName.damage(segment: segment, offset: offset, length: length))"
         do {
             if try isKept(path) { return "\(place), kept in \(path)" }
-            metrics.damaged.add(1, ordering: .relaxed)
+            metrics.damaged.add(1)
             try copy(file, offset: offset, length: length, to: path, in: folder)
             return "\(place), kept in \(path)"
         } catch {

@@ -1,4 +1,5 @@
 internal import MillraceEvent
+internal import MillraceTelemetry
 
 /// Finds the records of given sequences by walking over headers, on a thread of its own since it blocks on the disk.
 actor SegmentScanner {
@@ -88,7 +89,7 @@ actor SegmentScanner {
             report(header.sequences, reason + SegmentName.file(segment.number), [wanted])
             return builder.finish()
         }
-        store.keeper.metrics.countRecovered(header.kind, header.count)
+        store.keeper.metrics.recovered(header.kind).add(header.count)
         return builder.add(header, segment: segment.number, offset: offset)
     }
 

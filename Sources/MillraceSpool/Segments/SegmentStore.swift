@@ -1,5 +1,6 @@
 package import MillraceEvent
 internal import Synchronization
+internal import MillraceTelemetry
 
 /// What is in the spool and how to read it: the writers' and the scanner's side. Safe from many threads; blocks on
 /// the disk. Works on after the spool's service has returned, so that the writers can finish.
@@ -108,7 +109,7 @@ package final class SegmentStore: SpoolReader {
         defer { scanner.stop() }
         let lost = await scanner.scan(ranges, into: channel)
         // They are recorded as dead events.
-        keeper.metrics.countRecovered(.event, lost.reduce(0) { $0 + $1.sequences.count })
+        keeper.metrics.recovered(.event).add(lost.reduce(0) { $0 + $1.sequences.count })
         return lost
     }
 

@@ -1,5 +1,5 @@
 internal import MillraceEvent
-internal import Synchronization
+internal import MillraceTelemetry
 
 /// Appends groups to the newest segment. Confined to the spool's thread.
 ///
@@ -205,7 +205,7 @@ final class SegmentWriter {
     @discardableResult
     private func synchronize(_ file: FileID) throws(FileSystemError) -> Duration {
         let start = ContinuousClock.now
-        metrics.syncs.add(1, ordering: .relaxed)
+        metrics.syncs.add(1)
         try fileSystem.synchronize(file)
         return start.duration(to: .now)
     }

@@ -1,23 +1,29 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// A number that only grows. Safe to call from any thread; never blocks.
+/// A whole number that many threads change and the exporter reads: a count, or a level that goes up and down. Never blocks.
 package final class MetricCounter: CounterHandler, Sendable {
-    private let number = Atomic<Int64>(0)
+    private let number = Atomic<Int>(0)
 
     package init() {}
 
-    package var value: Int64 { number.load(ordering: .relaxed) }
+    package var value: Int { number.load(ordering: .relaxed) }
 
-    package func increment(by amount: Int64) {
+    /// `amount`: negative where it is a level.
+    package func add(_ amount: Int) {
         number.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    package func increment() {
-        increment(by: 1)
+    /// For a level that is known whole.
+    package func set(_ value: Int) {
+        number.store(value, ordering: .relaxed)
+    }
+
+    package func increment(by amount: Int64) {
+        add(Int(amount))
     }
 
     package func reset() {
-        number.store(0, ordering: .relaxed)
+        set(0)
     }
 }

@@ -46,16 +46,15 @@ package final class PrometheusRegistry: Sendable {
         return summary
     }
 
-    /// For a counter or gauge that a stage keeps itself: `read` is called at each reading, on the reader's thread. It must
+    /// For a counter or gauge that a stage keeps itself as a number. The last one of a series counts.
+    package func expose(_ number: MetricCounter, as name: MetricName, _ labels: Labels = [:]) {
+        set(.counter(number), name, labels)
+    }
+
+    /// For a counter or gauge that a stage can tell: `read` is called at each reading, on the reader's thread. It must
     /// not block, nor call the registry. The last observer of a series counts.
     package func observe(_ name: MetricName, _ labels: Labels = [:], _ read: @escaping @Sendable () -> Double) {
-        let kind = name.definition.kind
-        precondition(kind == .counter || kind == .gauge, "\(name.rawValue) is recorded, not observed")
-        let pairs = Self.pairs(name, labels)
-        families.withLock { families in
-            families[name.rawValue, default: Self.family(name)].series[Self.identity(pairs)] =
-                MetricSeries(labels: pairs, source: .observed(read))
-        }
+        set(.observed(read), name, labels)
     }
 
     /// What was recorded since the start, of every timer of ours in which something was: its stage, its histogram.
@@ -68,6 +67,16 @@ package final class PrometheusRegistry: Sendable {
                 else { return nil }
                 return (([stage] + series.labels.map(\.value)).joined(separator: ":"), histogram)
             }
+        }
+    }
+
+    private func set(_ source: MetricSeries.Source, _ name: MetricName, _ labels: Labels) {
+        let kind = name.definition.kind
+        precondition(kind == .counter || kind == .gauge, "\(name.rawValue) is recorded, not observed")
+        let pairs = Self.pairs(name, labels)
+        families.withLock { families in
+            families[name.rawValue, default: Self.family(name)].series[Self.identity(pairs)] =
+                MetricSeries(labels: pairs, source: source)
         }
     }
 

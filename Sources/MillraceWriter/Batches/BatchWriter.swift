@@ -1,7 +1,7 @@
 import MillraceEvent
 import MillracePostgres
 import MillraceProjections
-import Synchronization
+import MillraceTelemetry
 
 /// Puts one batch into PostgreSQL in one transaction, exactly once. Blocking; lives on a writer's thread.
 ///
@@ -91,7 +91,7 @@ final class BatchWriter {
         do {
             return try transact(batch, batchID, isDurable: isDurable, care, isStaged: false, on: connection, metrics)
         } catch let error as PostgresError where care.isCareful(after: error) {
-            metrics.stagedBatches.add(1, ordering: .relaxed)
+            metrics.stagedBatches.add(1)
             return try transact(batch, batchID, isDurable: isDurable, care, isStaged: true, on: connection, metrics)
         }
     }
@@ -142,8 +142,8 @@ final class BatchWriter {
                 BatchDurations(
                     copy: copyDuration, projection: projection.duration,
                     commit: commitStart.duration(to: .now)), batch.count)
-            metrics.parked.add(folded.parkedCount, ordering: .relaxed)
-            if !projection.omissions.isEmpty { metrics.unfoldedBatches.add(1, ordering: .relaxed) }
+            metrics.parked.add(folded.parkedCount)
+            if !projection.omissions.isEmpty { metrics.unfoldedBatches.add(1) }
             return .committed(
                 Committed(
                     outcome: outcome, position: position, arrivals: encoded.arrivals,

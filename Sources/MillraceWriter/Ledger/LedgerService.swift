@@ -2,6 +2,7 @@ import Logging
 import MillraceEvent
 import MillracePostgres
 import Synchronization
+import MillraceTelemetry
 
 /// Keeps the ledger's truth: one session beside the writers that probes, reads the ledger, and watches the log's flush.
 ///
@@ -284,7 +285,7 @@ actor LedgerService {
                     metadata: ["lines": "\(stretch.sequences.count)", "reason": "\(stretch.reason)"]
                 )
                 let position = try LostBatch.write(stretch, spool: spool.spoolID, on: connection)
-                metrics.events.dead.add(stretch.sequences.count, ordering: .relaxed)
+                metrics.events.dead.add(stretch.sequences.count)
                 ledger.apply { $0.batchCommitted(stretch.sequences, at: position, on: server) }
             } catch {
                 ledger.putBack(lost: Array(lost[index...]))

@@ -1,6 +1,6 @@
 import Logging
 import MillracePostgres
-import Synchronization
+import MillraceTelemetry
 
 /// Keeps the bounds of `dead_letters` for the maintenance: looks when there may be something to do, drops page after page,
 /// and says so once a minute at most.
@@ -34,7 +34,7 @@ struct LetterKeeping {
     mutating func run(
         on connection: PostgresConnection, timeout: Duration, now: ContinuousClock.Instant = .now
     ) throws(PostgresError) {
-        let refused = metrics.refused.load(ordering: .relaxed)
+        let refused = metrics.refused.value
         guard now >= due, refused != refusedSeen || now >= ageDue else { return say(now) }
         let letters = RefusedLetters(connection: connection, bounds: bounds, timeout: timeout)
         var excess = try letters.excess()
@@ -61,7 +61,7 @@ struct LetterKeeping {
     ) throws(PostgresError) -> RefusedLetters.Dropped {
         do throws(PostgresError) {
             let dropped = try letters.dropPage(excess)
-            metrics.droppedLetters.add(dropped.rows, ordering: .relaxed)
+            metrics.droppedLetters.add(dropped.rows)
             unsaid.rows += dropped.rows
             unsaid.bytes += dropped.bytes
             return dropped

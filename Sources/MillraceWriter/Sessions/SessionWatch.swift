@@ -1,7 +1,7 @@
 import Logging
 import MillraceEvent
 import MillracePostgres
-import Synchronization
+import MillraceTelemetry
 
 /// Looks what this run's sessions wait for inside PostgreSQL while no batch gets committed: a synchronous standby that is
 /// away, somebody's lock. Blocks; lives on the ledger's thread.
@@ -32,9 +32,9 @@ struct SessionWatch {
     mutating func look(on connection: PostgresConnection, _ metrics: WriterMetrics) throws(PostgresError) {
         guard ContinuousClock.now >= due else { return }
         due = .now + Self.limit / 2
-        let committed = metrics.batches.load(ordering: .relaxed)
+        let committed = metrics.batches.value
         defer { batches = committed }
-        guard committed == batches, metrics.batchesInFlight.load(ordering: .relaxed) > 0 else {
+        guard committed == batches, metrics.batchesInFlight.value > 0 else {
             told = [:]
             return
         }

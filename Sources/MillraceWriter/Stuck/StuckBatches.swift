@@ -1,6 +1,7 @@
 import MillraceEvent
 import MillracePostgres
 import Synchronization
+import MillraceTelemetry
 
 /// The batches that failed, as all writers share them; carries out what `StuckBatchStateMachine` decides.
 final class StuckBatches: Sendable {
@@ -33,7 +34,7 @@ final class StuckBatches: Sendable {
             tell(machine, fault)
             return (wait, machine.count)
         }
-        metrics.stuckBatches.store(count, ordering: .relaxed)
+        metrics.stuckBatches.set(count)
         extents.setAside(batch, as: parts, until: .now + wait)
     }
 
@@ -45,7 +46,7 @@ final class StuckBatches: Sendable {
             if hadStuck { tell(machine, machine.fault) }
             return (isWorthTrying, machine.count)
         }
-        metrics.stuckBatches.store(count, ordering: .relaxed)
+        metrics.stuckBatches.set(count)
         extents.settled(batch)
         if isWorthTrying { extents.retryAll() }
     }

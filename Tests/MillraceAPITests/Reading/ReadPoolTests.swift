@@ -1,10 +1,10 @@
 import MillraceAPI
 import MillracePostgres
 import MillraceTestSupport
-import Synchronization
 import Testing
 
 @testable import MillraceAPI
+import MillraceTelemetry
 
 @Suite(.timeLimit(.minutes(1)))
 struct ReadPoolTests {
@@ -78,7 +78,7 @@ struct ReadPoolTests {
             return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
         }
         #expect((1...3).contains(backends.count))
-        #expect(pool.metrics.connectionsBusy == 0 && pool.metrics.requestsWaiting == 0)
+        #expect(pool.metrics.connectionsBusy.value == 0 && pool.metrics.requestsWaiting.value == 0)
         await pool.stop()
     }
 
@@ -104,7 +104,7 @@ struct ReadPoolTests {
             keeper.close()
             try await group.waitForAll()
         }
-        #expect(pool.metrics.refused(.acquireTimeout) == 1)
+        #expect(pool.metrics.refused(.acquireTimeout).value == 1)
         await pool.stop()
     }
 
