@@ -1,23 +1,14 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillraceRoutes
 
 /// A request that is not answered 2xx, in the contract's shape.
 struct APIProblem: Error {
-    private struct Body: Encodable {
-        struct Detail: Encodable {
-            var code: String
-            var message: String
-        }
-
-        var error: Detail
-        var next: String?
-    }
-
     var status: HTTPResponse.Status
     var code: String
     var message: String
-    /// A cursor behind what can't be answered.
+    /// A cursor after what can't be answered.
     var next: String?
     var headers = HTTPFields()
 
@@ -53,7 +44,7 @@ struct APIProblem: Error {
         var problem = APIProblem(
             .internalServerError, rowTooLargeCode,
             "\(name) can't be read: its numbers are too long once PostgreSQL prints them (limits.payload_text_bytes); shorten "
-                + "or delete it; the cursor in next goes on behind it")
+                + "or delete it; the cursor in next goes on after it")
         problem.next = next
         return problem
     }
@@ -61,6 +52,6 @@ struct APIProblem: Error {
     static let rowTooLargeCode = "row_too_large"
 
     var response: Response {
-        JSONAnswer.response(status, Body(error: .init(code: code, message: message), next: next), headers)
+        Response(ErrorAnswer(code: code, message: message, next: next), status: status, headers: headers)
     }
 }

@@ -3,21 +3,13 @@ internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
 package import MillraceEvent
+internal import MillraceRoutes
 package import MillraceTelemetry
 package import NIOCore
 package import NIOHTTPTypes
 
 /// Every route except the intake's own, answered by Hummingbird on connections that the HTTP intake hands over.
 package struct APIRoutes: Sendable {
-    private struct Ready: Encodable {
-        var status: String
-        var reasons: [Readiness.Item]
-        var notes: [Readiness.Item]
-        var writing: Bool
-        var reason: String?
-        var since: String?
-    }
-
     /// Carries Hummingbird's handling of one connection.
     private struct Connections: HTTPChannelHandler {
         let responder: Responder
@@ -46,41 +38,56 @@ package struct APIRoutes: Sendable {
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
-        let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-        let save = ConversationSaveRoute(
-            configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
-            onRefused: onRefused)
-        router.post("/api/v1/conversations/save") { request, _ in try await save.respond(request) }
-        router.get("/livez") { _, _ in JSONAnswer.response(.ok, ["status": "alive"]) }
-        router.get("/readyz") { _, _ in Self.ready(readiness()) }
-        router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: .init(byteBuffer: ByteBuffer(string: await metrics())))
-        }
-        let latency = LatencyRoute(configuration, latencies: latencies)
-        router.get("/debug/latency") { request, _ in try await latency.respond(request) }
-        let operations = ReadRoutes(
-            reading, access: ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.isOpenOnLoopback),
-            retryAfterSeconds: configuration.retryAfterSeconds,
-            version: configuration.version, logger: logger
-        ).add(to: router)
-        let responder = router.buildResponder()
-        connections = Connections { request, writer, channel in
-            let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-            var response: Response
-            do {
-                response = try await responder.respond(to: request, context: context)
-                // No route of ours answers 404; Hummingbird's own answer has another shape.
-                if response.status == .notFound { response = try Self.noRoute(request, operations).response }
-            } catch let problem as APIProblem {
-                response = problem.response
-            } catch {
-                logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-                response = APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
+        let read = ReadGate(reading, configuration, verifier: verifier, logger: logger)
+        let (pool, catalog, settings) = (reading.pool, reading.catalog, reading.configuration)
+        // The one table of routes: what clients are told of each, and what answers it.
+        let endpoints = HTTPRoute.allCases.compactMap { route -> Endpoint? in
+            switch route {
+            case .events: PostedItem.endpoint
+            case .conversationSave:
+                ConversationSaveRoute(
+                    configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
+                    onRefused: onRefused
+                ).endpoint
+            case .eventQuery:
+                read(EventQueryRoute.operation, EventQueryRoute(pool: pool, configuration: settings).respond)
+            case .packs: read(PacksRoute.operation, PacksRoute(catalog: catalog).respond)
+            case .counts:
+                read(
+                    CountsRoute.operation,
+                    CountsRoute(source: .counters, catalog: catalog, configuration: settings).respond)
+            case .tops: read(TopsRoute.operation, TopsRoute(catalog: catalog, configuration: settings).respond)
+            case .uniques: read(UniquesRoute.operation, UniquesRoute(catalog: catalog, configuration: settings).respond)
+            case .statusCounts:
+                read(
+                    CountsRoute.statusOperation,
+                    CountsRoute(source: .statusCounts, catalog: catalog, configuration: settings).respond)
+            case .entities:
+                read(EntitiesRoute.operation, EntitiesRoute(catalog: catalog, configuration: settings).respond)
+            case .entity: read(EntityRoute.operation, EntityRoute(catalog: catalog, configuration: settings).respond)
+            case .conversations:
+                read(ConversationsRoute.operation, ConversationsRoute(pool: pool, configuration: settings).respond)
+            case .conversationSearch:
+                read(
+                    ConversationSearchRoute.operation,
+                    ConversationSearchRoute(pool: pool, configuration: settings).respond)
+            case .health: read(HealthRoute.operation, HealthRoute(reading).respond)
+            case .dashboard:
+                read(
+                    DashboardRoute.operation,
+                    DashboardRoute(catalog: catalog, identity: reading.identity, configuration: settings).respond)
+            case .livez: OperationalRoutes.livez
+            case .readyz: OperationalRoutes.readyz(readiness)
+            case .metrics: OperationalRoutes.metrics(metrics)
+            case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
+            case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
+            case .other: nil
             }
-            try await writer.write(response: response.head, body: response.body)
         }
+        let document = OpenAPIDocument(
+            operations: endpoints.map(\.operation), packs: catalog.definitions, version: configuration.version,
+            isOpen: verifier.isEmpty)
+        connections = Self.connections(endpoints, document, logger)
     }
 
     /// Answers the requests of one connection; returns when it ends.
@@ -88,25 +95,40 @@ package struct APIRoutes: Sendable {
         await connections.handle(value: channel, logger: logger)
     }
 
-    private static func ready(_ readiness: Readiness) -> Response {
-        let isReady = readiness.reasons.isEmpty
-        return JSONAnswer.response(
-            isReady ? .ok : .serviceUnavailable,
-            Ready(
-                status: isReady ? "ready" : "not_ready", reasons: readiness.reasons, notes: readiness.notes,
-                writing: !(readiness.stall?.isTotal ?? false), reason: readiness.stall?.reason,
-                since: readiness.stall?.since))
+    private static func connections(
+        _ endpoints: [Endpoint], _ document: OpenAPIDocument, _ logger: Logger
+    ) -> Connections {
+        let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+        for endpoint in endpoints {
+            guard let respond = endpoint.respond else { continue }
+            router.on(endpoint.pattern, method: endpoint.operation.route.method == .get ? .get : .post, use: respond)
+        }
+        let description = ByteBuffer(bytes: document.json)
+        router.get(RouterPath(HTTPRoute.openAPI.path)) { _, _ in Response(json: description) }
+        let responder = router.buildResponder()
+        return Connections { request, writer, channel in
+            let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            var response: Response
+            do {
+                response = try await responder.respond(to: request, context: context)
+                // No route of ours answers 404; Hummingbird's own answer has another shape.
+                if response.status == .notFound { response = noRoute(request).response }
+            } catch let problem as APIProblem {
+                response = problem.response
+            } catch {
+                logger.error("request failed", metadata: [.path: "\(request.uri.path)", .error: "\(error)"])
+                response = APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
+            }
+            try await writer.write(response: response.head, body: response.body)
+        }
     }
 
-    private static func noRoute(_ request: Request, _ operations: [APIOperation]) throws(APIProblem) -> APIProblem {
-        var methods: [String] = []
-        for operation in operations where try operation.match(request.uri.path) != nil {
-            methods += operation.method == .get ? ["GET", "HEAD"] : ["POST"]
-        }
-        guard !methods.isEmpty else {
+    private static func noRoute(_ request: Request) -> APIProblem {
+        let routes = HTTPRoute.allCases.filter { $0.match(request.uri.path) != nil }
+        guard !routes.isEmpty else {
             return APIProblem(.notFound, "not_found", "there is no such route; /openapi.json lists them")
         }
-        let allowed = methods.joined(separator: ", ")
+        let allowed = routes.map { $0.method == .get ? "GET, HEAD" : "POST" }.joined(separator: ", ")
         var problem = APIProblem(.methodNotAllowed, "method_not_allowed", "this route takes \(allowed)")
         problem.headers[.allow] = allowed
         return problem

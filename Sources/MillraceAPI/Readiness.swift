@@ -1,7 +1,9 @@
+package import MillraceJSON
+
 /// What `/readyz` says: whether a load balancer should send requests here. PostgreSQL being down does not make the
 /// daemon unready, since the spool goes on taking; it is reported as a note.
 package struct Readiness: Sendable, Equatable {
-    package struct Item: Sendable, Equatable, Encodable {
+    package struct Item: JSONShape, Equatable {
         package var code: String
         package var message: String
 
@@ -9,6 +11,8 @@ package struct Readiness: Sendable, Equatable {
             self.code = code
             self.message = message
         }
+
+        package static let fields: [JSONField<Self>] = [JSONField("code", \.code), JSONField("message", \.message)]
     }
 
     /// What is not written, and why.

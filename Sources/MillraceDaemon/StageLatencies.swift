@@ -21,7 +21,7 @@ final class StageLatencies: Sendable {
     private let commit: LatencyRecorder
     /// By `HTTPRoute`'s raw value.
     private let requests: [LatencyRecorder]
-    private let queries: [ReadRoute: LatencyRecorder]
+    private let queries: [HTTPRoute: LatencyRecorder]
     private let durableTimes = Mutex(DurableTimes())
 
     init(_ registry: PrometheusRegistry) {
@@ -36,12 +36,12 @@ final class StageLatencies: Sendable {
         commit = registry.timer(.writerCommitDuration)
         requests = HTTPRoute.allCases.map { registry.timer(.httpRequestDuration, [.route: $0.description]) }
         queries = Dictionary(
-            uniqueKeysWithValues: ReadRoute.allCases.map { route in
-                (route, registry.timer(.readQueryDuration, [.route: route.rawValue]))
+            uniqueKeysWithValues: HTTPRoute.allCases.filter(\.isOfDatabase).map { route in
+                (route, registry.timer(.readQueryDuration, [.route: route.description]))
             })
     }
 
-    func queryAnswered(_ route: ReadRoute, _ microseconds: Int64) {
+    func queryAnswered(_ route: HTTPRoute, _ microseconds: Int64) {
         queries[route]?.record(microseconds: microseconds)
     }
 

@@ -32,7 +32,7 @@ package struct JSONField<Shape>: Sendable {
         self.write = write
     }
 
-    /// A field that is always there. `schema`: where it says more than the value's type.
+    /// A field that is always there; null where its value is nil. `schema`: where it says more than the value's type.
     package init<Value: JSONWritable>(
         _ name: String, _ value: @escaping @Sendable (Shape) -> Value, as schema: JSONSchema = Value.schema,
         doc: String? = nil
@@ -40,17 +40,6 @@ package struct JSONField<Shape>: Sendable {
         self.init(name, schema, isRequired: true, doc) { shape, json in
             json.append(name: name)
             value(shape).write(to: &json)
-        }
-    }
-
-    /// A field that is null where there is no value.
-    package init<Value: JSONWritable>(
-        _ name: String, nullable value: @escaping @Sendable (Shape) -> Value?, as schema: JSONSchema = Value.schema,
-        doc: String? = nil
-    ) {
-        self.init(name, schema.nullable, isRequired: true, doc) { shape, json in
-            json.append(name: name)
-            if let value = value(shape) { value.write(to: &json) } else { json.append(raw: "null") }
         }
     }
 
@@ -89,7 +78,10 @@ extension JSONShape {
         for field in Self.fields { field.write(self, &json) }
         json.append(raw: "}")
     }
+}
 
+extension JSONWritable {
+    /// The whole text.
     package var json: [UInt8] {
         var json = JSONWriter()
         write(to: &json)
@@ -115,6 +107,14 @@ extension Int: JSONWritable {
 extension Bool: JSONWritable {
     package static var schema: JSONSchema { .boolean }
     package func write(to json: inout JSONWriter) { json.append(self) }
+}
+
+extension Optional: JSONWritable where Wrapped: JSONWritable {
+    package static var schema: JSONSchema { Wrapped.schema.nullable }
+
+    package func write(to json: inout JSONWriter) {
+        if let self { self.write(to: &json) } else { json.append(raw: "null") }
+    }
 }
 
 extension Array: JSONWritable where Element: JSONWritable {

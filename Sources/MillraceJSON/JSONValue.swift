@@ -31,12 +31,16 @@ package indirect enum JSONValue: Sendable {
     package static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
 }
 
-extension JSONValue: ExpressibleByStringLiteral, ExpressibleByArrayLiteral {
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
     package init(stringLiteral value: String) {
         self = .string(value)
     }
 
     package init(arrayLiteral elements: JSONValue...) {
         self = .array(elements)
+    }
+
+    package init(dictionaryLiteral elements: (String, JSONValue)...) {
+        self = .object(elements)
     }
 }

@@ -1,11 +1,12 @@
 /// Every route of the daemon, by method and path: the intake finds requests by it, the API routes and describes them, and
 /// metrics are tagged with it, so the set is closed whatever paths clients send.
 package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
-    case events, conversationSave, livez, readyz, metrics, latency
+    case events, conversationSave
+    case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
+    case health, dashboard
+    case livez, readyz, metrics, latency, openAPI
     /// A request of none of the others.
     case other
-    case eventQuery, packs, counts, tops, uniques, entities, entity, statusCounts, conversations, conversationSearch
-    case health, dashboard, openAPI
 
     package enum Method: String, Sendable {
         case get, post

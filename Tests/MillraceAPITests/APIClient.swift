@@ -33,8 +33,10 @@ final class APIClient {
     private let channel: any Channel
     private var iterator: AsyncStream<[UInt8]>.Iterator
     private var received: [UInt8] = []
+    let port: Int
 
     init(port: Int) async throws {
+        self.port = port
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream()
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)

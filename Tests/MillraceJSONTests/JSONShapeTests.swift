@@ -23,7 +23,7 @@ struct JSONShapeTests {
 
         static let fields: [JSONField<Self>] = [
             JSONField("title", \.title), JSONField("is_open", \.isOpen), JSONField("color", \.color),
-            JSONField("since", nullable: \.since, as: .time), JSONField("until", optional: \.until, doc: "At times"),
+            JSONField("since", \.since, as: .time.nullable), JSONField("until", optional: \.until, doc: "At times"),
             JSONField("parts", \.parts),
             .others(.integer, doc: "Counts") { whole, json in
                 for name in whole.more {

@@ -1,4 +1,7 @@
+internal import Crypto
 internal import FoundationEssentials
+internal import MillraceJSON
+internal import MillracePostgres
 
 /// Where a page ended: the key of its last row, signed together with the question, so that only a cursor which this daemon
 /// gave is taken, and it goes on with the question that gave it and no other.
@@ -38,7 +41,7 @@ struct PageCursor: Equatable {
     }
 
     func text(question: Question) -> String {
-        let json = JSONAnswer.encode(values)
+        let json = values.json
         let data = Data(Self.signature(question, json) + json)
         return String(
             data.base64EncodedString().compactMap { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 == "=" ? nil : $0 })
@@ -51,5 +54,29 @@ struct PageCursor: Equatable {
     /// Takes as long wherever they differ.
     private static func isSame(_ left: some Collection<UInt8>, _ right: [UInt8]) -> Bool {
         left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}
+
+/// What cursors are signed with: secret, and the same for as long as cursors are to be of use.
+package struct CursorKey: Sendable {
+    /// Fewer could be guessed.
+    package static let bytesMin = 16
+
+    @Unprinted private var key: SymmetricKey
+
+    /// Nil when there are fewer than `bytesMin`.
+    package init?(_ bytes: [UInt8]) {
+        guard bytes.count >= Self.bytesMin else { return nil }
+        key = SymmetricKey(data: bytes)
+    }
+
+    /// One that no other process has.
+    package init() {
+        key = SymmetricKey(size: .bits256)
+    }
+
+    /// HMAC-SHA256, its first 16 bytes.
+    func signature(of bytes: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key).prefix(16))
     }
 }

@@ -5,19 +5,8 @@ internal import MillraceProjections
 struct LivePacks: Sendable {
     struct Pack: Sendable {
         var definition: PackDefinition
-        /// Of the tables; a pack that is being rebuilt is behind its definition.
+        /// Of the tables; a pack that is being rebuilt is older than its definition.
         var version: Int
-
-        /// Begins an answer about it: an object that is not yet closed.
-        var answerHead: JSONWriter {
-            var json = JSONWriter()
-            json.append(raw: "{")
-            json.append(name: "pack")
-            json.append(definition.name)
-            json.append(name: "version")
-            json.append(version)
-            return json
-        }
     }
 
     private(set) var packs: [String: Pack] = [:]
@@ -77,7 +66,7 @@ struct LivePacks: Sendable {
                 isEnded = false
             }
             last = indexes.string(row, 1)
-            // What stands behind an expression does not help rows that are found without it.
+            // What stands after an expression does not help rows that are found without it.
             guard let name = indexes.string(row, 2), !isEnded else {
                 isEnded = true
                 continue

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Logging
 internal import MillracePostgres
 package import MillraceProjections
+internal import MillraceRoutes
 internal import Synchronization
 
 /// The live packs, asked of the database at most every few seconds.
@@ -20,7 +21,7 @@ package final class PackCatalog: Sendable {
     }
 
     /// Throws as the pool does.
-    func live(_ route: ReadRoute, isFresh: Bool = false) async throws -> LivePacks {
+    func live(_ route: HTTPRoute, isFresh: Bool = false) async throws -> LivePacks {
         let kept = known.withLock { $0 }
         if let kept, !isFresh, ContinuousClock.now - kept.loadedAt < Self.lifetime { return kept.packs }
         let definitions = definitions
@@ -32,7 +33,7 @@ package final class PackCatalog: Sendable {
     /// Runs `body` with what is live. When it throws that a table or column is not there, or `APIProblem` of a missing
     /// pack, the catalog may be old: it is read again, and `body` runs once more.
     func read<Answer>(
-        _ route: ReadRoute, _ body: (LivePacks) async throws -> Answer
+        _ route: HTTPRoute, _ body: (LivePacks) async throws -> Answer
     ) async throws -> Answer {
         let packs = try await live(route)
         do {

@@ -1,6 +1,6 @@
 internal import MillracePostgres
 
-/// Whether a database answers, and if not why, in words that are fit for strangers: no host, role or password.
+/// Whether a database answers, and if not why, in words that anyone may read: no host, role or password.
 struct DatabaseHealth: Sendable, Equatable {
     /// nil: it answers.
     var problem: String?

@@ -1,5 +1,7 @@
 package import Logging
-internal import MillracePostgres
+internal import MillraceJSON
+package import MillracePostgres
+internal import MillraceTelemetry
 internal import Synchronization
 
 /// Looks users up in the identity database: one query for all that the cache does not know.
@@ -7,7 +9,7 @@ internal import Synchronization
 /// When that database is away, what the cache knows is used, however old, and nothing is asked of it for a while: a
 /// dashboard waits for it once and not each time.
 package final class IdentityDirectory: Sendable {
-    enum Availability: String, Sendable {
+    enum Availability: String, JSONChoice {
         case available
         case unavailable
         case notConfigured = "not_configured"
@@ -28,6 +30,7 @@ package final class IdentityDirectory: Sendable {
     private let logger: Logger
     private let state: Mutex<State>
 
+    /// Connects when it is first asked.
     package init(_ configuration: IdentityConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
@@ -56,6 +59,7 @@ package final class IdentityDirectory: Sendable {
         await pool?.run()
     }
 
+    /// Interrupts look-ups, and ends the sessions.
     package func stop() async {
         await pool?.stop()
     }
@@ -97,7 +101,7 @@ package final class IdentityDirectory: Sendable {
         state.withLock { $0.triesAgainAt = now + configuration.retryAfter }
         logger.warning(
             "identity database not read",
-            metadata: ["error": "\(error)", "hint": "identity.url; the dashboard shows ids instead of names"])
+            metadata: [.error: "\(error)", .hint: "identity.url; the dashboard shows ids instead of names"])
     }
 
     private func answer(_ ids: [String], _ availability: Availability) -> Answer {
@@ -121,4 +125,36 @@ package final class IdentityDirectory: Sendable {
         }
         return users
     }
+}
+
+/// A user as the identity database knows them.
+struct IdentityUser: Sendable, Equatable {
+    var email: String
+    var firstName: String
+    var lastName: String
+    var plan: String
+
+    /// Of a user who is not known there.
+    static func unknown(_ id: String) -> IdentityUser {
+        IdentityUser(email: id, firstName: "", lastName: "", plan: "free")
+    }
+}
+
+/// The database that knows users by name.
+package struct IdentityConfiguration: Sendable {
+    /// A look-up is one query for all users of a page.
+    package static let connectionsMax = 2
+
+    /// libpq's keywords or URI; empty: there is none.
+    @Unprinted package var databaseURL: String = ""
+    /// Users that are remembered, unknown ones too.
+    package var cacheEntries = 10_000
+    /// How long a user is remembered.
+    package var cacheLifetime = Duration.seconds(600)
+    /// Of a look-up, connecting included.
+    package var timeout = Duration.seconds(1)
+    /// Time from a failed look-up to the next one.
+    package var retryAfter = Duration.seconds(5)
+
+    package init() {}
 }

@@ -1,7 +1,13 @@
+internal import MillraceJSON
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `/openapi.json`, made of the operations that the router takes its paths and parameters from.
 struct OpenAPIDocument: Sendable {
+    static let operation = APIOperation(
+        .openAPI, id: "openapi", tag: "operations", summary: "This description", access: .open,
+        answer: APIOperation.Component(name: "OpenAPI", schema: .anyObject))
+
     let operations: [APIOperation]
     /// Those that are loaded.
     let packs: [PackDefinition]
@@ -9,175 +15,127 @@ struct OpenAPIDocument: Sendable {
     /// Whether no key is configured, so that this machine reads without a token.
     let isOpen: Bool
 
-    var json: JSONWriter {
+    var json: [UInt8] {
+        let document: JSONValue = [
+            "openapi": "3.1.0",
+            "info": [
+                "title": "Millrace", "version": .string(version),
+                "license": ["name": "Apache 2.0", "identifier": "Apache-2.0"],
+            ],
+            "paths": .object(paths),
+            "components": [
+                "schemas": .object(schemas),
+                "securitySchemes": [
+                    "bearer": [
+                        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                        "description": .string(
+                            "Reading needs `\(ReadAccess.scope)` in the claim `scope`, or the service role"),
+                    ]
+                ],
+            ],
+        ]
         var json = JSONWriter()
-        tree.write(to: &json)
-        return json
+        document.write(to: &json)
+        return json.bytes
     }
 
-    private var tree: JSONTree {
-        var paths: [(String, [(String, JSONTree)])] = []
+    private var paths: [(String, JSONValue)] {
+        var paths: [(String, [(String, JSONValue)])] = []
         for operation in operations {
-            let entry = (operation.method.rawValue, describe(operation))
-            if let index = paths.firstIndex(where: { $0.0 == operation.path }) {
+            let entry = (operation.route.method.rawValue, describe(operation))
+            if let index = paths.firstIndex(where: { $0.0 == operation.route.path }) {
                 paths[index].1.append(entry)
             } else {
-                paths.append((operation.path, [entry]))
+                paths.append((operation.route.path, [entry]))
             }
         }
-        return .object([
-            ("openapi", "3.1.0"),
-            (
-                "info",
-                .object([
-                    ("title", "Millrace"), ("version", .string(version)),
-                    ("license", .object([("name", "Apache 2.0"), ("identifier", "Apache-2.0")])),
-                ])
-            ),
-            ("paths", .object(paths.map { ($0.0, .object($0.1)) })),
-            (
-                "components",
-                .object([
-                    ("schemas", .object(OpenAPISchemas.all)),
-                    (
-                        "securitySchemes",
-                        .object([
-                            (
-                                "bearer",
-                                .object([
-                                    ("type", "http"), ("scheme", "bearer"), ("bearerFormat", "JWT"),
-                                    (
-                                        "description",
-                                        .string(
-                                            "Reading wants `\(ReadAccess.scope)` in the claim `scope`, or the service role"
-                                        )
-                                    ),
-                                ])
-                            )
-                        ])
-                    ),
-                ])
-            ),
-        ])
+        return paths.map { ($0.0, .object($0.1)) }
     }
 
-    private func describe(_ operation: APIOperation) -> JSONTree {
-        var members: [(String, JSONTree)] = [
+    /// Each once, in the order in which operations first name them.
+    private var schemas: [(String, JSONValue)] {
+        var found: [APIOperation.Component] = []
+        for component in operations.flatMap(\.components) where !found.contains(where: { $0.name == component.name }) {
+            found.append(component)
+        }
+        return found.map { ($0.name, $0.schema.value) }
+    }
+
+    private func describe(_ operation: APIOperation) -> JSONValue {
+        var members: [(String, JSONValue)] = [
             ("operationId", .string(operation.id)), ("tags", [.string(operation.tag)]),
             ("summary", .string(operation.summary)),
         ]
         let parameters =
-            operation.pathParameters.map { describe($0, in: "path", operation) }
-            + operation.parameters.map { describe($0, in: "query", operation) }
-            + (operation.takesColumns ? [Self.columns] : [])
+            operation.pathParameters.map { describe($0, in: "path") }
+            + operation.parameters.map { describe($0, in: "query") } + (operation.takesColumns ? [Self.columns] : [])
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if let body = operation.body { members.append(("requestBody", describe(body))) }
         members.append(("responses", .object(responses(operation))))
         switch operation.access {
         case .open: break
-        case .read: members.append(("security", isOpen ? [.object([])] : [.object([("bearer", [])])]))
-        case .user: members.append(("security", [.object([("bearer", [])])]))
+        case .read: members.append(("security", isOpen ? [[:]] : [["bearer": []]]))
+        case .user: members.append(("security", [["bearer": []]]))
         }
         return .object(members)
     }
 
-    private func describe(_ parameter: APIParameter, in place: String, _ operation: APIOperation) -> JSONTree {
+    private func describe(_ parameter: APIParameter, in place: String) -> JSONValue {
         var doc = parameter.doc
         if let fallback = parameter.fallback { doc += ". Default: \(fallback)" }
-        var members: [(String, JSONTree)] = [
+        var members: [(String, JSONValue)] = [
             ("name", .string(parameter.name)), ("in", .string(place)), ("description", .string(doc)),
         ]
         if parameter.isRequired || place == "path" { members.append(("required", .bool(true))) }
         if case .object = parameter.kind {
-            members.append(
-                ("content", .object([("application/json", .object([("schema", .object([("type", "object")]))]))])))
+            members.append(Self.content([("application/json", parameter.kind.schema)]))
         } else {
-            members.append(("schema", .object(schema(parameter))))
+            let isPack = parameter.name == "pack" && !packs.isEmpty
+            let schema = isPack ? .choice(packs.map(\.name)) : parameter.kind.schema
+            members.append(("schema", schema.value))
             if let example = parameter.example { members.append(("example", .string(example))) }
         }
         return .object(members)
     }
 
-    private func schema(_ parameter: APIParameter) -> [(String, JSONTree)] {
-        if parameter.name == "pack", !packs.isEmpty {
-            return [("type", "string"), ("enum", .strings(packs.map(\.name)))]
-        }
-        switch parameter.kind {
-        case .text(let bytesMax):
-            return [("type", "string"), ("minLength", .integer(1)), ("maxLength", .integer(bytesMax))]
-        case .uuid: return [("type", "string"), ("format", "uuid")]
-        case .time:
-            let texts = ["date-time", "date"].map { format in
-                JSONTree.object([("type", "string"), ("format", .string(format))])
-            }
-            return [("anyOf", .array(texts + [.object([("type", "integer")])]))]
-        case .integer(let range):
-            return [
-                ("type", "integer"), ("minimum", .integer(range.lowerBound)), ("maximum", .integer(range.upperBound)),
-            ]
-        case .choice(let choices): return [("type", "string"), ("enum", .strings(choices))]
-        case .object: return [("type", "object")]
-        case .cursor: return [("type", "string"), ("pattern", "^[A-Za-z0-9_-]{12,}$")]
-        case .names: return [("type", "string"), ("pattern", "^[a-z0-9_]+(,[a-z0-9_]+)*$")]
-        }
+    private static let columns: JSONValue = [
+        "name": "columns", "in": "query", "style": "form", "explode": .bool(true),
+        "description": "A column and the value it must have; /v1/packs lists them",
+        "schema": ["type": "object", "additionalProperties": ["type": "string"]],
+    ]
+
+    private func describe(_ body: APIOperation.Body) -> JSONValue {
+        ["required": .bool(true), "content": Self.content(body.schemas, example: body.example).1]
     }
 
-    private static let columns = JSONTree.object([
-        ("name", "columns"), ("in", "query"), ("style", "form"), ("explode", .bool(true)),
-        ("description", "A column and the value it must have; /v1/packs lists them"),
-        ("schema", .object([("type", "object"), ("additionalProperties", .object([("type", "string")]))])),
-    ])
-
-    private func describe(_ body: APIOperation.Body) -> JSONTree {
-        .object([
-            ("required", .bool(true)),
-            (
-                "content",
-                .object(
-                    body.schemas.map { type, schema in
-                        (type, .object([("schema", schema)] + (body.example.map { [("example", $0)] } ?? [])))
-                    })
-            ),
-        ])
-    }
-
-    private func responses(_ operation: APIOperation) -> [(String, JSONTree)] {
-        var responses: [(String, JSONTree)] = operation.successes.map { status, doc in
-            (String(status), answer(doc, operation))
+    private func responses(_ operation: APIOperation) -> [(String, JSONValue)] {
+        let answer = operation.answer.map { ("application/json", $0.reference) } ?? ("text/plain", .text)
+        let successes = operation.successes.map { status, doc in
+            Self.response(status, doc, [answer] + operation.furtherContent)
         }
-        for (status, doc) in operation.failures(hasKeys: !isOpen) {
-            responses.append((String(status), Self.failure(status, doc, operation)))
+        let failures = operation.failures(hasKeys: !isOpen).map { status, doc in
+            let schema = status == 503 ? operation.unavailableAnswer : nil
+            return Self.response(
+                status, doc, [("application/json", (schema ?? operation.errorAnswer).reference)],
+                isRetryable: status == 503 && schema == nil)
         }
-        return responses
+        return successes + failures
     }
 
-    private func answer(_ doc: String, _ operation: APIOperation) -> JSONTree {
-        let content: (String, JSONTree) =
-            if let schema = operation.answer {
-                ("application/json", .object([("schema", Self.reference(schema))]))
-            } else {
-                ("text/plain", .object([("schema", .object([("type", "string")]))]))
-            }
-        return .object([("description", .string(doc)), ("content", .object([content] + operation.furtherContent))])
+    private static func response(
+        _ status: Int, _ doc: String, _ schemas: [(String, JSONSchema)], isRetryable: Bool = false
+    ) -> (String, JSONValue) {
+        var members = [("description", .string(doc)), content(schemas)]
+        if isRetryable { members.append(("headers", ["Retry-After": ["schema": ["type": "integer"]]])) }
+        return (String(status), .object(members))
     }
 
-    private static func failure(_ status: Int, _ doc: String, _ operation: APIOperation) -> JSONTree {
-        let schema = status == 503 ? operation.unavailableAnswer : nil
-        var members: [(String, JSONTree)] = [
-            ("description", .string(doc)),
-            (
-                "content",
-                .object([("application/json", .object([("schema", reference(schema ?? operation.errorAnswer))]))])
-            ),
-        ]
-        if status == 503, schema == nil {
-            members.append(
-                ("headers", .object([("Retry-After", .object([("schema", .object([("type", "integer")]))]))])))
+    private static func content(
+        _ schemas: [(String, JSONSchema)], example: JSONValue? = nil
+    ) -> (String, JSONValue) {
+        let types = schemas.map { type, schema in
+            (type, JSONValue.object([("schema", schema.value)] + (example.map { [("example", $0)] } ?? [])))
         }
-        return .object(members)
-    }
-
-    private static func reference(_ schema: String) -> JSONTree {
-        .object([("$ref", .string("#/components/schemas/\(schema)"))])
+        return ("content", .object(types))
     }
 }

@@ -1,5 +1,6 @@
 package import Logging
 package import MillracePostgres
+package import MillraceRoutes
 internal import ServiceLifecycle
 internal import Synchronization
 internal import MillraceTelemetry
@@ -30,6 +31,7 @@ package final class ReadPool: Sendable {
     private let state: Mutex<State>
     package let metrics: ReadMetrics
 
+    /// Opens no connection before one is asked for.
     package init(_ configuration: ReadPoolConfiguration, metrics: ReadMetrics = ReadMetrics(), logger: Logger) {
         self.configuration = configuration
         self.metrics = metrics
@@ -44,7 +46,7 @@ package final class ReadPool: Sendable {
     /// Runs `body` on a session's thread; it reads only, and runs once more when an idle connection turns out lost.
     /// Throws `ReadRefusal`, `PostgresError`, and what `body` throws.
     package func read<Answer: Sendable>(
-        _ route: ReadRoute? = nil, _ body: @escaping @Sendable (PostgresConnection) throws -> Answer
+        _ route: HTTPRoute? = nil, _ body: @escaping @Sendable (PostgresConnection) throws -> Answer
     ) async throws -> Answer {
         let number: Int
         do {
@@ -186,5 +188,31 @@ package final class ReadPool: Sendable {
 extension Duration {
     fileprivate var microseconds: Int64 {
         components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+}
+
+/// How many connections readers may hold, and for how long.
+package struct ReadPoolConfiguration: Sendable {
+    /// libpq's keywords or URI.
+    @Unprinted package var databaseURL: String
+    /// What `pg_stat_activity` shows.
+    package var applicationName = "millrace read"
+    /// Idle connections that are not closed.
+    package var connectionsMin = 2
+    package var connectionsMax = 20
+    /// Requests that wait for a connection; one more is refused.
+    package var waitingMax = 1000
+    /// How long a request waits for a connection.
+    package var acquireTimeout = Duration.seconds(2)
+    package var connectTimeout = Duration.seconds(5)
+    /// The server ends a statement after this; the client gives up a second later.
+    package var statementTimeout = Duration.seconds(5)
+    /// An unused connection above `connectionsMin` is closed after this.
+    package var idleTimeout = Duration.seconds(60)
+    /// How long a stop waits for statements under way.
+    package var drainLimit = Duration.seconds(5)
+
+    package init(databaseURL: String) {
+        self.databaseURL = databaseURL
     }
 }

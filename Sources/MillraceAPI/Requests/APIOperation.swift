@@ -1,9 +1,9 @@
-/// A route as clients see it: the router takes its path and parameters from here, and `/openapi.json` describes it.
-struct APIOperation: Sendable {
-    enum Method: String, Sendable {
-        case get, post
-    }
+internal import Hummingbird
+internal import MillraceJSON
+internal import MillraceRoutes
 
+/// A route as clients see it: the router takes its parameters from here, and `/openapi.json` describes it.
+struct APIOperation: Sendable {
     enum Access: Sendable {
         case open
         /// A token that may read, unless the daemon has no keys and the caller is on this machine.
@@ -12,38 +12,84 @@ struct APIOperation: Sendable {
         case user
     }
 
+    /// A schema with a name, by which the description refers to it.
+    struct Component: Sendable {
+        var name: String
+        var schema: JSONSchema
+
+        init(name: String, schema: JSONSchema) {
+            self.name = name
+            self.schema = schema
+        }
+
+        init<Shape: JSONShape>(_ shape: Shape.Type) {
+            self.init(name: Shape.name, schema: Shape.schema)
+        }
+
+        var reference: JSONSchema { .reference(to: name) }
+    }
+
     /// What a POST carries.
     struct Body: Sendable {
         /// By content type.
-        var schemas: [(String, JSONTree)]
-        var example: JSONTree?
+        var schemas: [(String, JSONSchema)]
+        /// What the schemas refer to.
+        var components: [Component]
+        var example: JSONValue?
     }
 
+    let route: HTTPRoute
     /// `operationId`.
-    var id: String
-    var method = Method.get
-    /// With `{names}`.
-    var path: String
+    let id: String
     /// Of it in the description.
-    var tag: String
-    var summary: String
-    var access: Access
-    var pathParameters: [APIParameter] = []
-    var parameters: [APIParameter] = []
+    let tag: String
+    let summary: String
+    let access: Access
+    let pathParameters: [APIParameter]
+    let parameters: [APIParameter]
     /// Further parameters are columns that rows must equal.
-    var takesColumns = false
-    var body: Body?
-    /// Name of the schema of its 200; nil: text.
-    var answer: String?
-    /// Further statuses of success and failure, and what they mean.
-    var successes = [(200, "As asked")]
-    var furtherFailures: [(Int, String)] = []
+    let takesColumns: Bool
+    let body: Body?
+    /// Of a success; nil: text.
+    let answer: Component?
+    /// Statuses of success, and what they mean.
+    let successes: [(Int, String)]
+    private let furtherFailures: [(Int, String)]
     /// Of what is not 2xx.
-    var errorAnswer = "Error"
-    /// Name of the schema of its 503, when that is no error.
-    var unavailableAnswer: String?
-    /// Further types of its 200.
-    var furtherContent: [(String, JSONTree)] = []
+    let errorAnswer: Component
+    /// Of its 503, when that is no error.
+    let unavailableAnswer: Component?
+    /// Further types of a success.
+    let furtherContent: [(String, JSONSchema)]
+
+    init(
+        _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
+        pathParameters: [APIParameter] = [], parameters: [APIParameter] = [], takesColumns: Bool = false,
+        body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
+        furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
+        unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = []
+    ) {
+        self.route = route
+        self.id = id
+        self.tag = tag
+        self.summary = summary
+        self.access = access
+        self.pathParameters = pathParameters
+        self.parameters = parameters
+        self.takesColumns = takesColumns
+        self.body = body
+        self.answer = answer
+        self.successes = successes
+        self.furtherFailures = furtherFailures
+        self.errorAnswer = errorAnswer
+        self.unavailableAnswer = unavailableAnswer
+        self.furtherContent = furtherContent
+    }
+
+    /// All that the description refers to.
+    var components: [Component] {
+        [errorAnswer] + [answer, unavailableAnswer].compactMap { $0 } + (body?.components ?? [])
+    }
 
     /// What else than success can be answered.
     func failures(hasKeys: Bool) -> [(Int, String)] {
@@ -56,27 +102,26 @@ struct APIOperation: Sendable {
         if access == .read { failures.append((503, "The database or a connection to it is not there; try later")) }
         return (failures + furtherFailures).sorted { $0.0 < $1.0 }
     }
+}
 
-    /// As Hummingbird writes patterns.
-    var pattern: String {
-        path.split(separator: "/").map { part in
-            part.hasPrefix("{") ? ":" + part.dropFirst().dropLast() : String(part)
-        }.joined(separator: "/")
+/// An operation and what answers it.
+struct Endpoint: Sendable {
+    typealias Respond = @Sendable (Request, APIContext) async throws -> Response
+
+    let operation: APIOperation
+    /// nil: the intake does.
+    let respond: Respond?
+
+    init(_ operation: APIOperation, respond: Respond?) {
+        self.operation = operation
+        self.respond = respond
     }
 
-    /// The values of the path's names; nil for another path. Throws `APIProblem` when one is wrongly encoded.
-    func match(_ requested: String) throws(APIProblem) -> [String: String]? {
-        let wanted = path.split(separator: "/")
-        let parts = requested.split(separator: "/")
-        guard wanted.count == parts.count else { return nil }
-        var values: [String: String] = [:]
-        for (pattern, part) in zip(wanted, parts) {
-            if pattern.hasPrefix("{") {
-                values[String(pattern.dropFirst().dropLast())] = try RequestQuery.decoded(part, plusIsBlank: false)
-            } else if pattern != part {
-                return nil
-            }
-        }
-        return values
+    /// As Hummingbird writes patterns.
+    var pattern: RouterPath {
+        RouterPath(
+            operation.route.path.split(separator: "/").map { part in
+                part.hasPrefix("{") ? ":" + part.dropFirst().dropLast() : String(part)
+            }.joined(separator: "/"))
     }
 }

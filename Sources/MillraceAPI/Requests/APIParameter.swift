@@ -1,3 +1,5 @@
+internal import MillraceJSON
+
 /// A parameter of a route: what it may be, for the router and for `/openapi.json`.
 struct APIParameter: Sendable {
     enum Kind: Sendable {
@@ -12,6 +14,19 @@ struct APIParameter: Sendable {
         case cursor
         /// Names separated by commas.
         case names
+
+        var schema: JSONSchema {
+            switch self {
+            case .text(let bytesMax): .text(lengths: 1...bytesMax)
+            case .uuid: .uuid
+            case .time: ["anyOf": [JSONSchema.time.value, ["type": "string", "format": "date"], ["type": "integer"]]]
+            case .integer(let range): .integer(in: range)
+            case .choice(let choices): .choice(choices)
+            case .object: .anyObject
+            case .cursor: ["type": "string", "pattern": "^[A-Za-z0-9_-]{12,}$"]
+            case .names: ["type": "string", "pattern": "^[a-z0-9_]+(,[a-z0-9_]+)*$"]
+            }
+        }
     }
 
     var name: String
@@ -32,5 +47,28 @@ struct APIParameter: Sendable {
         self.isRequired = isRequired
         self.fallback = fallback
         self.example = example
+    }
+}
+
+/// Parameters that several routes take.
+enum ReadParameters {
+    static let rowsMax = 1000
+
+    static func limit(_ fallback: Int) -> APIParameter {
+        APIParameter(
+            "limit", .integer(1...rowsMax), "Most items of a page; it ends earlier when its items are large",
+            fallback: String(fallback), example: "10")
+    }
+
+    static let cursor = APIParameter(
+        "cursor", .cursor, "`next` of the page before, with otherwise the same parameters")
+
+    static let user = APIParameter(
+        "user_id", .uuid, "Only of this user", example: "843d440a-a7a7-45ee-96df-3568c37384b9")
+
+    static let pack = APIParameter("pack", .text(bytesMax: 64), "A pack of /v1/packs", isRequired: true)
+
+    static func fold(_ kind: String) -> APIParameter {
+        APIParameter("fold", .text(bytesMax: 64), "Its \(kind), as /v1/packs lists them", isRequired: true)
     }
 }

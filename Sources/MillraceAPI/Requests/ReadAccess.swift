@@ -1,5 +1,5 @@
-internal import Hummingbird
 internal import HTTPTypes
+internal import Hummingbird
 internal import NIOCore
 
 /// Who may read: a token with the scope `millrace:read` or of the service role. Without any key in the configuration,
@@ -52,5 +52,34 @@ struct ReadAccess: Sendable {
         let name = host.prefix { $0 != ":" }.lowercased()
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return name == "localhost" || parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}
+
+/// What the routes know of a request's connection.
+struct APIContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// The connection came in over loopback or a Unix socket.
+    let isLocal: Bool
+    let isUnixSocket: Bool
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        let address = source.channel.localAddress
+        isUnixSocket = address?.pathname != nil && address?.ipAddress == nil
+        isLocal = isUnixSocket || address?.ipAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
+    }
+}
+
+extension TokenVerifier {
+    /// Of `Authorization: Bearer`. Throws `APIProblem`, a 401.
+    func caller(of request: Request) async throws -> Caller {
+        do {
+            let header = request.headers[.authorization] ?? ""
+            let parts = header.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw TokenError.missingToken }
+            return try await verify(String(parts[1].drop { $0 == " " }))
+        } catch let error as TokenError {
+            throw APIProblem(error)
+        }
     }
 }

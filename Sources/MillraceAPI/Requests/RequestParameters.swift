@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import MillraceEvent
+internal import MillraceRoutes
 internal import MillraceTOML
 
 /// A request's parameters, each known to its operation and of its kind.
@@ -18,12 +19,16 @@ struct RequestParameters: Sendable {
     /// What the operation does not know itself: columns, where it takes some. In the order of the names.
     let filters: [Filter]
 
-    /// Throws `APIProblem`, which names the parameter.
+    /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query.
     init(
-        _ operation: APIOperation, path: [String: String], query: String?, cursorKey: CursorKey
+        _ operation: APIOperation, path requested: String, query: String?, cursorKey: CursorKey
     ) throws(APIProblem) {
         self.operation = operation
         self.cursorKey = cursorKey
+        var path: [String: String] = [:]
+        for (name, value) in operation.route.match(requested) ?? [] {
+            path[name] = try RequestQuery.decoded(value, plusIsBlank: false)
+        }
         self.path = path
         var values: [String: String] = [:]
         var filters: [Filter] = []
@@ -77,7 +82,7 @@ struct RequestParameters: Sendable {
             throw APIProblem(
                 .badRequest, "invalid_cursor",
                 "cursor is not one that this daemon gave for this question: repeat the request that gave it, only limit may "
-                    + "change; daemons behind one name want one api.cursor_key")
+                    + "change; daemons that share a name need the same api.cursor_key")
         }
         return cursor.values
     }
@@ -87,7 +92,7 @@ struct RequestParameters: Sendable {
         let asked = values.filter { $0.key != "cursor" && $0.key != "limit" }.map { "\($0.key)=\($0.value)" }
         let all =
             asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map { "\($0.column)=\($0.value)" }
-        return PageCursor.Question(text: ([operation.path] + all).joined(separator: "\u{0}"), key: cursorKey)
+        return PageCursor.Question(text: ([operation.route.path] + all).joined(separator: "\u{0}"), key: cursorKey)
     }
 
     private static func check(_ value: String, _ parameter: APIParameter) throws(APIProblem) {

@@ -1,6 +1,6 @@
 internal import HTTPTypes
 
-/// The part of a URI behind the question mark, decoded strictly.
+/// The part of a URI after the question mark, decoded strictly.
 struct RequestQuery {
     private(set) var pairs: [(name: String, value: String)] = []
 
@@ -27,7 +27,7 @@ struct RequestQuery {
             switch byte {
             case UInt8(ascii: "%"):
                 guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
-                    throw APIProblem(.badRequest, "invalid_query", "a percent sign wants two hexadecimal digits")
+                    throw APIProblem(.badRequest, "invalid_query", "a percent sign needs two hexadecimal digits")
                 }
                 bytes.append(high << 4 | low)
             case UInt8(ascii: "+") where plusIsBlank: bytes.append(0x20)

@@ -1,14 +1,22 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillraceJSON
+internal import MillraceRoutes
 internal import NIOCore
 
 /// `POST /api/v1/conversations/save`: one conversation, by its own user (or a service), durable before the answer.
 struct ConversationSaveRoute: Sendable {
-    private struct Saved: Encodable {
-        var status = "saved"
-        var id: String
-    }
+    private static let operation = APIOperation(
+        .conversationSave, id: "saveConversation", tag: "conversations",
+        summary: "One question and its answer, by its user or a service", access: .user,
+        body: APIOperation.Body(
+            schemas: [("application/json", PostedItem.conversation.reference)], components: [PostedItem.conversation]),
+        answer: .init(Saved.self), successes: [(201, "Durable; the same again answers the same id")],
+        furtherFailures: [
+            (413, "Too large"), (415, "Unknown type or encoding"),
+            (503, "The spool is full, or the daemon stops; try later"),
+        ])
 
     let configuration: APIConfiguration
     let channel: RecordChannel
@@ -16,7 +24,9 @@ struct ConversationSaveRoute: Sendable {
     let onAccepted: @Sendable () -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
 
-    func respond(_ request: Request) async throws -> Response {
+    var endpoint: Endpoint { Endpoint(Self.operation) { request, _ in try await respond(request) } }
+
+    private func respond(_ request: Request) async throws -> Response {
         let caller = try await verifier.caller(of: request)
         try checkType(request)
         if let refusal = channel.refusal { throw problem(refusal) }
@@ -29,8 +39,7 @@ struct ConversationSaveRoute: Sendable {
         }
         try await spool(save, receivedAt: receivedAt)
         onAccepted()
-        let id = save.id(tenant: configuration.tenant)
-        return JSONAnswer.response(.created, Saved(id: "\(id)"))
+        return Response(Saved(id: "\(save.id(tenant: configuration.tenant))"), status: .created)
     }
 
     private func checkType(_ request: Request) throws {
@@ -76,14 +85,43 @@ struct ConversationSaveRoute: Sendable {
     private func spool(_ save: ConversationSave, receivedAt: Timestamp) async throws {
         let record = Record(
             kind: .conversation, tenant: configuration.tenant, receivedAt: receivedAt, count: 1,
-            bytes: ConversationLine.bytes(save))
+            bytes: Self.line(save))
         let outcome = await withCheckedContinuation { continuation in
             channel.send(Submission(records: [record]) { continuation.resume(returning: $0) })
         }
         if case .failed(let refusal) = outcome { throw problem(refusal) }
     }
 
+    /// As a line of the spool, always with its time: the id depends on it, and a replay must derive the same one.
+    private static func line(_ save: ConversationSave) -> [UInt8] {
+        var json = JSONWriter()
+        json.append(raw: "{")
+        for (name, text) in [
+            ("conversation_id", save.conversationID), ("question", save.question), ("response", save.response),
+            ("user_id", "\(save.userID)"), ("timestamp", save.createdAt.rfc3339), ("source", save.source),
+        ] {
+            json.append(name: name)
+            json.append(text)
+        }
+        json.append(name: "metadata")
+        // Outside of strings, where alone they can be, line breaks are white space.
+        json.append(raw: save.metadata.utf8.map { $0 == 0x0A ? 0x20 : $0 })
+        json.append(raw: "}\n")
+        return json.bytes
+    }
+
     private func problem(_ refusal: SpoolRefusal) -> APIProblem {
         APIProblem(refusal, retryAfterSeconds: configuration.retryAfterSeconds)
     }
+}
+
+private struct Saved: JSONShape {
+    enum Status: String, JSONChoice {
+        case saved
+    }
+
+    var id: String
+    var status = Status.saved
+
+    static let fields: [JSONField<Self>] = [JSONField("id", \.id, as: .uuid), JSONField("status", \.status)]
 }

@@ -1,5 +1,6 @@
 internal import MillraceEvent
 internal import MillracePostgres
+internal import NIOCore
 
 /// Reads a page in one statement, row by row as they come: a page ends at `limit` rows, or earlier when its rows are
 /// large, so that memory is bounded whatever clients ask for. It has one row at least, unless that is too large to be read.
@@ -12,7 +13,7 @@ struct PageReader: Sendable {
     let keyCount: Int
     /// The column that is NULL in rows that are too large to be read, and in no others.
     var guardedColumn: Int?
-    /// The rows behind `key` (nil: from the start) in order, without LIMIT.
+    /// The rows after `key` (nil: from the start) in order, without LIMIT.
     let statement: @Sendable (_ key: [String?]?) -> SQLStatement
 
     /// Adds rows to `page`; one that is full already only learns whether more follow. Blocks. Throws `MemoryShortage` where
@@ -25,17 +26,17 @@ struct PageReader: Sendable {
         wanted.append("LIMIT \(limit - page.count + 1)")
         var writer: ResultRows?
         try wanted.run(on: connection) { row in
-            guard page.count < limit, page.rows.byteCount < bytesMax else {
+            guard page.count < limit, page.rows.readableBytes < bytesMax else {
                 page.next = page.last
                 return false
             }
             // With the row as it came, twice: libpq's buffer, and its result.
-            let bytes = page.rows.byteCount + 3 * row.byteCount
+            let bytes = page.rows.readableBytes + 3 * row.byteCount
             if bytes > MemoryBudget.freeBytes { try held.require(bytes) }
             let columns = row.columnCount - keyCount
             let key = (columns..<columns + keyCount).map { row.string(0, $0) }
             if let guardedColumn, row.withBytes(0, guardedColumn, { $0 == nil }) {
-                // The page ends in front of it; one that begins with it says so.
+                // The page ends before it; one that begins with it says so.
                 if page.count > 0 { page.next = page.last } else { page.unread = key }
                 return false
             }
@@ -47,5 +48,25 @@ struct PageReader: Sendable {
             return true
         }
         return page
+    }
+}
+
+/// A page being written: rows as JSON until enough are there, and the key of the last one.
+struct Page: Sendable {
+    /// Objects separated by commas.
+    var rows = ByteBuffer()
+    var count = 0
+    /// Key of the last row.
+    var last: [String?]?
+    /// The same, when more rows follow.
+    var next: [String?]?
+    /// Key of the row that would be the first and is too large to be read.
+    var unread: [String?]?
+    /// What the rows hold of the budget, until the connection has them.
+    var memory: MemoryReservation?
+
+    /// `next` of an answer: where it goes on. `prefix`: what the cursor holds besides the row's key.
+    func cursor(_ question: PageCursor.Question, prefix: [String?] = []) -> String? {
+        next.map { PageCursor(prefix + $0).text(question: question) }
     }
 }

@@ -15,10 +15,12 @@ struct BucketQuery: Sendable {
         "none": .seconds(31 * 86_400),
     ]
 
+    static let units = ["hour", "day", "month", "none"]
+
     static let parameters =
         TimeRange.parameters + [
             APIParameter(
-                "bucket", .choice(["hour", "day", "month", "none"]),
+                "bucket", .choice(units),
                 "Length of a row's time, UTC; not below the fold's own, which is the default; none: no times"),
             APIParameter("by", .names, "Dimensions to tell apart, separated by commas"),
         ]

@@ -1,5 +1,6 @@
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillraceRoutes
 internal import MillracePostgres
 
 /// `GET /v1/conversations/search`: full-text search of questions and answers, the latest first.
@@ -8,7 +9,7 @@ internal import MillracePostgres
 /// its full-text index: going by time instead would take each text apart.
 struct ConversationSearchRoute: Sendable {
     static let operation = APIOperation(
-        id: "searchConversations", path: ReadRoute.conversationSearch.path, tag: "conversations",
+        .conversationSearch, id: "searchConversations", tag: "conversations",
         summary: "Full-text search of questions and answers, the latest first", access: .read,
         parameters: [
             APIParameter(
@@ -18,7 +19,8 @@ struct ConversationSearchRoute: Sendable {
                 "language", .choice(["fr", "en", "simple"]), "Whose word forms are one; simple: words as they are",
                 fallback: "simple"),
             ReadParameters.user,
-        ] + TimeRange.parameters + [ReadParameters.limit(20), ReadParameters.cursor], answer: "ConversationPage")
+        ] + TimeRange.parameters + [ReadParameters.limit(20), ReadParameters.cursor],
+        answer: .init(TimedPage<ConversationRow>.self))
 
     private static let languages = ["fr": "french", "en": "english", "simple": "simple"]
 
@@ -27,10 +29,10 @@ struct ConversationSearchRoute: Sendable {
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
-        let range = try EventQueryRoute.range(
+        let range = try TimeRange(
             parameters, cursor, length: ConversationsRoute.lengths.narrow, ahead: ConversationsRoute.ahead)
         let limit = parameters.integer("limit", default: 20)
-        let columns = ConversationsRoute.columns(configuration)
+        let columns = ConversationRow.columns.list(documentBytesMax: configuration.documentBytesMax)
         let (bytesMax, memory, tenant) = (configuration.pageBytesMax, configuration.memory, configuration.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
@@ -43,7 +45,7 @@ struct ConversationSearchRoute: Sendable {
                 ) { ConversationsRoute.filter(parameters, in: &$0) }
                 let reader = PageReader(
                     limit: limit, bytesMax: bytesMax, memory: memory, keyCount: TimedRowsQuery.keyCount,
-                    guardedColumn: ConversationsRoute.metadataColumn
+                    guardedColumn: ConversationRow.columns.guardedIndex
                 ) {
                     query.statement(after: $0, found: isNarrow) { statement in
                         let words = statement.bind(parameters.text("q"), as: "text", named: "q")
@@ -56,7 +58,7 @@ struct ConversationSearchRoute: Sendable {
             }
             return page
         }
-        return try EventQueryRoute.answer(page, range, parameters)
+        return try TimedPage<ConversationRow>.response(page, range, parameters)
     }
 
     /// A part of the range and the partition that holds its rows.
@@ -81,10 +83,10 @@ struct ConversationSearchRoute: Sendable {
             """)
         let from = statement.bind(range.from, as: "timestamptz", named: "from")
         let to = statement.bind(range.to, as: "timestamptz", named: "to")
-        let behind = statement.bind(key, as: "timestamptz", named: "cursor")
+        let last = statement.bind(key, as: "timestamptz", named: "cursor")
         statement.append("CROSS JOIN (SELECT \(from) AS start, \(to) AS finish) AS wanted")
         statement.append("WHERE month < wanted.finish AND month + interval '1 month' > wanted.start")
-        statement.append("AND (\(behind) IS NULL OR month <= \(behind)) ORDER BY month DESC")
+        statement.append("AND (\(last) IS NULL OR month <= \(last)) ORDER BY month DESC")
         let result = try statement.run(on: connection)
         return (0..<result.rowCount).map { row in
             Month(
@@ -106,7 +108,7 @@ extension TimedRowsQuery {
         statement.append("OFFSET 0) AS found WHERE " + range.condition(on: "created_at", in: &statement))
         statement.append("AND tenant_id = \(tenant)")
         if !isNarrow { conditions(&statement) }
-        behind(key, in: &statement)
+        after(key, in: &statement)
         statement.append("ORDER BY created_at DESC, id DESC")
         return statement
     }

@@ -1,24 +1,20 @@
 internal import Hummingbird
 internal import MillraceEvent
-internal import MillracePostgres
+internal import MillraceJSON
+internal import MillraceRoutes
 
 /// `GET /v1/conversations`: questions and answers that are active, the latest first.
 struct ConversationsRoute: Sendable {
     static let operation = APIOperation(
-        id: "listConversations", path: ReadRoute.conversations.path, tag: "conversations",
-        summary: "Questions and answers, the latest first", access: .read,
+        .conversations, id: "listConversations", tag: "conversations",
+        summary: "Questions and answers, the latest first",
+        access: .read,
         parameters: [
             ReadParameters.user,
             APIParameter("conversation_id", .text(bytesMax: 200), "Only of this conversation", example: "c-1"),
-        ] + TimeRange.parameters + [ReadParameters.limit(50), ReadParameters.cursor], answer: "ConversationPage")
+        ] + TimeRange.parameters + [ReadParameters.limit(50), ReadParameters.cursor],
+        answer: .init(TimedPage<ConversationRow>.self))
 
-    /// Those of the answer; the one at `metadataColumn` is guarded.
-    static func columns(_ configuration: ReadConfiguration) -> String {
-        let metadata = PrintedSize.guarded("metadata", bytesMax: configuration.documentBytesMax)
-        return
-            "id, conversation_id, user_id, question, response, source, \(metadata) AS metadata, created_at, received_at"
-    }
-    static let metadataColumn = 6
     /// Without `from`. A user's or a conversation's rows are few in every month; all rows are not.
     static let lengths = (narrow: Duration.seconds(366 * 5 * 86_400), wide: Duration.seconds(31 * 86_400))
     static let ahead = Duration.seconds(86_400)
@@ -29,11 +25,12 @@ struct ConversationsRoute: Sendable {
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
         let isNarrow = parameters.text("user_id") != nil || parameters.text("conversation_id") != nil
-        let range = try EventQueryRoute.range(
+        let range = try TimeRange(
             parameters, cursor, length: isNarrow ? Self.lengths.narrow : Self.lengths.wide, ahead: Self.ahead)
         let query = TimedRowsQuery(
-            table: "public.conversations", columns: Self.columns(configuration), tenant: configuration.tenant,
-            range: range
+            table: "public.conversations",
+            columns: ConversationRow.columns.list(documentBytesMax: configuration.documentBytesMax),
+            tenant: configuration.tenant, range: range
         ) { statement in
             Self.filter(parameters, in: &statement)
             if let conversation = parameters.text("conversation_id") {
@@ -43,12 +40,13 @@ struct ConversationsRoute: Sendable {
         }
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
-            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount, guardedColumn: Self.metadataColumn
+            memory: configuration.memory, keyCount: TimedRowsQuery.keyCount,
+            guardedColumn: ConversationRow.columns.guardedIndex
         ) { query.statement(after: $0) }
         let page = try await pool.read(.conversations) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
-        return try EventQueryRoute.answer(page, range, parameters)
+        return try TimedPage<ConversationRow>.response(page, range, parameters)
     }
 
     /// What both routes of conversations want.
@@ -58,4 +56,15 @@ struct ConversationsRoute: Sendable {
             statement.append("AND user_id = \(statement.bind(user, as: "uuid", named: "user_id"))")
         }
     }
+}
+
+/// A row of `conversations` that is active.
+enum ConversationRow: TimedRow {
+    static let pageName = "ConversationPage"
+
+    static let columns = RowColumns(
+        [
+            ("id", .uuid), ("conversation_id", .text), ("user_id", .uuid), ("question", .text), ("response", .text),
+            ("source", .text), ("metadata", .anyObject), ("created_at", .time), ("received_at", .time),
+        ], guarded: "metadata")
 }

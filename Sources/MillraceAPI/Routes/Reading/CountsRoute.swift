@@ -1,5 +1,7 @@
 internal import Hummingbird
+internal import MillraceJSON
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `GET /v1/counts/{pack}/{fold}` and `GET /v1/status-counts/{pack}/{name}`: counts by time and dimensions, in order.
 struct CountsRoute: Sendable {
@@ -12,25 +14,25 @@ struct CountsRoute: Sendable {
     private static let common = BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor]
 
     static let operation = APIOperation(
-        id: "counts", path: ReadRoute.counts.path, tag: "projections",
+        .counts, id: "counts", tag: "projections",
         summary: "Counts over time; further parameters are dimensions that rows must equal", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("counter")], parameters: common, takesColumns: true,
-        answer: "Counts")
+        answer: .init(CountPage.self))
 
     static let statusOperation = APIOperation(
-        id: "statusCounts", path: ReadRoute.statusCounts.path, tag: "projections",
+        .statusCounts, id: "statusCounts", tag: "projections",
         summary: "Counts of entities by status; by every dimension that no parameter fixes, unless `by` says which",
         access: .read,
         pathParameters: [
             ReadParameters.pack,
             APIParameter("name", .text(bytesMax: 64), "Its status counts, as /v1/packs lists them", isRequired: true),
-        ], parameters: common, takesColumns: true, answer: "Counts")
+        ], parameters: common, takesColumns: true, answer: .init(CountPage.self))
 
     let source: Source
     let catalog: PackCatalog
     let configuration: ReadConfiguration
 
-    private var route: ReadRoute { source == .counters ? .counts : .statusCounts }
+    private var route: HTTPRoute { source == .counters ? .counts : .statusCounts }
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
         try await catalog.read(route) { try await answer(parameters, $0) }
@@ -61,13 +63,13 @@ struct CountsRoute: Sendable {
                     "AND (\(keys.map(\.expression).joined(separator: ", "))) > (\(places.joined(separator: ", ")))")
             }
             statement.append(tail)
-            // Rows that all went to another status stay behind as zeros.
+            // Rows that all went to another status remain as zeros.
             if isStatus, !keys.isEmpty { statement.append("HAVING sum(n) <> 0") }
             statement.append(order)
             return statement
         }
         let page = try await catalog.pool.read(route) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
-        return Self.answer(page, query, pack, parameters)
+        return CountPage.response(page, query, pack, parameters)
     }
 
     private func table(
@@ -112,20 +114,32 @@ struct CountsRoute: Sendable {
         return statement
     }
 
-    /// Head and rows of counts and uniques.
-    static func answer(
+}
+
+/// A page of counts or of uniques.
+struct CountPage: JSONShape {
+    private var pack: LivePacks.Pack
+    private var bucket: String
+    private var range: TimeRange?
+    private var items = RowList<CountRow>()
+    private var next: String?
+
+    static let name = "Counts"
+
+    static let fields: [JSONField<Self>] = [
+        JSONField("pack", \.pack.definition.name), JSONField("version", \.pack.version),
+        JSONField("bucket", \.bucket, as: .choice(BucketQuery.units)),
+        JSONField("from", \.range?.from, as: .time.nullable), JSONField("to", \.range?.to, as: .time.nullable),
+        JSONField("items", \.items), JSONField("next", \.next),
+    ]
+
+    static func response(
         _ page: Page, _ query: BucketQuery, _ pack: LivePacks.Pack, _ parameters: RequestParameters
     ) -> Response {
-        var page = page
-        page.next = page.next.map { [query.range?.from, query.range?.to] + $0 }
-        var json = pack.answerHead
-        json.append(name: "bucket")
-        json.append(query.unit)
-        json.append(name: "from")
-        json.append(query.range?.from)
-        json.append(name: "to")
-        json.append(query.range?.to)
-        return APIAnswer.response(json, page, named: "items", question: parameters.question)
+        let next = page.cursor(parameters.question, prefix: [query.range?.from, query.range?.to])
+        return Response(
+            CountPage(pack: pack, bucket: query.unit, range: query.range, next: next), rows: [page.rows],
+            memory: page.memory)
     }
 }
 

@@ -1,18 +1,21 @@
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `GET /api/v1/stats-fast/dashboard`: who asks most, by name, and how much is asked. Everything is read from the
 /// projections of the pack `conversations`; names come from the identity database, in one look-up.
 struct DashboardRoute: Sendable {
     static let operation = APIOperation(
-        id: "dashboard", path: ReadRoute.dashboard.path, tag: "dashboard",
-        summary: "Top users with their names, and how much is asked", access: .read, answer: "Dashboard")
+        .dashboard, id: "dashboard", tag: "dashboard", summary: "Top users with their names, and how much is asked",
+        access: .read, answer: .init(Dashboard.self))
 
     private static let packName = "conversations"
     /// Of the days that are listed, today included.
     private static let days = 30
+    private static let sourcesMax = 50
 
     let catalog: PackCatalog
     let identity: IdentityDirectory
@@ -21,52 +24,17 @@ struct DashboardRoute: Sendable {
     /// What is asked of the projections.
     private struct Figures: Sendable {
         var users: [(id: String, count: Int)] = []
-        var total: Int?
-        var bySource: JSONWriter?
-        var byDay: JSONWriter?
-        var activeToday: Int?
-        var active: Int?
+        var usage = Dashboard.Usage()
     }
 
-    func respond() async throws -> Response {
+    func respond(_ parameters: RequestParameters) async throws -> Response {
         let figures = try await catalog.read(.dashboard) { try await load($0) }
         let names = await identity.users(figures.users.map(\.id))
-        var json = JSONWriter()
-        json.append(raw: "{\"billing_stats\":{\"top_users\":[")
-        for (id, count) in figures.users {
-            let user = names.users[id] ?? .unknown(id)
-            json.separate()
-            json.append(raw: "{")
-            let members = [
-                ("user_id", id), ("email", user.email), ("first_name", user.firstName), ("last_name", user.lastName),
-                ("plan", user.plan),
-            ]
-            for (name, value) in members {
-                json.append(name: name)
-                json.append(value)
-            }
-            json.append(name: "question_count")
-            json.append(count)
-            json.append(raw: "}")
+        let users = figures.users.map { id, count in
+            Dashboard.TopUser(id: id, user: names.users[id] ?? .unknown(id), questionCount: count)
         }
-        json.append(raw: "],\"identity\":")
-        json.append(names.availability.rawValue)
-        json.append(raw: "},\"usage_stats\":{")
-        for (name, number) in [
-            ("questions_total", figures.total), ("active_users_today", figures.activeToday),
-            ("active_users_\(Self.days)_days", figures.active),
-        ] {
-            json.append(name: name)
-            if let number { json.append(number) } else { json.append(raw: "null") }
-        }
-        for (name, rows) in [("questions_by_source", figures.bySource), ("questions_by_day", figures.byDay)] {
-            json.append(name: name)
-            json.append(raw: "[")
-            if let rows { json.append(raw: rows.bytes) }
-            json.append(raw: "]")
-        }
-        json.append(raw: "}}")
-        return APIAnswer.response(json)
+        let billing = Dashboard.Billing(topUsers: users, identity: names.availability)
+        return Response(Dashboard(billing: billing, usage: figures.usage))
     }
 
     private func load(_ live: LivePacks) async throws -> Figures {
@@ -82,8 +50,8 @@ struct DashboardRoute: Sendable {
                 guard let id = result.string(row, 0), let count = result.int(row, 1) else { continue }
                 figures.users.append((id, count))
             }
-            if let counts { try Self.read(counts, tenant, into: &figures, on: connection) }
-            if let uniques { try Self.read(uniques, tenant, into: &figures, on: connection) }
+            if let counts { try Self.read(counts, tenant, into: &figures.usage, on: connection) }
+            if let uniques { try Self.read(uniques, tenant, into: &figures.usage, on: connection) }
             return figures
         }
     }
@@ -124,7 +92,7 @@ struct DashboardRoute: Sendable {
     private static let firstDay = "date_trunc('day', now()) - interval '\(days - 1) days'"
 
     private static func read(
-        _ counts: (table: CatalogTable, source: String), _ tenant: Int32, into figures: inout Figures,
+        _ counts: (table: CatalogTable, source: String), _ tenant: Int32, into usage: inout Dashboard.Usage,
         on connection: PostgresConnection
     ) throws {
         let source = SQLStatement.quoted(counts.source)
@@ -133,9 +101,12 @@ struct DashboardRoute: Sendable {
             SELECT \(source) AS source, sum(n)::bigint AS n FROM \(counts.table.qualified)
             WHERE tenant_id = \(tenant) GROUP BY 1 ORDER BY 2 DESC, 1
             """)
-        figures.total = (0..<bySource.rowCount).reduce(0) { $0 + (bySource.int($1, 1) ?? 0) }
+        let sources = (0..<bySource.rowCount).map { row in
+            Dashboard.SourceCount(source: bySource.string(row, 0) ?? "", n: bySource.int(row, 1) ?? 0)
+        }
+        usage.total = sources.reduce(0) { $0 + $1.n }
         // Sources come from clients: the largest are told apart.
-        figures.bySource = rows(bySource, max: 50)
+        usage.bySource = Array(sources.prefix(sourcesMax))
         let byDay = try connection.execute(
             """
             SELECT to_char(date_trunc('day', bucket), 'YYYY-MM-DD') AS day, sum(n)::bigint AS n
@@ -143,15 +114,17 @@ struct DashboardRoute: Sendable {
             WHERE tenant_id = \(tenant) AND bucket >= \(firstDay)
             GROUP BY date_trunc('day', bucket) ORDER BY date_trunc('day', bucket)
             """)
-        figures.byDay = rows(byDay, max: days + 2)
+        usage.byDay = (0..<min(days + 2, byDay.rowCount)).map { row in
+            Dashboard.DayCount(day: byDay.string(row, 0) ?? "", n: byDay.int(row, 1) ?? 0)
+        }
     }
 
     private static func read(
-        _ uniques: (table: CatalogTable, isChunked: Bool), _ tenant: Int32, into figures: inout Figures,
+        _ uniques: (table: CatalogTable, isChunked: Bool), _ tenant: Int32, into usage: inout Dashboard.Usage,
         on connection: PostgresConnection
     ) throws {
         for (start, path) in [
-            ("date_trunc('day', now())", \Figures.activeToday), (firstDay, \Figures.active),
+            ("date_trunc('day', now())", \Dashboard.Usage.activeToday), (firstDay, \Dashboard.Usage.active),
         ] {
             let columns = SketchReader.columns(isChunked: uniques.isChunked).joined(separator: ", ")
             let reader = SketchReader(
@@ -159,14 +132,66 @@ struct DashboardRoute: Sendable {
                     "SELECT \(columns) FROM \(uniques.table.qualified) WHERE tenant_id = \(tenant) "
                         + "AND bucket >= \(start)"),
                 keyCount: 0, limit: 1, isChunked: uniques.isChunked)
-            figures[keyPath: path] = try reader.estimate(on: connection)
+            usage[keyPath: path] = try reader.estimate(on: connection)
         }
     }
+}
 
-    private static func rows(_ result: borrowing PostgresResult, max count: Int) -> JSONWriter {
-        var json = JSONWriter()
-        let writer = ResultRows(result)
-        for row in 0..<min(count, result.rowCount) { writer.write(row, of: result, to: &json) }
-        return json
+private struct Dashboard: JSONShape {
+    struct TopUser: JSONShape {
+        var id: String
+        var user: IdentityUser
+        var questionCount: Int
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("user_id", \.id, as: .uuid), JSONField("email", \.user.email),
+            JSONField("first_name", \.user.firstName), JSONField("last_name", \.user.lastName),
+            JSONField("plan", \.user.plan), JSONField("question_count", \.questionCount),
+        ]
     }
+
+    struct Billing: JSONShape {
+        var topUsers: [TopUser]
+        var identity: IdentityDirectory.Availability
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("top_users", \.topUsers), JSONField("identity", \.identity),
+        ]
+    }
+
+    struct SourceCount: JSONShape {
+        var source: String
+        var n: Int
+
+        static let fields: [JSONField<Self>] = [JSONField("source", \.source), JSONField("n", \.n)]
+    }
+
+    struct DayCount: JSONShape {
+        var day: String
+        var n: Int
+
+        static let fields: [JSONField<Self>] = [JSONField("day", \.day), JSONField("n", \.n)]
+    }
+
+    /// nil where no projection counts it.
+    struct Usage: JSONShape {
+        var total: Int?
+        var activeToday: Int?
+        var active: Int?
+        var bySource: [SourceCount] = []
+        var byDay: [DayCount] = []
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("questions_total", \.total), JSONField("active_users_today", \.activeToday),
+            JSONField("active_users_30_days", \.active), JSONField("questions_by_source", \.bySource),
+            JSONField("questions_by_day", \.byDay),
+        ]
+    }
+
+    var billing: Billing
+    var usage: Usage
+
+    static let fields: [JSONField<Self>] = [
+        JSONField("billing_stats", \.billing), JSONField("usage_stats", \.usage),
+    ]
 }

@@ -1,11 +1,13 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceJSON
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `GET /v1/entities/{pack}/{fold}`: the rows of an entity, or of an append fold.
 struct EntitiesRoute: Sendable {
     static let operation = APIOperation(
-        id: "listEntities", path: ReadRoute.entities.path, tag: "projections",
+        .entities, id: "listEntities", tag: "projections",
         summary: "Entities, the most recent first; further parameters are indexed columns that rows must equal",
         access: .read, pathParameters: [ReadParameters.pack, ReadParameters.fold("entity or append")],
         parameters: [
@@ -14,7 +16,7 @@ struct EntitiesRoute: Sendable {
                 "recent: by the time of the index that fits the filters, or by key where there is none",
                 fallback: "recent"),
             ReadParameters.limit(50), ReadParameters.cursor,
-        ], takesColumns: true, answer: "EntityPage")
+        ], takesColumns: true, answer: .init(EntityPage.self))
 
     let catalog: PackCatalog
     let configuration: ReadConfiguration
@@ -32,7 +34,7 @@ struct EntitiesRoute: Sendable {
         }
         let isRecent = parameters.text("order") != "key"
         let query = EntityPageQuery(
-            entity: entity, time: isRecent ? entity.time(behind: Set(filters.map(\.column.name))) : nil,
+            entity: entity, time: isRecent ? entity.time(after: Set(filters.map(\.column.name))) : nil,
             isAscending: !isRecent, tenant: configuration.tenant
         ) { statement in
             for (column, value) in filters {
@@ -46,10 +48,10 @@ struct EntitiesRoute: Sendable {
             memory: configuration.memory, keyCount: query.keyCount
         ) { query.statement(after: $0) }
         let page = try await catalog.pool.read(.entities) { try reader.read(after: cursor, on: $0) }
-        var json = pack.answerHead
-        json.append(name: "order")
-        json.append((query.time.map { [$0.name] } ?? entity.key.map(\.name)).joined(separator: ","))
-        return APIAnswer.response(json, page, named: "items", question: parameters.question)
+        let order = query.time.map { [$0.name] } ?? entity.key.map(\.name)
+        return Response(
+            EntityPage(pack: pack, order: order.joined(separator: ","), next: page.cursor(parameters.question)),
+            rows: [page.rows], memory: page.memory)
     }
 
     /// Throws `APIProblem`.
@@ -72,4 +74,17 @@ struct EntitiesRoute: Sendable {
         }
         throw RequestParameters.unknown(name, known: operation.parameters.map(\.name) + indexed.map(\.name))
     }
+}
+
+private struct EntityPage: JSONShape {
+    var pack: LivePacks.Pack
+    /// Columns, separated by commas.
+    var order: String
+    var items = RowList<EntityRow>()
+    var next: String?
+
+    static let fields: [JSONField<Self>] = [
+        JSONField("pack", \.pack.definition.name), JSONField("version", \.pack.version), JSONField("order", \.order),
+        JSONField("items", \.items), JSONField("next", \.next),
+    ]
 }

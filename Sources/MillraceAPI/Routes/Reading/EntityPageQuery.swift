@@ -17,14 +17,14 @@ struct EntityPageQuery: Sendable {
             "SELECT \(entity.columns), \(all.joined(separator: ", ")) FROM \(entity.table.qualified)")
         statement.append(entity.condition(tenant: tenant))
         conditions(&statement)
-        if let key { behind(key, keys, in: &statement) }
+        if let key { after(key, keys, in: &statement) }
         let direction = isAscending ? "" : " DESC"
         statement.append("ORDER BY " + all.map { $0 + direction }.joined(separator: ", "))
         return statement
     }
 
     /// Rows without a time come first when the latest do, last when the earliest do, as an index has them.
-    private func behind(_ key: [String?], _ keys: [String], in statement: inout SQLStatement) {
+    private func after(_ key: [String?], _ keys: [String], in statement: inout SQLStatement) {
         let places = zip(entity.key, key.suffix(keys.count)).map { column, value in
             statement.bind(value, as: column.type, named: "cursor")
         }

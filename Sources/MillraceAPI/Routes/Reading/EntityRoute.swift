@@ -1,12 +1,15 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceRoutes
+internal import NIOCore
 
 /// `GET /v1/entities/{pack}/{fold}/{key}`: one entity, with the rows that belong to it.
 struct EntityRoute: Sendable {
     static let operation = APIOperation(
-        id: "getEntity", path: ReadRoute.entity.path, tag: "projections",
+        .entity, id: "getEntity", tag: "projections",
         summary: "One entity, and a page of the rows that belong to it", access: .read,
         pathParameters: [
             ReadParameters.pack, ReadParameters.fold("entity"),
@@ -19,7 +22,7 @@ struct EntityRoute: Sendable {
                 "include", .text(bytesMax: 64),
                 "A fold of the pack whose rows name the entity, such as messages by workspace_id; the earliest first"),
             ReadParameters.limit(100), ReadParameters.cursor,
-        ], answer: "Entity")
+        ], answer: .init(EntityAnswer.self))
 
     let catalog: PackCatalog
     let configuration: ReadConfiguration
@@ -42,23 +45,20 @@ struct EntityRoute: Sendable {
             ) { children.statement(after: $0) }
         }
         let statement = statement(entity, values)
-        let found = try await catalog.pool.read(.entity) { connection -> (item: JSONWriter, children: Page?)? in
+        let found = try await catalog.pool.read(.entity) { connection -> (item: ByteBuffer, children: Page?)? in
             let result = try statement.run(on: connection)
             guard result.rowCount == 1 else { return nil }
-            var item = JSONWriter()
+            var item = ByteBuffer()
             ResultRows(result).write(0, of: result, to: &item)
             return (item, try reader?.read(after: cursor, on: connection))
         }
         guard let found else { throw APIProblem(.notFound, "not_found", "there is no such entity") }
-        var json = pack.answerHead
-        json.append(name: "item")
-        json.append(raw: found.item.bytes)
-        if let page = found.children {
-            return APIAnswer.response(
-                json, page, named: parameters.text("include") ?? "", question: parameters.question)
+        guard let page = found.children, let name = parameters.text("include") else {
+            return Response(EntityAnswer(pack: pack), rows: [found.item])
         }
-        json.append(raw: "}")
-        return APIAnswer.response(json)
+        return Response(
+            EntityAnswer(pack: pack, include: name, next: .some(page.cursor(parameters.question))),
+            rows: [found.item, page.rows], memory: page.memory)
     }
 
     /// One for each column of the key. Throws `APIProblem`.
@@ -108,7 +108,7 @@ struct EntityRoute: Sendable {
         let table = try EntityTable(child, catalog.table(child.table, in: live))
         let (type, key) = (table.table.column(column)?.type ?? "text", parameters.path("key"))
         return EntityPageQuery(
-            entity: table, time: table.time(behind: [column]), isAscending: true, tenant: configuration.tenant
+            entity: table, time: table.time(after: [column]), isAscending: true, tenant: configuration.tenant
         ) { statement in
             let place = statement.bind(key, as: type, named: "key")
             statement.append("AND \(SQLStatement.quoted(column)) = \(place)")
@@ -119,4 +119,25 @@ struct EntityRoute: Sendable {
         if name.hasSuffix("ies") { return String(name.dropLast(3)) + "y" }
         return name.hasSuffix("s") ? String(name.dropLast()) : name
     }
+}
+
+private struct EntityAnswer: JSONShape {
+    var pack: LivePacks.Pack
+    var item = SingleRow<EntityRow>()
+    /// Of the fold whose rows are included.
+    var include: String?
+    /// nil where none is; null where no rows follow.
+    var next: String??
+
+    static let name = "Entity"
+
+    static let fields: [JSONField<Self>] = [
+        JSONField("pack", \.pack.definition.name), JSONField("version", \.pack.version), JSONField("item", \.item),
+        .others(RowList<EntityRow>.schema, doc: "With `include`: its rows, under its name") { answer, json in
+            guard let include = answer.include else { return }
+            json.append(name: include)
+            RowList<EntityRow>().write(to: &json)
+        },
+        JSONField("next", optional: \.next, doc: "With `include`"),
+    ]
 }

@@ -7,7 +7,7 @@ struct EntityTable: Sendable {
     private static let hidden: Set = ["tenant_id", "event_id", "deleted_at"]
 
     let table: CatalogTable
-    /// Behind tenant_id.
+    /// After tenant_id.
     let key: [CatalogTable.Column]
 
     /// Throws `APIProblem`. `fold`: an entity's or an append's.
@@ -30,7 +30,7 @@ struct EntityTable: Sendable {
         table.columns.filter { !Self.hidden.contains($0.name) && !$0.isSecret }.map(\.selected).joined(separator: ", ")
     }
 
-    /// `WHERE` up to what every reading of the table wants.
+    /// `WHERE` with the conditions of every reading of the table.
     func condition(tenant: Int32) -> String {
         let tenant = "WHERE tenant_id = \(tenant)"
         return table.column("deleted_at") == nil ? tenant : tenant + " AND deleted_at IS NULL"
@@ -38,7 +38,7 @@ struct EntityTable: Sendable {
 
     /// The time by which rows that equal in `columns` can be read in order: of an index on the tenant, those columns, and
     /// then a time. nil: there is none.
-    func time(behind columns: Set<String>) -> CatalogTable.Column? {
+    func time(after columns: Set<String>) -> CatalogTable.Column? {
         for index in table.indexes where index.first == "tenant_id" {
             let rest = index.dropFirst()
             guard Set(rest.prefix(columns.count)) == columns, let name = rest.dropFirst(columns.count).first,

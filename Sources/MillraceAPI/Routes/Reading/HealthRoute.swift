@@ -1,13 +1,15 @@
 internal import Hummingbird
+internal import MillraceJSON
 internal import MillracePostgres
+internal import MillraceRoutes
 internal import Synchronization
 
 /// `GET /api/v1/stats-fast/health`: whether the databases answer. Open to everyone, so each is asked at most once a
 /// second, whoever asks how often.
 final class HealthRoute: Sendable {
     static let operation = APIOperation(
-        id: "health", path: ReadRoute.health.path, tag: "dashboard", summary: "Whether the databases answer",
-        access: .open, answer: "Health")
+        .health, id: "health", tag: "dashboard", summary: "Whether the databases answer", access: .open,
+        answer: .init(HealthAnswer.self))
 
     private struct Report: Sendable {
         var postgresql: DatabaseHealth
@@ -25,35 +27,21 @@ final class HealthRoute: Sendable {
     private let isWriting: @Sendable () -> Bool
     private let last = Mutex<Report?>(nil)
 
-    init(
-        pool: ReadPool, identity: IdentityDirectory, isStrict: Bool, isWriting: @escaping @Sendable () -> Bool
-    ) {
-        self.pool = pool
-        self.identity = identity
-        self.isStrict = isStrict
-        self.isWriting = isWriting
+    init(_ reading: Reading) {
+        pool = reading.pool
+        identity = reading.identity
+        isStrict = reading.configuration.isStrict
+        isWriting = reading.isWriting
     }
 
-    func respond() async -> Response {
+    func respond(_ parameters: RequestParameters) async -> Response {
         let report = await report()
-        let isHealthy = report.postgresql.problem == nil && (report.identity ?? .healthy).problem == nil
-        var json = JSONWriter()
-        json.append(raw: "{\"status\":")
-        json.append(isHealthy ? "healthy" : "unhealthy")
-        json.append(raw: ",\"databases\":{\"postgresql\":")
-        Self.write(report.postgresql, to: &json)
-        json.append(raw: ",\"supabase\":")
-        Self.write(report.identity, to: &json)
-        json.append(raw: "}}")
-        return APIAnswer.response(json, status: isHealthy || !isStrict ? .ok : .serviceUnavailable)
-    }
-
-    private static func write(_ health: DatabaseHealth?, to json: inout JSONWriter) {
-        guard let health else { return json.append(raw: "{\"status\":\"not_configured\"}") }
-        guard let problem = health.problem else { return json.append(raw: "{\"status\":\"healthy\"}") }
-        json.append(raw: "{\"status\":\"unhealthy\",\"error\":")
-        json.append(problem)
-        json.append(raw: "}")
+        let databases = HealthAnswer.Databases(
+            postgresql: HealthAnswer.Database(report.postgresql), supabase: HealthAnswer.Database(report.identity))
+        let isHealthy = databases.postgresql.status != .unhealthy && databases.supabase.status != .unhealthy
+        return Response(
+            HealthAnswer(status: isHealthy ? .healthy : .unhealthy, databases: databases),
+            status: isHealthy || !isStrict ? .ok : .serviceUnavailable)
     }
 
     private func report() async -> Report {
@@ -70,4 +58,45 @@ final class HealthRoute: Sendable {
         last.withLock { $0 = report }
         return report
     }
+}
+
+private struct HealthAnswer: JSONShape {
+    enum Status: String, JSONChoice {
+        case healthy, unhealthy
+    }
+
+    struct Database: JSONShape {
+        enum Status: String, JSONChoice {
+            case healthy, unhealthy
+            case notConfigured = "not_configured"
+        }
+
+        var status: Status
+        var error: String?
+
+        init(_ health: DatabaseHealth?) {
+            error = health?.problem
+            status = health == nil ? .notConfigured : error == nil ? .healthy : .unhealthy
+        }
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("status", \.status), JSONField("error", optional: \.error, doc: "Why it is unhealthy"),
+        ]
+    }
+
+    struct Databases: JSONShape {
+        var postgresql: Database
+        var supabase: Database
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("postgresql", \.postgresql), JSONField("supabase", \.supabase),
+        ]
+    }
+
+    var status: Status
+    var databases: Databases
+
+    static let name = "Health"
+
+    static let fields: [JSONField<Self>] = [JSONField("status", \.status), JSONField("databases", \.databases)]
 }

@@ -1,68 +1,111 @@
 internal import Hummingbird
+internal import MillraceJSON
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `GET /v1/packs`: what can be asked for.
 struct PacksRoute: Sendable {
     static let operation = APIOperation(
-        id: "listPacks", path: ReadRoute.packs.path, tag: "projections",
-        summary: "The loaded packs, their folds, and where to read them", access: .read, answer: "Packs")
+        .packs, id: "listPacks", tag: "projections", summary: "The loaded packs, their folds, and where to read them",
+        access: .read, answer: .init(PackList.self))
 
     let catalog: PackCatalog
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let live = try await catalog.live(.packs)
-        var json = JSONWriter()
-        json.append(raw: "{")
-        json.append(name: "items")
-        json.append(raw: "[")
-        for definition in catalog.definitions.sorted(by: { $0.name < $1.name }) {
-            json.separate()
-            write(definition, live.packs[definition.name]?.version, to: &json)
+        let packs = catalog.definitions.sorted { $0.name < $1.name }
+        return Response(PackList(items: packs.map { PackList.Pack($0, liveVersion: live.packs[$0.name]?.version) }))
+    }
+}
+
+private struct PackList: JSONShape {
+    struct Pack: JSONShape {
+        var definition: PackDefinition
+        var liveVersion: Int?
+        var folds: [Fold]
+
+        init(_ definition: PackDefinition, liveVersion: Int?) {
+            self.definition = definition
+            self.liveVersion = liveVersion
+            folds = definition.folds.flatMap { Fold.all(of: $0, in: definition.name) }
         }
-        json.append(raw: "]}")
-        return APIAnswer.response(json)
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("pack", \.definition.name), JSONField("title", \.definition.title),
+            JSONField("version", \.definition.version), JSONField("live_version", \.liveVersion),
+            JSONField("folds", \.folds),
+        ]
     }
 
-    private func write(_ pack: PackDefinition, _ version: Int?, to json: inout JSONWriter) {
-        json.append(raw: "{")
-        json.append(name: "pack")
-        json.append(pack.name)
-        json.append(name: "title")
-        json.append(pack.title)
-        json.append(name: "version")
-        json.append(pack.version)
-        json.append(name: "live_version")
-        if let version { json.append(version) } else { json.append(raw: "null") }
-        json.append(name: "folds")
-        json.append(raw: "[")
-        for fold in pack.folds {
-            write(pack, fold.name, fold.kindName, fold.parts, to: &json)
-            guard case .entity(let entity) = fold.kind else { continue }
-            for counts in entity.counts {
-                let parts = FoldParts(bucket: counts.bucket?.unit, by: counts.by, sums: counts.sums)
-                write(pack, counts.name, "status_counts", parts, to: &json)
+    /// A fold, or the status counts of an entity.
+    struct Fold: JSONShape {
+        private var name: String
+        private var kind: Kind
+        private var pack: String
+        private var bucket: TimeBucket?
+        private var by: [String] = []
+        private var sums: [String] = []
+        private var columns: [String] = []
+
+        /// As pack.toml names them.
+        private enum Kind: String, JSONChoice {
+            case counter, top, unique, entity, append
+            case statusCounts = "status_counts"
+
+            /// Under which it is read.
+            var path: String {
+                switch self {
+                case .counter: "counts"
+                case .top: "tops"
+                case .unique: "uniques"
+                case .entity, .append: "entities"
+                case .statusCounts: "status-counts"
+                }
             }
         }
-        json.append(raw: "]}")
+
+        private var path: String { "/v1/\(kind.path)/\(pack)/\(name)" }
+
+        static let fields: [JSONField<Self>] = [
+            JSONField("name", \.name), JSONField("kind", \.kind), JSONField("path", \.path),
+            JSONField("bucket", \.bucket?.rawValue), JSONField("by", \.by), JSONField("sums", \.sums),
+            JSONField("columns", \.columns),
+        ]
+
+        /// The fold, and the counts that it keeps besides.
+        static func all(of fold: FoldDefinition, in pack: String) -> [Fold] {
+            var this = Fold(name: fold.name, kind: .counter, pack: pack)
+            switch fold.kind {
+            case .counter(let counter), .top(let counter):
+                if case .top = fold.kind { this.kind = .top }
+                this.bucket = counter.bucket
+                this.by = counter.dimensions.map(\.column)
+                this.sums = counter.sums.map(\.column)
+            case .unique(let unique):
+                this.kind = .unique
+                this.bucket = unique.bucket
+                this.by = unique.dimensions.map(\.column)
+            case .entity(let entity):
+                this.kind = .entity
+                this.by = entity.key.map(\.column)
+                this.columns = entity.columns.map(\.column)
+                return [this]
+                    + entity.counts.map { counts in
+                        Fold(
+                            name: counts.name, kind: .statusCounts, pack: pack, bucket: counts.bucket?.unit,
+                            by: counts.by, sums: counts.sums)
+                    }
+            case .append(let columns):
+                this.kind = .append
+                this.columns = columns.map(\.column)
+            }
+            return [this]
+        }
     }
 
-    private func write(
-        _ pack: PackDefinition, _ name: String, _ kind: String, _ parts: FoldParts, to json: inout JSONWriter
-    ) {
-        json.separate()
-        json.append(raw: "{")
-        json.append(name: "name")
-        json.append(name)
-        json.append(name: "kind")
-        json.append(kind)
-        json.append(name: "path")
-        json.append(FoldParts.path(pack: pack.name, name: name, kind: kind))
-        json.append(name: "bucket")
-        json.append(parts.bucket?.rawValue)
-        for (member, names) in [("by", parts.by), ("sums", parts.sums), ("columns", parts.columns)] {
-            json.append(name: member)
-            json.append(raw: JSONAnswer.encode(names))
-        }
-        json.append(raw: "}")
-    }
+    var items: [Pack]
+
+    static let name = "Packs"
+
+    static let fields: [JSONField<Self>] = [JSONField("items", \.items)]
 }

@@ -1,5 +1,6 @@
 internal import MillracePostgres
 internal import MillraceProjections
+internal import NIOCore
 
 /// Merges the sketches of a group of rows as they come, so that one sketch is in memory, however many there are.
 struct SketchReader: Sendable {
@@ -22,8 +23,8 @@ struct SketchReader: Sendable {
     /// A group while its sketches come.
     private struct Group {
         var key: [String?]
-        /// The group's columns as a JSON object, without its end.
-        var head: [UInt8]
+        /// The group's columns as the members of a JSON object, up to where `"n"` follows.
+        var head: ByteBuffer
         var sketch = HyperLogLog()
     }
 
@@ -39,7 +40,7 @@ struct SketchReader: Sendable {
             return true
         }
         // All rows are one group, also when there are none.
-        if keyCount == 0, page.count == 0 { Self.write(Group(key: [], head: Array("{".utf8)), to: &page) }
+        if keyCount == 0, page.count == 0 { Self.write(Group(key: [], head: ByteBuffer(string: "{")), to: &page) }
         return page
     }
 
@@ -87,18 +88,18 @@ struct SketchReader: Sendable {
         if let group { _ = body(group) }
     }
 
-    private static func head(_ row: Int, _ columns: Int, of result: borrowing PostgresResult) -> [UInt8] {
-        var json = JSONWriter()
-        ResultRows(result, count: columns).write(row, of: result, to: &json)
-        return Array(json.bytes.dropLast())
+    private static func head(_ row: Int, _ columns: Int, of result: borrowing PostgresResult) -> ByteBuffer {
+        var head = ByteBuffer()
+        ResultRows(result, count: columns).write(row, of: result, to: &head)
+        head.moveWriterIndex(to: head.writerIndex - 1)
+        if columns > 0 { head.writeStaticString(",") }
+        return head
     }
 
     private static func write(_ group: Group, to page: inout Page) {
-        page.rows.separate()
-        page.rows.append(raw: group.head)
-        page.rows.append(name: "n")
-        page.rows.append(Int(group.sketch.estimate.rounded()))
-        page.rows.append(raw: "}")
+        if page.count > 0 { page.rows.writeStaticString(",") }
+        page.rows.writeImmutableBuffer(group.head)
+        page.rows.writeString("\"n\":\(Int(group.sketch.estimate.rounded()))}")
         page.count += 1
         page.last = group.key
     }

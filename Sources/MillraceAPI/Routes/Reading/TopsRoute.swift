@@ -1,20 +1,23 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceRoutes
+internal import NIOCore
 
 /// `GET /v1/tops/{pack}/{fold}`: the largest counts first.
 struct TopsRoute: Sendable {
     private static let fallbackLimit = 10
 
     static let operation = APIOperation(
-        id: "tops", path: ReadRoute.tops.path, tag: "projections", summary: "The largest counts first", access: .read,
+        .tops, id: "tops", tag: "projections", summary: "The largest counts first", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("top")],
         parameters: [
             APIParameter("bucket", .time, "A time within the hour, day or month that is asked for", fallback: "now"),
             ReadParameters.limit(fallbackLimit),
-        ], answer: "Tops")
+        ], answer: .init(Ranking.self))
 
     let catalog: PackCatalog
     let configuration: ReadConfiguration
@@ -34,16 +37,11 @@ struct TopsRoute: Sendable {
         let rows = try await catalog.pool.read(.tops) { connection in
             let result = try statement.run(on: connection)
             let writer = ResultRows(result)
-            var rows = JSONWriter()
+            var rows = ByteBuffer()
             for row in 0..<result.rowCount { writer.write(row, of: result, to: &rows) }
             return rows
         }
-        var json = pack.answerHead
-        json.append(name: "items")
-        json.append(raw: "[")
-        json.append(raw: rows.bytes)
-        json.append(raw: "]}")
-        return APIAnswer.response(json)
+        return Response(Ranking(pack: pack), rows: [rows])
     }
 
     private func statement(
@@ -66,4 +64,15 @@ struct TopsRoute: Sendable {
         statement.append("ORDER BY n DESC, \(keys.joined(separator: ", ")) LIMIT \(limit)")
         return statement
     }
+}
+
+private struct Ranking: JSONShape {
+    var pack: LivePacks.Pack
+    var items = RowList<CountRow>()
+
+    static let name = "Tops"
+
+    static let fields: [JSONField<Self>] = [
+        JSONField("pack", \.pack.definition.name), JSONField("version", \.pack.version), JSONField("items", \.items),
+    ]
 }

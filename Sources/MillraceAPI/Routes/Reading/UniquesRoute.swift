@@ -1,5 +1,6 @@
 internal import Hummingbird
 internal import MillraceProjections
+internal import MillraceRoutes
 
 /// `GET /v1/uniques/{pack}/{fold}`: how many distinct values there were, by time and dimensions. Counts of several
 /// rows can't be added up, so each group is one merge of its sketches.
@@ -7,11 +8,11 @@ struct UniquesRoute: Sendable {
     private static let fallbackLimit = 1000
 
     static let operation = APIOperation(
-        id: "uniques", path: ReadRoute.uniques.path, tag: "projections",
+        .uniques, id: "uniques", tag: "projections",
         summary: "Distinct values over time; further parameters are dimensions that rows must equal", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("unique")],
         parameters: BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor],
-        takesColumns: true, answer: "Counts")
+        takesColumns: true, answer: .init(CountPage.self))
 
     let catalog: PackCatalog
     let configuration: ReadConfiguration
@@ -39,7 +40,7 @@ struct UniquesRoute: Sendable {
             statement: statement, keyCount: query.keys.count,
             limit: parameters.integer("limit", default: Self.fallbackLimit), isChunked: isChunked)
         let page = try await catalog.pool.read(.uniques) { try reader.read(on: $0) }
-        return CountsRoute.answer(page, query, pack, parameters)
+        return CountPage.response(page, query, pack, parameters)
     }
 
     /// Rows in order of their groups, for `SketchReader`.

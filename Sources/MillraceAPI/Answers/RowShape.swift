@@ -1,0 +1,70 @@
+internal import MillraceJSON
+internal import MillracePostgres
+
+/// Rows that stream from PostgreSQL into an answer, as its description has them.
+protocol RowShape: Sendable {
+    static var schema: JSONSchema { get }
+}
+
+/// The place of an answer's rows: an array that is sent as it was written.
+struct RowList<Row: RowShape>: JSONWritable {
+    static var schema: JSONSchema { .array(of: Row.schema) }
+
+    func write(to json: inout JSONWriter) {
+        json.append(raw: "[")
+        json.appendGap()
+        json.append(raw: "]")
+    }
+}
+
+/// The place of one row.
+struct SingleRow<Row: RowShape>: JSONWritable {
+    static var schema: JSONSchema { Row.schema }
+
+    func write(to json: inout JSONWriter) {
+        json.appendGap()
+    }
+}
+
+/// Columns of a table that are selected and described by one list.
+struct RowColumns: Sendable {
+    struct Column: Sendable {
+        var name: String
+        var schema: JSONSchema
+    }
+
+    private let columns: [Column]
+    /// The document that is NULL in rows that are too large to be read, and in no others.
+    private let guarded: String
+
+    /// - Parameter guarded: the name of the column that is one.
+    init(_ columns: [(String, JSONSchema)], guarded: String) {
+        self.columns = columns.map { Column(name: $0, schema: $1) }
+        self.guarded = guarded
+    }
+
+    var schema: JSONSchema { .object(columns.map { ($0.name, $0.schema) }, required: columns.map(\.name)) }
+
+    /// Of the guarded column.
+    var guardedIndex: Int? { columns.firstIndex { $0.name == guarded } }
+
+    /// For a SELECT.
+    func list(documentBytesMax: Int) -> String {
+        columns.map { column in
+            column.name == guarded
+                ? "\(PrintedSize.guarded(column.name, bytesMax: documentBytesMax)) AS \(column.name)" : column.name
+        }.joined(separator: ", ")
+    }
+}
+
+/// A row whose columns a pack declares.
+enum EntityRow: RowShape {
+    static let schema = JSONSchema.anyObject
+}
+
+/// A row of counts: one member a dimension of the fold, and its sums.
+enum CountRow: RowShape {
+    static let schema = JSONSchema.object(
+        [("n", .integer)], required: ["n"],
+        others: .scalar.described("The dimensions, `bucket` (the start of its time), and the sums"))
+}

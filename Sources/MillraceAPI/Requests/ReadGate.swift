@@ -1,0 +1,68 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import MillraceEvent
+internal import MillracePostgres
+internal import MillraceRoutes
+internal import MillraceTelemetry
+
+/// What all routes that read have in common: who may, with which parameters, and what becomes of errors.
+struct ReadGate: Sendable {
+    private let access: ReadAccess
+    private let cursorKey: CursorKey
+    private let retryAfterSeconds: Int
+    private let logger: Logger
+
+    init(_ reading: Reading, _ configuration: APIConfiguration, verifier: TokenVerifier, logger: Logger) {
+        access = ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.isOpenOnLoopback)
+        cursorKey = reading.configuration.cursorKey
+        retryAfterSeconds = configuration.retryAfterSeconds
+        self.logger = logger
+    }
+
+    /// An endpoint that `respond` answers once the request has passed.
+    func callAsFunction(
+        _ operation: APIOperation, _ respond: @escaping @Sendable (RequestParameters) async throws -> Response
+    ) -> Endpoint {
+        Endpoint(operation) { request, context in
+            if case .read = operation.access { try await access.check(request, context) }
+            let parameters = try RequestParameters(
+                operation, path: request.uri.path, query: request.uri.query, cursorKey: cursorKey)
+            do {
+                return try await respond(parameters)
+            } catch is MemoryShortage {
+                throw unavailable(MemoryShortage.code, MemoryShortage.message)
+            } catch let refusal as ReadRefusal {
+                throw unavailable(refusal.rawValue, refusal.message)
+            } catch let error as PostgresError {
+                throw problem(error, operation)
+            }
+        }
+    }
+
+    private func problem(_ error: PostgresError, _ operation: APIOperation) -> APIProblem {
+        if error.sqlState == .queryCanceled || error.code == .timedOut {
+            return unavailable(
+                "query_timeout",
+                "PostgreSQL took longer than api.statement_timeout; ask for less: a shorter time range, further filters"
+            )
+        }
+        if error.code == .interrupted { return unavailable("draining", ReadRefusal.draining.message) }
+        logger.warning("read failed", metadata: [.route: "\(operation.route.path)", .error: "\(error)"])
+        if error.isOfSize {
+            return APIProblem(
+                .internalServerError, APIProblem.rowTooLargeCode,
+                "a row of this answer is too large for PostgreSQL to print; ask for less: fewer rows, another time range; "
+                    + "or shorten it")
+        }
+        if error.code == .connectionFailed || error.isRetryable {
+            return unavailable("database_down", "PostgreSQL does not answer; intake goes on; try later")
+        }
+        return unavailable(
+            "database_refused", "PostgreSQL refuses (SQLSTATE \(error.sqlState?.rawValue ?? "unknown")). \(error.hint)")
+    }
+
+    private func unavailable(_ code: String, _ message: String) -> APIProblem {
+        APIProblem(code, message, retryAfterSeconds: retryAfterSeconds)
+    }
+}
