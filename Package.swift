@@ -51,6 +51,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(name: "MillraceChannels", dependencies: ["MillraceEvent"], swiftSettings: swiftSettings),
         .target(
             name: "MillraceTelemetry",
             dependencies: [
@@ -73,7 +74,8 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "CMillrace", "CZlib", "CZstd", "MillraceEvent", "MillraceJSON", "MillraceRoutes", "MillraceTelemetry",
+                "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
+                "MillraceTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -89,7 +91,7 @@ let package = Package(
         .target(
             name: "MillraceSpool",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry",
+                "MillraceChannels", "MillraceEvent", "MillraceTelemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -117,7 +119,8 @@ let package = Package(
         .target(
             name: "MillraceWriter",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CMillrace",
+                "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                "CMillrace",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -126,7 +129,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceRoutes",
+                "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
+                "MillraceRoutes",
                 "MillraceTelemetry", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -143,7 +147,8 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceAPI", "MillraceConfiguration", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillracePostgres",
                 "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -159,7 +164,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CEpoll", "CMillrace", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CEpoll", "CMillrace", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceChannels",
+                "MillraceEvent",
                 "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -181,10 +187,15 @@ let package = Package(
         .testTarget(
             name: "MillraceSpoolTests",
             dependencies: [
-                "MillraceEvent", "MillraceSpool",
+                "MillraceChannels", "MillraceEvent", "MillraceSpool",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceChannelsTests",
+            dependencies: ["MillraceChannels", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -202,7 +213,8 @@ let package = Package(
         .testTarget(
             name: "MillraceWriterTests",
             dependencies: [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport", "MillraceWriter",
+                "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceWriter",
             ],
             swiftSettings: swiftSettings
         ),
@@ -216,7 +228,7 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceEvent", "MillraceIntake", "MillraceTestSupport", "CZlib", "CZstd",
+                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTestSupport", "CZlib", "CZstd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -246,7 +258,8 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceEvent", "MillraceIntake", "MillracePostgres", "MillraceProjections",
+                "MillraceAPI", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -275,7 +288,8 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceDaemon", "MillraceChannels",
+                "MillraceEvent",
                 "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -51,7 +51,7 @@ let package = Package(
         .executableTarget(
             name: "Parts",
             dependencies: [
-                "MillraceEvent", "MillraceIntake", "MillraceSpool", "MillraceWriter",
+                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceSpool", "MillraceWriter",
                 .product(name: "Benchmark", package: "benchmark"),
                 .product(name: "BenchmarkPlugin", package: "benchmark"),
                 .product(name: "Logging", package: "swift-log"),
@@ -71,6 +71,7 @@ let package = Package(
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
         part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
+        part("MillraceChannels", ["MillraceEvent"]),
         part(
             "MillraceTelemetry",
             [
@@ -83,7 +84,7 @@ let package = Package(
         part(
             "MillraceIntake",
             [
-                "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
+                "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -97,7 +98,7 @@ let package = Package(
         part(
             "MillraceSpool",
             [
-                "MillraceEvent", "MillraceTelemetry",
+                "MillraceChannels", "MillraceEvent", "MillraceTelemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -117,7 +118,8 @@ let package = Package(
         part(
             "MillraceWriter",
             [
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "CMillrace",
+                "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                "CMillrace",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

@@ -1,4 +1,5 @@
 internal import Logging
+import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
 import NIOCore

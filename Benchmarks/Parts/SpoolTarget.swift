@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Logging
+import MillraceChannels
 import MillraceEvent
 internal import MillraceSpool
 internal import Synchronization

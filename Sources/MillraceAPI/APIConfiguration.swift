@@ -1,3 +1,4 @@
+package import MillraceChannels
 package import MillraceEvent
 
 /// Settings of the routes that Hummingbird answers.

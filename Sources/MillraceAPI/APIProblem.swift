@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceRoutes
 

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
+package import MillraceChannels
 package import MillraceEvent
 internal import MillraceRoutes
 package import MillraceTelemetry

@@ -1,6 +1,7 @@
 package import Logging
 package import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
+internal import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceProjections

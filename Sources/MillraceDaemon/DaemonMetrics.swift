@@ -1,5 +1,6 @@
 import Metrics
 import MillraceAPI
+internal import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Logging
 import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
 

@@ -1,5 +1,5 @@
 import Logging
-import MillraceEvent
+internal import MillraceChannels
 import MillraceTelemetry
 import ServiceLifecycle
 

@@ -1,6 +1,6 @@
 import Logging
 import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
 

@@ -1,7 +1,7 @@
 import Logging
 import MillraceAPI
 import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
 import MillraceProjections
 import MillraceTelemetry
 import ServiceLifecycle

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Logging
 import MillraceAPI
 import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
+internal import MillraceEvent
 import MillraceIntake
 import MillraceTelemetry
 import MillraceWriter

@@ -1,6 +1,7 @@
 import Glibc
 import MillraceConfiguration
-import MillraceEvent
+internal import MillraceChannels
+internal import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceSpool

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// Whether the spool takes submissions, and when a spool that does not tries again.
 struct SpoolHealthStateMachine: Sendable {

@@ -1,5 +1,5 @@
 package import Logging
-package import MillraceEvent
+package import MillraceChannels
 internal import ServiceLifecycle
 
 /// The one place where durability is promised.

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 import MillraceEvent
 
 /// A row for `dead_letters`: a line that will not become a row.

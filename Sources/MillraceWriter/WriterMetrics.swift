@@ -1,3 +1,4 @@
+internal import MillraceChannels
 package import MillraceEvent
 package import MillracePostgres
 package import MillraceProjections

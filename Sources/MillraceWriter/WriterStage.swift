@@ -1,5 +1,6 @@
 package import Logging
-package import MillraceEvent
+package import MillraceChannels
+internal import MillraceEvent
 package import MillracePostgres
 import ServiceLifecycle
 import Synchronization

@@ -1,6 +1,7 @@
 import Histogram
 import Logging
 import MillraceAPI
+import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import MillraceTelemetry

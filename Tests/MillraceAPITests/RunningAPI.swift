@@ -1,5 +1,6 @@
 import Logging
 import MillraceAPI
+import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import NIOPosix

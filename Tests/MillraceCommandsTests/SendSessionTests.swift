@@ -1,4 +1,5 @@
 import Glibc
+import MillraceChannels
 import MillraceEvent
 import MillraceTestSupport
 import Testing

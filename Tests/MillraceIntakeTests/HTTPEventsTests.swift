@@ -1,3 +1,4 @@
+import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import NIOCore

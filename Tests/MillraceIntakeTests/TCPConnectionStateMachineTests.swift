@@ -1,4 +1,5 @@
 @testable import MillraceIntake
+import MillraceChannels
 import MillraceEvent
 import Testing
 

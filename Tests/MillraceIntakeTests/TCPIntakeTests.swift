@@ -1,3 +1,4 @@
+import MillraceChannels
 import MillraceTestSupport
 import MillraceEvent
 import MillraceIntake

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import MillraceChannels
 import MillraceEvent
 import ServiceLifecycle
 import Synchronization

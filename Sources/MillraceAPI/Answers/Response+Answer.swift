@@ -1,6 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import MillraceEvent
+internal import MillraceChannels
 internal import MillraceJSON
 internal import NIOCore
 

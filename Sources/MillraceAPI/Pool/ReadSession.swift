@@ -1,5 +1,5 @@
 internal import Logging
-internal import MillraceEvent
+internal import MillraceChannels
 internal import MillracePostgres
 
 /// One connection for reading, on a thread of its own. Connects when it is first used, and anew when the connection

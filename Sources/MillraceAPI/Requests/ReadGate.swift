@@ -1,7 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
-internal import MillraceEvent
+internal import MillraceChannels
 internal import MillracePostgres
 internal import MillraceRoutes
 internal import MillraceTelemetry

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 internal import MillracePostgres
 internal import NIOCore
 

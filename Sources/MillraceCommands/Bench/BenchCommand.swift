@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Histogram
+internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceChannels
 internal import MillraceEvent
 
 /// `millrace import`: JSON exports of other systems, and Millrace's own, to a running daemon.

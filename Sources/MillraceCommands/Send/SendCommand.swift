@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// `millrace send`: NDJSON to a running daemon.
 struct SendCommand: ParsableCommand {

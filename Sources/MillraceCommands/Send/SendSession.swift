@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceChannels
 internal import MillraceEvent
 
 /// Carries lines from an input to a daemon: the shell around `SendStateMachine`.

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// The decisions of `millrace send`: what is settled, what goes out again, when to give up.
 ///

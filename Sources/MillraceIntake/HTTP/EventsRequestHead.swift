@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// What the head of `POST /v1/events` asks for.
 struct EventsRequestHead: Equatable {

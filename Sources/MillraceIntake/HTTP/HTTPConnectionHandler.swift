@@ -1,5 +1,5 @@
 internal import Logging
-internal import MillraceEvent
+internal import MillraceChannels
 internal import MillraceRoutes
 internal import NIOCore
 internal import NIOExtras

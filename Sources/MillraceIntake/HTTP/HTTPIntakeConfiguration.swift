@@ -1,4 +1,4 @@
-package import MillraceEvent
+package import MillraceChannels
 
 /// Settings of the HTTP intake; the defaults are config.toml's.
 package struct HTTPIntakeConfiguration: Sendable {

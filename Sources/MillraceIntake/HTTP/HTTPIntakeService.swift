@@ -1,6 +1,6 @@
 internal import Glibc
 package import Logging
-package import MillraceEvent
+package import MillraceChannels
 package import NIOCore
 internal import NIOHTTP1
 package import NIOHTTPTypes

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// Why a request as a whole is refused.
 struct HTTPProblem: Error, Equatable {

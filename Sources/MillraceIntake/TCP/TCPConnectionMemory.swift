@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 internal import NIOCore
 
 /// What one TCP connection holds of the memory budget, and what becomes of it when that is too little: first it is read no

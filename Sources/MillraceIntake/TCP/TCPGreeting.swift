@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// The optional first line of a TCP connection: `{"hello":{"acks":"spooled"|"committed","key":"mr_…"}}`.
 struct TCPGreeting: Equatable {

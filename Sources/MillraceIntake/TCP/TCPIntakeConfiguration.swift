@@ -1,4 +1,4 @@
-package import MillraceEvent
+package import MillraceChannels
 
 /// Settings of the TCP intake; the defaults are config.toml's.
 package struct TCPIntakeConfiguration: Sendable {

@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceChannels
 internal import MillraceEvent
 internal import NIOCore
 internal import NIOExtras

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 import MillraceEvent
 
 /// Merges adjacent records to extents, up to `Extent.bytesMax` and `countMax` lines.

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 internal import Synchronization
 
 /// A few read buffers for the writers, so that reading an extent allocates nothing.

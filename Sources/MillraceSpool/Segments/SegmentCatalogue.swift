@@ -1,3 +1,4 @@
+internal import MillraceChannels
 internal import MillraceEvent
 
 /// What is known of a segment file without reading its records.

@@ -1,3 +1,4 @@
+package import MillraceChannels
 package import MillraceEvent
 internal import Synchronization
 internal import MillraceTelemetry

@@ -1,4 +1,5 @@
-import MillraceEvent
+internal import MillraceChannels
+internal import MillraceEvent
 import MillracePostgres
 
 extension BatchOutcome {

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 import MillraceEvent
 
 /// Reads batches, a part at a time, and encodes them. Owned by one writer; its buffers are reused.

@@ -1,4 +1,5 @@
 import Logging
+internal import MillraceChannels
 import MillraceEvent
 import MillracePostgres
 import Synchronization

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 import MillraceEvent
 import MillracePostgres
 

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 internal import MillraceEvent
 
 extension Batch {

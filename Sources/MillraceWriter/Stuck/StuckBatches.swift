@@ -1,4 +1,4 @@
-import MillraceEvent
+internal import MillraceChannels
 import MillracePostgres
 import Synchronization
 import MillraceTelemetry

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Logging
 import MillraceAPI
+import MillraceChannels
 import MillraceEvent
 import MillracePostgres
 import MillraceProjections

@@ -1,4 +1,5 @@
 import Histogram
+import MillraceChannels
 import MillraceEvent
 import MillraceTelemetry
 import Testing

@@ -1,4 +1,5 @@
 import Logging
+import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import NIOCore

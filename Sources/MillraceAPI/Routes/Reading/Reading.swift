@@ -1,4 +1,4 @@
-package import MillraceEvent
+package import MillraceChannels
 
 /// What the reading routes read from; outlives a reload of the tokens' keys.
 package struct Reading: Sendable {

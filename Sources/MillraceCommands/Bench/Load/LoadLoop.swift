@@ -1,4 +1,5 @@
 internal import Histogram
+internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
 

@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// What one run sends, how fast and for how long.
 struct LoadPlan: Equatable, Sendable {

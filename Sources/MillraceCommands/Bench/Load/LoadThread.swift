@@ -1,4 +1,4 @@
-internal import MillraceEvent
+internal import MillraceChannels
 
 /// Runs loads on a thread of their own: they block.
 actor LoadThread {

@@ -1,3 +1,4 @@
+internal import MillraceChannels
 internal import MillraceEvent
 
 /// Puts lines of templates into the form in which they go out: as they are, or as the body of a request.

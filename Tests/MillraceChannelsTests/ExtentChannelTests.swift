@@ -1,4 +1,5 @@
 import MillraceTestSupport
+import MillraceChannels
 import MillraceEvent
 import Testing
 

@@ -1,3 +1,8 @@
+package import MillraceEvent
+package import MillraceEvent
+package import MillraceEvent
+package import MillraceEvent
+
 /// What the writers may ask of the spool, its identity and the bytes of extents, and what they tell it. Safe to call from
 /// many threads.
 package protocol SpoolReader: Sendable {

@@ -1,3 +1,9 @@
+package import MillraceEvent
+package import MillraceEvent
+package import MillraceEvent
+package import MillraceEvent
+package import MillraceEvent
+
 /// Records on their way into the spool, with how their sender is to be answered.
 package struct Submission: Sendable {
     /// What the sender waits for.

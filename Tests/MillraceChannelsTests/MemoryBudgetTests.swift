@@ -1,4 +1,4 @@
-@testable import MillraceEvent
+@testable import MillraceChannels
 import Testing
 
 struct MemoryBudgetTests {

@@ -1,3 +1,8 @@
+internal import MillraceEvent
+internal import MillraceEvent
+internal import MillraceEvent
+internal import MillraceEvent
+internal import MillraceEvent
 import Synchronization
 
 /// Who waits for which sequences to be committed: `ack=committed`.
