@@ -228,7 +228,7 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTestSupport", "CZlib", "CZstd",
+                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -244,14 +244,14 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings
         ),
         .target(
             name: "MillraceTestSupport",
-            dependencies: ["MillraceConfiguration", "MillracePostgres", "MillraceProjections"],
+            dependencies: ["CZlib", "CZstd", "MillraceConfiguration", "MillracePostgres", "MillraceProjections"],
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),
@@ -272,9 +272,14 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceConfigurationTests",
-            dependencies: ["MillraceConfiguration", "MillraceTelemetry", "MillraceTOML"],
+            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceDaemonTests", dependencies: ["MillraceConfiguration", "MillraceDaemon"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "MillraceTOMLTests", dependencies: ["MillraceTOML"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceTelemetryTests",
             dependencies: [
@@ -288,8 +293,7 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "CZlib", "CZstd", "MillraceCommands", "MillraceConfiguration", "MillraceDaemon", "MillraceChannels",
-                "MillraceEvent",
+                "MillraceChannels", "MillraceCommands", "MillraceConfiguration", "MillraceEvent",
                 "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -61,7 +61,7 @@ import Testing
         #expect(pace.decide(.init(rows: 100), at: soon) == .take)
     }
 
-    @Test func `behind a batch of middling size all wait for the interval, as long as few rows wait`() {
+    @Test func `after a batch of middling size all wait for the interval, as long as few rows wait`() {
         var pace = BatchPace(interval: .milliseconds(10), smallInterval: .milliseconds(50))
         pace.batchTaken(rows: 32, at: Self.start)
         let soon = Self.start + .milliseconds(9)

@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func `what the pace holds back is handed out in time, though nothing comes behind it`() async {
+    @Test func `what the pace holds back is handed out in time, though nothing comes after it`() async {
         let channel = ExtentChannel(
             rowsMax: 100, bytesMax: 1 << 20, pace: BatchPace(smallInterval: .milliseconds(1)))
         channel.setOpen(true)
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func `lines gather behind the pace until someone waits for one, for all writers together`() async {
+    @Test func `lines gather at the pace until someone waits for one, for all writers together`() async {
         let channel = ExtentChannel(
             rowsMax: 100, bytesMax: 1 << 20, joinRows: 2, pace: BatchPace(smallInterval: .seconds(3600)))
         channel.setOpen(true)

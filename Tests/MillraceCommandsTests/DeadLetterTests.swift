@@ -75,7 +75,7 @@ struct DeadLetterTests {
         #expect(time == "2026-11-14 10:00:00.123456+00")
     }
 
-    @Test func `what the database refuses again stays, until the mend`() throws {
+    @Test func `what the database refuses again stays, until the fix`() throws {
         let fixture = try LedgerFixture()
         try fixture.addBatch(7, first: 1, events: 1, dead: 1)
         try fixture.connection.execute(

@@ -1,5 +1,4 @@
-import CZlib
-import CZstd
+import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
@@ -25,33 +24,6 @@ struct LineReaderTests {
         }
     }
 
-    private func gzipped(_ bytes: [UInt8]) -> [UInt8] {
-        var stream = z_stream()
-        deflateInit2_(
-            &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-            Int32(MemoryLayout<z_stream>.size))
-        defer { deflateEnd(&stream) }
-        var input = bytes
-        var output = [UInt8](repeating: 0, count: bytes.count + 1000)
-        let count = input.withUnsafeMutableBufferPointer { input in
-            output.withUnsafeMutableBufferPointer { output in
-                stream.next_in = input.baseAddress
-                stream.avail_in = UInt32(input.count)
-                stream.next_out = output.baseAddress
-                stream.avail_out = UInt32(output.count)
-                deflate(&stream, Z_FINISH)
-                return output.count - Int(stream.avail_out)
-            }
-        }
-        return Array(output[..<count])
-    }
-
-    private func zstandard(_ bytes: [UInt8]) -> [UInt8] {
-        var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
-        let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
-        return Array(output[..<count])
-    }
-
     @Test func `line endings are cut, empty lines skipped and counted, the last line needs no ending`() throws {
         let found = try lines(Array("a\r\n\n\r\nb\nc".utf8), pieceBytes: 1)
         #expect(
@@ -67,16 +39,18 @@ struct LineReaderTests {
         let plain = Array(expected.joined(separator: "\n").utf8)
         let pieces = pieceBytes == 1 ? Array(expected.prefix(50)) : expected
         let bytes = pieceBytes == 1 ? Array(pieces.joined(separator: "\n").utf8) : plain
-        #expect(try texts(gzipped(bytes), pieceBytes: pieceBytes) == pieces)
-        #expect(try texts(zstandard(bytes), pieceBytes: pieceBytes) == pieces)
+        #expect(try texts(Compression.gzip.compress(bytes), pieceBytes: pieceBytes) == pieces)
+        #expect(try texts(Compression.zstd.compress(bytes), pieceBytes: pieceBytes) == pieces)
     }
 
     @Test func `gzip members one after the other are one input`() throws {
-        #expect(try texts(gzipped(Array("a\nb".utf8)) + gzipped(Array("c\nd\n".utf8))) == ["a", "bc", "d"])
+        #expect(
+            try texts(Compression.gzip.compress(Array("a\nb".utf8)) + Compression.gzip.compress(Array("c\nd\n".utf8)))
+                == ["a", "bc", "d"])
     }
 
     @Test func `a cut gzip file gives what is whole and then an error`() throws {
-        let whole = gzipped((0..<20_000).flatMap { Array("line \($0)\n".utf8) })
+        let whole = try Compression.gzip.compress((0..<20_000).flatMap { Array("line \($0)\n".utf8) })
         #expect(throws: CommandError.self) { try texts(Array(whole.dropLast(100))) }
         #expect(throws: CommandError.self) { try texts(whole[..<50] + [0xFF, 0xFF, 0xFF] + whole[53...]) }
     }

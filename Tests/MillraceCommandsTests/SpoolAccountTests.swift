@@ -45,7 +45,7 @@ struct SpoolAccountTests {
         #expect(account.inSpool[.event] == 19)
     }
 
-    @Test func `batches and holes behind the snapshot are not audited`() {
+    @Test func `batches and holes after the snapshot are not audited`() {
         let account = SpoolAccount(
             snapshot: snapshot([(1..<30, .event)], end: 30), totals: totals(1, 40), holes: [50..<60], runStarts: [])
         #expect(account.lost.isEmpty)

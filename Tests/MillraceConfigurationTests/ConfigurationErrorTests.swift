@@ -123,7 +123,7 @@ struct ConfigurationErrorTests {
         #expect(try errors("[tcp]\nbacklog = 1\nbacklog = 2\n").first?.hasPrefix("config.toml:3: is no TOML: ") == true)
     }
 
-    @Test func `nothing behind a NUL byte is passed over in silence`() throws {
+    @Test func `nothing after a NUL byte is passed over in silence`() throws {
         #expect(try errors("[tcp]\n\u{0}\nbacklog = 0\n") == ["config.toml:2: is no TOML: it holds a NUL byte"])
     }
 

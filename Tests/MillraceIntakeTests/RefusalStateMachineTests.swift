@@ -23,8 +23,8 @@ struct RefusalStateMachineTests {
         var machine = RefusalStateMachine(bounds: Self.bounds)
         for _ in 1...11 { _ = machine.lineRefused(at: Self.start) }
         let within = machine.lineRefused(at: Self.start + .seconds(59))
-        let behind = machine.lineRefused(at: Self.start + .seconds(60))
-        #expect(!within && behind)
+        let after = machine.lineRefused(at: Self.start + .seconds(60))
+        #expect(!within && after)
     }
 
     @Test func `an accepted line makes up for a refused one, and no more than that`() {

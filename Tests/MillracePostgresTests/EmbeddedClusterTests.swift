@@ -126,7 +126,7 @@ struct EmbeddedClusterTests {
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root starts the server as another user"))
-    func `a directory that the server's user may not enter is named with the mend`() throws {
+    func `a directory that the server's user may not enter is named with the fix`() throws {
         let closed = scratch.path + "/closed"
         mkdir(closed, 0o700)
         mkdir(closed + "/data", 0o755)

@@ -77,7 +77,7 @@ struct MigratorTests {
         try #expect(connection.execute("SELECT to_regclass('b') IS NULL").bool(0, 0) == true)
     }
 
-    @Test func `an applied migration that was edited stops everything, with the mend`() throws {
+    @Test func `an applied migration that was edited stops everything, with the fix`() throws {
         let one = Migration(version: 1, title: "one", up: "CREATE TABLE a ()", down: "DROP TABLE a")
         let edited = Migration(version: 1, title: "one", up: "CREATE TABLE a (n int)", down: "DROP TABLE a")
         try Migrator(connection: connection, migrations: [one]).up()

@@ -151,7 +151,7 @@ struct PartitionsTests {
         #expect(error.sqlState == .duplicateTable && error.hint.contains("restore"))
     }
 
-    @Test func `closed builds the payload index of the months that are over, and mends a broken one`() throws {
+    @Test func `closed builds the payload index of the months that are over, and repairs a broken one`() throws {
         let partitions = Partitions(connection: connection, options: PartitionOptions(payloadIndex: .closed))
         try partitions.ensureAhead(months: 1, from: november.lowerMicroseconds)
         try #expect(partitions.list().allSatisfy { $0.payloadIndex == .absent })

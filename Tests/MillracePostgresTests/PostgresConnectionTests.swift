@@ -35,7 +35,7 @@ struct PostgresConnectionTests {
         #expect(!connection.isUsable)
     }
 
-    @Test func `an error behind some rows, and one of the reader, end the rows and not the session`() throws {
+    @Test func `an error after some rows, and one of the reader, end the rows and not the session`() throws {
         let connection = try TestCluster.shared.database(isMigrated: false).connect()
         var count = 0
         let error = try #require(throws: PostgresError.self) {

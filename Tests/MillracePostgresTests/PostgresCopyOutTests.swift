@@ -51,7 +51,7 @@ struct PostgresCopyOutTests {
         #expect(lengths == (1...20).map { 2 + 4 + $0 * 300_000 })
     }
 
-    @Test func `an error amid the rows is thrown behind those that came, and the session goes on`() throws {
+    @Test func `an error amid the rows is thrown after those that came, and the session goes on`() throws {
         var count = 0
         let error = try #require(throws: PostgresError.self) {
             try connection.copyOut("COPY (SELECT 1 / (5 - n) FROM generate_series(1, 9) AS n) TO STDOUT", format: .text)

@@ -12,7 +12,7 @@ struct EventTypePatternTests {
     }
 
     @Test(arguments: ["", "or*der", "*.placed", ".*", "order*"])
-    func `a star stands alone or behind a dot at the end`(pattern: String) {
+    func `a star stands alone or after a dot at the end`(pattern: String) {
         #expect(EventTypePattern(pattern) == nil)
     }
 }

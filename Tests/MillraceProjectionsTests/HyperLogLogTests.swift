@@ -97,7 +97,7 @@ struct HyperLogLogTests {
     func `registers of version 1 are folded into what the same values give today`(count: Int) throws {
         var generator = SeededGenerator(seed: 12)
         var hashes = (0..<count).map { _ in generator.next() }
-        // The longest runs of zeros, behind each ending of a register's number.
+        // The longest runs of zeros, after each ending of a register's number.
         for ending in 0..<4 as Range<UInt64> where count > 1024 {
             hashes += [1000 << 50 | ending << 48, 1001 << 50 | ending << 48 | 1, 3 << 50 | ending << 48 | 1 << 47]
         }

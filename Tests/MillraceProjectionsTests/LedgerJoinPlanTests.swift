@@ -48,7 +48,7 @@ struct LedgerJoinPlanTests {
         #expect(
             plan([plain(1, 1...3), plain(2, 1...3, spool: "b"), plain(3, 4...5), plain(4, 4...9, spool: "b")])
                 == [join(1...4, 1...5), join(1...4, 1...9, spool: "b")])
-        // The lone row of b stays exact by itself, within the span or behind it.
+        // The lone row of b stays exact by itself, within the span or after it.
         #expect(
             plan([plain(1, 1...3), plain(2, 1...3, spool: "b"), plain(3, 4...5), plain(4, 9...9, spool: "b")])
                 == [join(1...3, 1...5)])
@@ -73,7 +73,7 @@ struct LedgerJoinPlanTests {
                 == [join(Self.day - 2...Self.day - 1, 1...2), join(Self.day...Self.day + 9, 3...4)])
     }
 
-    @Test func `a span takes up to its bound, and the next one begins behind it`() {
+    @Test func `a span takes up to its bound, and the next one begins after it`() {
         #expect(
             plan((1...7).map { plain($0, $0...$0) }, linesMax: 3)
                 == [join(1...3, 1...3), join(4...6, 4...6)])

@@ -33,8 +33,8 @@ struct PackCheckTests {
         ("note varchar(20)", "notes varchar(20)", "has no column note; the nearest is notes"),
         ("user_id uuid,", "user_id bigint,", "demo_orders.user_id is bigint, and user_id does not fit; make it uuid"),
     ])
-    func `tables that don't fit are told with line and mend`(old: String, new: String, mend: String) throws {
+    func `tables that don't fit are told with line and fix`(old: String, new: String, fix: String) throws {
         let errors = try Self.errors((old, new))
-        #expect(errors.contains(mend), "\(errors)")
+        #expect(errors.contains(fix), "\(errors)")
     }
 }

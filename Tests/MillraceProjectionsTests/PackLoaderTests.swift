@@ -117,10 +117,10 @@ struct PackLoaderTests {
         ("[[fold]]\nname = \"a\nkind", 5, "is no TOML"),
         ("", 1, "needs a fold"),
     ])
-    func `what is wrong is told with its line and its mend`(folds: String, line: Int, mend: String) throws {
+    func `what is wrong is told with its line and its fix`(folds: String, line: Int, fix: String) throws {
         let errors = try #require(throws: PackErrors.self) { try Self.load(folds) }
         #expect(errors.errors.first?.line == line, "\(errors)")
-        #expect(errors.description.contains(mend), "\(errors)")
+        #expect(errors.description.contains(fix), "\(errors)")
         #expect(errors.errors.first?.file.hasSuffix("/demo/pack.toml") == true)
     }
 

@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: [0, -1, Int64.min, 1_577_836_800_000_000])
-    func `a clock behind 2020 leaves a random step from what is known`(microseconds: Int64) {
+    func `a clock before 2020 leaves a random step from what is known`(microseconds: Int64) {
         let sequence = first(microseconds, after: 1 << 58, seed: 3)
         #expect(sequence > 1 << 58 && sequence <= 1 << 58 + 1 << 40)
         #expect(sequence != first(microseconds, after: 1 << 58, seed: 4))

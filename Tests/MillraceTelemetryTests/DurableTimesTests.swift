@@ -42,7 +42,7 @@ struct DurableTimesTests {
             for part in times.batchCommitted(batch..<min(batch + 777, UInt64(groups) * 10)) {
                 #expect(part.sequences.lowerBound == next)
                 next = part.sequences.upperBound
-                // Never later than the group behind, never earlier than its own.
+                // Never later than the group after it, never earlier than its own.
                 #expect(part.durableAt >= last)
                 #expect(part.durableAt >= Int64(part.sequences.upperBound - 1) / 10 + 1)
                 last = part.durableAt

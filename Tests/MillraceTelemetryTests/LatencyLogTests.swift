@@ -107,7 +107,7 @@ struct LatencyLogTests {
         #expect(interval.length == 2)
     }
 
-    @Test func `a new run goes on behind a torn line`() throws {
+    @Test func `a new run goes on after a torn line`() throws {
         let rig = try Rig()
         rig.step()
         try rig.write()

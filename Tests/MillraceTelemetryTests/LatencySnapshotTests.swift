@@ -29,7 +29,7 @@ struct LatencySnapshotTests {
         #expect(whole.since(whole).totalCount == 0)
     }
 
-    @Test func `stages come in the order of the path, labels behind a colon`() {
+    @Test func `stages come in the order of the path, labels after a colon`() {
         let registry = PrometheusRegistry()
         registry.timer(.httpRequestDuration, [.route: "/v1/events"]).record(.milliseconds(1))
         registry.timer(.writerCommitDuration).record(.milliseconds(1))

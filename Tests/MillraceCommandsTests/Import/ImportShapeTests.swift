@@ -133,7 +133,7 @@ struct ImportShapeTests {
             try ImportRun(["users.json": Array("[{\"id\":1}]".utf8), "templates.json": []]).accepted == ["users": 1])
     }
 
-    @Test func `a record with deleted_at ends behind its state`() throws {
+    @Test func `a record with deleted_at ends after its state`() throws {
         let run = try ImportRun(
             "products.json",
             "[{\"id\":\"\(product)\",\"name\":\"P\",\"updatedAt\":\"\(recent)\",\"deletedAt\":\"\(recent)\"}]")

@@ -1,16 +1,20 @@
+import MillraceTestSupport
+
 /// A way in.
 enum Route: CaseIterable, Sendable, CustomStringConvertible {
     case tcp
     case httpArray
-    case httpLines(Compression)
+    case httpLines(Compression?)
 
-    static let allCases: [Route] = [.tcp, .httpArray] + Compression.allCases.map { .httpLines($0) }
+    static let allCases: [Route] = [
+        .tcp, .httpArray, .httpLines(nil), .httpLines(.gzip), .httpLines(.deflate), .httpLines(.zstd),
+    ]
 
     var description: String {
         switch self {
         case .tcp: "TCP"
         case .httpArray: "HTTP, one array, in chunks"
-        case .httpLines(let compression): "HTTP, NDJSON, \(compression)"
+        case .httpLines(let compression): "HTTP, NDJSON, \(compression?.rawValue ?? "plain")"
         }
     }
 
@@ -30,7 +34,8 @@ enum Route: CaseIterable, Sendable, CustomStringConvertible {
             return try post([UInt8(ascii: "[")] + body, "application/json", nil, count: count, to: daemon)
         case .httpLines(let compression):
             return try post(
-                compression.compress(lines), "application/x-ndjson", compression.header, count: count, to: daemon)
+                compression?.compress(lines) ?? lines, "application/x-ndjson", compression?.header, count: count,
+                to: daemon)
         }
     }
 

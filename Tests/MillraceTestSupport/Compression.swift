@@ -1,22 +1,22 @@
-import CZlib
-import CZstd
-import MillraceTestSupport
+internal import CZlib
+internal import CZstd
 
 /// Bodies compressed beforehand, as a client would.
-enum Compression: String, CaseIterable, Sendable {
-    case identity
+package enum Compression: String, CaseIterable, Sendable {
     case gzip
     case deflate
+    /// Without zlib's header, as some clients send what they call deflate.
+    case rawDeflate
     case zstd
 
-    /// The value of Content-Encoding; nil when nothing is to be said.
-    var header: String? { self == .identity ? nil : rawValue }
+    /// The value of Content-Encoding.
+    package var header: String { self == .rawDeflate ? "deflate" : rawValue }
 
-    func compress(_ bytes: [UInt8]) throws -> [UInt8] {
+    package func compress(_ bytes: [UInt8]) throws -> [UInt8] {
         switch self {
-        case .identity: bytes
         case .gzip: try Self.deflate(bytes, windowBits: 15 + 16)
         case .deflate: try Self.deflate(bytes, windowBits: 15)
+        case .rawDeflate: try Self.deflate(bytes, windowBits: -15)
         case .zstd: try Self.zstd(bytes)
         }
     }
@@ -50,7 +50,7 @@ enum Compression: String, CaseIterable, Sendable {
     }
 
     /// What a gzip file holds.
-    static func gunzip(_ bytes: [UInt8]) throws -> [UInt8] {
+    package static func gunzip(_ bytes: [UInt8]) throws -> [UInt8] {
         var input = bytes
         var stream = z_stream()
         guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {

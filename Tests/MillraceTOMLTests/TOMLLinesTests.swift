@@ -2,7 +2,7 @@ import MillraceTOML
 import Testing
 
 struct TOMLLinesTests {
-    @Test func `keys are found behind comments, strings and lists over several lines`() {
+    @Test func `keys are found after comments, strings and lists over several lines`() {
         let lines = TOMLLines(
             """
             # [tcp]

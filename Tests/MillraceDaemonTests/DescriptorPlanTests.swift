@@ -2,9 +2,7 @@ import MillraceConfiguration
 import MillraceDaemon
 import Testing
 
-@testable import MillraceCommands
-
-struct MachineTests {
+struct DescriptorPlanTests {
     @Test func `where files suffice the intakes have what is configured`() {
         let plan = DescriptorPlan(DaemonConfiguration(), limit: 65_536)
         #expect(plan.suffices && plan.needed < 4096)
@@ -18,13 +16,5 @@ struct MachineTests {
         #expect(!plan.suffices)
         #expect(plan.tcp.sockets + plan.http.sockets + plan.reserve <= limit)
         #expect(plan.http.connections > 16 && plan.tcp.connections >= 8)
-    }
-
-    @Test func `a process's cgroups are its own and those above`() {
-        #expect(
-            MemoryGiven.groups("12:cpu:/x\n0::/system.slice/millrace.service\n")
-                == ["/system.slice/millrace.service", "/system.slice", ""])
-        #expect(MemoryGiven.groups("0::/\n") == [""])
-        #expect(MemoryGiven.groups("1:memory:/x\n").isEmpty)
     }
 }
