@@ -39,7 +39,6 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 BINARY := .build/release/millrace
 PEER := Benchmarks/.build/peer/installed
 DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
-TEST = MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHON)/bin/python" $(SWIFT) test --skip-build
 SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Parts)
 # The compiler that comes with Swift brings libFuzzer and the sanitizers. What runs found is kept in $(FUZZ) between them.
 FUZZ := .build/fuzz
@@ -65,11 +64,10 @@ run: build  ## build a release and start it with a private PostgreSQL: DATA=dire
 	@echo "data directory: $(DATA)"
 	@exec $(BINARY) serve --embedded --data-directory "$(DATA)" $(ARGS)
 
-# In two runs: tests of the whole hold many threads of the process, and others would wait for theirs beyond their limits.
 test: swift test-packages $(TEST_PYTHON)/installed  ## run every test
 	$(SWIFT) build --build-tests
-	$(TEST) --skip MillraceEndToEndTests
-	$(TEST) --filter MillraceEndToEndTests
+	@SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" MILLRACE_BINARY="$(DEBUG_BINARY)" \
+		MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHON)/bin/python" Tests/run.sh
 
 build: swift packages  ## build a release: .build/release/millrace
 	$(SWIFT) build $(RELEASE_FLAGS)

@@ -32,6 +32,11 @@ package final class BackgroundThread: Sendable {
         self.identifier = identifier
     }
 
+    /// Lets it end by itself, instead of `join`.
+    package func detach() {
+        pthread_detach(identifier)
+    }
+
     /// Waits for the end of it; throws what it threw. Once only.
     package func join() throws {
         pthread_join(identifier, nil)

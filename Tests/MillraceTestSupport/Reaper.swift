@@ -14,7 +14,7 @@ final class Reaper: Sendable {
             if [ -n "$pid" ]; then
                 kill -QUIT "$pid" 2>/dev/null
                 n=0
-                while [ $n -lt 100 ] && kill -0 "$pid" 2>/dev/null; do n=$((n + 1)); sleep 0.1; done
+                while [ $n -lt 500 ] && kill -0 "$pid" 2>/dev/null; do n=$((n + 1)); sleep 0.02; done
             fi
             rm -rf '\(directory)'
             """

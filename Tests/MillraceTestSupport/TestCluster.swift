@@ -1,7 +1,4 @@
-internal import Glibc
-internal import MillraceConfiguration
 package import MillracePostgres
-internal import MillraceProjections
 internal import Synchronization
 
 /// A real PostgreSQL for tests, in a scratch directory. It stops and its files go when the object or the process does,
@@ -17,17 +14,13 @@ package final class TestCluster: Sendable {
 
     package let cluster: EmbeddedCluster
     private let reaper: Reaper
-    private let state = Mutex(State())
-
-    private struct State {
-        var hasTemplate = false
-        var databases = 0
-    }
+    private let databases = Atomic<Int>(0)
 
     /// Starts a cluster; `isDurable` turns fsync on, as crash tests want it.
     package init(isDurable: Bool) throws {
         let directory = try ScratchDirectory.make()
         reaper = try Reaper(directory: directory)
+        try ClusterTemplate.shared.copy(to: directory, isDurable: isDurable)
         cluster = EmbeddedCluster(directory: directory, settings: Self.settings(isDurable: isDurable))
         try start()
     }
@@ -56,42 +49,49 @@ package final class TestCluster: Sendable {
     /// A new database, migrated unless `isMigrated` is false, without any month. `name` is for reading
     /// `pg_stat_activity`; it need not be unique.
     ///
-    /// - Parameter hasPacks: the packs that `projections.packs` names by default are installed too, as by `migrate up`.
+    /// - Parameter hasPacks: migrated, and the packs that `projections.packs` names by default are installed too.
     package func database(
         _ name: String = #function, isMigrated: Bool = true, hasPacks: Bool = false
     ) throws -> TestDatabase {
-        let database = try empty(name, isMigrated: isMigrated)
-        if hasPacks {
-            let packs = try PackLoader().load(DaemonConfiguration().projections.packs)
-            try PackInstaller(connection: database.connect()).install(packs)
-        }
-        return database
-    }
-
-    private func empty(_ name: String, isMigrated: Bool) throws -> TestDatabase {
-        try state.withLock { state in
-            if isMigrated, !state.hasTemplate {
-                try create("millrace_template", from: "template0")
-                try Migrator(connection: TestDatabase(name: "millrace_template", cluster: cluster).connect()).up()
-                state.hasTemplate = true
-            }
-            state.databases += 1
-            let letters = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
-            let unique = "test_\(state.databases)_" + String(letters.prefix(40))
-            try create(unique, from: isMigrated ? "millrace_template" : "template0")
-            return TestDatabase(name: unique, cluster: cluster)
-        }
+        let number = databases.add(1, ordering: .relaxed).newValue
+        let letters = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
+        let unique = "test_\(number)_" + String(letters.prefix(40))
+        let template: ClusterTemplate.Database = hasPacks ? .packed : isMigrated ? .migrated : .empty
+        try superuser().execute(
+            "CREATE DATABASE \(unique) OWNER millrace TEMPLATE \(template.rawValue)", timeout: .seconds(120))
+        return TestDatabase(name: unique, cluster: cluster)
     }
 
     /// A session of the superuser, in the database `postgres`.
     package func superuser() throws -> PostgresConnection {
+        try Self.superuser(of: cluster)
+    }
+
+    static func superuser(of cluster: EmbeddedCluster) throws -> PostgresConnection {
         try PostgresConnection(
             connectionString: cluster.connectionString(role: "postgres", database: "postgres"),
             applicationName: "test superuser", connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
     }
+}
 
-    private func create(_ name: String, from template: String) throws {
-        try superuser().execute(
-            "CREATE DATABASE \(name) OWNER millrace TEMPLATE \(template)", timeout: .seconds(120))
+/// A database of one test.
+package struct TestDatabase: Sendable {
+    package let name: String
+    private let cluster: EmbeddedCluster
+
+    init(name: String, cluster: EmbeddedCluster) {
+        self.name = name
+        self.cluster = cluster
+    }
+
+    /// As the daemon connects: by the owner's role, which is no superuser.
+    package var connectionString: String { cluster.connectionString(role: "millrace", database: name) }
+
+    package func connect(
+        applicationName: String = "test", interrupt: PostgresInterrupt = PostgresInterrupt()
+    ) throws(PostgresError) -> PostgresConnection {
+        try PostgresConnection(
+            connectionString: connectionString, applicationName: applicationName, connectTimeout: .seconds(30),
+            interrupt: interrupt)
     }
 }

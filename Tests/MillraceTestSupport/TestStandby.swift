@@ -40,9 +40,7 @@ package final class TestStandby: Sendable {
 
     /// A session of the superuser, in the database `postgres`.
     package func superuser() throws -> PostgresConnection {
-        try PostgresConnection(
-            connectionString: cluster.connectionString(role: "postgres", database: "postgres"),
-            applicationName: "test superuser", connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
+        try TestCluster.superuser(of: cluster)
     }
 
     /// Gets nothing more from the primary from now on; returns once it has let go of it.

@@ -7,7 +7,7 @@ struct ChaosRun {
     private static let linesMax = 2000
 
     let cluster: TestCluster
-    let proxy: CutProxy
+    let proxy: PostgresProxy
     let installation: Installation
     let senders: [ChaosSender]
     var random: SeededGenerator
@@ -18,7 +18,7 @@ struct ChaosRun {
 
     init(seed: UInt64) throws {
         cluster = try TestCluster(isDurable: true)
-        let proxy = try CutProxy(socketDirectory: cluster.cluster.socketDirectory)
+        let proxy = try PostgresProxy(socketDirectory: cluster.cluster.socketDirectory)
         self.proxy = proxy
         installation = try Installation(
             "chaos", cluster: cluster,

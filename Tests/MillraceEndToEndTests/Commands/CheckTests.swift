@@ -14,7 +14,7 @@ extension EndToEnd {
             #expect(run.output.contains(installation.daemon.configuration))
         }
 
-        @Test func `check says what is broken and the mend`() throws {
+        @Test func `check says what is broken and the fix`() throws {
             let daemon = try DaemonProcess(databaseURL: "host=127.0.0.1 port=1 user=nobody dbname=nothing")
             let run = try daemon.run("check")
             #expect(run.exit == .status(1))

@@ -25,7 +25,10 @@ extension EndToEnd {
                     waiting.append(socket)
                 }
                 // All of them are in the spool, and wait.
-                #expect(eventually { daemon.appendedLines >= waiting.count })
+                #expect(
+                    try eventually {
+                        try daemon.metrics().count("millrace_spool_appended_lines_total") ?? 0 >= waiting.count
+                    })
                 waiting = []
                 for _ in 0..<40 { #expect(try post("").send(to: daemon.http).status == 202) }
             }
@@ -95,14 +98,5 @@ extension EndToEnd {
             try cluster.start()
             try installation.auditor.waitForRows(6)
         }
-    }
-}
-
-extension DaemonProcess {
-    /// Lines that are durable in the spool, as its metrics say; 0 when they say nothing.
-    fileprivate var appendedLines: Int {
-        let text = (try? HTTPClient.get("/metrics", at: http).text) ?? ""
-        return text.split(separator: "\n").filter { $0.hasPrefix("millrace_spool_appended_lines_total") }
-            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0) { $0 + Int($1) }
     }
 }

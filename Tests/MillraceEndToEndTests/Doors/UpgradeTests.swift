@@ -34,7 +34,7 @@ extension EndToEnd {
         }
 
         private static func nextStatus(_ socket: StreamSocket) throws -> String? {
-            while let line = try socket.line(within: .seconds(5)) {
+            while let line = try socket.line(within: .seconds(30)) {
                 // An answer's body has no line end of its own.
                 if let status = line.firstRange(of: "HTTP/1.1 ") { return String(line[status.upperBound...].prefix(3)) }
             }
@@ -56,7 +56,7 @@ extension EndToEnd {
             let socket = try StreamSocket(installation.daemon.http)
             try socket.send(Array(request.utf8))
             #expect(try Self.nextStatus(socket) == "\(status)")
-            while try socket.line(within: .seconds(5)) != nil {}
+            while try socket.line(within: .seconds(30)) != nil {}
             #expect(socket.isEnded)
         }
 

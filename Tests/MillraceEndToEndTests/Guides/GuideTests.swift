@@ -8,7 +8,7 @@ extension EndToEnd {
         }
 
         /// One daemon a page: later blocks see what earlier ones sent.
-        @Test func `what the guides tell their readers to type works, and prints what they say`() throws {
+        @Test(.startsFirst) func `what the guides tell their readers to type works, and prints what they say`() throws {
             // A server without fsync is none for `check`.
             let cluster = try TestCluster(isDurable: true)
             for page in GuidePage.guides where !page.blocks.isEmpty {

@@ -22,7 +22,10 @@ enum SourceText {
                 } else if line.wholeMatch(of: #/ *\}/#) != nil || line.contains(" var ") || line.contains(" init") {
                     isInEnum = false
                 }
-                if line.contains("ode"), let match = line.firstMatch(of: #/(?:code: |Code = )"([a-z_]+)"/#) {
+                // What such a case is called is no code itself.
+                if line.contains("ode"), !line.contains(" case "),
+                    let match = line.firstMatch(of: #/(?:code: |Code = )"([a-z_]+)"/#)
+                {
                     codes.insert(String(match.output.1))
                 }
             }

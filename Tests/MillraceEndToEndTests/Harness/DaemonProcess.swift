@@ -12,7 +12,7 @@ final class DaemonProcess: Sendable {
     private let environment: [String: String]
     private let filesMax: Int?
     private let current = Mutex<SpawnedProcess?>(nil)
-    private let starts = Atomic<Int>(0)
+    private let logBook = DaemonLogs.current
 
     /// - Parameters:
     ///   - databaseURL: nil when the daemon is to bring its own (`--embedded` among `arguments`).
@@ -38,6 +38,12 @@ final class DaemonProcess: Sendable {
         all.merge(settings)
         configuration = "\(directory)/config-\(self.tcp.fileName).toml"
         try TextFile.write(all.toml, to: configuration)
+        logBook?.add(configuration) { [weak self] in self?.log ?? "" }
+    }
+
+    deinit {
+        let log = log
+        logBook?.add(configuration) { log }
     }
 
     /// Path of its config.toml.
@@ -59,7 +65,6 @@ final class DaemonProcess: Sendable {
 
     /// Starts it; does not wait for anything. `errors`: a file that takes its standard error, instead of `log`.
     func launch(errors: String? = nil) throws {
-        starts.add(1, ordering: .relaxed)
         var command = try [MillraceBinary.path, "serve", "--config", configuration] + arguments
         if let filesMax { command = ["/bin/sh", "-c", "ulimit -n \(filesMax) && exec \"$0\" \"$@\""] + command }
         let process = try SpawnedProcess(
@@ -95,7 +100,7 @@ final class DaemonProcess: Sendable {
 
     /// SIGTERM, and waits for the end.
     @discardableResult
-    func stop(within limit: Duration = .seconds(30)) throws -> SpawnedProcess.Exit {
+    func stop(within limit: Duration = .seconds(60)) throws -> SpawnedProcess.Exit {
         try process.signal(SIGTERM)
         return try process.waitForExit(within: limit)
     }

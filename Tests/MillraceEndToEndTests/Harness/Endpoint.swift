@@ -21,14 +21,16 @@ enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     private static let nextPort = Atomic<Int>(20_000 + Int(getpid()) * 16 % 10_000)
 
     /// A loopback port that nobody listens on.
-    static func free() throws -> Endpoint {
+    static func free() throws -> Endpoint { try .port(freePort()) }
+
+    static func freePort() throws -> Int {
         for _ in 0..<1000 {
             let port = nextPort.add(1, ordering: .relaxed).oldValue
             let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(socket) }
             var reuse: Int32 = 1
             setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
-            if Endpoint.port(port).withAddress({ bind(socket, $0, $1) }) == 0 { return .port(port) }
+            if Endpoint.port(port).withAddress({ bind(socket, $0, $1) }) == 0 { return port }
         }
         throw TestSupportError(message: "no free port on 127.0.0.1")
     }

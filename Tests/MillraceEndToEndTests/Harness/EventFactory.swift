@@ -1,6 +1,12 @@
 import MillraceTestSupport
 import MillraceEvent
 
+/// Lines that are the same whenever they are asked for again.
+protocol LineSource: Sendable {
+    /// Each ended by `\n`.
+    func lines(_ range: Range<Int>) -> [UInt8]
+}
+
 /// Makes lines that are the same whenever they are asked for again, so that a sender needs to remember none.
 struct EventFactory: LineSource {
     /// Tells the lines of one factory from another's.

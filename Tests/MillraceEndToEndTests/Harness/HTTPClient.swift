@@ -10,7 +10,7 @@ final class HTTPClient {
     }
 
     /// One request on a connection of its own.
-    static func get(_ path: String, at endpoint: Endpoint, within limit: Duration = .seconds(10)) throws -> HTTPResponse
+    static func get(_ path: String, at endpoint: Endpoint, within limit: Duration = .seconds(30)) throws -> HTTPResponse
     {
         try HTTPClient(endpoint).request("GET", path, within: limit)
     }

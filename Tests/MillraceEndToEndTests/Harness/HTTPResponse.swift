@@ -31,3 +31,10 @@ struct HTTPResponse {
         get throws { try JSONDecoder().decode(Body.self, from: Data(body)) }
     }
 }
+
+/// The daemon said something else than the test counts on.
+struct UnexpectedAnswer: Error, CustomStringConvertible {
+    var text: String
+
+    var description: String { "unexpected answer: \(text)" }
+}

@@ -8,6 +8,8 @@ struct InputTable {
     /// Loads lines of JSON, each ended by `\n`, into a temporary table.
     init(_ lines: [UInt8], database: TestDatabase) throws {
         connection = try database.connect(applicationName: "test input")
+        // Sets are compared in memory: by files it takes several times as long.
+        try connection.execute("SET work_mem = '256MB'")
         try connection.execute("CREATE TEMPORARY TABLE input (line jsonb NOT NULL)")
         let escaped = Self.escaped(lines)
         _ = try connection.copyIn(

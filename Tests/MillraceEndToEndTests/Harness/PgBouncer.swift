@@ -16,7 +16,7 @@ final class PgBouncer {
             throw TestSupportError(message: "the tests need \(Self.path): apt-get install pgbouncer")
         }
         scratch = try ScratchDirectory()
-        port = try freePort()
+        port = try Endpoint.freePort()
         let file = scratch.path + "/pgbouncer.ini"
         try TextFile.write(
             """

@@ -24,7 +24,7 @@ struct SettingsReport {
         defaults = Dictionary(uniqueKeysWithValues: settings.map { ($0.key, Self.plain($0.value)) })
     }
 
-    /// Keys that `text` names and that don't exist, and keys with another default than `text` says in brackets behind
+    /// Keys that `text` names and that don't exist, and keys with another default than `text` says in brackets after
     /// them, as in `tcp.idle_timeout` (1 h).
     func faults(in text: String) -> [String] {
         let sections = Set(defaults.keys.compactMap { $0.split(separator: ".").first }).subtracting(["projections"])

@@ -56,7 +56,7 @@ final class StreamSocket {
     }
 
     /// The next line without its `\n`; nil at the end of the stream.
-    func line(within limit: Duration = .seconds(20)) throws -> String? {
+    func line(within limit: Duration = .seconds(60)) throws -> String? {
         let end = ContinuousClock.now + limit
         while true {
             if let newline = inbox[inboxStart...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -70,7 +70,7 @@ final class StreamSocket {
     }
 
     /// Exactly `count` bytes.
-    func bytes(_ count: Int, within limit: Duration = .seconds(20)) throws -> [UInt8] {
+    func bytes(_ count: Int, within limit: Duration = .seconds(60)) throws -> [UInt8] {
         let end = ContinuousClock.now + limit
         while inbox.count - inboxStart < count {
             guard !isEnded else { throw TestSupportError(message: "the stream ended \(count) bytes were wanted") }

@@ -40,7 +40,7 @@ final class TCPClient {
         guard let acks else { return }
         try socket.send(Array("{\"hello\":{\"acks\":\"\(acks)\"}}\n".utf8))
         while serverVersion == nil {
-            guard try takeMessage(within: .seconds(20)) else {
+            guard try takeMessage(within: .seconds(60)) else {
                 throw TestSupportError(message: "the server closed without a hello: \(String(describing: problem))")
             }
         }
@@ -62,7 +62,7 @@ final class TCPClient {
     }
 
     /// Waits until the first `count` lines are settled; throws when the server closes first.
-    func waitForAck(_ count: Int, within limit: Duration = .seconds(30)) throws {
+    func waitForAck(_ count: Int, within limit: Duration = .seconds(60)) throws {
         let end = ContinuousClock.now + limit
         while acked < count {
             guard try takeMessage(within: end - ContinuousClock.now) else {
@@ -73,7 +73,7 @@ final class TCPClient {
     }
 
     /// Half-closes and takes everything up to the server's end.
-    func finish(within limit: Duration = .seconds(30)) throws {
+    func finish(within limit: Duration = .seconds(60)) throws {
         socket.finishSending()
         while try takeMessage(within: limit) {}
     }

@@ -42,14 +42,14 @@ extension EndToEnd {
             let events = try auditor.rows
             #expect(events == 1600)
 
-            let metrics = try HTTPClient.get("/metrics", at: daemon.http).text
+            let metrics = try daemon.metrics()
             for (_, metric) in Self.stages {
-                #expect(Self.value("millrace_\(metric)_seconds_count", in: metrics) == events, "\(metric)")
+                #expect(metrics.count("millrace_\(metric)_seconds_count") == events, "\(metric)")
                 let infinity = "millrace_\(metric)_seconds_bucket{le=\"+Inf\"}"
-                #expect(Self.value(infinity, in: metrics) == events, "\(metric)")
+                #expect(metrics.count(infinity) == events, "\(metric)")
             }
             let route = "millrace_http_request_duration_seconds_count{route=\"/v1/events\"}"
-            #expect(Self.value(route, in: metrics) == 4)
+            #expect(metrics.count(route) == 4)
 
             let report = try CommandRun.decode(Report.self, from: daemon.run("latency", "--format", "json").output)
             let path = scratch.path + "/now.hlog"
@@ -83,18 +83,18 @@ extension EndToEnd {
             try away.start()
             let lines = EventFactory(seed: 303).lines(0..<400)
             #expect(try HTTPClient(away.http).postEvents(lines).status == 202)
-            let before = try HTTPClient.get("/metrics", at: away.http).text
-            #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"event\"}", in: before) == 350)
-            #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"conversation\"}", in: before) == 50)
-            #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"unread\"}", in: before) == 0)
-            #expect(Self.age(in: before) > 0)
+            let before = try away.metrics()
+            #expect(before.count("millrace_spool_uncommitted_lines{kind=\"event\"}") == 350)
+            #expect(before.count("millrace_spool_uncommitted_lines{kind=\"conversation\"}") == 50)
+            #expect(before.count("millrace_spool_uncommitted_lines{kind=\"unread\"}") == 0)
+            #expect(Self.age(before) > 0)
             try away.kill()
 
             // Before the database answers, nobody knows what kinds the lines are of.
             try away.start()
-            let unread = try HTTPClient.get("/metrics", at: away.http).text
-            #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"unread\"}", in: unread) == 400)
-            #expect(Self.age(in: unread) > Self.age(in: before))
+            let unread = try away.metrics()
+            #expect(unread.count("millrace_spool_uncommitted_lines{kind=\"unread\"}") == 400)
+            #expect(Self.age(unread) > Self.age(before))
             try away.kill()
 
             let daemon = try DaemonProcess(
@@ -104,20 +104,20 @@ extension EndToEnd {
             try installation.auditor.waitForSettled(400)
             #expect(
                 try eventually {
-                    let text = try HTTPClient.get("/metrics", at: daemon.http).text
-                    return Self.value("millrace_writer_lines_committed_total{kind=\"event\"}", in: text) == 350
-                        && Self.value("millrace_writer_lines_committed_total{kind=\"conversation\"}", in: text) == 50
+                    let metrics = try daemon.metrics()
+                    return metrics.count("millrace_writer_lines_committed_total{kind=\"event\"}") == 350
+                        && metrics.count("millrace_writer_lines_committed_total{kind=\"conversation\"}") == 50
                 })
             // That is counted last of a batch; asked again, all is there.
-            let after = try HTTPClient.get("/metrics", at: daemon.http).text
-            #expect(Self.value("millrace_pipeline_received_to_committed_seconds_count", in: after) == 400)
-            #expect(Self.value("millrace_pipeline_durable_to_committed_seconds_count", in: after) == 400)
-            #expect(Self.value("millrace_spool_recovered_lines_total{kind=\"event\"}", in: after) == 350)
-            #expect(Self.value("millrace_spool_recovered_lines_total{kind=\"conversation\"}", in: after) == 50)
+            let after = try daemon.metrics()
+            #expect(after.count("millrace_pipeline_received_to_committed_seconds_count") == 400)
+            #expect(after.count("millrace_pipeline_durable_to_committed_seconds_count") == 400)
+            #expect(after.count("millrace_spool_recovered_lines_total{kind=\"event\"}") == 350)
+            #expect(after.count("millrace_spool_recovered_lines_total{kind=\"conversation\"}") == 50)
             for kind in ["event", "conversation", "refused", "unread"] {
-                #expect(Self.value("millrace_spool_uncommitted_lines{kind=\"\(kind)\"}", in: after) == 0)
+                #expect(after.count("millrace_spool_uncommitted_lines{kind=\"\(kind)\"}") == 0)
             }
-            #expect(Self.age(in: after) == 0)
+            #expect(Self.age(after) == 0)
             try installation.auditor.verify(daemon)
         }
 
@@ -166,15 +166,8 @@ extension EndToEnd {
             #expect(said.contains { $0.hasPrefix("since ") }, "\(said)")
         }
 
-        /// Of one series.
-        private static func value(_ series: String, in text: String) -> Int? {
-            text.split(separator: "\n").first { $0.hasPrefix(series + " ") }
-                .flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }.map { Int($0) }
-        }
-
-        private static func age(in text: String) -> Double {
-            text.split(separator: "\n").first { $0.hasPrefix("millrace_spool_oldest_uncommitted_seconds ") }
-                .flatMap { $0.split(separator: " ").last }.flatMap { Double($0) } ?? -1
+        private static func age(_ metrics: Metrics) -> Double {
+            metrics.value("millrace_spool_oldest_uncommitted_seconds") ?? -1
         }
     }
 }

@@ -20,6 +20,9 @@ extension EndToEnd {
                 arguments: ["--embedded", "--data-directory", scratch.path + "/data"], scratch: scratch)
             try daemon.start(within: .seconds(120))
             try daemon.waitUntil("/readyz")
+            // What an operator may, too: starts after a crash take seconds otherwise.
+            let settings = data + "/postgresql.conf"
+            try TextFile.write(TextFile.read(settings) + "recovery_init_sync_method = syncfs\n", to: settings)
         }
 
         deinit { try? cluster.stop(mode: .immediate) }
@@ -73,7 +76,8 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
-        @Test func `lock files that were left over, whatever is in them, are removed and told of`() throws {
+        @Test(.startsFirst) func `lock files that were left over, whatever is in them, are removed and told of`() throws
+        {
             let stranger = try stranger()
             let neighbour = try PostgresProcesses(of: TestCluster.shared).postmaster
             let behind = TextFile.read(data + "/postmaster.pid").drop { $0 != "\n" }

@@ -23,7 +23,7 @@ extension EndToEnd {
             #expect(try process.waitForExit(within: .seconds(30)) == .status(0))
         }
 
-        @Test func `a socket without a name is refused with the mend`() throws {
+        @Test func `a socket without a name is refused with the fix`() throws {
             let scratch = try ScratchDirectory()
             let tcp = try Endpoint.free()
             let process = try SpawnedProcess(

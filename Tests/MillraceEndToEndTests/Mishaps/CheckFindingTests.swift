@@ -54,7 +54,7 @@ extension EndToEnd {
             ),
         ]
 
-        @Test func `check fails on what would keep rows from the tables, each with the mend`() throws {
+        @Test func `check fails on what would keep rows from the tables, each with the fix`() throws {
             for (name, statement) in Self.findings {
                 let installation = try Installation("check_finding")
                 #expect(try installation.daemon.run("partitions", "ensure").isSuccess)

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import MillraceEvent
 import MillracePostgres
 import MillraceTestSupport
@@ -103,5 +104,25 @@ struct Mishap {
     static func event(in offset: Int, _ type: String = "late") throws -> String {
         let time = try month(offset).lowerBound.replacing(" 00:00:00+00", with: "T00:00:07Z")
         return event(type, #","created_at":"\#(time)","id":"\#(UniqueID.random())""#)
+    }
+}
+
+/// What `/readyz` says about writing.
+struct Readiness: Equatable {
+    private struct Body: Decodable {
+        var writing: Bool
+        var reason: String?
+        var since: String?
+    }
+
+    var status: Int
+    var writing: Bool
+    var reason: String?
+    var since: String?
+
+    static func of(_ daemon: DaemonProcess) throws -> Readiness {
+        let response = try HTTPClient.get("/readyz", at: daemon.http)
+        let body = try JSONDecoder().decode(Body.self, from: Data(response.body))
+        return Readiness(status: response.status, writing: body.writing, reason: body.reason, since: body.since)
     }
 }

@@ -10,12 +10,6 @@ extension EndToEnd {
             "spool.full_retry": "\"50ms\"",
         ]
 
-        private func metric(_ name: String, of daemon: DaemonProcess) throws -> Int {
-            let text = try HTTPClient.get("/metrics", at: daemon.http).text
-            let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
-            return line.flatMap { Double($0.split(separator: " ").last ?? "") }.map { Int($0) } ?? -1
-        }
-
         @Test func `a torn tail holds nothing up when its segment is retired, over restarts too`() throws {
             let installation = try Installation(settings: Self.brief)
             let (daemon, auditor) = (installation.daemon, installation.auditor)
@@ -37,7 +31,7 @@ extension EndToEnd {
             }
             // The ledger's session still works.
             try daemon.waitUntil("/readyz")
-            #expect(try metric("millrace_spool_uncommitted_lines{kind=\"unread\"}", of: daemon) == 0)
+            #expect(try daemon.metrics().count("millrace_spool_uncommitted_lines{kind=\"unread\"}") == 0)
             #expect(!daemon.log.contains("duplicate key"))
             #expect(try auditor.rows == 30)
             #expect(try daemon.stop() == .status(0))
@@ -148,12 +142,7 @@ extension EndToEnd {
                 if start > 0 { try daemon.start() }
                 #expect(
                     try HTTPClient(daemon.http).postEvents(events.lines(start * 10..<start * 10 + 10)).status == 202)
-                let metrics = try HTTPClient.get("/metrics", at: daemon.http).text
-                let waiting = metrics.split(separator: "\n").filter {
-                    $0.hasPrefix("millrace_spool_uncommitted_lines{")
-                }
-                let count = waiting.compactMap { Double($0.split(separator: " ").last ?? "") }.reduce(0, +)
-                #expect(count == Double(start * 10 + 10), "\(waiting)")
+                #expect(try daemon.metrics().count("millrace_spool_uncommitted_lines") == start * 10 + 10)
                 try daemon.kill()
                 let segment = try #require(SpoolFiles(of: daemon).segments.last)
                 try SpoolFiles(of: daemon).edit(segment) { $0 += Array("\u{1}torn".utf8) }

@@ -28,9 +28,9 @@ extension EndToEnd {
             let readiness = try Readiness.of(daemon)
             #expect(readiness.status == (isStrict ? 503 : 200))
             #expect(readiness.since?.hasSuffix("Z") == true)
-            #expect(try metric("millrace_writer_stalled", daemon) == 1)
-            #expect(try metric("millrace_writer_stalled_seconds", daemon) > 0)
-            #expect(try metric("millrace_writer_stopped", daemon) == 1)
+            #expect(try daemon.metrics().value("millrace_writer_stalled") == 1)
+            #expect(try daemon.metrics().value("millrace_writer_stalled_seconds") ?? 0 > 0)
+            #expect(try daemon.metrics().value("millrace_writer_stopped") == 1)
             let said = daemon.log.split(separator: "\n").filter { $0.contains("nothing is written") }
             #expect(said.count == 1, "\(daemon.log)")
             #expect(said.first?.contains("42P01") == true && said.first?.contains("hint=") == true)
@@ -40,18 +40,12 @@ extension EndToEnd {
             try auditor.waitForRows(200)
             #expect(
                 eventually { (try? Readiness.of(daemon)) == Readiness(status: 200, writing: true) })
-            #expect(try metric("millrace_writer_stalled", daemon) == 0)
-            #expect(try metric("millrace_writer_stopped", daemon) == 0)
+            #expect(try daemon.metrics().value("millrace_writer_stalled") == 0)
+            #expect(try daemon.metrics().value("millrace_writer_stopped") == 0)
             #expect(daemon.log.contains("events are written again"))
             #expect(try auditor.integer("SELECT count(*) FROM public.dead_letters") == 0)
             try auditor.verify(daemon)
             #expect(try daemon.stop() == .status(0))
-        }
-
-        private func metric(_ name: String, _ daemon: DaemonProcess) throws -> Double {
-            let text = try HTTPClient.get("/metrics", at: daemon.http).text
-            let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
-            return line.flatMap { Double($0.dropFirst(name.count + 1)) } ?? .nan
         }
     }
 }

@@ -128,7 +128,7 @@ extension EndToEnd {
             _ = try rig.run("projections", "list")
         }
 
-        @Test func `a definition that changed under its version refuses to start, and says the mend`() throws {
+        @Test func `a definition that changed under its version refuses to start, and says the fix`() throws {
             let rig = try Rig()
             _ = try rig.run("migrate", "up")
             try rig.shop.write(version: 1, suffix: "CREATE INDEX ON shop_notes (\"order\");")

@@ -4,7 +4,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-extension EndToEnd {
+extension EndToEndAlone {
     struct SketchTests {
         /// A daemon and its own database.
         private struct Rig {

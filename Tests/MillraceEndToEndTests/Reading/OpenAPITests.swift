@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     struct OpenAPITests {
         /// Schemathesis makes requests that the description allows, and ones that it does not, and compares the answers.
-        @Test func `the description is true`() throws {
+        @Test(.startsFirst) func `the description is true`() throws {
             let installation = try Installation()
             try installation.daemon.start()
             let client = HTTPClient(installation.daemon.http)

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MillraceTestSupport
 import Testing
 
 extension EndToEnd {
@@ -6,7 +7,7 @@ extension EndToEnd {
         /// The edits are of September 2015.
         private static let settings = ["partitions.accept_past": "\"240mo\""]
 
-        @Test(arguments: Route.allCases)
+        @Test(.startsFirst, arguments: Route.allCases)
         func `all real edits and conversation saves are in the tables exactly once, field by field`(
             route: Route
         ) throws {

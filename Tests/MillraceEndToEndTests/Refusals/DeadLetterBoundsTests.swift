@@ -50,11 +50,6 @@ extension EndToEnd {
             return last
         }
 
-        private func metric(_ name: String, of daemon: DaemonProcess) throws -> Int? {
-            try HTTPClient.get("/metrics", at: daemon.http).text.split(separator: "\n")
-                .first { $0.hasPrefix(name + " ") }.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) }
-        }
-
         /// A line that was acknowledged and that the database refuses.
         private func poison(_ mishap: Mishap) throws {
             try mishap.makeTrigger(
@@ -80,9 +75,12 @@ extension EndToEnd {
             }
             // Of each connection's 500 the first 20, and 4 of the others.
             #expect(try eventually { try letters.refused == 240 })
-            #expect(try metric("millrace_intake_lines_not_kept_total{transport=\"tcp\"}", of: mishap.daemon) == 4760)
-            #expect(try metric("millrace_intake_lines_refused_total{code=\"invalid_json\"}", of: mishap.daemon) == 5000)
-            #expect(try metric("millrace_intake_connections_closed_total{transport=\"tcp\"}", of: mishap.daemon) == 10)
+            #expect(
+                try mishap.daemon.metrics().count("millrace_intake_lines_not_kept_total{transport=\"tcp\"}") == 4760)
+            #expect(
+                try mishap.daemon.metrics().count("millrace_intake_lines_refused_total{code=\"invalid_json\"}") == 5000)
+            #expect(
+                try mishap.daemon.metrics().count("millrace_intake_connections_closed_total{transport=\"tcp\"}") == 10)
             #expect(mishap.daemon.log.contains("connection closed for its refused lines"))
             let before = try mishap.auditor.verify(mishap.daemon)
             #expect(before.total?.refused == 240 && before.total?.dead == 3)
@@ -90,7 +88,7 @@ extension EndToEnd {
             try letters.waitForDropped(but: 30)
             #expect(try letters.dropped == 210)
             #expect(try letters.acknowledged == 3)
-            #expect(try metric("millrace_writer_dead_letters_dropped_total", of: mishap.daemon) == 210)
+            #expect(try mishap.daemon.metrics().count("millrace_writer_dead_letters_dropped_total") == 210)
             #expect(eventually { mishap.daemon.log.contains("dead letters dropped") })
             let after = try mishap.auditor.verify(mishap.daemon)
             #expect(after.total?.refused == 240 && after.total?.dead == 3)

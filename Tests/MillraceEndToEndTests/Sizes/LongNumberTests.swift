@@ -1,3 +1,4 @@
+import FoundationEssentials
 import MillracePostgres
 import MillraceTestSupport
 import Testing
@@ -90,7 +91,7 @@ extension EndToEnd {
             try cluster.stopImmediately()
             // Their places are taken by as many bytes of text, until the spool is edited.
             let long = LongNumbers.feedback(LongNumbers.array(8300))
-            let lines = [LongNumbers.event("1", type: "before"), long, LongNumbers.event("2", type: "behind")]
+            let lines = [LongNumbers.event("1", type: "before"), long, LongNumbers.event("2", type: "past")]
             let text = lines.map { line in
                 line == long ? LongNumbers.feedback("\"" + String(repeating: "x", count: 9 * 8300 - 1) + "\"") : line
             }
@@ -103,7 +104,7 @@ extension EndToEnd {
             try auditor.waitForSettled(3)
             #expect(
                 try auditor.strings("SELECT event_type FROM public.analytics_events ORDER BY 1") == [
-                    "before", "behind",
+                    "before", "past",
                 ])
             #expect(
                 try auditor.strings("SELECT code || ' ' || octet_length(line) FROM public.dead_letters")
@@ -225,5 +226,20 @@ extension EndToEnd {
             try auditor.verify(daemon)
             try Self.expectSmall(daemon)
         }
+    }
+}
+
+/// A page of `GET /v1/events`, or why there is none.
+private struct EventPage: Decodable {
+    struct Item: Decodable {
+        var id: String
+    }
+
+    var items: [Item]?
+    var next: String?
+    var error: HTTPResponse.Body.Problem?
+
+    init(_ response: HTTPResponse) throws {
+        self = try JSONDecoder().decode(Self.self, from: Data(response.body))
     }
 }

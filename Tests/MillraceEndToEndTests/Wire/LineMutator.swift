@@ -55,7 +55,7 @@ struct LineMutator {
         index..<min(line.count, index + Int.random(in: 1...12, using: &random))
     }
 
-    /// Another value behind the next colon: most of these lines stay JSON.
+    /// Another value after the next colon: most of these lines stay JSON.
     private mutating func replaceValue(in line: inout [UInt8], from index: Int) {
         guard let colon = line[index...].firstIndex(of: UInt8(ascii: ":")) else { return }
         let end = line[(colon + 1)...].firstIndex { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "}") } ?? line.count

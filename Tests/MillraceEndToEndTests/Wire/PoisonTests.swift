@@ -10,7 +10,7 @@ extension EndToEnd {
             var refused: Int
         }
 
-        @Test func `one poison row among 10,000 is a dead letter, and goes in after the mend`() throws {
+        @Test func `one poison row among 10,000 is a dead letter, and goes in after the fix`() throws {
             let installation = try Installation()
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             try daemon.start()

@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     struct RefusalTests {
-        /// Good lines before, between and behind the refused ones.
+        /// Good lines before, between and after the refused ones.
         private struct Mixture {
             let events = EventFactory(seed: 7)
             let refused: [RefusedLine]

@@ -2,22 +2,24 @@ import Glibc
 import MillraceTestSupport
 import Synchronization
 
-/// One connection through a `CutProxy`.
-final class CutProxyLink: Sendable {
+/// One connection through a `PostgresProxy`.
+final class PostgresProxyLink: Sendable {
+    private static let lateMicroseconds: UInt32 = 300_000
+
     private let client: Int32
     private let server: Int32
-    private let lateness: Duration
-    private let takeCut: @Sendable () -> CutProxy.Cut?
+    private let isHalfOpen: Bool
+    private let takeCut: @Sendable () -> PostgresProxy.Cut?
     /// From now on the client hears nothing.
     private let isCut = Atomic<Bool>(false)
     private let openThreads = Atomic<Int>(2)
     private let threads = Mutex<[BackgroundThread]>([])
 
     /// Owns both sockets. `takeCut`: asked at each COMMIT.
-    init(client: Int32, server: Int32, lateness: Duration, takeCut: @escaping @Sendable () -> CutProxy.Cut?) {
+    init(client: Int32, server: Int32, isHalfOpen: Bool, takeCut: @escaping @Sendable () -> PostgresProxy.Cut?) {
         self.client = client
         self.server = server
-        self.lateness = lateness
+        self.isHalfOpen = isHalfOpen
         self.takeCut = takeCut
     }
 
@@ -64,15 +66,15 @@ final class CutProxyLink: Sendable {
                 guard Self.send(message.bytes, to: server) else { return }
             }
         }
-        shutdown(server, Int32(SHUT_WR))
+        if !isHalfOpen { shutdown(server, Int32(SHUT_WR)) }
     }
 
-    private func carryOut(_ cut: CutProxy.Cut, _ commit: [UInt8]) {
+    private func carryOut(_ cut: PostgresProxy.Cut, _ commit: [UInt8]) {
         isCut.store(true, ordering: .sequentiallyConsistent)
         if cut == .afterServer { _ = Self.send(commit, to: server) }
         shutdown(client, Int32(SHUT_RDWR))
         if cut == .lateToServer {
-            usleep(UInt32(lateness.components.attoseconds / 1_000_000_000_000))
+            usleep(Self.lateMicroseconds)
             _ = Self.send(commit, to: server)
         }
         shutdown(server, Int32(SHUT_WR))

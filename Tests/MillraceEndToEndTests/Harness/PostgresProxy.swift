@@ -2,10 +2,11 @@ import Glibc
 import MillraceTestSupport
 import Synchronization
 
-/// Stands between the daemon and PostgreSQL's Unix socket, and cuts connections around a COMMIT when it is told to.
+/// Stands between the daemon and PostgreSQL's Unix socket, and cuts connections around a COMMIT when it is told to, or
+/// keeps from the server that a client is gone.
 ///
 /// Two threads a connection: what the client says is cut into protocol messages, what the server says passes through.
-final class CutProxy: Sendable {
+final class PostgresProxy: Sendable {
     /// What happens to the next COMMIT. The client never sees its answer.
     enum Cut: CaseIterable, Sendable {
         /// The server never gets it.
@@ -16,19 +17,22 @@ final class CutProxy: Sendable {
         case lateToServer
     }
 
-    private static let lateness = Duration.milliseconds(300)
-
     private let scratch: ScratchDirectory
     private let server: Endpoint
+    private let isHalfOpen: Bool
     private let listener: Int32
     private let armed = Mutex<Cut?>(nil)
     private let cutCount = Atomic<Int>(0)
     private let isStopped = Atomic<Bool>(false)
-    private let links = Mutex<[CutProxyLink]>([])
+    private let links = Mutex<[PostgresProxyLink]>([])
     private let acceptor = Mutex<BackgroundThread?>(nil)
 
     /// Starts it in front of the socket in `socketDirectory`.
-    init(socketDirectory: String) throws {
+    ///
+    /// - Parameter isHalfOpen: the server isn't told when a client goes: as a firewall that forgot a connection, or a host
+    ///   that lost power.
+    init(socketDirectory: String, isHalfOpen: Bool = false) throws {
+        self.isHalfOpen = isHalfOpen
         scratch = try ScratchDirectory()
         server = .unix(socketDirectory + "/.s.PGSQL.5432")
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -70,7 +74,6 @@ final class CutProxy: Sendable {
             var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 50) > 0 else { continue }
             let client = accept(listener, nil, nil)
-            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             guard client >= 0 else { continue }
             _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -79,7 +82,7 @@ final class CutProxy: Sendable {
                 close(server)
                 continue
             }
-            let link = CutProxyLink(client: client, server: server, lateness: Self.lateness) { [self] in takeCut() }
+            let link = PostgresProxyLink(client: client, server: server, isHalfOpen: isHalfOpen) { [self] in takeCut() }
             links.withLock { links in
                 links.removeAll { $0.isOver }
                 links.append(link)
