@@ -116,6 +116,7 @@ struct StageSettings {
         http.unixMode = configuration.intake.unixModeBits
         http.backlog = configuration.http.backlog
         http.connectionsReserved = configuration.http.reservedConnections
+        http.crowdedWait = configuration.http.crowdedWait
         http.headerTimeout = configuration.http.headerTimeout
         http.idleTimeout = configuration.http.keepAlive
         http.writeTimeout = configuration.http.writeTimeout

@@ -102,6 +102,10 @@ enum ConfigurationSchema {
                 "The last of connections_max answer only /livez, /readyz and /metrics.",
                 watch: "millrace_intake_connections_open"),
             .duration(
+                "crowded_wait", \.http.crowdedWait, .milliseconds(100) ... .seconds(60),
+                "How long a connection may say nothing once only reserved_connections are left; noticed within twice that.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
                 "header_timeout", \.http.headerTimeout, .milliseconds(100) ... .seconds(600),
                 "From a request's first byte to the end of its headers; absolute.",
                 watch: "millrace_http_requests_total"

@@ -60,6 +60,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
         package var backlog = 1024
         package var connectionsMax = 1024
         package var reservedConnections = 16
+        package var crowdedWait = Duration.milliseconds(500)
         package var headerTimeout = Duration.seconds(10)
         package var headerBytes = 32 << 10
         package var headerFields = 100
