@@ -1,6 +1,6 @@
 import Glibc
-import MillraceConfiguration
 internal import MillraceChannels
+import MillraceConfiguration
 internal import MillraceEvent
 import MillraceIntake
 import MillracePostgres

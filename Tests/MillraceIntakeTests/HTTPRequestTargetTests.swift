@@ -36,10 +36,4 @@ struct HTTPRequestTargetTests {
         let found = bytes.withUnsafeMutableBytes { HTTPRequestLine.isOne(UnsafeRawBufferPointer($0)) }
         #expect(found == isOne)
     }
-
-    @Test func `an answer that moves is told from one that stands`() {
-        var window = HTTPWriteWindow()
-        let moves = [10, 10, 11].map { window.hasMoved(to: $0) }
-        #expect(moves == [true, false, true])
-    }
 }

@@ -8,8 +8,6 @@ struct HTTPAnswer {
     var status: Int
     var headers: [(String, String)] = []
     var body: [UInt8]
-    /// True when the connection must not be used again.
-    var closes = false
 
     init(status: Int, body: [UInt8]) {
         self.status = status
@@ -24,7 +22,7 @@ struct HTTPAnswer {
     }
 
     /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one.
-    func bytes(connection: String?, hasBody: Bool, allocator: ByteBufferAllocator) -> ByteBuffer {
+    func bytes(connection: String?, hasBody: Bool, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         var buffer = allocator.buffer(capacity: 128 + 32 * headers.count + body.count)
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(status))

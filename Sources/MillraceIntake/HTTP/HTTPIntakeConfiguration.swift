@@ -17,7 +17,7 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var crowdedWait = Duration.milliseconds(500)
     /// From the first byte (or the start of the connection) to the end of a request's headers; absolute.
     package var headerTimeout = Duration.seconds(10)
-    /// From the time an answer is sent to the next request; zero closes behind each answer.
+    /// From the time an answer is sent to the next request; zero closes after each answer.
     package var idleTimeout = Duration.seconds(75)
     /// How long a client may take none of its answer.
     package var writeTimeout = Duration.seconds(30)

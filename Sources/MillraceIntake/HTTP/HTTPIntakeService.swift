@@ -1,6 +1,8 @@
 internal import Glibc
 package import Logging
 package import MillraceChannels
+internal import MillraceEvent
+internal import MillraceTelemetry
 package import NIOCore
 internal import NIOHTTP1
 package import NIOHTTPTypes
@@ -49,11 +51,8 @@ package struct HTTPIntakeService: Service {
     package func run() async throws {
         // Bounded by the limit on connections: each attaches once.
         let (attached, attach) = AsyncStream<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>.makeStream()
-        let shared = HTTPConnectionHandler.Shared(
-            configuration: configuration, channel: channel, metrics: metrics,
-            limiter: ConnectionLimiter(max: configuration.connectionsMax),
-            waiters: ConnectionLimiter(max: configuration.committedWaitersMax),
-            door: HTTPDoor(listen: configuration.listen, hosts: configuration.hosts), logger: logger,
+        let shared = HTTPIntakeShared(
+            configuration: configuration, channel: channel, metrics: metrics, logger: logger,
             attachRoutes: { channel in
                 try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
                 attach.yield(
@@ -72,18 +71,20 @@ package struct HTTPIntakeService: Service {
         }
     }
 
-    private func listen(_ shared: HTTPConnectionHandler.Shared) async throws {
+    private func listen(_ shared: HTTPIntakeShared) async throws {
         var listeners = Listeners(
             group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
             socketsMax: configuration.socketsMax, logger: logger)
         do {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in
-                    channel.eventLoop.makeCompletedFuture { try Self.setUp(channel, shared) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try Self.setUp(channel, shared, parser: LoopParser.ofThisThread)
+                    }
                 }
             }
             let addresses = listeners.open.map(\.address)
-            logger.info("http intake listening", metadata: ["addresses": "\(addresses)"])
+            logger.info("http intake listening", metadata: [.addresses: "\(addresses)"])
             onListening(addresses)
             try await gracefulShutdown()
         } catch {
@@ -95,7 +96,8 @@ package struct HTTPIntakeService: Service {
         logger.info("http intake stopped")
     }
 
-    private static func setUp(_ channel: any Channel, _ shared: HTTPConnectionHandler.Shared) throws {
+    /// Adds a connection's handlers. `parser`: used on the channel's event loop only.
+    static func setUp(_ channel: any Channel, _ shared: HTTPIntakeShared, parser: EventParser) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = shared.configuration.headerBytesMax
         limits.maxHeaderListSize = shared.configuration.headerBytesMax
@@ -105,6 +107,8 @@ package struct HTTPIntakeService: Service {
         try pipeline.addHandler(wire)
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(wire.makeDecoder())
-        try pipeline.addHandler(HTTPConnectionHandler(shared: shared, wire: wire))
+        try pipeline.addHandler(
+            HTTPConnectionHandler(
+                shared: shared, wire: wire, parser: parser, eventLoop: channel.eventLoop))
     }
 }

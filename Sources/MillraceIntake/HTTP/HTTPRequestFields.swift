@@ -46,7 +46,7 @@ struct HTTPRequestFields {
         return fetchMode != "navigate"
     }
 
-    /// What the decoder makes of an offer to speak another protocol behind this request.
+    /// What the decoder makes of an offer to speak another protocol after this request.
     var upgrade: HTTPUpgradeOffer {
         guard hasUpgrade, !connections.isEmpty else { return .none }
         let values = connections.map { $0.lowercased() }
@@ -72,4 +72,14 @@ struct HTTPRequestFields {
         }
         return true
     }
+}
+
+/// Whether a request offers to go on in another protocol. Millrace takes no offer (RFC 9110, 7.8), but the decoder stops
+/// after a request that makes one.
+enum HTTPUpgradeOffer {
+    case none
+    /// `Upgrade` with `Connection: upgrade`: the decoder stops.
+    case made
+    /// The decoder may or may not take it for an offer: the connection ends with the answer.
+    case unclear
 }

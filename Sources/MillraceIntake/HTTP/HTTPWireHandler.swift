@@ -13,7 +13,7 @@ final class HTTPWireHandler: ChannelDuplexHandler {
 
     /// Called before the first bytes after `expectHead`.
     var onHeadStarted: () -> Void = {}
-    private(set) var isHeadExpected = true
+    private var isHeadExpected = true
     private var writtenBytes = 0
     private var context: ChannelHandlerContext?
     private let limits: NIOHTTPDecoderLimitConfiguration
@@ -81,13 +81,14 @@ final class HTTPWireHandler: ChannelDuplexHandler {
 
     // MARK: What the socket took
 
-    /// Bytes written that the socket has not taken.
-    var unsentBytes: Int {
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    var output: HTTPConnectionStateMachine.Output {
+        let unsent = unsentBytes
+        return HTTPConnectionStateMachine.Output(sentBytes: writtenBytes - unsent, unsentBytes: unsent)
     }
 
-    /// All bytes that the socket ever took.
-    var sentBytes: Int { writtenBytes - unsentBytes }
+    private var unsentBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
 
     /// Calls `body` once the socket took all that is written now; never when the connection ends before.
     func whenSent(_ body: @escaping () -> Void) {
@@ -107,7 +108,7 @@ final class HTTPWireHandler: ChannelDuplexHandler {
         ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
     }
 
-    /// A decoder stops behind a request that offers another protocol: a new one takes over what came since. `body` is
+    /// A decoder stops after a request that offers another protocol: a new one takes over what came since. `body` is
     /// called when it has.
     func replaceDecoder(then body: @escaping () -> Void) throws {
         guard let context else { return }

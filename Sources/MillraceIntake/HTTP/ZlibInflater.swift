@@ -55,7 +55,7 @@ final class ZlibInflater: Inflater {
         return (consumed, produced)
     }
 
-    /// Zeros behind the last member, as tapes and tools leave them: gunzip takes them too. Returns how many.
+    /// Zeros after the last member, as tapes and tools leave them: gunzip takes them too. Returns how many.
     private func padding(_ source: UnsafeRawBufferPointer) throws(HTTPProblem) -> Int {
         isPadded = true
         guard source.allSatisfy({ $0 == 0 }) else {

@@ -1,3 +1,4 @@
+internal import MillraceTelemetry
 internal import Synchronization
 
 /// Counts the open connections of one intake, or those who wait in it, against their limit.
@@ -22,5 +23,27 @@ final class ConnectionLimiter: Sendable {
 
     func leave() {
         open.wrappingSubtract(1, ordering: .relaxed)
+    }
+}
+
+/// A place of one open connection, counted while the value lives.
+struct ConnectionPlace: ~Copyable {
+    private let limiter: ConnectionLimiter
+    private let open: MetricCounter
+    /// How many places were taken with this one.
+    let number: Int
+
+    /// Nil when all places are taken. `open`: counts the open connections.
+    init?(_ limiter: ConnectionLimiter, open: MetricCounter) {
+        guard let number = limiter.enter() else { return nil }
+        self.limiter = limiter
+        self.open = open
+        self.number = number
+        open.add(1)
+    }
+
+    deinit {
+        limiter.leave()
+        open.add(-1)
     }
 }

@@ -1,0 +1,271 @@
+internal import MillraceChannels
+internal import MillraceEvent
+
+/// How far a `POST /v1/events` is.
+enum EventsProgress {
+    /// More of the body is wanted.
+    case reading
+    /// The body should be read no further: the spool is behind.
+    case behind
+    /// The body was read to its end, and the client waits for PostgreSQL.
+    case awaitingCommit
+    case answered(HTTPAnswer)
+}
+
+/// Decides about one `POST /v1/events`: when more of its body is cut, when what gathered is submitted, how long a commit
+/// is waited for, and what is answered. No I/O: what the cutter found and how submissions ended comes in.
+///
+/// One submission is out while the next one gathers. When both are full, or the record channel is, the body is held
+/// back. What breaks before anything was accepted refuses the whole request; later, the answer says from where on
+/// nothing was taken.
+struct EventsRequestStateMachine {
+    enum Action {
+        /// Take the next piece of what came.
+        case cut
+        /// Send what gathered, then tell with `submitted`.
+        case submit
+        /// Nothing can be done before the next event. `isBehind`: nor should more of the body be read.
+        case rest(isBehind: Bool)
+        case answer(HTTPAnswer)
+    }
+
+    /// How many lines of which kind a submission has.
+    typealias Counts = [(kind: RecordKind, count: Int)]
+
+    /// How a submission ended.
+    enum Ended {
+        /// The request was not waiting for it any more.
+        case late
+        case accepted(Counts)
+        /// What gathered since is not taken either.
+        case refused
+    }
+
+    /// Where a submission begins in the body.
+    private struct Place {
+        var index: Int
+        /// Items rejected before it.
+        var rejectedBefore: Int
+    }
+
+    private enum Body {
+        /// All that came is cut.
+        case starved
+        case fed
+        /// Its end came.
+        case ended
+        /// All of it is cut.
+        case cut
+        case broken(HTTPProblem, at: Place)
+        case answered
+    }
+
+    /// Whether somebody waits for the commit of a submission, but not for ever.
+    private enum CommitWait {
+        case none, waiting, durable
+        /// The time is up: durable will do.
+        case overdue
+    }
+
+    private struct Flight {
+        var number: Int
+        var place: Place
+        var byteCount: Int
+        var counts: Counts
+        var commit: CommitWait
+    }
+
+    private let submissionBytes: Int
+    private let retryAfterSeconds: Int
+    /// `spooled` from when the client's wait for a commit had no place, or was over.
+    private(set) var acknowledgement: Submission.Acknowledgement
+    private var body = Body.starved
+    private var hasBodyEnded = false
+    private var nextIndex = 0
+    /// Where what gathers begins; nil while nothing does.
+    private var gathering: Place?
+    private var flight: Flight?
+    private var flightNumber = 0
+    private var isChannelFull = false
+    private var result: EventsAnswer
+
+    init(acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration) {
+        self.acknowledgement = acknowledgement
+        submissionBytes = configuration.submissionBytes
+        retryAfterSeconds = configuration.retryAfterSeconds
+        result = EventsAnswer(rejectedItemsMax: configuration.rejectedItemsMax)
+    }
+
+    /// Bytes of the submission that is out.
+    var flightBytes: Int { flight?.byteCount ?? 0 }
+
+    /// True when nothing of the body is wanted any more.
+    var isBroken: Bool {
+        if case .broken = body { true } else { false }
+    }
+
+    /// True before the first item, accepted or not.
+    var isEmpty: Bool { nextIndex == 0 }
+
+    /// The client waits for PostgreSQL, and for nothing that it would have to send.
+    var isAwaitingCommit: Bool { acknowledgement == .committed && hasBodyEnded }
+
+    /// `gatheredBytes`: of accepted lines that are not submitted.
+    mutating func nextAction(gatheredBytes: Int) -> Action {
+        switch body {
+        case .starved, .fed, .ended:
+            if gatheredBytes >= submissionBytes { return maySubmit ? .submit : .rest(isBehind: true) }
+            if case .starved = body { return .rest(isBehind: false) }
+            return .cut
+        case .cut where gatheredBytes > 0:
+            return maySubmit ? .submit : .rest(isBehind: false)
+        case .cut where flight == nil:
+            body = .answered
+            return .answer(result.answer())
+        case .broken(let problem, let place) where flight == nil:
+            body = .answered
+            // What is in the spool can't be refused any more.
+            guard result.accepted > 0 else {
+                return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds))
+            }
+            result.cutShort(at: place.index, rejectedBefore: place.rejectedBefore, problem)
+            return .answer(result.answer())
+        case .cut, .broken, .answered:
+            return .rest(isBehind: false)
+        }
+    }
+
+    private var maySubmit: Bool { flight == nil && !isChannelFull }
+
+    // MARK: The body
+
+    mutating func bodyReceived() {
+        if case .starved = body { body = .fed }
+    }
+
+    mutating func bodyEnded() {
+        hasBodyEnded = true
+        switch body {
+        case .starved, .fed: body = .ended
+        default: break
+        }
+    }
+
+    /// All that came is cut. True when the body has ended, so that the last item is what is left.
+    mutating func inputCut() -> Bool {
+        guard case .ended = body else {
+            body = .starved
+            return false
+        }
+        return true
+    }
+
+    mutating func lastItemCut() {
+        if case .ended = body { body = .cut }
+    }
+
+    mutating func itemAccepted() {
+        if gathering == nil { gathering = Place(index: nextIndex, rejectedBefore: result.rejectedTotal) }
+        nextIndex += 1
+    }
+
+    mutating func itemRefused(_ refusal: Refusal) {
+        result.reject(nextIndex, refusal)
+        nextIndex += 1
+    }
+
+    /// The body can't go on. What gathered is not taken; false when it was too late to break.
+    mutating func bodyBroke(_ problem: HTTPProblem) -> Bool {
+        switch body {
+        case .starved, .fed, .ended:
+            breakOff(problem, at: gathering ?? Place(index: nextIndex, rejectedBefore: result.rejectedTotal))
+            return true
+        case .cut, .broken, .answered: return false
+        }
+    }
+
+    private mutating func breakOff(_ problem: HTTPProblem, at place: Place) {
+        gathering = nil
+        body = .broken(problem, at: place)
+    }
+
+    // MARK: Submissions
+
+    /// The record channel takes no more for now. False when that was known.
+    mutating func channelFilled() -> Bool {
+        defer { isChannelFull = true }
+        return !isChannelFull
+    }
+
+    mutating func channelDrained() {
+        isChannelFull = false
+    }
+
+    /// The waiting room for commits is full: nobody waits for those of this request.
+    mutating func commitWaitRefused() {
+        acknowledgement = .spooled
+        result.isCommitted = false
+    }
+
+    /// What gathered is on its way. Returns its number.
+    mutating func submitted(byteCount: Int, counts: Counts) -> Int {
+        guard let place = gathering else { preconditionFailure("what is submitted has gathered before") }
+        gathering = nil
+        flightNumber += 1
+        flight = Flight(
+            number: flightNumber, place: place, byteCount: byteCount, counts: counts,
+            commit: acknowledgement == .committed ? .waiting : .none)
+        return flightNumber
+    }
+
+    /// Returns what counts as accepted now, if the commit is not waited for any longer.
+    mutating func submissionDurable(_ number: Int) -> Counts? {
+        guard let flight, flight.number == number else { return nil }
+        switch flight.commit {
+        case .waiting: self.flight?.commit = .durable
+        case .overdue: return stopWaiting(flight)
+        case .none, .durable: break
+        }
+        return nil
+    }
+
+    /// The client has waited for a commit as long as it may. Returns what counts as accepted now, if that is durable.
+    mutating func commitOverdue(_ number: Int) -> Counts? {
+        guard let flight, flight.number == number else { return nil }
+        switch flight.commit {
+        case .waiting: self.flight?.commit = .overdue
+        case .durable: return stopWaiting(flight)
+        case .none, .overdue: break
+        }
+        return nil
+    }
+
+    /// Answers as if nobody had asked for a commit.
+    private mutating func stopWaiting(_ flight: Flight) -> Counts {
+        commitWaitRefused()
+        return land(flight)
+    }
+
+    mutating func submissionEnded(_ number: Int, _ outcome: Submission.Outcome) -> Ended {
+        guard let flight, flight.number == number else { return .late }
+        switch outcome {
+        case .durable:
+            if acknowledgement == .committed { result.isCommitted = false }
+        case .committed(_, let duplicates, let dead):
+            result.isCommitted = result.isCommitted ?? true
+            result.duplicates += duplicates
+            result.deadLetters += dead
+        case .failed(let refusal):
+            self.flight = nil
+            breakOff(HTTPProblem(refusal), at: flight.place)
+            return .refused
+        }
+        return .accepted(land(flight))
+    }
+
+    private mutating func land(_ flight: Flight) -> Counts {
+        self.flight = nil
+        result.accepted += flight.counts.reduce(0) { $0 + $1.count }
+        return flight.counts
+    }
+}

@@ -1,0 +1,88 @@
+internal import MillraceChannels
+internal import MillraceTelemetry
+internal import NIOCore
+internal import NIOHTTP1
+
+extension HTTPConnectionHandler {
+    /// Carries out what the machine decided, and tells it what came of that.
+    func run(_ action: HTTPConnectionStateMachine.Action) {
+        guard let context else { return }
+        switch action {
+        case .none: break
+        case .admit(let head):
+            let admission = HTTPAdmission(
+                head, at: entrance, door: shared.door, isReserved: machine.isReserved,
+                spoolRefusal: shared.channel.refusal)
+            run(machine.requestAdmitted(admission, now: now))
+        case .startEvents(let head, let saysContinue):
+            startEvents(head)
+            if saysContinue { sayContinue() }
+        case .startRoutes(let head, let saysContinue):
+            guard attachRoutes(context.channel) else { return run(machine.routesUnavailable()) }
+            if saysContinue { sayContinue() }
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+        case .takeBody(let buffer):
+            guard let events else { return }
+            run(machine.eventsProgressed(buffer.map { events.bodyReceived($0) } ?? events.bodyEnded()))
+        case .breakBody(let problem):
+            guard let events else { return }
+            run(machine.eventsProgressed(events.bodyBroke(problem)))
+        case .forward(let part): context.fireChannelRead(wrapInboundOut(part))
+        case .replaceDecoder:
+            do { try wire.replaceDecoder { self.deliver() } } catch { machine.decoderLost() }
+        case .answer(let answer, let exchange):
+            let connection = exchange.map { $0.connectionField } ?? "close"
+            wire.write(
+                answer.bytes(connection: connection, hasBody: exchange?.isHead != true, context.channel.allocator))
+            run(answerWritten(exchange, status: answer.status))
+        case .awaitTaken:
+            wire.whenSent {
+                self.machine.answerTaken(isCrowded: self.shared.isCrowded, now: self.now)
+                self.deliver()
+            }
+        case .closeOutput:
+            let bound = NIOLoopBound(self, eventLoop: eventLoop)
+            let flushed = eventLoop.makePromise(of: Void.self)
+            flushed.futureResult.whenComplete { _ in
+                bound.value.handle(bound.value.machine.outputClosed(now: bound.value.now))
+            }
+            context.close(mode: .output, promise: flushed)
+        case .close: context.close(promise: nil)
+        }
+    }
+
+    private func startEvents(_ head: EventsRequestHead) {
+        let events = EventsRequest(head: head, shared: shared, parser: parser, eventLoop: eventLoop)
+        // Holds this handler until the request is answered or the connection gone. A weak reference would make each
+        // count of references to the handler slow.
+        events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }
+        self.events = events
+    }
+
+    func endEvents() {
+        events?.onProgress = { _ in }
+        events = nil
+    }
+
+    private func attachRoutes(_ channel: any Channel) -> Bool {
+        if !isRouteAttached { isRouteAttached = (try? shared.attachRoutes(channel)) != nil }
+        return isRouteAttached
+    }
+
+    private func sayContinue() {
+        let proceed = HTTPResponseHead(version: .http1_1, status: .continue)
+        context?.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
+    }
+
+    func answerWritten(_ exchange: HTTPExchange?, status: Int) -> HTTPConnectionStateMachine.Action {
+        let now = now
+        if let exchange {
+            shared.metrics.requests(exchange.route, statusClass: status / 100).add(1)
+            shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
+        }
+        endEvents()
+        wire.expectHead()
+        return machine.answerWritten(
+            closes: exchange?.closes ?? true, output: wire.output, isCrowded: shared.isCrowded, now: now)
+    }
+}

@@ -1,0 +1,398 @@
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Decides about one HTTP connection: which request is read and answered when, how long its client may take for what,
+/// and when it ends. No I/O and no clock: what happened comes in with its time, what is to be done goes out.
+///
+///     idle ─ head ─► receiving ─ end ─► answering ─ answer ─► sending ─ taken ─► idle
+///     any of these ─ last answer, end of input ─► lingering ─ flushed ─► outputClosed ─► closed
+///
+/// Invariants:
+/// 1. Requests are answered one at a time, in order. What comes while one is being answered, or while its answer is
+///    not taken, waits here, and the socket is read no further.
+/// 2. A request gets one answer. If it was not read whole by then, the connection ends with it.
+/// 3. While it is open, a connection has a deadline unless the daemon itself is what it waits for.
+struct HTTPConnectionStateMachine: ~Copyable {
+    private let configuration: HTTPIntakeConfiguration
+    private var place: ConnectionPlace?
+    private var state = State.idle
+    private var queue = CircularBuffer<HTTPServerRequestPart>()
+    /// Why the decoder gave up; told after what came before it.
+    private var decoderProblem: HTTPProblem?
+    private var isInputClosed = false
+    private var isReadHeld = false
+    private var due: (deadline: Deadline, time: NIODeadline)?
+    /// When a connection ends that is asked to stop.
+    private var drainEnd = NIODeadline.distantFuture
+
+    init(configuration: HTTPIntakeConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// When `deadlineElapsed` is to be told; may move at any event.
+    var deadline: NIODeadline { min(due?.time ?? .distantFuture, drainEnd) }
+
+    var isOpen: Bool {
+        switch state {
+        case .idle, .receiving, .answering, .sending: true
+        case .lingering, .outputClosed, .closed: false
+        }
+    }
+
+    /// The place is one of those that are kept free for operations.
+    var isReserved: Bool {
+        switch place {
+        case .some(let place): place.number > configuration.connectionsMax - configuration.connectionsReserved
+        case .none: false
+        }
+    }
+
+    /// The request in hand.
+    private var exchange: HTTPExchange? {
+        switch state {
+        case .receiving(let exchange), .answering(let exchange): exchange
+        default: nil
+        }
+    }
+
+    private mutating func update(_ exchange: HTTPExchange) {
+        switch state {
+        case .receiving: state = .receiving(exchange)
+        case .answering: state = .answering(exchange)
+        default: preconditionFailure("only a request in hand changes")
+        }
+    }
+
+    private var isReceiving: Bool {
+        if case .receiving = state { true } else { false }
+    }
+
+    // MARK: The connection
+
+    /// `isCrowded`: others want places.
+    mutating func connectionAccepted(_ place: consuming ConnectionPlace, isCrowded: Bool, now: NIODeadline) {
+        self.place = consume place
+        awaitHead(until: now.after(configuration.headerTimeout), isCrowded: isCrowded, now: now)
+    }
+
+    mutating func connectionRefused() -> Action {
+        fail(HTTPProblem(.tooManyConnections, "every connection is taken (http.connections_max); try later"))
+    }
+
+    mutating func connectionClosed() {
+        state = .closed
+        place = nil
+        due = nil
+        drainEnd = .distantFuture
+        queue.removeAll()
+    }
+
+    mutating func quiesceRequested(output: Output, now: NIODeadline) -> Action {
+        drainEnd = now.after(configuration.drainTimeout)
+        switch state {
+        case .idle where queue.isEmpty, .sending where queue.isEmpty: return linger(output, now: now)
+        default: return .none
+        }
+    }
+
+    mutating func inputClosed() -> Action {
+        isInputClosed = true
+        leavePlaceIfGone()
+        if case .outputClosed = state { return close() }
+        return .none
+    }
+
+    mutating func outputClosed(now: NIODeadline) -> Action {
+        guard case .lingering = state else { return .none }
+        state = .outputClosed
+        if isInputClosed { return close() }
+        due = (.linger, now.after(configuration.lingerTimeout))
+        return .none
+    }
+
+    /// A client that waits for a commit and has said that it sends nothing more may be gone: its connection counts no
+    /// longer, while the wait, which has a limit and a count of its own, goes on.
+    private mutating func leavePlaceIfGone() {
+        guard isInputClosed, queue.isEmpty, case .answering(let exchange) = state else { return }
+        if exchange.isAwaitingCommit { place = nil }
+    }
+
+    // MARK: Reading
+
+    /// The next read is wanted. True when it may go to the socket now; else `heldReadMayGo` tells when.
+    mutating func readRequested(isWritable: Bool) -> Bool {
+        guard !mayRead(isWritable: isWritable) else { return true }
+        isReadHeld = true
+        if case .receiving(var exchange) = state {
+            exchange.window.isHeld = true
+            state = .receiving(exchange)
+        }
+        return false
+    }
+
+    /// True, once, when a read that was held back may go to the socket now.
+    mutating func heldReadMayGo(isWritable: @autoclosure () -> Bool) -> Bool {
+        guard isReadHeld, mayRead(isWritable: isWritable()) else { return false }
+        isReadHeld = false
+        return true
+    }
+
+    private func mayRead(isWritable: Bool) -> Bool {
+        switch state {
+        case .idle, .sending: queue.isEmpty && isWritable
+        case .receiving(let exchange), .answering(let exchange): queue.isEmpty && isWritable && !exchange.isBehind
+        case .lingering, .outputClosed, .closed: true
+        }
+    }
+
+    // MARK: Requests
+
+    /// The first bytes of a request came.
+    mutating func requestBegun(now: NIODeadline) {
+        switch state {
+        case .idle: due = (.head, now.after(configuration.headerTimeout))
+        case .sending: state = .sending(hasNextBegun: true)
+        default: break
+        }
+    }
+
+    mutating func partReceived(_ part: HTTPServerRequestPart) {
+        if isOpen { queue.append(part) }
+    }
+
+    mutating func decoderFailed(_ problem: HTTPProblem) {
+        decoderProblem = decoderProblem ?? problem
+    }
+
+    /// What is to be done with the next part that waits, or with the end of the input; nil when that must wait.
+    mutating func nextAction(output: @autoclosure () -> Output, now: @autoclosure () -> NIODeadline) -> Action? {
+        switch state {
+        case .idle:
+            while let part = queue.popFirst() {
+                if case .head(let head) = part { return .admit(head) }
+            }
+        case .receiving(let exchange):
+            if let part = queue.first { return deliver(part, exchange) }
+        case .sending:
+            guard queue.isEmpty else { return nil }
+        case .answering, .lingering, .outputClosed, .closed:
+            return nil
+        }
+        if let problem = decoderProblem {
+            decoderProblem = nil
+            return fail(problem)
+        }
+        guard isInputClosed else { return nil }
+        if case .receiving = state { return nil }
+        return linger(output(), now: now())
+    }
+
+    private mutating func deliver(_ part: HTTPServerRequestPart, _ current: HTTPExchange) -> Action {
+        var exchange = current
+        if case .end = part {
+            if exchange.upgrade == .made, !exchange.closes {
+                exchange.upgrade = .none
+                state = .receiving(exchange)
+                return .replaceDecoder
+            }
+            due = nil
+            state = .answering(exchange)
+        } else if case .body(let buffer) = part {
+            exchange.window.byteCount += buffer.readableBytes
+            state = .receiving(exchange)
+        }
+        queue.removeFirst()
+        switch (exchange.answerer, part) {
+        case (.events, .body(let buffer)): return .takeBody(buffer)
+        case (.events, .end): return .takeBody(nil)
+        case (.refusal(let answer), .end): return self.answer(answer, exchange)
+        case (.routes, _): return .forward(part)
+        default: return .none
+        }
+    }
+
+    mutating func requestAdmitted(_ admission: HTTPAdmission, now: NIODeadline) -> Action {
+        due = (.body, now.after(configuration.bodyRateInterval))
+        var exchange = HTTPExchange(
+            route: admission.route, answerer: .events(.reading), startedAt: now, version: admission.version,
+            isHead: admission.isHead, upgrade: admission.upgrade, closes: admission.closes)
+        let action: Action
+        switch admission.verdict {
+        case .events(let head, let saysContinue):
+            action = .startEvents(head, saysContinue: saysContinue)
+        case .routes(let head, let saysContinue):
+            exchange.answerer = .routes(status: nil)
+            action = .startRoutes(head, saysContinue: saysContinue)
+        case .refused(let problem):
+            exchange.answerer = .refusal(refusal(problem))
+            action = .none
+        case .cutOff(let problem):
+            exchange.closes = true
+            return answer(refusal(problem), exchange)
+        }
+        state = .receiving(exchange)
+        return action
+    }
+
+    /// No decoder reads what follows the request in hand.
+    mutating func decoderLost() {
+        guard var exchange else { return }
+        exchange.closes = true
+        update(exchange)
+    }
+
+    mutating func routesUnavailable() -> Action {
+        fail(HTTPProblem(.unavailable, "the daemon is stopping"))
+    }
+
+    // MARK: Answers
+
+    /// The events request took what it was given, or went on by itself.
+    mutating func eventsProgressed(_ progress: EventsProgress) -> Action {
+        guard var exchange, case .events = exchange.answerer else { return .none }
+        if case .answered(let answer) = progress {
+            if isReceiving { exchange.closes = true }
+            return self.answer(answer, exchange)
+        }
+        exchange.answerer = .events(progress)
+        update(exchange)
+        leavePlaceIfGone()
+        return .none
+    }
+
+    mutating func routesWrote(_ part: HTTPServerResponsePart) -> RoutedAction {
+        guard var exchange, case .routes(let status) = exchange.answerer else { return .fail }
+        switch part {
+        case .head(var head) where head.status.code >= 200:
+            exchange.answerer = .routes(status: Int(head.status.code))
+            exchange.closes = exchange.closes || keepsNoConnection || isReceiving || !head.isKeepAlive
+            update(exchange)
+            if let field = exchange.connectionField { head.headers.replaceOrAdd(name: "Connection", value: field) }
+            return .write(.head(head))
+        case .body where exchange.isHead: return .skip
+        case .head, .body: return .write(part)
+        case .end(let trailers): return .end(trailers, exchange, status: status ?? 0)
+        }
+    }
+
+    /// The routes flushed what they wrote.
+    mutating func routesFlushed(output: Output, now: NIODeadline) {
+        guard case .answering = state, due == nil, output.unsentBytes > 0 else { return }
+        watchWriting(output, now: now)
+    }
+
+    /// `closes`: of the exchange that was answered; true when there was none.
+    mutating func answerWritten(closes: Bool, output: Output, isCrowded: Bool, now: NIODeadline) -> Action {
+        guard isOpen else { return .none }
+        if closes { return linger(output, now: now) }
+        state = .sending(hasNextBegun: false)
+        guard output.unsentBytes == 0 else {
+            watchWriting(output, now: now)
+            return .awaitTaken
+        }
+        answerTaken(isCrowded: isCrowded, now: now)
+        return .none
+    }
+
+    /// The client's socket has all of the last answer: the clock of the next request starts.
+    mutating func answerTaken(isCrowded: Bool, now: NIODeadline) {
+        guard case .sending(let hasNextBegun) = state else { return }
+        state = .idle
+        if hasNextBegun {
+            due = (.head, now.after(configuration.headerTimeout))
+        } else {
+            awaitHead(until: now.after(configuration.idleTimeout), isCrowded: isCrowded, now: now)
+        }
+    }
+
+    /// No answer is followed by another request.
+    private var keepsNoConnection: Bool { drainEnd < .distantFuture || configuration.idleTimeout <= .zero }
+
+    private func refusal(_ problem: HTTPProblem) -> HTTPAnswer {
+        HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
+    }
+
+    private mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
+        var exchange = current
+        exchange.closes = exchange.closes || keepsNoConnection
+        state = .answering(exchange)
+        return .answer(answer, exchange)
+    }
+
+    /// The request, or what should have been one, can't go on, nor can the connection.
+    private mutating func fail(_ problem: HTTPProblem) -> Action {
+        guard var exchange else { return .answer(refusal(problem), nil) }
+        exchange.closes = true
+        update(exchange)
+        switch exchange.answerer {
+        case .events: return .breakBody(problem)
+        case .routes(.some): return close()
+        case .routes(.none), .refusal: return answer(refusal(problem), exchange)
+        }
+    }
+
+    /// Ends the connection after what was written, and gives the client a moment to read it: a reset would take the
+    /// answer back.
+    private mutating func linger(_ output: Output, now: NIODeadline) -> Action {
+        state = .lingering
+        queue.removeAll()
+        watchWriting(output, now: now)
+        return .closeOutput
+    }
+
+    private mutating func close() -> Action {
+        state = .closed
+        due = nil
+        drainEnd = .distantFuture
+        return .close
+    }
+
+    // MARK: Deadlines
+
+    /// A request may begin, until `end`. Who says nothing loses the place sooner when others want places: idle
+    /// connections must not keep out a probe.
+    private mutating func awaitHead(until end: NIODeadline, isCrowded: Bool, now: NIODeadline) {
+        due = (.idle(end: end), min(end, now.after(configuration.crowdedWait * (isCrowded ? 1 : 2))))
+    }
+
+    private mutating func watchWriting(_ output: Output, now: NIODeadline) {
+        due = (.writing(sentBytes: output.sentBytes), now.after(configuration.writeTimeout))
+    }
+
+    /// `deadline` may have come.
+    mutating func deadlineElapsed(
+        output: Output, isWritable: Bool, isCrowded: Bool, now: NIODeadline
+    ) -> Action {
+        guard now < drainEnd else { return close() }
+        guard let (deadline, time) = due, time <= now else { return .none }
+        due = nil
+        switch deadline {
+        case .idle(let end):
+            guard now < end, !isCrowded else { return close() }
+            awaitHead(until: end, isCrowded: false, now: now)
+        case .head: return fail(HTTPProblem(.headersTooSlow, "the headers took too long"))
+        case .body: return checkRate(isWritable: isWritable, now: now)
+        case .writing(let sentBytes):
+            if isOpen, output.unsentBytes == 0 { return .none }
+            guard output.sentBytes > sentBytes else { return close() }
+            watchWriting(output, now: now)
+        case .linger: return close()
+        }
+        return .none
+    }
+
+    private mutating func checkRate(isWritable: Bool, now: NIODeadline) -> Action {
+        guard case .receiving(var exchange) = state else { return .none }
+        let interval = configuration.bodyRateInterval
+        guard exchange.window.isFastEnough(bytesPerSecondMin: configuration.bodyBytesPerSecondMin, over: interval)
+        else { return fail(HTTPProblem(.bodyTooSlow, "the body came too slowly")) }
+        exchange.window = HTTPBodyWindow(isHeld: !mayRead(isWritable: isWritable))
+        state = .receiving(exchange)
+        due = (.body, now.after(interval))
+        return .none
+    }
+}
+
+extension NIODeadline {
+    fileprivate func after(_ duration: Duration) -> NIODeadline { self + TimeAmount(duration) }
+}

@@ -1,0 +1,34 @@
+internal import Logging
+internal import MillraceChannels
+internal import NIOCore
+
+/// What all connections of one intake share.
+final class HTTPIntakeShared: Sendable {
+    let configuration: HTTPIntakeConfiguration
+    let channel: RecordChannel
+    let metrics: IntakeMetrics
+    let limiter: ConnectionLimiter
+    /// Requests that wait for a commit.
+    let waiters: ConnectionLimiter
+    let door: HTTPDoor
+    let logger: Logger
+    /// Adds what answers the other routes to the end of the pipeline.
+    let attachRoutes: @Sendable (any Channel) throws -> Void
+
+    init(
+        configuration: HTTPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger,
+        attachRoutes: @escaping @Sendable (any Channel) throws -> Void
+    ) {
+        self.configuration = configuration
+        self.channel = channel
+        self.metrics = metrics
+        limiter = ConnectionLimiter(max: configuration.connectionsMax)
+        waiters = ConnectionLimiter(max: configuration.committedWaitersMax)
+        door = HTTPDoor(listen: configuration.listen, hosts: configuration.hosts)
+        self.logger = logger
+        self.attachRoutes = attachRoutes
+    }
+
+    /// Others want places: those that are left answer only for operations.
+    var isCrowded: Bool { limiter.hasAtMost(max(1, configuration.connectionsReserved)) }
+}

@@ -1,0 +1,52 @@
+@testable import MillraceIntake
+import MillraceChannels
+import NIOHTTP1
+import Testing
+
+struct HTTPAdmissionTests {
+    private func verdict(
+        _ method: HTTPMethod, _ uri: String, _ fields: [(String, String)], isReserved: Bool = false,
+        spoolRefusal: SpoolRefusal? = nil
+    ) -> String {
+        let head = HTTPRequestHead(
+            version: .http1_1, method: method, uri: uri, headers: HTTPHeaders([("Host", "localhost")] + fields))
+        let admission = HTTPAdmission(
+            head, at: HTTPDoor.Entrance(address: "127.0.0.1", port: 8080), door: HTTPDoor(listen: [], hosts: []),
+            isReserved: isReserved, spoolRefusal: spoolRefusal)
+        return switch admission.verdict {
+        case .events(let head, let saysContinue): "events \(head.acknowledgement)" + (saysContinue ? " 100" : "")
+        case .routes(let head, _): "routes \(head.uri)"
+        case .refused(let problem): "refused \(problem.code.rawValue)"
+        case .cutOff(let problem): "cut off \(problem.code.rawValue)"
+        }
+    }
+
+    @Test(arguments: [
+        (HTTPMethod.POST, "/v1/events", [(String, String)](), "events spooled"),
+        (.POST, "//v1/events?ack=committed", [("Expect", "100-continue")], "events committed 100"),
+        (.GET, "/v1/./events/?type=a", [], "routes /v1/events?type=a"),
+        (.PUT, "/v1/events", [], "refused method_not_allowed"),
+        (.PUT, "/v1/events", [("Content-Length", "65537")], "cut off method_not_allowed"),
+        (.PUT, "/v1/events", [("Transfer-Encoding", "chunked")], "cut off method_not_allowed"),
+        (.PUT, "/v1/events", [("Expect", "100-continue")], "cut off method_not_allowed"),
+        (.POST, "/v1/events", [("Origin", "http://evil.example")], "refused forbidden_origin"),
+        (.POST, "/livez", [("Origin", "http://evil.example")], "routes /livez"),
+        (.POST, "/v1/events", [("Content-Length", "1"), ("Content-Length", "1")], "cut off malformed_request"),
+        (.CONNECT, "h:1", [], "cut off method_not_allowed"), (.GET, "nowhere", [], "cut off malformed_request"),
+    ])
+    func `a head decides what becomes of its request`(
+        method: HTTPMethod, uri: String, fields: [(String, String)], expected: String
+    ) {
+        #expect(verdict(method, uri, fields) == expected)
+    }
+
+    @Test func `a reserved connection answers for operations only`() {
+        #expect(verdict(.POST, "/v1/events", [], isReserved: true) == "cut off too_many_connections")
+        #expect(verdict(.GET, "/metrics", [], isReserved: true) == "routes /metrics")
+    }
+
+    @Test func `a spool that takes nothing refuses events and nothing else`() {
+        #expect(verdict(.POST, "/v1/events", [], spoolRefusal: .spoolFull) == "refused spool_full")
+        #expect(verdict(.GET, "/v1/events", [], spoolRefusal: .spoolFull) == "routes /v1/events")
+    }
+}
