@@ -79,11 +79,11 @@ bench: build bench-packages bench-server $(PEER)  ## measure all scenes beside t
 bench-parts: swift packages  ## measure the inner parts: parse, encode, frame, append, checksum
 	$(SWIFT) package --package-path Benchmarks -c release benchmark --target Parts --no-progress
 
-# What HTTP is measured beside.
+# What HTTP is compared with.
 bench-server: swift
 	$(SWIFT) build --package-path Benchmarks -c release --static-swift-stdlib --product bare-server
 
-# What the asyncio peer of the scenes runs in.
+# The environment of the asyncio peer of the scenes.
 $(PEER): Benchmarks/peer/requirements.txt | bench-packages
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --requirement $<

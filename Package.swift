@@ -162,13 +162,31 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
-            name: "MillraceCommands",
+            name: "MillraceConsole",
             dependencies: [
-                "CEpoll", "CMillrace", "CZlib", "CZstd", "MillraceConfiguration", "MillraceDaemon", "MillraceChannels",
-                "MillraceEvent",
-                "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
+                "CZlib", "CZstd", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceBench",
+            dependencies: [
+                "CEpoll", "MillraceChannels", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres",
+                "MillraceTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MillraceCommands",
+            dependencies: [
+                "CMillrace", "CZstd", "MillraceBench", "MillraceChannels", "MillraceConfiguration", "MillraceConsole",
+                "MillraceDaemon", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
+                "MillraceSpool", "MillraceTelemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
@@ -294,11 +312,24 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "MillraceConsoleTests",
+            dependencies: ["MillraceConsole", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceBenchTests",
+            dependencies: [
+                "MillraceBench", "MillraceChannels", "MillraceConsole", "MillraceEvent", "MillraceTelemetry",
+                "MillraceTestSupport",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "MillraceChannels", "MillraceCommands", "MillraceConfiguration", "MillraceEvent",
-                "MillraceJSON", "MillracePostgres", "MillraceProjections", "MillraceTelemetry", "MillraceTestSupport",
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                "MillraceChannels", "MillraceCommands", "MillraceConfiguration", "MillraceConsole", "MillraceEvent",
+                "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

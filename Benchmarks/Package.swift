@@ -36,7 +36,7 @@ let package = Package(
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
     ],
     targets: [
-        // What HTTP is measured beside.
+        // What HTTP is compared with.
         .executableTarget(
             name: "BareServer",
             dependencies: [
@@ -70,12 +70,16 @@ let package = Package(
             name: "CMillrace", path: "Millrace/CMillrace",
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
-        part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
+        part("MillraceJSON", []),
+        part("MillraceRoutes", ["MillraceJSON"]),
+        part(
+            "MillraceEvent",
+            ["CChecksum", "CMillrace", "MillraceTelemetry", .product(name: "Crypto", package: "swift-crypto")]),
         part("MillraceChannels", ["MillraceEvent"]),
         part(
             "MillraceTelemetry",
             [
-                "CZlib",
+                "CZlib", "MillraceJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -84,7 +88,8 @@ let package = Package(
         part(
             "MillraceIntake",
             [
-                "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
+                "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
+                "MillraceTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,7 +108,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         part(
-            "MillracePostgres", ["CLibPQ", .product(name: "Logging", package: "swift-log")],
+            "MillracePostgres", ["CLibPQ", "MillraceTelemetry", .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Migrations")]),
         .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         part("MillraceTOML", []),

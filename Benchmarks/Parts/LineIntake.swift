@@ -6,7 +6,7 @@ import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// The TCP intake on a socket of its own, with nobody behind it but one who counts the lines of the records.
+/// The TCP intake on a socket of its own, with nobody after it but one who counts the lines of the records.
 struct LineIntake: Sendable {
     private let client: any Channel
     private let records: RecordChannel

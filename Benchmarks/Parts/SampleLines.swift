@@ -9,7 +9,7 @@ enum SampleLines {
     /// Of one record: each line ends with a newline.
     static let record = Record(kind: .event, tenant: 0, receivedAt: receivedAt, count: count, bytes: bytes)
 
-    /// `record`'s bytes, and as many zeros behind as the parser may read.
+    /// `record`'s bytes, and as many zeros after them as the parser may read.
     static let padded = bytes + [UInt8](repeating: 0, count: EventParser.paddingBytes)
 
     /// Where each line lies in `padded`, newline excluded.

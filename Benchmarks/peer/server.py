@@ -29,7 +29,7 @@ def row(line: bytes) -> tuple:
 
 
 async def write(pool: asyncpg.Pool, batches: asyncio.Queue) -> None:
-    """Until a None comes."""
+    """Writes batches until a None comes."""
     while (batch := await batches.get()) is not None:
         async with pool.acquire() as connection:
             await connection.copy_records_to_table("analytics_events", records=batch, columns=COLUMNS)
@@ -63,7 +63,7 @@ async def receive_paced(
     is_over = False
 
     async def commit() -> None:
-        """Until all has come and is committed."""
+        """Commits what has come, every `seconds`, until there is no more."""
         while not is_over or rows:
             await asyncio.sleep(seconds)
             batch, rows[:] = rows[:], []

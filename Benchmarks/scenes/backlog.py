@@ -11,10 +11,10 @@ from .sending import send_acknowledged
 from .session import Session
 from .watch import ResidentWatch
 
-# A file of a tenth is sent so often.
+# One file with a tenth of the events is sent this many times.
 PASSES = 10
 CONNECTIONS = 2
-# Of the disk, an event: in the spool, and in PostgreSQL what drains of it meanwhile.
+# Bytes of disk an event takes: in the spool, and in PostgreSQL what drains of it meanwhile.
 BYTES_PER_EVENT = 600
 
 

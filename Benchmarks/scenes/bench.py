@@ -47,7 +47,7 @@ class Bench:
 
     @property
     def seconds(self) -> float:
-        """Since the start of all."""
+        """Seconds since the bench began."""
         return time.monotonic() - self._began
 
     def need_disk(self, gibibytes: float, what: str) -> None:
@@ -60,13 +60,13 @@ class Bench:
         return events.random_order(self.data, count, self.settings.seed, is_short=is_short)
 
     def daemon(self, **settings: object) -> Daemon:
-        """Not started yet; stopped at the end if nobody did."""
+        """A daemon that is not started yet; it is stopped at the end if nobody did that."""
         daemon = Daemon(self.settings.binary, self.work, self.cluster, **settings)
         self._daemons.append(daemon)
         return daemon
 
     def stop_daemons(self) -> None:
-        """Without patience: for the end of a scene that failed."""
+        """Kills everything at once: for the end of a scene that failed."""
         while self._daemons:
             self._daemons.pop().kill()
 

@@ -59,7 +59,7 @@ class Cluster:
         return f"postgresql:///{database}?host={self.directory}&user=postgres"
 
     def start(self, **settings: str) -> None:
-        """Anew if it runs. `settings` go before the file's until it stops."""
+        """Starts it, again if it runs. `settings` go before the file's until it stops."""
         self.stop()
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "-D", self.data, "-l", self.directory / "log", "-o", options, "-w", "start")
@@ -69,13 +69,13 @@ class Cluster:
             self._run("pg_ctl", "-D", self.data, "-m", "fast", "-t", "300", "-w", "stop")
 
     def kill(self) -> None:
-        """For the way out: no checkpoint, no complaint."""
+        """Stops it at once, for the end of a scene: without a checkpoint, and without complaint."""
         if self.is_running:
             command = self._command("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
             subprocess.run(command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cpu_seconds(self) -> float:
-        """Of all its processes, ended ones included."""
+        """Processor seconds of all its processes, ended ones included."""
         return processes.cpu_seconds(self.pid)
 
     def sql(self, text: str, database: str = "postgres") -> str:
@@ -97,11 +97,11 @@ class Cluster:
         self.sql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE);\nCREATE DATABASE {database};")
 
     def drop(self, database: str) -> None:
-        """And a checkpoint, so that what is left of it does not count against the next."""
+        """Drops the database, and makes a checkpoint, so that what is left of it does not count against the next."""
         self.sql(f"DROP DATABASE {database} WITH (FORCE);\nCHECKPOINT;")
 
     def _run(self, tool: str, *arguments: object) -> None:
-        # To a file: the server would keep a pipe open.
+        # The output goes to a file: the server would keep a pipe open.
         out = self.directory / f"{tool}.log"
         with open(out, "wb") as log:
             status = subprocess.run(

@@ -29,7 +29,7 @@ class Daemon:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For other commands of the same binary."""
+        """The environment for other commands of the same binary."""
         return self._environment
 
     @property
@@ -105,7 +105,7 @@ class Daemon:
         return processes.cpu_seconds(self.pid)
 
     def resident_mib_max(self) -> float:
-        """The highest it was since its start."""
+        """The highest resident memory since its start."""
         return processes.resident_mib(self.pid, "VmHWM")
 
     def _readiness(self) -> list | None:

@@ -17,7 +17,7 @@ class Goal:
     reference_name: str = ""
     least: float | None = None
     most: float | None = None
-    # Which of the runs' figures counts.
+    # Which one of the runs' figures counts.
     pick: Callable[[Sequence[float]], float] = median
 
     @property
@@ -29,7 +29,7 @@ class Goal:
         return ""
 
     def is_met(self, value: float) -> bool | None:
-        """None: there is no bound, the figure is for information."""
+        """Whether the bound is met; None where there is no bound, and the figure is for information."""
         if self.least is not None:
             return value >= self.least
         if self.most is not None:
@@ -49,7 +49,7 @@ def _rate(id_: str, scene: str, figure: str, reference: tuple[str, str], least: 
 TWO_WRITERS = "TCP → committed, 2 writers"
 CLOSED = "the same, payload_index = closed"
 
-# L1: events a second.
+# The rates of L1, in events a second.
 LIVE_RATES = [20, 200, 1000, 2000]
 
 GOALS = [

@@ -1,4 +1,4 @@
-"""P8: does a month that grows slow its own writing down."""
+"""P8: does a month that grows slow down its own writing?"""
 
 import socket
 import time
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.01
 PATIENCE_SECONDS = 120
 # A run takes about four minutes.
 RUNS_MAX = 3
-# Of the disk, an event: its row, its index entries, its log.
+# Bytes of disk an event takes: its row, its index entries, its log.
 BYTES_PER_EVENT = 1000
 
 
@@ -86,7 +86,7 @@ def _pieces(lines: Path, day: datetime, days: int) -> Iterator[bytes]:
 
 
 def _time_of(row: int, seen: list[tuple[float, int]]) -> float:
-    """When so many rows were committed, between two looks in proportion."""
+    """The time at which this many rows were committed, interpolated between two looks."""
     for (before, fewer), (after, more) in zip(seen, seen[1:]):
         if more >= row:
             return before + (after - before) * (row - fewer) / (more - fewer)

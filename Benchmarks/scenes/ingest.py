@@ -17,7 +17,7 @@ DROP INDEX analytics_events_event_type_created_at_idx;
 DROP INDEX analytics_events_user_id_created_at_idx;
 DROP INDEX analytics_events_batch_id_idx;
 """
-# What waits in a GIN index's list is not yet searched fast: it belongs to the work.
+# Searching what waits in a GIN index's list is slow, so emptying the list belongs to the work.
 CLEAN = """
 SELECT gin_clean_pending_list(index.oid::regclass)
 FROM pg_class AS index
@@ -98,7 +98,7 @@ def _report(
 
 
 def wait_until_committed(session: Session, rows: int, patience_seconds: float = 60) -> None:
-    """Until the ledger has so many; raises when it has stood still for a minute."""
+    """Waits until the ledger has this many rows; raises when it has stood still for a minute."""
     last, moved = -1, time.monotonic()
     while (committed := committed_rows(session)) < rows:
         if committed != last:
@@ -109,7 +109,7 @@ def wait_until_committed(session: Session, rows: int, patience_seconds: float = 
 
 
 def committed_rows(session: Session) -> int:
-    """By the ledger: cheap."""
+    """Rows committed, by the ledger, which is cheap to ask."""
     return int(session.ask("SELECT coalesce(sum(rows), 0) FROM ingest_batches"))
 
 

@@ -15,7 +15,7 @@ from .sending import PacedSender
 from .session import Session
 
 PEER_COMMIT_MS = 10
-# Until connections are open, plans made and the pages of the tables touched after the checkpoint.
+# Seconds until connections are open, plans are made, and the tables' pages are touched after the checkpoint.
 WARMUP_SECONDS = 10
 
 

@@ -1,4 +1,4 @@
-"""Where the figures are from."""
+"""The machine that the figures are from."""
 
 import mmap
 import os

@@ -7,7 +7,7 @@ DAY_MS = 86_400_000
 
 
 def now() -> datetime:
-    """In UTC, as the partitions are."""
+    """Today in UTC, as the partitions are."""
     return datetime.now(timezone.utc)
 
 

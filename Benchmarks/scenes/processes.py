@@ -68,5 +68,5 @@ def stop(process: subprocess.Popen, patience_seconds: float = 30) -> None:
 
 
 def _stat_fields(path: str) -> list[str]:
-    # The name may hold spaces and brackets; the fields start behind the last one.
+    # The name may hold spaces and brackets; the fields start after the last one.
     return Path(path).read_text().rsplit(")", 1)[1].split()

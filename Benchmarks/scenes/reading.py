@@ -69,7 +69,7 @@ def _load(bench: Bench, daemon: Daemon, first: int, last: int) -> None:
 
 
 def _routes(seed: int) -> dict[str, list[str]]:
-    """By name: paths to ask for in turn."""
+    """The paths to ask for in turn, by the route's name."""
     source = random.Random(f"paths {seed}")
     people = reading_events.users(seed)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from . import event_text, months
 
 USERS = 200_000
-# One in so many events is the state of an order.
+# One event of this many is the state of an order.
 ORDER_EVERY = 50
 STATUSES = ["pending", "paid", "shipped", "cancelled"]
 SOURCES = ["llm_streaming_agent", "web", "mobile"]

@@ -39,7 +39,7 @@ _SORT = "SELECT count(sorted) FROM (SELECT event FROM analytics_events AS event 
 
 
 def run(bench: Bench, _: frozenset[str]) -> None:
-    """A rebuild first: it makes what verify then compares."""
+    """Runs a rebuild first, since it makes what verify then compares."""
     bench.cluster.start()
     daemon = bench.daemon()
     daemon.create()

@@ -58,7 +58,7 @@ class PacedSender:
         self.sent = 0
 
     def send(self, seconds: float) -> None:
-        """For so long from now."""
+        """Sends for this long from now on."""
         began, first = time.perf_counter(), self.sent
         while (passed := time.perf_counter() - began) < seconds:
             while self.sent - first < passed * self._rate:

@@ -11,7 +11,7 @@ END = "--end--"
 
 
 class Session:
-    """Not for two threads."""
+    """A session for one thread only."""
 
     def __init__(self, cluster: Cluster, database: str):
         self._psql = subprocess.Popen(

@@ -28,22 +28,22 @@ class Settings:
 
     @property
     def durable_events(self) -> int:
-        """P3."""
+        """P3: events sent."""
         return 300_000 if self.quick else 2_000_000
 
     @property
     def http_seconds(self) -> int:
-        """P4: of one wrk run."""
+        """P4: seconds of one run of wrk."""
         return 2 if self.quick else 8
 
     @property
     def latency_seconds(self) -> int:
-        """P5: of the open loop, its ramp-up excluded."""
+        """P5: seconds of the open loop, its ramp-up excluded."""
         return 3 if self.quick else 20
 
     @property
     def backlog_events(self) -> int:
-        """P6 and P7."""
+        """P6 and P7: events of the backlog."""
         return 300_000 if self.quick else 10_000_000
 
     @property
@@ -53,7 +53,7 @@ class Settings:
 
     @property
     def growth_step(self) -> int:
-        """P8: the first and the last so many rows are compared."""
+        """P8: rows of one step; the first step and the last one are compared."""
         return 50_000 if self.quick else 1_000_000
 
     @property
@@ -68,15 +68,15 @@ class Settings:
 
     @property
     def reading_seconds(self) -> int:
-        """R2: of one route."""
+        """R2: seconds for one route."""
         return 2 if self.quick else 10
 
     @property
     def recount_events(self) -> int:
-        """L2."""
+        """L2: events in the month."""
         return 100_000 if self.quick else 2_000_000
 
     @property
     def live_seconds(self) -> int:
-        """L1: of one rate, behind as long a warm-up at most."""
+        """L1: seconds of one rate, after a warm-up of the same length at most."""
         return 5 if self.quick else 30

@@ -20,7 +20,7 @@ from .operations import Operations
 from .sampler import Sampler
 
 ROOT = Path(__file__).resolve().parents[2]
-# Of the whole time, the first part has the operations; growth is that of the rest.
+# This part of the time, the first, has the operations; growth is that of the rest.
 OPERATIONS_SHARE = 0.4
 # Segments are retired, months looked at and the ledger joined many times in ten minutes.
 SETTINGS = {

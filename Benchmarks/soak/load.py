@@ -22,9 +22,9 @@ from scenes.sending import GREETING
 
 SAVES_PER_SECOND = 5
 READS_PER_SECOND = 5
-# So many conversations are gone on with in turn.
+# This many conversations are continued in turn.
 CONVERSATIONS = 200
-# A daemon that is started again answers long before.
+# Seconds; a daemon that is started again answers much earlier.
 PATIENCE_SECONDS = 60
 READS = [
     "/v1/counts/analytics/events_by_hour?bucket=day",
@@ -150,7 +150,7 @@ class Loads:
             yield number
 
     def _persist(self, body: Callable[[], None]) -> None:
-        """Again while the daemon is away or says so."""
+        """Sends the request, again while the daemon is away or answers 503."""
         limit = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -181,7 +181,7 @@ class Loads:
 
 
 class _Unavailable(Exception):
-    """503."""
+    """The daemon answered 503."""
 
 
 class _Stream:

@@ -11,10 +11,10 @@ from .finding import Finding
 from .load import Loads
 from .sampler import Sampler
 
-# Of one round.
+# Seconds of one round.
 ROUND_SECONDS = 240
 REFUSAL = "ALTER TABLE public.analytics_events ADD CONSTRAINT soak_poison CHECK (event_type <> 'soak.poison') NOT VALID"
-MEND = "ALTER TABLE public.analytics_events DROP CONSTRAINT soak_poison"
+FIX = "ALTER TABLE public.analytics_events DROP CONSTRAINT soak_poison"
 OPEN = "SELECT count(*) FROM public.dead_letters WHERE state = 'open'"
 
 
@@ -25,7 +25,7 @@ class Operations:
         self._daemon, self._cluster, self._loads, self._sampler, self._say = daemon, cluster, loads, sampler, say
 
     def run(self, seconds: float) -> None:
-        """Each of them, evenly over so much time; in rounds when there is time for several."""
+        """Runs each operation, evenly over this much time; in rounds when there is time for several."""
         steps = [self._rebuild, self._bury, self._stop, self._kill]
         rounds = max(1, int(seconds / ROUND_SECONDS))
         began = time.monotonic()
@@ -71,7 +71,7 @@ class Operations:
         self._daemon.command("projections", "rebuild", "analytics")
 
     def _bury(self) -> None:
-        """A row that the database refuses, and takes after the mend."""
+        """A row that the database refuses, and takes after the fix."""
         self._say("a dead letter, and its retry")
         self._cluster.sql(REFUSAL, DATABASE)
         try:
@@ -79,7 +79,7 @@ class Operations:
             if (count := int(self._cluster.sql(OPEN, DATABASE))) != 1:
                 raise SceneError(f"{count} dead letters are open, one was made")
         finally:
-            self._cluster.sql(MEND, DATABASE)
+            self._cluster.sql(FIX, DATABASE)
         self._daemon.command("dead-letters", "retry", "--all")
         if (count := int(self._cluster.sql(OPEN, DATABASE))) != 0:
             raise SceneError(f"{count} dead letters are open after the retry")

@@ -19,7 +19,7 @@ from scenes.session import Session
 from .finding import Finding
 
 MIB = 1 << 20
-# Of their own schema: the audits look at public.
+# The soak's own tables have their own schema, since the audits look at public.
 EXTENSION = "CREATE SCHEMA soak; CREATE EXTENSION pgstattuple SCHEMA soak"
 RELATIONS = """
     SELECT c.oid::regclass, pg_relation_size(c.oid)
@@ -97,7 +97,7 @@ class Sampler:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """While the daemon is away."""
+        """A context in which nothing is sampled: while the daemon is away."""
         with self._lock:
             yield
 
@@ -147,7 +147,7 @@ class Sampler:
     # Judging.
 
     def _relation_findings(self, samples: list[_Sample]) -> list[Finding]:
-        """What takes more than 64 KiB."""
+        """The relations that take more than 64 KiB."""
         last = samples[-1].relations
         return [
             Finding(name, size, _per_hour(samples, lambda sample: sample.relations.get(name, 0)), "B")
@@ -158,7 +158,7 @@ class Sampler:
         middle = len(samples) // 2
         first, second = (
             self._rate(part, "wal", "events") for part in (samples[:middle + 1], samples[middle:]))
-        # Full pages behind a checkpoint are in one half or in the other.
+        # Full pages after a checkpoint are in one half or in the other.
         wal = Finding(
             "WAL an event", second, None, "bytes", f"≤ 3 × {first:,.0f} of the first half", second <= 3 * first)
         seconds = samples[-1].instant - samples[0].instant
@@ -173,7 +173,7 @@ class Sampler:
         return (last.values[name] - first.values[name]) / max(1, events)
 
     def _bounded_findings(self, samples: list[_Sample]) -> list[Finding]:
-        """From the middle of the first half to that of the second."""
+        """The growth from the middle of the first half to that of the second."""
         events = (samples[-1].values["events"] - samples[0].values["events"]) / 2
         bounds = {
             "resident": ("B", 4 * MIB), "descriptors": ("", 8), "threads": ("", 4), "spool": ("B", 4 * MIB),

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Logging
 internal import MillraceConfiguration
+internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillraceTelemetry
 
@@ -22,7 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
             """
     )
 
-    /// What it takes of the machine with the default settings.
+    /// What the daemon needs of the machine with the default settings.
     private static var needs: String {
         let settings = DaemonConfiguration()
         let (spool, memory) = (settings.spool, settings.memory)
@@ -61,7 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             // The last line of the log says why, in the log's own format.
             let status = ExitStatus(error)
-            logger.critical("ended", metadata: ["reason": "\(error)", "status": "\(status.rawValue)"])
+            logger.critical("ended", metadata: [.reason: "\(error)", .status: "\(status.rawValue)"])
             throw ExitCode(status.rawValue)
         }
     }

@@ -20,6 +20,7 @@ package struct Backoff: Sendable {
         return range * Double.random(in: 0.1...1, using: &generator)
     }
 
+    /// The next wait, drawn by the system's generator.
     package mutating func next() -> Duration {
         var generator = SystemRandomNumberGenerator()
         return next(using: &generator)

@@ -1,5 +1,5 @@
 internal import Glibc
 internal import MillraceCommands
 
-EmptyVariables.remove()
+CommandLineTool.removeEmptyVariables()
 exit(await CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))

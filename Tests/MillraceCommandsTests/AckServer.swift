@@ -3,6 +3,7 @@ import MillraceTestSupport
 import Synchronization
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 /// Speaks the daemon's side of the line protocol on a Unix socket, and cuts connections at random points: before the
 /// greeting's answer, amid lines, between a line's durability and its ack, amid an ack's bytes.

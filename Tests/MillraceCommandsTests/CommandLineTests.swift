@@ -4,6 +4,7 @@ import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 /// Commands as they are typed, with their exit status.
 struct CommandLineTests {
@@ -75,5 +76,14 @@ struct CommandLineTests {
         // The tests' server has fsync off.
         #expect(try failedChecks(database) == ["durability"])
         #expect(await run(["check", "--json"] + place, on: database) == 1)
+    }
+
+    @Test(arguments: [("90s", 90), ("30m", 1800), ("12h", 43200), ("90d", 7_776_000)])
+    func `an age has its unit`(text: String, seconds: Int) {
+        #expect(Age(argument: text)?.seconds == seconds)
+    }
+
+    @Test(arguments: ["", "5", "d", "-1d", "1w", "99999999999999999d"]) func `no age is no age`(text: String) {
+        #expect(Age(argument: text) == nil)
     }
 }

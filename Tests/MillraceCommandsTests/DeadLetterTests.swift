@@ -4,15 +4,16 @@ import MillraceProjections
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 struct DeadLetterTests {
     private func retry(
-        _ fixture: LedgerFixture, _ choice: DeadLetterRetry.Choice = .all(code: nil), packs: [PackDefinition] = []
+        _ fixture: LedgerFixture, _ choice: LetterRetry.Choice = .all(code: nil), packs: [PackDefinition] = []
     )
-        throws -> [DeadLetterRetry.Outcome]
+        throws -> [LetterRetry.Outcome]
     {
-        var outcomes: [DeadLetterRetry.Outcome] = []
-        try DeadLetterRetry(
+        var outcomes: [LetterRetry.Outcome] = []
+        try LetterRetry(
             connection: fixture.connection, limits: EventLimits(), partitions: PartitionOptions(), packs: packs
         )
         .run(choice) { _, outcome in outcomes.append(outcome) }

@@ -5,6 +5,7 @@ import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 struct SendSessionTests {
     private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession<LineReader> {
@@ -47,5 +48,18 @@ struct SendSessionTests {
             machine: SendStateMachine(windowBytesMax: 2000, retryFor: .zero, refusedKeptMax: 10))
         let error = #expect(throws: CommandError.self) { try session.run { _ in } }
         #expect(error?.message.contains("unix:/nonexistent/socket") == true)
+    }
+
+    @Test func `progress has a bar where the size is known and names trouble`() {
+        var progress = SendProgress(
+            accepted: 1200, refused: 3, readBytes: 50, totalBytes: 100, unsettled: 0, trouble: nil)
+        #expect(
+            progress.line(elapsed: .seconds(30), linesPerSecond: 40)
+                == "[############------------] 50%  1,200 accepted  3 refused  40 lines/s  ETA 30 s")
+        progress.totalBytes = nil
+        progress.trouble = "no answer"
+        #expect(
+            progress.line(elapsed: .seconds(30), linesPerSecond: 40)
+                == "1,200 accepted  3 refused  waiting: no answer")
     }
 }

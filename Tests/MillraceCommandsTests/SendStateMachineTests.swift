@@ -1,6 +1,7 @@
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 struct SendStateMachineTests {
     private let start = ContinuousClock.now

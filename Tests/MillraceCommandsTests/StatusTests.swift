@@ -6,6 +6,7 @@ import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 struct StatusTests {
     @Test func `the database's part names schema, ledger, months and open letters`() throws {
@@ -44,5 +45,11 @@ struct StatusTests {
             try ConfigurationLoader.load(
                 file: nil, environment: [:],
                 overrides: values.map { .init(key: $0.key, value: $0.value, flag: "--set") }))
+    }
+
+    @Test func `an HTTP answer is its status and its body`() {
+        let answer = HTTPProbe.parse(Array("HTTP/1.1 503 Service Unavailable\r\nA: b\r\n\r\n{\"a\":1}".utf8))
+        #expect(answer == HTTPProbe.Answer(status: 503, body: "{\"a\":1}"))
+        #expect(HTTPProbe.parse(Array("SSH-2.0\r\n".utf8)) == nil)
     }
 }

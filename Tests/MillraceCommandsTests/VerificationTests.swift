@@ -44,7 +44,7 @@ struct VerificationTests {
         let failed = report.checks.filter { !$0.ok }
         #expect(failed.map(\.name) == ["every sequence is in the ledger or in the spool"])
         #expect(failed.first?.detail.contains("10 sequences are LOST: 11…20") == true)
-        #expect(failed.first?.mend != nil)
+        #expect(failed.first?.fix != nil)
     }
 
     @Test func `the same hole is in flight while the spool holds it`() throws {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceConfiguration
+internal import MillraceConsole
 
 /// `millrace check`: what would stop the daemon, and how to fix it.
 struct CheckCommand: ParsableCommand {
@@ -10,7 +11,7 @@ struct CheckCommand: ParsableCommand {
             Prints every value that is not a default and where it came from (--all: every value), then tries what the \
             daemon needs. Changes nothing. May run while the daemon does.
 
-            Exit status: 0 all is well, 1 something failed, 2 used wrongly.
+            Exit status: 0 all is well, 1 something failed, 2 wrong usage.
 
             Example:
               millrace check --config /etc/millrace/config.toml --all
@@ -61,7 +62,7 @@ struct CheckCommand: ParsableCommand {
                 .init(key: $0.key, value: $0.value, origin: "\($0.origin)")
             }
             report.checks.append(
-                CheckResult("configuration", ok: true, detail: loaded.file ?? "no file: defaults", mend: ""))
+                CheckResult("configuration", ok: true, detail: loaded.file ?? "no file: defaults", fix: ""))
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
@@ -69,7 +70,7 @@ struct CheckCommand: ParsableCommand {
             report.checks.append(DaemonCheck(context: context).run())
         } catch let error as ConfigurationErrors {
             report.checks += error.errors.map { wrong in
-                CheckResult("configuration", ok: false, detail: "\(wrong)", mend: "Correct it there.")
+                CheckResult("configuration", ok: false, detail: "\(wrong)", fix: "Correct it there.")
             }
         }
         if json { try Console.json(report) } else { print(report) }
@@ -88,5 +89,32 @@ struct CheckCommand: ParsableCommand {
         Console.out("")
         let failed = report.checks.count { !$0.ok }
         Console.out(failed == 0 ? "all is well" : failed == 1 ? "1 check failed" : "\(failed) checks failed")
+    }
+}
+
+/// One thing that must hold, and whether it does.
+struct CheckResult: Encodable, Equatable {
+    var name: String
+    var ok: Bool
+    /// What was found.
+    var detail: String
+    /// What to do about it; nil when all is well.
+    var fix: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case name, ok, detail
+        case fix = "mend"
+    }
+
+    init(_ name: String, ok: Bool, detail: String, fix: String) {
+        self.name = name
+        self.ok = ok
+        self.detail = detail
+        self.fix = ok ? nil : fix
+    }
+
+    /// For people.
+    var text: String {
+        "\(ok ? "ok  " : "FAIL")  \(name): \(detail)" + (fix.map { "\n      \($0)" } ?? "")
     }
 }

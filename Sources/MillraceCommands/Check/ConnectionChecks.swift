@@ -1,3 +1,6 @@
+internal import MillraceConfiguration
+internal import MillraceConsole
+internal import MillraceDaemon
 internal import MillracePostgres
 
 /// Whether PostgreSQL lets the daemon have all the sessions that it may open, on each of the databases that it uses.
@@ -37,16 +40,13 @@ struct ConnectionChecks {
                     places.append(try Place(use, connection))
                     continue
                 }
-                let other = try PostgresConnection(
-                    connectionString: url, applicationName: "millrace command", connectTimeout: .seconds(10),
-                    interrupt: PostgresInterrupt())
-                places.append(try Place(use, other))
+                places.append(try Place(use, context.connect(to: url)))
             } catch {
                 guard use.url != nil else { throw error }
                 results.append(
                     CheckResult(
                         use.name, ok: false, detail: "the database of \(use.key) does not answer: \(error.message)",
-                        mend: use.withoutIt))
+                        fix: use.withoutIt))
             }
         }
         for place in places { results.append(try result(place, among: places)) }
@@ -107,6 +107,61 @@ struct ConnectionChecks {
         detail += "; \(name) leaves it \(left), \(used) are others'"
         return CheckResult(
             place.use.name, ok: left >= wanted, detail: detail,
-            mend: "Raise \(name) by \(used + wanted - most) at least, or lower \(place.use.lowering).")
+            fix: "Raise \(name) by \(used + wanted - most) at least, or lower \(place.use.lowering).")
+    }
+}
+
+/// PostgreSQL sessions that a daemon opens at most, of one connection string.
+struct SessionUse {
+    /// What the check is called in the report.
+    var name: String
+    /// Where the connection string is from.
+    var key: String
+    /// nil: `database.url`, or the embedded database.
+    var url: String?
+    var sessions: Int
+    /// What for.
+    var parts: String
+    /// Settings that say how many.
+    var lowering: String
+    /// What does not work while this database does not answer, and what to do.
+    var withoutIt = ""
+}
+
+extension CommandContext {
+    /// The sessions that a daemon opens at most, by database.
+    var sessionUses: [SessionUse] {
+        let readURL = configuration.api.readURL
+        let usersURL = configuration.identity.url
+        let main = configuration.database.url
+        let writers = configuration.database.writers
+        var writing = SessionUse(
+            name: "connections", key: "database.url", url: nil, sessions: configuration.writingSessionsMax,
+            parts: "\(writers) \(writers == 1 ? "writer" : "writers"), the ledger, maintenance, the outbox",
+            lowering: "database.writers")
+        var reading = SessionUse(
+            name: "connections for reading", key: "api.read_url", url: readURL.value,
+            sessions: configuration.api.connectionsMax, parts: "\(configuration.api.connectionsMax) readers",
+            lowering: "api.connections_max",
+            withoutIt: "Correct api.read_url, or start that server: until then the routes that read answer 503.")
+        let users = SessionUse(
+            name: "connections for users", key: "identity.url", url: usersURL.value,
+            sessions: DaemonConfiguration.userSessionsMax, parts: "\(DaemonConfiguration.userSessionsMax) for users",
+            lowering: "api.connections_max",
+            withoutIt: "Correct identity.url, or start that server: until then the dashboard shows ids for e-mails.")
+        func add(_ other: SessionUse, to use: inout SessionUse) {
+            use.sessions += other.sessions
+            use.parts += ", " + other.parts
+        }
+        if !usersURL.isEmpty, usersURL == readURL { add(users, to: &reading) }
+        if readURL.isEmpty || readURL == main {
+            add(reading, to: &writing)
+            writing.lowering += " or api.connections_max"
+        }
+        if !usersURL.isEmpty, usersURL == main, usersURL != readURL { add(users, to: &writing) }
+        var uses = [writing]
+        if !readURL.isEmpty, readURL != main { uses.append(reading) }
+        if !usersURL.isEmpty, usersURL != main, usersURL != readURL { uses.append(users) }
+        return uses
     }
 }

@@ -1,3 +1,5 @@
+internal import MillraceConsole
+
 /// Asks the running daemon whether it writes what it takes.
 struct DaemonCheck {
     let context: CommandContext
@@ -7,10 +9,10 @@ struct DaemonCheck {
             let endpoint = try context.httpEndpoint()
             guard let answer = try? HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3)) else {
                 return CheckResult(
-                    "writing", ok: true, detail: "no daemon answers at \(endpoint), so none was asked", mend: "")
+                    "writing", ok: true, detail: "no daemon answers at \(endpoint), so none was asked", fix: "")
             }
             guard let writing = WritingAnswer(answer.body) else {
-                return CheckResult("writing", ok: true, detail: "the daemon at \(endpoint) does not say", mend: "")
+                return CheckResult("writing", ok: true, detail: "the daemon at \(endpoint) does not say", fix: "")
             }
             let reason = writing.reason ?? "it gives no reason"
             return CheckResult(
@@ -18,9 +20,9 @@ struct DaemonCheck {
                 detail: writing.writing
                     ? "the daemon at \(endpoint) writes"
                     : "the daemon at \(endpoint) has written nothing since \(writing.since ?? "?"): \(reason)",
-                mend: "Put the reason right; what was taken is in the spool and goes in then.")
+                fix: "Fix the reason; what was taken is in the spool and is written then.")
         } catch {
-            return CheckResult("writing", ok: true, detail: "no daemon was asked: \(error.message)", mend: "")
+            return CheckResult("writing", ok: true, detail: "no daemon was asked: \(error.message)", fix: "")
         }
     }
 }

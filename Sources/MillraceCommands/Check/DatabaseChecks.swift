@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
@@ -26,19 +27,19 @@ struct DatabaseChecks {
             }
             return results
         } catch let error as PostgresError {
-            return [CheckResult("database", ok: false, detail: error.message, mend: error.hint)]
+            return [CheckResult("database", ok: false, detail: error.message, fix: error.hint)]
         } catch let error as MigrationError {
-            return [CheckResult("schema", ok: false, detail: error.message, mend: error.hint)]
+            return [CheckResult("schema", ok: false, detail: error.message, fix: error.hint)]
         } catch let error as PackErrors {
             return [
                 CheckResult(
-                    "projections", ok: false, detail: error.description, mend: "Correct the pack, or projections.packs."
+                    "projections", ok: false, detail: error.description, fix: "Correct the pack, or projections.packs."
                 )
             ]
         } catch let error as CommandError {
-            return [CheckResult("database", ok: false, detail: error.message, mend: error.hint)]
+            return [CheckResult("database", ok: false, detail: error.message, fix: error.hint)]
         } catch {
-            return [CheckResult("database", ok: false, detail: "\(error)", mend: "See database.url.")]
+            return [CheckResult("database", ok: false, detail: "\(error)", fix: "Check database.url.")]
         }
     }
 
@@ -58,23 +59,23 @@ struct DatabaseChecks {
             CheckResult(
                 "database", ok: answer.count(0, 1) >= Self.versionMin,
                 detail: "PostgreSQL \(answer.string(0, 0) ?? ""), \(place)",
-                mend: "Millrace needs PostgreSQL 15 or newer."),
+                fix: "Millrace needs PostgreSQL 15 or newer."),
             CheckResult(
                 "primary", ok: answer.bool(0, 4) == false,
                 detail: answer.bool(0, 4) == true ? "this server is a standby" : "this server takes writes",
-                mend: "Point database.url at the primary (target_session_attrs=read-write)."),
+                fix: "Point database.url at the primary (target_session_attrs=read-write)."),
             CheckResult(
                 "read-write", ok: !isReadOnly,
                 detail: "new transactions are \(isReadOnly ? "read-only" : "read-write") by default",
-                mend: "Switch default_transaction_read_only off for the role, the database or the server "
+                fix: "Switch default_transaction_read_only off for the role, the database or the server "
                     + "(ALTER ROLE … RESET default_transaction_read_only; \\drds in psql lists them)."),
             CheckResult(
                 "encoding", ok: encoding == "UTF8", detail: encoding,
-                mend: "Make the database anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
+                fix: "Create the database again: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
             CheckResult(
                 "durability", ok: answer.bool(0, 5) == true,
                 detail: "fsync and full_page_writes are \(answer.bool(0, 5) == true ? "on" : "not both on")",
-                mend: "Switch both on: with one of them off, a power failure can destroy the whole cluster."),
+                fix: "Switch both on: with one of them off, a power failure can destroy the whole cluster."),
         ]
     }
 
@@ -100,7 +101,7 @@ struct DatabaseChecks {
         return CheckResult(
             "privileges", ok: missing.isEmpty,
             detail: missing.isEmpty ? "may create and write" : "missing: \(missing.joined(separator: ", "))",
-            mend: "Grant the role what sql/roles.sql lists, or connect as the tables' owner.")
+            fix: "Grant the role what sql/roles.sql lists, or connect as the tables' owner.")
     }
 
     /// A pooler that gives each transaction another session loses session locks and settings between them. While a second
@@ -116,12 +117,12 @@ struct DatabaseChecks {
             detail: first != other
                 ? "each connection has a server process of its own"
                 : "a pooler in transaction mode stands between: two connections had the same server process",
-            mend:
+            fix:
                 "Point database.url at PostgreSQL itself, or at a pool in session mode (PgBouncer: pool_mode = session)."
         )
     }
 
-    /// Only told: the daemon's sessions set them.
+    /// For information only: the daemon's sessions set their own.
     private func timeouts(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
         let settings = try connection.execute(
             """
@@ -137,7 +138,7 @@ struct DatabaseChecks {
             "timeouts", ok: true,
             detail: settings.string(0, 0).map { "\($0) by default; the daemon's sessions set their own" }
                 ?? "role, database and server set no limits of time",
-            mend: "")
+            fix: "")
     }
 
     private func schema(_ connection: PostgresConnection) throws(MigrationError) -> CheckResult {
@@ -149,7 +150,7 @@ struct DatabaseChecks {
             detail: wrong.isEmpty
                 ? "\(status.count) migrations applied"
                 : wrong.map { "\($0.version) \($0.title) is \($0.state.rawValue)" }.joined(separator: ", "),
-            mend: isPending
+            fix: isPending
                 ? "Run `millrace migrate up`."
                 : "The database was migrated by another version of Millrace: run that one (`millrace migrate history`)."
         )
@@ -160,13 +161,13 @@ struct DatabaseChecks {
         let packs = try context.packs()
         return try PackStanding.all(packs, PackVersion.all(connection)).map { standing in
             if let refusal = standing.refusal {
-                return CheckResult("pack \(standing.pack)", ok: false, detail: refusal.message, mend: refusal.hint)
+                return CheckResult("pack \(standing.pack)", ok: false, detail: refusal.message, fix: refusal.hint)
             }
             if let warning = standing.warning {
                 // Left alone on purpose, perhaps; the daemon starts.
                 return CheckResult(
                     "pack \(standing.pack)", ok: standing.state == .unconfigured, detail: warning.message,
-                    mend: warning.mend)
+                    fix: warning.mend)
             }
             return try tables(of: standing, packs, connection)
         }
@@ -178,15 +179,15 @@ struct DatabaseChecks {
     ) throws -> CheckResult {
         let name = "pack \(standing.pack)"
         guard let live = standing.live, let pack = packs.first(where: { $0.name == standing.pack }) else {
-            return CheckResult(name, ok: true, detail: "no version is live", mend: "")
+            return CheckResult(name, ok: true, detail: "no version is live", fix: "")
         }
         do {
             _ = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
-            return CheckResult(name, ok: true, detail: "version \(live.version) is live", mend: "")
+            return CheckResult(name, ok: true, detail: "version \(live.version) is live", fix: "")
         } catch let changed as PackErrors {
             return CheckResult(
                 name, ok: false, detail: changed.errors.map(\.message).joined(separator: "; "),
-                mend:
+                fix:
                     "Undo the change to the table in schema \(live.schema) (ALTER TABLE): no batch is folded into it as it "
                     + "is. Then run `millrace projections rebuild \(standing.pack)`.")
         }
@@ -197,7 +198,7 @@ struct DatabaseChecks {
         let now = Timestamp.now.microseconds
         var ahead = Int.max
         for table in PartitionedTable.allCases {
-            ahead = min(ahead, MonthsAhead.count(try partitions.months(of: table), at: now))
+            ahead = min(ahead, PartitionMonth.countAhead(try partitions.months(of: table), at: now))
         }
         let standings = try partitions.survey(ahead: min(1, context.monthsAhead), from: now)
         let wrong = standings.filter { $0.isWrong && $0.state != .missing }
@@ -207,7 +208,7 @@ struct DatabaseChecks {
         if !detached.isEmpty { detail += "; detached: " + detached.map(\.name).joined(separator: ", ") }
         return CheckResult(
             "partitions", ok: ahead >= min(1, context.monthsAhead) && wrong.isEmpty, detail: detail,
-            mend: wrong.first?.fix.map { "Run: \($0)" }
+            fix: wrong.first?.fix.map { "Run: \($0)" }
                 ?? "Run `millrace partitions ensure`; a running daemon makes them by itself.")
     }
 }

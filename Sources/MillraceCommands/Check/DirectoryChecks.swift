@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceConfiguration
+internal import MillraceConsole
 internal import MillraceSpool
 
 /// The spool's directory and its disk.
@@ -22,7 +23,7 @@ struct DirectoryChecks {
             : "\(directory) will be made under \(existing)"
         return CheckResult(
             "spool directory", ok: isDirectory && access(existing, W_OK | X_OK) == 0, detail: detail,
-            mend: isDirectory
+            fix: isDirectory
                 ? "Give \(existing) to the user who runs the daemon, or run as that user, or set spool.directory."
                 : "\(existing) is no directory: set spool.directory or --data-directory.")
     }
@@ -32,7 +33,7 @@ struct DirectoryChecks {
         guard statvfs(existing, &disk) == 0 else {
             return CheckResult(
                 "free disk", ok: false, detail: "\(existing): \(String(cString: strerror(errno)))",
-                mend: "See that the disk is mounted.")
+                fix: "Check that the disk is mounted.")
         }
         let free = Int(disk.f_bavail) * Int(disk.f_frsize)
         let spool = configuration.spool
@@ -44,7 +45,7 @@ struct DirectoryChecks {
         if room < spool.bytes { detail += "; here it gets \(Format.bytes(room)) more at most" }
         return CheckResult(
             "free disk", ok: free >= wanted, detail: detail,
-            mend: "Free \(Format.bytes(max(0, wanted - free))) at least, or lower spool.free_bytes.")
+            fix: "Free \(Format.bytes(max(0, wanted - free))) at least, or lower spool.free_bytes.")
     }
 
     private func contents(_ directory: String) -> [CheckResult] {
@@ -56,13 +57,13 @@ struct DirectoryChecks {
             return [
                 CheckResult(
                     "spool", ok: true,
-                    detail: "\(report.segments.count) segments, \(Format.bytes(report.fileBytes))\(setAside)", mend: "")
+                    detail: "\(report.segments.count) segments, \(Format.bytes(report.fileBytes))\(setAside)", fix: "")
             ]
         } catch {
             return [
                 CheckResult(
                     "spool", ok: false, detail: "\(error)",
-                    mend: "See the permissions of \(directory) and its disk.")
+                    fix: "Check the permissions of \(directory) and its disk.")
             ]
         }
     }

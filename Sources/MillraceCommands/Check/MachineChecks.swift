@@ -1,5 +1,7 @@
+internal import FoundationEssentials
 internal import Glibc
 internal import MillraceConfiguration
+internal import MillraceConsole
 internal import MillraceDaemon
 
 /// What the machine, or the cgroup that this runs in, gives: files and memory.
@@ -23,7 +25,7 @@ struct MachineChecks {
         return CheckResult(
             "open files", ok: plan.suffices,
             detail: "the daemon takes up to \(plan.needed) (\(parts)); the limit here is \(plan.limit)\(fitted)",
-            mend: "Raise the hard limit (LimitNOFILE in the unit, ulimit -Hn), or lower tcp.connections_max or "
+            fix: "Raise the hard limit (LimitNOFILE in the unit, ulimit -Hn), or lower tcp.connections_max or "
                 + "http.connections_max.")
     }
 
@@ -33,12 +35,48 @@ struct MachineChecks {
         let needed = configuration.memory.budget + stages + database.writers * 4 * database.partBytes + Self.baseBytes
         let budget = "memory.budget \(Format.bytes(configuration.memory.budget))"
         guard let given = MemoryGiven.ofThisProcess() else {
-            return CheckResult("memory", ok: true, detail: "\(budget); the machine does not say what it has", mend: "")
+            return CheckResult("memory", ok: true, detail: "\(budget); the machine does not say what it has", fix: "")
         }
         return CheckResult(
             "memory", ok: needed <= given.bytes,
             detail: "the daemon takes up to about \(Format.bytes(needed)) (\(budget)); \(given.origin) gives "
                 + Format.bytes(given.bytes),
-            mend: "Lower memory.budget, or raise MemoryMax (of the unit, the container).")
+            fix: "Lower memory.budget, or raise MemoryMax (of the unit, the container).")
+    }
+}
+
+/// The memory that a process may use: the machine's, or less where one of its cgroups has a limit.
+struct MemoryGiven: Equatable {
+    var bytes: Int
+    var origin: String
+
+    /// nil where /proc does not say.
+    static func ofThisProcess() -> MemoryGiven? {
+        let host = text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
+            .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }
+        let limits = groups(text("/proc/self/cgroup")).compactMap { group in
+            Int(text("/sys/fs/cgroup\(group)/memory.max").filter { $0 != "\n" }).map {
+                MemoryGiven(bytes: $0, origin: "memory.max of cgroup \(group.isEmpty ? "/" : group)")
+            }
+        }
+        let all = limits + (host.map { [MemoryGiven(bytes: $0 << 10, origin: "this machine")] } ?? [])
+        return all.min { $0.bytes < $1.bytes }
+    }
+
+    /// The process's cgroup and those above it, from cgroup2's line (`0::/system.slice/millrace.service`).
+    static func groups(_ lines: String) -> [String] {
+        guard let line = lines.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
+        var path = String(line.dropFirst("0::".count))
+        if path == "/" { path = "" }
+        var groups = [path]
+        while let slash = path.lastIndex(of: "/") {
+            path = String(path[..<slash])
+            groups.append(path)
+        }
+        return groups
+    }
+
+    private static func text(_ path: String) -> String {
+        (FileManager.default.contents(atPath: path)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

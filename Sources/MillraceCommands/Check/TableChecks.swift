@@ -55,7 +55,7 @@ struct TableChecks {
                 """,
                 fine: "no column wants a value that the daemon does not give",
                 found: "NOT NULL, without a default, and not Millrace's",
-                mend: "Give the column a DEFAULT, or let it be NULL."),
+                fix: "Give the column a DEFAULT, or let it be NULL."),
             try result(
                 "triggers",
                 """
@@ -68,7 +68,7 @@ struct TableChecks {
                     AND space.nspname <> 'projections' AND space.nspname NOT LIKE 'projections\\_%'
                 """,
                 fine: "none but the packs'", found: "not Millrace's",
-                mend:
+                fix:
                     "Drop it (DROP TRIGGER … ON …): it can refuse, change or swallow rows of a batch. Read from the tables, or "
                     + "from a publication, instead."),
             try result(
@@ -80,7 +80,7 @@ struct TableChecks {
                 WHERE rule.ev_type <> '1' AND rule.ev_enabled <> 'D'
                 """,
                 fine: "none", found: "not Millrace's",
-                mend: "Drop it (DROP RULE … ON …): COPY and INSERT go past each other."),
+                fix: "Drop it (DROP RULE … ON …): COPY goes past it, and INSERT does not."),
             try result(
                 "row security",
                 """
@@ -89,7 +89,7 @@ struct TableChecks {
                 WHERE row_security_active(relation.oid)
                 """,
                 fine: "not in force for this role", found: "in force for this role",
-                mend:
+                fix:
                     "ALTER TABLE … NO FORCE ROW LEVEL SECURITY, connect as the tables' owner, or give the role BYPASSRLS."
             ),
         ]
@@ -97,7 +97,7 @@ struct TableChecks {
 
     /// `found`: what the things listed by `query` are.
     private func result(
-        _ name: String, _ query: String, fine: String, found: String, mend: String
+        _ name: String, _ query: String, fine: String, found: String, fix: String
     ) throws(PostgresError) -> CheckResult {
         let rows = try connection.query(
             "WITH \(Self.relations) \(query) ORDER BY 1",
@@ -105,6 +105,6 @@ struct TableChecks {
         let names = (0..<rows.rowCount).compactMap { rows.string($0, 0) }
         let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and \(names.count - 5) more" : "")
         return CheckResult(
-            name, ok: names.isEmpty, detail: names.isEmpty ? fine : "\(shown): \(found)", mend: mend)
+            name, ok: names.isEmpty, detail: names.isEmpty ? fine : "\(shown): \(found)", fix: fix)
     }
 }

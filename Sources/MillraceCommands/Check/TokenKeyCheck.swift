@@ -22,12 +22,12 @@ struct TokenKeyCheck {
                 return CheckResult(
                     "bearer tokens", ok: false,
                     detail: data == nil ? "\(path) can't be read" : "\(path) is no JSON Web Key Set",
-                    mend: "Correct jwt.jwks_file, or the file and its permissions.")
+                    fix: "Correct jwt.jwks_file, or the file and its permissions.")
             }
             count += set.keys.count
         }
         return CheckResult(
             "bearer tokens", ok: true,
-            detail: count == 0 ? "no keys: routes that want a bearer token answer 401" : "\(count) keys", mend: "")
+            detail: count == 0 ? "no keys: routes that want a bearer token answer 401" : "\(count) keys", fix: "")
     }
 }

@@ -1,17 +1,18 @@
 internal import ArgumentParser
+internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceTelemetry
 
 struct DeadLettersRetry: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Write dead letters again, once what kept them out is put right.",
+        abstract: "Write dead letters again, once what kept them out is fixed.",
         discussion: """
             Some hundred letters in a transaction: each line is parsed again, its row gets the id, the received_at and \
             the batch that it would have had, and the ledger counts it as a row. A letter that is refused again stays, \
             with the new reason, and holds up no other one. May be killed and run again at any time.
 
-            Exit status: 0 every letter went in or was there already, 1 some were refused again, 2 used wrongly.
+            Exit status: 0 every letter went in or was there already, 1 some were refused again, 2 wrong usage.
 
             Example:
               millrace dead-letters retry --all --code database
@@ -58,11 +59,11 @@ struct DeadLettersRetry: ParsableCommand {
         let context = try options.context()
         var meter = ProgressMeter(isQuiet: quiet)
         let connection = try context.connect()
-        let retry = DeadLetterRetry(
+        let retry = LetterRetry(
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
             packs: try context.packs())
         var report = Report()
-        let choice: DeadLetterRetry.Choice = all ? .all(code: code) : .only(ids)
+        let choice: LetterRetry.Choice = all ? .all(code: code) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)
         try retry.run(choice) { id, outcome in
             report.add(id, outcome, shown: Self.refusalsMax)
@@ -87,7 +88,7 @@ struct DeadLettersRetry: ParsableCommand {
 }
 
 extension DeadLettersRetry.Report {
-    mutating func add(_ id: String, _ outcome: DeadLetterRetry.Outcome, shown: Int) {
+    mutating func add(_ id: String, _ outcome: LetterRetry.Outcome, shown: Int) {
         retried += 1
         switch outcome {
         case .committed: committed += 1

@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
@@ -27,7 +28,7 @@ struct LetterTransaction {
     let packs: [PackDefinition]
 
     /// One outcome a line, in their order.
-    func run(_ lines: [RetriedLine]) throws -> [DeadLetterRetry.Outcome] {
+    func run(_ lines: [RetriedLine]) throws -> [LetterRetry.Outcome] {
         try ProjectionsLock(connection: connection).transaction {
             try connection.execute(ProjectionsLock.sharedStatement)
             let taken = try take(lines)

@@ -1,3 +1,4 @@
+internal import CMillrace
 internal import MillraceEvent
 internal import MillracePostgres
 
@@ -18,7 +19,7 @@ struct RetriedLine {
         }
     }
 
-    /// In its page.
+    /// Where the letter stands in its page.
     var index: Int
     var letter: StoredLetter
     var row: ParsedRow
@@ -30,4 +31,56 @@ struct RetriedLine {
 
     /// As the INSERTs return it.
     var key: String { "\(row.id) \(row.createdAt.microseconds)" }
+}
+
+/// A parsed line as the values of its row: the ones that its batch would have written.
+struct ParsedRow {
+    /// Beyond id, created_at, received_at, tenant_id and batch_id.
+    struct Column {
+        var name: String
+        var type: String
+        /// nil is NULL.
+        var value: String?
+    }
+
+    var table: PartitionedTable
+    var id: UniqueID
+    var createdAt: Timestamp
+    /// An id came without any time: `event_ids` decides whether it is new.
+    var needsEventID = false
+    var columns: [Column]
+
+    /// - Parameter sequence: of the line in its spool; an event without an id gets the one that this gives.
+    init(_ line: ParsedLine, tenant: Int32, spoolID: UniqueID, sequence: UInt64) {
+        switch line {
+        case .event(let event):
+            table = .analyticsEvents
+            id = event.id ?? Self.derivedID(spoolID, sequence, event.createdAt)
+            createdAt = event.createdAt
+            needsEventID = event.id != nil && !event.isTimeKnown
+            columns = [
+                Column(name: "event_type", type: "text", value: event.eventType),
+                Column(name: "user_id", type: "uuid", value: event.userID?.description),
+                Column(name: "payload", type: "jsonb", value: event.payload),
+            ]
+        case .conversation(let save):
+            table = .conversations
+            id = save.id(tenant: tenant)
+            createdAt = save.createdAt
+            columns = [
+                Column(name: "conversation_id", type: "text", value: save.conversationID),
+                Column(name: "user_id", type: "uuid", value: save.userID.description),
+                Column(name: "question", type: "text", value: save.question),
+                Column(name: "response", type: "text", value: save.response),
+                Column(name: "source", type: "text", value: save.source),
+                Column(name: "metadata", type: "jsonb", value: save.metadata),
+            ]
+        }
+    }
+
+    private static func derivedID(_ spoolID: UniqueID, _ sequence: UInt64, _ createdAt: Timestamp) -> UniqueID {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        mr_event_id(spoolID.high, spoolID.low, sequence, createdAt.microseconds, &bytes)
+        return UniqueID(bytes: bytes) ?? UniqueID(high: 0, low: 0)
+    }
 }

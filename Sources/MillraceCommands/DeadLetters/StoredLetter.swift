@@ -27,7 +27,7 @@ struct StoredLetter {
             AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
         """
 
-    private static func parameters(_ choice: DeadLetterRetry.Choice) -> [PostgresParameter?] {
+    private static func parameters(_ choice: LetterRetry.Choice) -> [PostgresParameter?] {
         switch choice {
         case .all(let code): [code.map { .text($0) }, nil]
         case .only(let ids): [nil, .text("{" + ids.joined(separator: ",") + "}")]
@@ -35,7 +35,7 @@ struct StoredLetter {
     }
 
     static func count(
-        _ choice: DeadLetterRetry.Choice, on connection: PostgresConnection
+        _ choice: LetterRetry.Choice, on connection: PostgresConnection
     ) throws(PostgresError) -> Int {
         try connection.query(
             "SELECT count(*) FROM public.dead_letters WHERE \(condition)", parameters: parameters(choice)
@@ -44,7 +44,7 @@ struct StoredLetter {
 
     /// The next letters in order of (dead_at, id): up to `count`, or as many as their lines let.
     static func page(
-        _ choice: DeadLetterRetry.Choice, after last: StoredLetter?, count: Int, on connection: PostgresConnection
+        _ choice: LetterRetry.Choice, after last: StoredLetter?, count: Int, on connection: PostgresConnection
     ) throws(PostgresError) -> [StoredLetter] {
         let result = try connection.query(
             """
@@ -79,5 +79,37 @@ struct StoredLetter {
                 tenant: Int32(result.count(row, 5)), code: result.string(row, 6) ?? "", line: result.string(row, 7),
                 receivedAt: Timestamp(microseconds: Int64(result.count(row, 8))), batchID: result.count(row, 9))
         }
+    }
+}
+
+/// Why a letter stays.
+struct LetterRefusal {
+    var letter: StoredLetter
+    var code: String
+    var sqlState: String?
+    var message: String
+
+    /// Writes the new reasons into the letters, in one statement. A line that has a letter of that reason already keeps both
+    /// as they are.
+    static func keep(_ refusals: [LetterRefusal], on connection: PostgresConnection) throws(PostgresError) {
+        guard !refusals.isEmpty else { return }
+        try connection.query(
+            """
+            UPDATE public.dead_letters AS letter
+            SET code = reason.code, sqlstate = reason.sqlstate, message = reason.message
+            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS reason (id, code, sqlstate, message)
+            WHERE letter.id = reason.id
+                AND letter.state = 'open'
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM public.dead_letters AS other
+                    WHERE other.spool_id = letter.spool_id AND other.sequence = letter.sequence
+                        AND other.code = reason.code AND other.id <> letter.id
+                )
+            """,
+            parameters: [
+                .array(refusals.map(\.letter.id)), .array(refusals.map(\.code)), .array(refusals.map(\.sqlState)),
+                .array(refusals.map(\.message)),
+            ])
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
@@ -15,7 +16,7 @@ struct ExportCommand: ParsableCommand {
             in another database, and none twice. The file has its name only once it is whole and on disk. A row that is \
             too large to read is named and left out, and the exit status is 1.
 
-            Exit status: 0 done, 1 failed, 2 used wrongly.
+            Exit status: 0 done, 1 failed, 2 wrong usage.
 
             Example:
               millrace export --from 2026-11-01 --to 2026-12-01
@@ -90,7 +91,7 @@ struct ExportCommand: ParsableCommand {
             conversations: counts.conversations, inactiveConversations: counts.inactive,
             rowsUnread: counts.unread.count, unread: counts.unread.examples.map { "\($0)" }, total: counts.rows,
             bytes: file.bytes, writtenBytes: file.writtenBytes,
-            seconds: (meter.elapsed.inSeconds * 1000).rounded() / 1000)
+            seconds: meter.elapsed.reportedSeconds)
         if path == nil {
             // Standard output is the export's.
             if !quiet { Console.error(report.text) }
@@ -110,17 +111,25 @@ struct ExportCommand: ParsableCommand {
     private static func line(
         _ progress: Export.Progress, bytes: Int, elapsed: Duration, rowsPerSecond: Double
     ) -> String {
-        let fraction = min(1, max(0, progress.fraction))
-        let filled = Int((fraction * 24).rounded(.down))
-        var parts = [
-            "[\(String(repeating: "#", count: filled))\(String(repeating: "-", count: 24 - filled))] "
-                + "\(Int(fraction * 100))%",
-            "\(Format.count(progress.rows)) rows", Format.bytes(bytes),
-            "\(Format.count(Int(rowsPerSecond))) rows/s",
+        let parts = [
+            Format.bar(progress.fraction), "\(Format.count(progress.rows)) rows", Format.bytes(bytes),
+            "\(Format.count(Int(rowsPerSecond))) rows/s", Format.timeLeft(progress.fraction, elapsed: elapsed),
         ]
-        if fraction > 0.01, fraction < 1 {
-            parts.append("ETA \(Format.duration(elapsed * ((1 - fraction) / fraction)))")
+        return parts.compactMap { $0 }.joined(separator: "  ")
+    }
+}
+
+/// What `--table` names.
+enum ExportTable: String, CaseIterable, ExpressibleByArgument {
+    case events
+    case conversations
+    case all
+
+    var tables: [PartitionedTable] {
+        switch self {
+        case .events: [.analyticsEvents]
+        case .conversations: [.conversations]
+        case .all: [.analyticsEvents, .conversations]
         }
-        return parts.joined(separator: "  ")
     }
 }

@@ -1,5 +1,6 @@
 internal import CZstd
 internal import Glibc
+internal import MillraceConsole
 
 /// Where an export goes: a file that has its name only once it is whole and on disk, or standard output.
 final class ExportFile {
@@ -29,7 +30,7 @@ final class ExportFile {
             guard descriptor >= 0 else {
                 throw CommandError(
                     "\(temporary) cannot be made: \(String(cString: strerror(errno)))",
-                    hint: "See the directory and its permissions, or give another with --output")
+                    hint: "Check the directory and its permissions, or give another with --output")
             }
         } else {
             descriptor = STDOUT_FILENO
@@ -98,7 +99,9 @@ final class ExportFile {
             }
             output.removeLast(Self.writeBytesMax - written)
             guard ZSTD_isError(status) == 0 else {
-                throw CommandError("zstd failed: \(String(cString: ZSTD_getErrorName(status)))", hint: "See the memory")
+                throw CommandError(
+                    "zstd failed: \(String(cString: ZSTD_getErrorName(status)))",
+                    hint: "Free some memory, or export with --no-compress")
             }
             if output.count >= Self.writeBytesMax { try flush() }
             let isDone = ending == ZSTD_e_end ? status == 0 : offset == bytes.count
@@ -123,6 +126,6 @@ final class ExportFile {
     private func failure(_ path: String) -> CommandError {
         CommandError(
             "\(path) cannot be written: \(String(cString: strerror(errno)))",
-            hint: "See the disk; nothing is there under that name")
+            hint: "Check the disk; there is nothing under that name")
     }
 }

@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres

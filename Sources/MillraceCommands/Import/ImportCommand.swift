@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceChannels
+internal import MillraceConsole
 internal import MillraceEvent
 
 /// `millrace import`: JSON exports of other systems, and Millrace's own, to a running daemon.
@@ -9,7 +10,7 @@ struct ImportCommand: ParsableCommand {
         abstract: "Send JSON exports to a running daemon as events of the packs.",
         discussion: """
             A file holds an array of records of one kind, told by its name (users.json, workspaces.json) or --kind; or \
-            an object with named arrays; or a record a line (.ndjson). gzip and zstd are told by their first bytes. What \
+            an object with named arrays; or a record a line (.ndjson). gzip and zstd are recognized by their first bytes. What \
             `millrace export` wrote is taken, too. Names may be in camelCase. Messages nested in a workspace and items \
             nested in a cart or an order become events of their own. Passwords are left out.
 
@@ -20,7 +21,7 @@ struct ImportCommand: ParsableCommand {
             order_items leads (commerce); users beneficiaries documents conversations (casework); conversations \
             feedback invitations (conversations); events.
 
-            Exit status: 0 every record was accepted, 1 some were bad or it gave up, 2 used wrongly.
+            Exit status: 0 every record was accepted, 1 some were bad or it gave up, 2 wrong usage.
 
             Example:
               millrace import export.json --dry-run

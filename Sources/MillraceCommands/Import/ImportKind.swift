@@ -1,3 +1,5 @@
+internal import ArgumentParser
+
 /// What one array of an export holds, and which events its records become.
 struct ImportKind: Equatable {
     enum Shape: Equatable {
@@ -55,4 +57,12 @@ struct ImportKind: Equatable {
     var deletedType: String? {
         eventType.hasSuffix("_saved") ? eventType.dropLast(5) + "deleted" : nil
     }
+}
+
+/// Whose export it is: the pack that its events are for.
+enum ImportSystem: String, CaseIterable, Encodable, ExpressibleByArgument {
+    case workspaces
+    case commerce
+    case casework
+    case conversations
 }

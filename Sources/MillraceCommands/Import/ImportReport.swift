@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceTelemetry
 
 /// What became of the records of one `import`.
@@ -36,7 +37,7 @@ struct ImportReport: Encodable {
         moved = source.movedCount
         self.unsettled = unsettled
         self.isDryRun = isDryRun
-        seconds = (elapsed.inSeconds * 1000).rounded() / 1000
+        seconds = elapsed.reportedSeconds
         self.failure = failure?.description
     }
 
@@ -66,5 +67,38 @@ struct ImportReport: Encodable {
         for problem in problems { lines.append("  \(TerminalText.line(problem.text))") }
         if bad > problems.count, bad > 0 { lines.append("  … and \(Format.count(bad - problems.count)) more") }
         return lines.joined(separator: "\n")
+    }
+}
+
+/// A record that did not go in, and why.
+struct ImportProblem: Encodable, Equatable {
+    var file: String
+    /// From 1, in the file after decompression; for a nested record those of the record that holds it.
+    var line: Int
+    /// In bytes, from 1.
+    var column: Int
+    var offsetBytes: Int
+    /// In its array, from 0.
+    var index: Int?
+    /// The array's name.
+    var kind: String?
+    var code: String
+    var message: String
+
+    init(file: String, place: RecordPlace, kind: String?, code: String, message: String) {
+        self.file = file
+        line = place.line
+        column = place.column
+        offsetBytes = place.offsetBytes
+        index = place.index
+        self.kind = kind
+        self.code = code
+        self.message = message
+    }
+
+    /// For people.
+    var text: String {
+        let name = [kind, index.map { "[\($0)]" }].compactMap { $0 }.joined()
+        return "\(file):\(line):\(column): \(name.isEmpty ? "" : name + ": ")\(code): \(message)"
     }
 }

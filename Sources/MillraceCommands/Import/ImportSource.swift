@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceConsole
 internal import MillraceEvent
 
 /// The lines that files become, for `SendSession`, and the account of what became of them.

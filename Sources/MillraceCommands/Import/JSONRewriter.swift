@@ -22,7 +22,7 @@ enum JSONRewriter {
                     SecretName.matches(SnakeCase.from(JSONString.text(of: text[index..<end])))
                 {
                     dropped += 1
-                    index = behindMember(text, nameEnd: end)
+                    index = afterMember(text, nameEnd: end)
                     continue
                 }
                 out += text[index..<end]
@@ -57,7 +57,7 @@ enum JSONRewriter {
     }
 
     /// A number without an exponent, with one where that is shorter: `12000000` is `12e6`, `0.0000012` is `12e-7`. The
-    /// digits behind the point, which `numeric` remembers, stay as many.
+    /// digits after the point, which `numeric` remembers, stay as many.
     private static func shortened(_ number: JSONScanner.Text) -> [UInt8] {
         let zero = UInt8(ascii: "0")
         guard !number.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }) else { return Array(number) }
@@ -80,8 +80,8 @@ enum JSONRewriter {
         return short.count < number.count ? short : Array(number)
     }
 
-    /// Behind the member's value, and behind the comma that follows it.
-    private static func behindMember(_ text: JSONScanner.Text, nameEnd: Int) -> Int {
+    /// The place after the member's value, and after the comma that follows it.
+    private static func afterMember(_ text: JSONScanner.Text, nameEnd: Int) -> Int {
         let value = JSONScanner.afterSpace(text, JSONScanner.afterSpace(text, nameEnd) + 1)
         guard value < text.endIndex else { return text.endIndex }
         let end = JSONScanner.afterSpace(text, JSONScanner.afterValue(text, value))

@@ -12,7 +12,7 @@ struct RecordFields {
     /// Secrets left out.
     private(set) var secretCount = 0
 
-    /// Of no members yet.
+    /// Begins without members.
     init(_ kind: ImportKind) {
         self.kind = kind
     }

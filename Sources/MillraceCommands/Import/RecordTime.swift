@@ -6,7 +6,7 @@ internal import MillracePostgres
 enum RecordTime {
     /// From a JSON value: a text like `2025-12-28T10:00:00.5+01:00` (a blank for the `T`, no offset = UTC, no time of
     /// day = midnight), or a number of milliseconds since 1970 (of seconds when it is below 10^11). nil when it is
-    /// neither. Digits behind the microsecond are rounded as the daemon does.
+    /// neither. Digits after the microsecond are rounded as the daemon does.
     static func parse(_ value: ArraySlice<UInt8>) -> Timestamp? {
         guard let first = value.first else { return nil }
         if first == UInt8(ascii: "\"") { return text(JSONString.text(of: value)) }

@@ -11,7 +11,7 @@ final class RecordTranslator {
     /// What became of one record.
     struct Result {
         var lines: [ImportLine] = []
-        /// Of the record itself, or of those nested in it.
+        /// What was refused: the record itself, or one nested in it.
         var refusals: [(kind: String?, refusal: RecordRefusal)] = []
     }
 
@@ -21,7 +21,7 @@ final class RecordTranslator {
         var id: [UInt8]?
         var createdAt: Timestamp?
         var updatedAt: Timestamp?
-        /// Of the nested record.
+        /// Where the nested record stands in its array, from 0.
         var index: Int
     }
 
@@ -115,7 +115,7 @@ final class RecordTranslator {
                 kind, kind.eventType, fields.values, parent, time: accepted(time, now: now), isCounted: true, now: now)
         ]
         if let type = kind.deletedType, let deletedAt = fields.times["deleted_at"], let id = fields.values["id"] {
-            // Behind the state, or it would not count.
+            // After the state, or it would not count.
             let later = max(deletedAt, time.advanced(by: .microseconds(1)))
             lines.append(
                 try packLine(
@@ -197,7 +197,7 @@ final class RecordTranslator {
         return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
     }
 
-    /// By the daemon's names; a field that is null is left out.
+    /// The fields by the daemon's names; a field that is null is left out.
     private func ownFields(
         _ members: [JSONScanner.Member], _ kind: ImportKind
     ) throws(RecordRefusal) -> [String: [UInt8]] {
@@ -279,5 +279,34 @@ final class RecordTranslator {
             }
         }
         if case .failure(let refusal) = outcome { throw RecordRefusal(refusal) }
+    }
+}
+
+/// One line for the daemon, made of a record.
+struct ImportLine: Equatable {
+    /// The name of the record's kind.
+    var kind: String
+    var bytes: [UInt8]
+    /// Its time is not the record's, which the daemon would not take any more.
+    var isMoved: Bool
+    /// False when the record has another line that counts for it.
+    var isCounted: Bool
+}
+
+/// Why a record becomes no event.
+struct RecordRefusal: Error, Equatable {
+    /// snake_case; the daemon's own where it would refuse.
+    var code: String
+    var message: String
+
+    init(_ code: String, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ refusal: Refusal) {
+        code = refusal.code.rawValue
+        message = refusal.message
+        if refusal.code == .createdAtOutOfRange { message += "; raise partitions.accept_past for the daemon and here" }
     }
 }

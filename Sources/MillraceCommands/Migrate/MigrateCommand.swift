@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
 
@@ -114,13 +115,24 @@ extension MigrateCommand {
             let packs = PackSteps(connection: connection, packs: try context.packs())
             guard yes else {
                 throw CommandError(
-                    "nothing was done: reset would delete \(try ResetContents.description(connection))",
+                    "nothing was done: reset would delete \(try Self.contents(connection))",
                     hint: "Run `millrace migrate reset --yes` if that is what you want")
             }
             let removed = try packs.remove(beforeUndoing: .max, isQuiet: json)
             let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
             let installed = try packs.install(isQuiet: json)
             try finish(Report(applied: applied, installed: installed, removed: removed), json: json)
+        }
+
+        /// What would be deleted, for a sentence: `about 1,200 rows of … in database "millrace"`.
+        private static func contents(_ connection: PostgresConnection) throws(PostgresError) -> String {
+            let database = try connection.execute("SELECT current_database()").string(0, 0) ?? ""
+            let partitions = try Partitions(connection: connection).list()
+            let parts = PartitionedTable.allCases.map { table in
+                let rows = partitions.filter { $0.table == table }.reduce(0) { $0 + $1.rowsEstimate }
+                return "about \(Format.count(rows)) rows of \(table.rawValue)"
+            }
+            return parts.joined(separator: ", ") + ", the ledger and the dead letters, in database \"\(database)\""
         }
     }
 

@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
 

@@ -1,16 +1,17 @@
 internal import ArgumentParser
+internal import MillraceConsole
 internal import MillraceProjections
 
 struct ProjectionsRebuild: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
-        abstract: "Build a pack's tables anew from the rows, beside the live ones, and put them in their place.",
+        abstract: "Build a pack's tables again from the rows, beside the live ones, and put them in their place.",
         discussion: """
             Writers and readers go on meanwhile; readers see the old tables or the new ones whole. May be stopped at any \
             time: the next run goes on. Works with the daemon down, and with several of them. Rows of retired months are \
             taken over as they are.
 
-            Exit status: 0 the new tables are live, 1 they are not, 2 used wrongly.
+            Exit status: 0 the new tables are live, 1 they are not, 2 wrong usage.
 
             Example:
               millrace projections rebuild analytics
@@ -80,11 +81,10 @@ struct ProjectionsRebuild: ParsableCommand {
 
     private static func line(_ pack: String, _ state: RebuildProgress, _ rate: Double) -> String {
         guard state.step == .folding else { return "\(pack)  waiting for the batches under way, to switch" }
-        let width = 24
-        let done = state.batchesTotal == 0 ? width : width * state.batchesDone / state.batchesTotal
-        let bar = String(repeating: "#", count: done) + String(repeating: ".", count: width - done)
+        let done = state.batchesTotal == 0 ? 1 : Double(state.batchesDone) / Double(state.batchesTotal)
         let left = rate > 0 ? "  \(Format.duration(.seconds(Int(Double(state.rowsLeft) / rate)))) left" : ""
-        return "\(pack)  [\(bar)]  \(Format.count(state.batchesDone)) of \(Format.count(state.batchesTotal)) batches  "
+        return
+            "\(pack)  \(Format.bar(done))  \(Format.count(state.batchesDone)) of \(Format.count(state.batchesTotal)) batches  "
             + "\(Format.count(Int(rate))) rows/s\(left)"
     }
 
@@ -92,7 +92,7 @@ struct ProjectionsRebuild: ParsableCommand {
         var text =
             "pack \(entry.pack): version \(entry.version) is live, \(Format.count(entry.batches)) batches with "
             + "\(Format.count(entry.rows)) rows folded in \(Format.duration(.milliseconds(Int(entry.seconds * 1000))))"
-        if entry.isContinued { text += ", behind what was there" }
+        if entry.isContinued { text += ", after what was there already" }
         if entry.parked > 0 {
             text += "; \(Format.count(entry.parked)) events are parked (projections.parked says why)"
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
 
@@ -10,7 +11,7 @@ struct ProjectionsVerify: ParsableCommand {
             Reads every row once, in one transaction that is rolled back: writers go on, and what they commit meanwhile \
             is not looked at. Rows of retired months are left out.
 
-            Exit status: 0 equal, 1 there are differences, 2 used wrongly.
+            Exit status: 0 equal, 1 there are differences, 2 wrong usage.
 
             Example:
               millrace projections verify analytics --limit 50
@@ -99,7 +100,7 @@ extension ProjectionsVerify.Entry {
         }
     }
 
-    private static let unreadMend =
+    private static let unreadFix =
         "their numbers are more than \(PrintedSize.bytesMax >> 20) MiB when printed; shorten or delete them"
 
     /// For people.
@@ -120,7 +121,7 @@ extension ProjectionsVerify.Entry {
         if rowsUnread > 0 {
             lines.append(
                 "FAIL  \(Format.count(rowsUnread)) rows are too large to read, so what they make was not counted: "
-                    + "\(unread.joined(separator: ", ")); \(Self.unreadMend)")
+                    + "\(unread.joined(separator: ", ")); \(Self.unreadFix)")
         }
         if !sealedMonths.isEmpty { lines.append("note  not counted, retired: \(sealedMonths.joined(separator: ", "))") }
         if batchesLeftOut > 0 {

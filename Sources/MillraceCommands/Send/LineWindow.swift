@@ -1,7 +1,7 @@
 /// The lines read but not yet settled, in order, in one run of bytes that goes to the socket as it stands.
 struct LineWindow {
     private struct Line {
-        /// Of its `\n`'s successor, counted from the first byte ever appended.
+        /// The position after its `\n`, counted from the first byte ever appended.
         var end: Int
         /// Where it stood in the input, from 1.
         var number: Int
@@ -9,7 +9,7 @@ struct LineWindow {
 
     private var bytes: [UInt8] = []
     private var lines: [Line] = []
-    /// Of `lines`, settled already and not yet cut off.
+    /// How many of `lines` are settled already and not yet cut off.
     private var head = 0
     /// Position of `bytes[0]`, counted from the first byte ever appended.
     private var base = 0

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Glibc
 internal import MillraceChannels
+internal import MillraceConsole
+internal import MillraceEvent
 
 /// `millrace send`: NDJSON to a running daemon.
 struct SendCommand: ParsableCommand {
@@ -8,11 +10,11 @@ struct SendCommand: ParsableCommand {
         commandName: "send",
         abstract: "Send NDJSON to a running daemon, with acks and a progress bar.",
         discussion: """
-            Reads a file, or standard input for - or nothing; gzip and zstd are told by their first bytes. A line \
+            Reads a file, or standard input for - or nothing; gzip and zstd are recognized by their first bytes. A line \
             counts only once the daemon has acknowledged it. When the connection ends, what was not acknowledged goes \
             out again over a new one.
 
-            Exit status: 0 every line was accepted, 1 some were refused or it gave up, 2 used wrongly.
+            Exit status: 0 every line was accepted, 1 some were refused or it gave up, 2 wrong usage.
 
             Example:
               millrace send events.ndjson.gz
@@ -54,12 +56,7 @@ struct SendCommand: ParsableCommand {
 
     func run() throws {
         let endpoint = try to ?? options.context().tcpEndpoint()
-        let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw CommandError(
-                "\(file) cannot be opened: \(String(cString: strerror(errno)))",
-                hint: "See the path and its permissions")
-        }
+        let descriptor = file == "-" ? STDIN_FILENO : try CompressedInput.open(file)
         defer { if file != "-" { close(descriptor) } }
         var session = SendSession(
             endpoint: endpoint,
@@ -84,13 +81,5 @@ struct SendCommand: ParsableCommand {
         if json { try Console.json(report) } else { Console.out(report.text) }
         if let failure { throw failure }
         if !report.isComplete { throw ExitCode.failure }
-    }
-}
-
-extension Submission.Acknowledgement: ExpressibleByArgument {}
-
-extension Endpoint: ExpressibleByArgument {
-    init?(argument: String) {
-        self.init(argument)
     }
 }

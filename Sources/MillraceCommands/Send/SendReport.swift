@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceTelemetry
 
 /// What became of the lines of one `send`.
@@ -33,7 +34,7 @@ struct SendReport: Encodable {
         sent = accepted + refused + unsettled
         resent = machine.resentCount
         reconnects = machine.reconnectCount
-        seconds = (elapsed.inSeconds * 1000).rounded() / 1000
+        seconds = elapsed.reportedSeconds
         refusedByCode = machine.refusedByCode
         refusals = machine.refused.map { Refused(line: $0.lineNumber, code: $0.code, message: $0.message) }
         self.failure = failure?.description
@@ -62,5 +63,43 @@ struct SendReport: Encodable {
         }
         if refused > refusals.count { lines.append("  … and \(Format.count(refused - refusals.count)) more") }
         return lines.joined(separator: "\n")
+    }
+}
+
+/// How far a `send` is.
+struct SendProgress: Equatable {
+    var accepted: Int
+    var refused: Int
+    /// Bytes read of the input, before decompression.
+    var readBytes: Int
+    /// nil when the input is no file.
+    var totalBytes: Int?
+    /// Lines read and not settled.
+    var unsettled: Int
+    /// Why there is no connection now.
+    var trouble: String?
+
+    /// 0 ... 1; nil when the input's size is not known.
+    var fraction: Double? {
+        guard let totalBytes, totalBytes > 0 else { return nil }
+        return min(1, Double(readBytes) / Double(totalBytes))
+    }
+
+    /// One line for a reader: a bar where the size is known.
+    /// - Parameters:
+    ///   - elapsed: since the start.
+    ///   - linesPerSecond: of late.
+    func line(elapsed: Duration, linesPerSecond: Double) -> String {
+        var parts: [String] = []
+        if let fraction { parts.append(Format.bar(fraction)) }
+        parts.append("\(Format.count(accepted)) accepted")
+        if refused > 0 { parts.append("\(Format.count(refused)) refused") }
+        if let trouble {
+            parts.append("waiting: \(trouble)")
+            return parts.joined(separator: "  ")
+        }
+        parts.append("\(Format.count(Int(linesPerSecond))) lines/s")
+        if let left = fraction.flatMap({ Format.timeLeft($0, elapsed: elapsed) }) { parts.append(left) }
+        return parts.joined(separator: "  ")
     }
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceChannels
+internal import MillraceConsole
 internal import MillraceEvent
 
 /// Carries lines from an input to a daemon: the shell around `SendStateMachine`.
@@ -11,7 +12,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     private static var connectTimeout: Duration { .seconds(5) }
     /// A daemon greets at once; what does not is something else, or hangs.
     private static var greetingTimeout: Duration { .seconds(10) }
-    /// How often progress is told while nothing happens.
+    /// How often progress is reported while nothing happens.
     private static var tick: Duration { .milliseconds(200) }
     /// An answer line is short; a longer one is not Millrace's.
     private static var answerBytesMax: Int { 64 * 1024 }
@@ -71,7 +72,8 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
             if ready.hasInput { readInput() }
             if machine.isAwaitingGreeting, ContinuousClock.now >= greetingDeadline {
                 throw CommandError(
-                    "\(endpoint) did not answer the greeting in time", hint: "See --to and whether the daemon is well",
+                    "\(endpoint) did not answer the greeting in time",
+                    hint: "Check --to, and whether the daemon is well",
                     isRetryable: true)
             }
             progress(snapshot())
@@ -175,4 +177,23 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
         let ready = Int32(entries[0].revents)
         return (ready & ~POLLOUT != 0, ready & POLLOUT != 0, entries[1].revents != 0)
     }
+}
+
+/// What `SendSession` takes its lines from.
+protocol LineSource: ~Copyable {
+    /// To `poll` when `next` needs input.
+    var descriptor: Int32 { get }
+    /// The input's size in bytes, before decompression; nil when that is not known.
+    var totalBytes: Int? { get }
+    /// Bytes read of the input, before decompression.
+    var readBytes: Int { get }
+
+    mutating func read() throws(CommandError)
+    mutating func next() throws(CommandError) -> LineReader.Next
+    /// The daemon has settled the next `count` lines; of those it `refused` some.
+    mutating func settled(_ count: Int, refused: [SendStateMachine.Refused])
+}
+
+extension LineReader: LineSource {
+    mutating func settled(_ count: Int, refused: [SendStateMachine.Refused]) {}
 }

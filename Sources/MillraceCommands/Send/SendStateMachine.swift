@@ -1,4 +1,6 @@
 internal import MillraceChannels
+internal import MillraceConsole
+internal import MillraceEvent
 
 /// The decisions of `millrace send`: what is settled, what goes out again, when to give up.
 ///
@@ -39,7 +41,7 @@ struct SendStateMachine {
     private var isInputEnded = false
     /// Refusals heard on this connection whose ack has not come, with the line's ordinal among all lines sent.
     private var unsettledRefusals: [(ordinal: Int, refused: Refused)] = []
-    /// Of the present row of failures without progress.
+    /// When the present run of failures without progress began.
     private var failingSince: ContinuousClock.Instant?
     private var failures = 0
 
@@ -201,7 +203,7 @@ struct SendStateMachine {
     private static func foreign(_ what: String) -> CommandError {
         CommandError(
             "what listens there does not speak Millrace's line protocol: \(what)",
-            hint: "See --to and tcp.listen; the HTTP listener takes no lines")
+            hint: "Check --to and tcp.listen; the HTTP listener takes no lines")
     }
 
     private static func turnedDown(_ error: ServerMessage.Failure) -> CommandError {

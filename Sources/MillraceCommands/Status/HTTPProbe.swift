@@ -1,4 +1,6 @@
+internal import FoundationEssentials
 internal import Glibc
+internal import MillraceConsole
 
 /// One `GET` over a plain socket: enough for the daemon's own short answers.
 enum HTTPProbe {
@@ -40,5 +42,18 @@ enum HTTPProbe {
         else { return nil }
         let body = text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
         return Answer(status: status, body: body)
+    }
+}
+
+/// What `/readyz` says about writing: whether events get into the database, else why not and since when.
+struct WritingAnswer: Decodable {
+    var writing: Bool
+    var reason: String?
+    var since: String?
+
+    /// nil for a daemon that does not say.
+    init?(_ body: String) {
+        guard let answer = try? JSONDecoder().decode(Self.self, from: Data(body.utf8)) else { return nil }
+        self = answer
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 
@@ -8,7 +9,7 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "One report: daemon, spool, ledger, tables, dead letters.",
         discussion: """
-            Exit status: 0 the daemon is ready and all was reached, 1 not, 2 used wrongly.
+            Exit status: 0 the daemon is ready and all was reached, 1 not, 2 wrong usage.
 
             Example:
               millrace status --json

@@ -69,7 +69,7 @@ struct StatusQuery {
             return .init(
                 table: table.rawValue, rowsEstimate: own.reduce(0) { $0 + $1.rowsEstimate },
                 bytes: own.reduce(0) { $0 + $1.bytes },
-                monthsAhead: MonthsAhead.count(months, at: now.microseconds),
+                monthsAhead: PartitionMonth.countAhead(months, at: now.microseconds),
                 wrongMonths: standings.filter { $0.table == table && $0.isWrong }.map {
                     "\($0.name): \($0.state.rawValue): \($0.fix ?? "")"
                 },

@@ -1,3 +1,5 @@
+internal import MillraceConsole
+
 /// What `millrace status` tells.
 struct StatusReport: Encodable {
     struct Daemon: Encodable {
@@ -36,9 +38,9 @@ struct StatusReport: Encodable {
             var table: String
             var rowsEstimate: Int
             var bytes: Int
-            /// Months behind this one whose partition is there, without a gap.
+            /// Months after this one whose partition is there, without a gap.
             var monthsAhead: Int
-            /// Months that rows can't go to, or that are not seen: name, state and what puts it right.
+            /// Months that rows can't go to, or that are not seen: name, state and what fixes it.
             var wrongMonths: [String]
             var detachedMonths: [String]
         }
@@ -47,7 +49,7 @@ struct StatusReport: Encodable {
         var migrationsPending: Int
         var batches: Int
         var lastCommitAt: String?
-        /// In the last minute.
+        /// Rows and batches a second, in the last minute.
         var rowsPerSecond: Double
         var batchesPerSecond: Double
         var tables: [Table]

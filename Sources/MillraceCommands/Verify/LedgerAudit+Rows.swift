@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 
@@ -45,10 +46,11 @@ extension LedgerAudit {
                 ? "every batch\(start == nil ? "" : " since then") has its rows in \(partitions.count) partitions"
                     + stretches
                 : "\(result.count(0, 6)) batches differ: \(examples.joined(separator: "; "))",
-            mend: "Rows were deleted, changed or added by someone else than Millrace; restore them from a backup.")
+            fix: "Rows were deleted, changed or added by someone else than Millrace; restore them from a backup.")
     }
 
-    /// Of a month that ended before the start, only late rows are wanted, which the index on batch_id finds.
+    /// Counts one month's rows by batch. Where the month ended before the start, only late rows count, which the index on
+    /// batch_id finds.
     private func count(_ partition: Partition) throws(PostgresError) {
         let isEvents = partition.table == .analyticsEvents
         let isOver =
@@ -182,6 +184,6 @@ extension LedgerAudit {
             detail: result.rowCount == 0
                 ? "dead letters = dead + refused\(left)"
                 : "\(result.count(0, 3)) batches differ: \(examples.joined(separator: "; "))",
-            mend: "Rows of dead_letters were deleted; use `millrace dead-letters purge`, which keeps the account.")
+            fix: "Rows of dead_letters were deleted; use `millrace dead-letters purge`, which keeps the account.")
     }
 }

@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 
@@ -109,7 +110,7 @@ struct LedgerAudit {
         )
     }
 
-    /// The sequences between the batches of `spoolID` that begin at `first` or behind it, in order.
+    /// The sequences between the batches of `spoolID` that begin at `first` or after it, in order.
     func holes(of spoolID: UniqueID, from first: UInt64? = nil) throws(PostgresError) -> [Range<UInt64>] {
         let result = try connection.query(
             """
@@ -158,7 +159,7 @@ struct LedgerAudit {
             ok: result.rowCount == 0,
             detail: result.rowCount == 0
                 ? "no overlaps" : "\(result.count(0, 4)) overlaps: \(examples.joined(separator: "; "))",
-            mend: "The same lines may be in twice: compare the rows of these batches, and stop every second daemon.")
+            fix: "The same lines may be in twice: compare the rows of these batches, and stop every second daemon.")
     }
 
     /// Batches whose counts do not add up to their sequences.
@@ -177,7 +178,7 @@ struct LedgerAudit {
             detail: result.rowCount == 0
                 ? "rows + duplicates + dead + refused + skipped = sequences"
                 : "\(result.count(0, 1)) do not: batches \(examples.joined(separator: ", "))",
-            mend: "The ledger was changed by hand; restore these rows from a backup.")
+            fix: "The ledger was changed by hand; restore these rows from a backup.")
     }
 
     /// Stretches of a spool that could not be read back: acknowledged lines are lost, until somebody has purged their
@@ -199,7 +200,7 @@ struct LedgerAudit {
                 ? "no open dead letters of damage"
                 : "\(result.count(0, 2)) acknowledged lines are LOST in \(result.count(0, 1)) damaged places: "
                     + examples.joined(separator: "; "),
-            mend:
+            fix:
                 "Send these lines again from where they came, if that still has them (the damaged bytes are kept where the "
                 + "letter says); then `millrace dead-letters purge --code spool_damage --older-than 1s --yes` acknowledges "
                 + "the loss.")
@@ -221,4 +222,26 @@ struct LedgerAudit {
             """, timeout: timeout)
         return result.count(0, 0)
     }
+}
+
+/// Sums over one spool's rows of the ledger.
+struct LedgerTotals: Equatable {
+    /// Rows, duplicates and dead lines; the conversations' part of each.
+    struct Counts: Equatable {
+        var all = 0
+        var conversations = 0
+
+        var events: Int { all - conversations }
+    }
+
+    var batches = 0
+    var rows = Counts()
+    var duplicates = Counts()
+    var dead = Counts()
+    var refused = 0
+    /// Sequences covered, as the rows' bounds say.
+    var sequences = 0
+    var firstSequence: UInt64 = 0
+    /// One after the last.
+    var endSequence: UInt64 = 0
 }

@@ -10,7 +10,7 @@ struct SpoolAccount {
     /// Sequences below are of such spools.
     private static let runsMin: UInt64 = 1 << 44
 
-    /// By kind.
+    /// Lines in spool, by kind.
     var inSpool: [RecordKind: Int] = [:]
     /// When the oldest line in spool was received; nil when there is none.
     var oldestReceivedAt: Timestamp?
@@ -29,7 +29,7 @@ struct SpoolAccount {
         snapshot: SpoolSnapshot?, totals: LedgerTotals, holes: [Range<UInt64>], runStarts: [UInt64],
         from first: UInt64 = Self.firstSequence
     ) {
-        // A batch may hold lines from both sides of the moment of the snapshot; what begins behind it is not audited.
+        // A batch may hold lines from both sides of the moment of the snapshot; what begins after it is not audited.
         let end = max(snapshot?.endSequence ?? 0, totals.endSequence)
         var covered = SequenceSet([totals.firstSequence..<totals.endSequence])
         for hole in holes { covered.remove(hole) }

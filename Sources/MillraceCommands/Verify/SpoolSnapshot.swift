@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillraceSpool
 
@@ -7,7 +9,7 @@ struct SpoolSnapshot {
     struct Run: Equatable {
         var sequences: Range<UInt64>
         var kind: RecordKind
-        /// Of its first line.
+        /// When its first line was received.
         var receivedAt: Timestamp
     }
 
@@ -20,7 +22,7 @@ struct SpoolSnapshot {
     var burnt: [Range<UInt64>] = []
     /// First sequences of runs, as far as their first segments are there.
     var runStarts: [UInt64] = []
-    /// Behind the last line of each segment, as the next one says; of files that are missing too.
+    /// After the last line of each segment, as the next one says; of files that are missing too.
     var segmentEnds: [UInt64] = []
     var segmentCount = 0
     var fileBytes = 0
@@ -60,5 +62,15 @@ extension SpoolSnapshot {
             runStarts: report.segments.filter { $0.gap == .epoch }.map(\.sequences.lowerBound),
             segmentEnds: report.lineEnds,
             segmentCount: report.segments.count, fileBytes: report.fileBytes, setAsideCount: report.setAside.count)
+    }
+}
+
+extension CommandContext {
+    /// nil when there is no spool on this host. Reads every header, and every payload where it `verifiesPayloads`;
+    /// blocks on the disk.
+    func spoolSnapshot(verifiesPayloads: Bool) throws -> SpoolSnapshot? {
+        guard FileManager.default.fileExists(atPath: spoolDirectory) else { return nil }
+        return try SpoolSnapshot(
+            inspecting: SpoolInspector(directory: spoolDirectory), verifiesPayloads: verifiesPayloads)
     }
 }

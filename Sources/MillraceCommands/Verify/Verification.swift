@@ -1,3 +1,4 @@
+internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 
@@ -50,8 +51,8 @@ struct Verification {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
             let first = try audit.firstSequence(of: spoolID)
             let totals = try audit.totals(of: spoolID, from: first, before: local?.endSequence)
-            // Behind the end of an older copy of the spool lie batches of the one that was in its place: committed before
-            // the snapshot, as no line is that came after it.
+            // After the end of an older copy of the spool come batches of the one that was in its place: committed before
+            // the snapshot, which no line is that came after it.
             let counted =
                 local == nil
                 ? totals
@@ -112,7 +113,7 @@ struct Verification {
                 ? "spool \(snapshot.spoolID): up to \(max(snapshot.endSequence, 1) - 1), \(Format.count(waiting)) in spool"
                 : "spool \(snapshot.spoolID): \(Format.count(Int(lost.count))) sequences are LOST: "
                     + ranges.joined(separator: ", ") + (lost.ranges.count > ranges.count ? ", …" : ""),
-            mend: "See the daemon's log for damage, restore the spool's segments or the database from a backup; after "
+            fix: "See the daemon's log for damage, restore the spool's segments or the database from a backup; after "
                 + "`millrace migrate reset` the sequences before it are expected here.")
     }
 

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import MillraceConsole
+internal import MillraceEvent
 internal import MillracePostgres
 
 /// `millrace verify`: nothing lost, nothing twice.
@@ -11,7 +13,7 @@ struct VerifyCommand: ParsableCommand {
             neither overlap nor leave holes that the spool does not fill, that the tables hold the rows that the ledger \
             says, batch by batch, and that received = committed + duplicate + dead + refused + in spool.
 
-            Exit status: 0 all is well, 1 something is wrong, 2 used wrongly.
+            Exit status: 0 all is well, 1 something is wrong, 2 wrong usage.
 
             Example:
               millrace verify --json
@@ -52,8 +54,23 @@ struct VerifyCommand: ParsableCommand {
             meter.update(count: 0) { elapsed, _ in "verifying \(what)  \(Format.duration(elapsed))" }
         }
         meter.finish()
-        report.seconds = (meter.elapsed.inSeconds * 1000).rounded() / 1000
+        report.seconds = meter.elapsed.reportedSeconds
         if json { try Console.json(report) } else { Console.out(report.text) }
         if !report.ok { throw ExitCode.failure }
+    }
+}
+
+/// From when on `verify` looks: RFC 3339, a day (UTC), or how long ago, `7d`.
+struct AuditStart: Equatable, ExpressibleByArgument {
+    var time: Timestamp
+
+    init?(argument: String) {
+        if let age = Age(argument: argument) {
+            time = Timestamp.now.advanced(by: .seconds(-age.seconds))
+        } else if let time = RecordTime.text(argument) {
+            self.time = time
+        } else {
+            return nil
+        }
     }
 }

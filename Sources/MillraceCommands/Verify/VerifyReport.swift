@@ -1,3 +1,5 @@
+internal import MillraceConsole
+
 /// What `millrace verify` found.
 struct VerifyReport: Encodable {
     /// One line of the conservation law: received = committed + duplicate + dead + refused + in spool (+ lost).
@@ -72,4 +74,17 @@ struct VerifyReport: Encodable {
                 : "\(checks.count { !$0.ok }) checks failed")
         return lines.joined(separator: "\n")
     }
+}
+
+/// One spool as the ledger knows it.
+struct SpoolSummary: Encodable, Equatable {
+    var spoolId: String
+    var batches: Int
+    var firstSequence: UInt64
+    /// The last one in the ledger.
+    var lastSequence: UInt64
+    /// Sequences between these two that are not in the ledger: in that host's spool, in flight, or lost.
+    var holes: Int
+    /// Whether its directory was there to be audited.
+    var isLocal: Bool
 }

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// The waiting of a start or stop: how long it may take, and when it is said what for.
 struct ClusterWait {
-    /// A step before takes up to a second more.
+    /// Between two messages; the step before the wait takes up to a second more.
     private static let silence = Duration.seconds(4)
 
     let progress: (String) -> Void
@@ -30,4 +30,30 @@ struct ClusterWait {
         let seconds = (ContinuousClock.now - startedAt).components.seconds
         progress("waiting for \(what) (\(seconds) s so far; \(setting) is \(limit.components.seconds) s)")
     }
+}
+
+/// One at a time starts a cluster: two daemons must not take each other's lock files for leftovers.
+struct StartTurn {
+    private let descriptor: Int32
+
+    /// Blocks until nobody else starts the cluster in `root`, up to the limit of `waiting`.
+    init(of root: String, waiting: inout ClusterWait) throws(EmbeddedClusterError) {
+        descriptor = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw EmbeddedClusterError(
+                code: .directoryUnreachable, message: "\(root) cannot be opened: \(String(cString: strerror(errno)))",
+                hint: "Give it to the user who runs Millrace.")
+        }
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard !waiting.isOver else {
+                close(descriptor)
+                throw EmbeddedClusterError(
+                    code: .startFailed, message: "another daemon is starting PostgreSQL in \(root), and does not end",
+                    hint: "See what it says in its log, or stop it.")
+            }
+            waiting.goesOn("another daemon that starts PostgreSQL in \(root)")
+        }
+    }
+
+    func end() { close(descriptor) }
 }

@@ -23,7 +23,7 @@ package struct EmbeddedCluster: Sendable {
     private var root: String { directory + "/postgres" }
     private var data: String { root + "/data" }
     private var processes: ServerProcesses { ServerProcesses(data: data) }
-    /// Where the server says why.
+    /// The server's log: a reason that it gives stands there.
     package var logDirectory: String { root + "/log" }
 
     /// A socket's path holds 107 bytes, its name takes up to 20 of them.
@@ -164,7 +164,7 @@ package struct EmbeddedCluster: Sendable {
         guard output.status == 0 else {
             throw EmbeddedClusterError(
                 code: .initFailed, message: "initdb failed: \(output.lastLine)",
-                hint: "See that \(root) is on a disk with room, and that the locale C.UTF-8 is there (locale -a).")
+                hint: "Check that \(root) is on a disk with room, and that the locale C.UTF-8 is there (locale -a).")
         }
         // As the server's user: root must not write where someone else could have put a link.
         let append = account.run(
@@ -176,7 +176,7 @@ package struct EmbeddedCluster: Sendable {
         guard append.status == 0, rename(fresh, data) == 0 else {
             throw EmbeddedClusterError(
                 code: .initFailed, message: "the new cluster could not be put in place: \(append.lastLine)",
-                hint: "See that \(root) is on a disk with room.")
+                hint: "Check that \(root) is on a disk with room.")
         }
     }
 
@@ -188,7 +188,7 @@ package struct EmbeddedCluster: Sendable {
         let remains = processes.all
         guard remains.isEmpty || waiting.isOver else {
             let pids = remains.map { String($0) }.joined(separator: ", ")
-            waiting.goesOn("processes \(pids) of the server before, which was killed, to end")
+            waiting.goesOn("processes \(pids) of the previous server, which was killed, to end")
             return
         }
         if launches == 0 { waiting.progress("starting PostgreSQL \(installation.major)") }
@@ -201,7 +201,7 @@ package struct EmbeddedCluster: Sendable {
                 "listen_addresses=", "port=5432", "unix_socket_directories=\"\(socketDirectory)\"",
                 "unix_socket_permissions=0700",
             ] + settings.startOptions(connections: Int(configured.lastLine) ?? 0)
-        // Not until it answers: who waits here can't say what for.
+        // Doesn't wait until it answers: what is waited for could not be said meanwhile.
         let output = account.run(
             [
                 installation.binaries + "/pg_ctl", "start", "--pgdata", data, "--wait", "--silent",
@@ -255,4 +255,27 @@ package struct EmbeddedCluster: Sendable {
     private static func hash(_ text: String) -> UInt64 {
         text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
+}
+
+/// Why the private PostgreSQL could not be started or stopped, or that it ended.
+package struct EmbeddedClusterError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
+        case binariesMissing = "binaries_missing"
+        /// The data was made by another major version than is installed.
+        case versionMismatch = "version_mismatch"
+        /// PostgreSQL refuses to run as root, and there is no user to run it as.
+        case userMissing = "user_missing"
+        case directoryUnreachable = "directory_unreachable"
+        case initFailed = "init_failed"
+        case startFailed = "start_failed"
+        case stopFailed = "stop_failed"
+        /// It ran, and is gone.
+        case ended
+    }
+
+    package var code: Code
+    package var message: String
+    package var hint: String
+
+    package var description: String { "\(code.rawValue): \(message). \(hint)" }
 }

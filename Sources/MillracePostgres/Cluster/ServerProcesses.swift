@@ -48,7 +48,7 @@ struct ServerProcesses {
         return stat(path, &status) == 0 ? FileIdentity(device: status.st_dev, inode: status.st_ino) : nil
     }
 
-    /// Of /proc, whose files have no size.
+    /// The text of a file of /proc, which has no size.
     private static func read(_ path: String) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }

@@ -1,7 +1,7 @@
 internal import CLibPQ
 
 extension PostgresConnection {
-    /// What the server may still send of an answer that nobody wants any more; behind it the session is closed instead.
+    /// What the server may still send of an answer that nobody wants any more; beyond that the session is closed instead.
     private static let unwantedBytesMax = 1 << 20
 
     /// Sends one statement with values for its `$1`, `$2` …; nil is NULL. Passes its rows on, one by one as they come.
@@ -36,7 +36,7 @@ extension PostgresConnection {
                         isWanted = false
                     }
                 case PGRES_SINGLE_TUPLE: unwantedBytes += result.byteCount
-                // Behind the last row.
+                // After the last row.
                 case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
                 default:
                     endsSession = endsSession || PostgresError.endsSession(pointer)

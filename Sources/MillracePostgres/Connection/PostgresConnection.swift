@@ -1,13 +1,14 @@
 internal import CLibPQ
 internal import Glibc
 package import Logging
+internal import MillraceTelemetry
 
 /// One session with PostgreSQL, over libpq.
 ///
 /// Not thread-safe: one thread at a time uses it, and an actor on a thread of its own holds it, because every function
 /// blocks. Nothing blocks for ever: libpq runs non-blocking, and each wait ends at the caller's limit or when the
 /// `PostgresInterrupt` is raised. A connection whose statement ended in either way cannot know what the server did; it
-/// is then closed (`isUsable` is false) and the caller connects anew.
+/// is then closed (`isUsable` is false), and the caller connects again.
 ///
 /// The one wait without a limit is the resolver's, when a host name is looked up.
 package final class PostgresConnection {
@@ -73,7 +74,7 @@ package final class PostgresConnection {
         handle = nil
     }
 
-    /// False once the session is lost, timed out, interrupted or closed: connect anew.
+    /// False once the session is lost, timed out, interrupted or closed: connect again.
     package var isUsable: Bool {
         handle.map { PQstatus($0) == CONNECTION_OK } ?? false
     }
@@ -192,7 +193,7 @@ package final class PostgresConnection {
         ("tcp_user_timeout", "30s"),
     ]
 
-    /// The time limits first, each a statement of its own, since they hold for those behind them. What this server does
+    /// The time limits first, each a statement of its own, since they apply to those after them. What this server does
     /// not know is left out.
     private func prepareSession(deadline: Deadline) throws(PostgresError) {
         let values = Self.settings.map { "('\($0.0)', '\($0.1)')" }.joined(separator: ", ")
@@ -254,5 +255,51 @@ package final class PostgresConnection {
             }
         }
         throw .timedOut(operation)
+    }
+}
+
+/// Where a connection stands, as of the last answer.
+package enum TransactionStatus: String, Sendable {
+    case idle
+    /// A statement is under way.
+    case active
+    case inTransaction = "in_transaction"
+    /// The transaction has failed; only ROLLBACK (or ROLLBACK TO a savepoint) ends that.
+    case failed
+    /// The connection is bad.
+    case unknown
+}
+
+/// Takes a connection's notices from libpq, which would otherwise print them to standard error.
+final class NoticeLog {
+    private let logger: Logger?
+
+    init(logger: Logger?) {
+        self.logger = logger
+    }
+
+    /// The log must live as long as the connection.
+    func attach(to connection: OpaquePointer) {
+        PQsetNoticeReceiver(
+            connection,
+            { context, result in
+                guard let context else { return }
+                Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().take(result)
+            },
+            Unmanaged.passUnretained(self).toOpaque()
+        )
+        // libpq's own warnings; they say nothing that an error does not say again.
+        PQsetNoticeProcessor(connection, { _, _ in }, nil)
+    }
+
+    private func take(_ result: OpaquePointer?) {
+        guard let logger, let result else { return }
+        logger.debug(
+            "database notice",
+            metadata: [
+                .sqlState: "\(PostgresError.field(.sqlState, of: result) ?? "")",
+                .message: "\(PostgresError.field(.message, of: result) ?? "")",
+            ]
+        )
     }
 }

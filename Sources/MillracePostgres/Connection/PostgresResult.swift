@@ -32,13 +32,14 @@ package struct PostgresResult: ~Copyable {
     /// Rows inserted, copied, changed, deleted or selected; 0 for statements that touch no rows.
     package var affectedRows: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
-    /// Of all values, as the server sent them.
+    /// Bytes of all values, as the server sent them.
     package var byteCount: Int {
         (0..<PQntuples(result)).reduce(0) { sum, row in
             (0..<PQnfields(result)).reduce(sum) { $0 + Int(PQgetlength(result, row, $1)) }
         }
     }
 
+    /// Whether the value is SQL's NULL. Row and column must be there.
     package func isNull(_ row: Int, _ column: Int) -> Bool {
         PQgetisnull(result, Int32(row), Int32(column)) == 1
     }
@@ -53,9 +54,17 @@ package struct PostgresResult: ~Copyable {
         string(row, column).flatMap { Int($0) }
     }
 
+    /// An integer's value; 0 for NULL.
+    package func count(_ row: Int, _ column: Int) -> Int { int(row, column) ?? 0 }
+
     /// nil for NULL.
     package func bool(_ row: Int, _ column: Int) -> Bool? {
         string(row, column).map { $0 == "t" }
+    }
+
+    /// Each row as its texts; NULL is empty.
+    package var texts: [[String]] {
+        (0..<rowCount).map { row in (0..<columnCount).map { string(row, $0) ?? "" } }
     }
 
     /// Hands out the value's text without a copy, valid only within `body`; nil for NULL.

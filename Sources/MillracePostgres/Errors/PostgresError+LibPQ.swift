@@ -1,7 +1,7 @@
 internal import CLibPQ
 
 extension PostgresError {
-    /// Of a result whose status is an error.
+    /// The error of a result whose status is one.
     init(result: OpaquePointer, connection: OpaquePointer) {
         let state = Self.field(.sqlState, of: result).map(SQLState.init(rawValue:))
         guard let state else {

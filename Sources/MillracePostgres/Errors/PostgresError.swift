@@ -76,24 +76,26 @@ package struct PostgresError: Error, Sendable, Hashable {
     private static func defaultHint(code: Code, sqlState: SQLState?) -> String {
         switch code {
         case .interrupted: return "Nothing to do: Millrace is stopping, and tries again after its next start."
-        case .timedOut: return "See whether the server is overloaded, locked up or stopped: pg_stat_activity, its log."
+        case .timedOut:
+            return "Check whether the server is overloaded, locked up or stopped: pg_stat_activity, its log."
         case .rowsKeptOut:
-            return "See the triggers of the table and of its partitions (\\d in psql); one returns NULL for these rows."
+            return
+                "Check the triggers of the table and of its partitions (\\d in psql); one returns NULL for these rows."
         case .partitionGone: return "See `millrace partitions list`: somebody detached, dropped or renamed the month."
         case .databaseUnfit: return "Point database.url at a database that fits."
         case .connectionFailed where sqlState == nil:
-            return "See that PostgreSQL runs and that database.url reaches it."
+            return "Check that PostgreSQL runs and that database.url reaches it."
         case .connectionFailed, .serverError: break
         }
         switch sqlState?.category {
-        case "08": return "See that PostgreSQL runs and that database.url reaches it."
-        case "28": return "See the role, its password and pg_hba.conf against database.url."
+        case "08": return "Check that PostgreSQL runs and that database.url reaches it."
+        case "28": return "Compare the role, its password and pg_hba.conf with database.url."
         case "3D": return "Create the database that database.url names, or correct the name."
         case "42" where sqlState == .insufficientPrivilege:
             return "Grant the role what sql/roles.sql lists, or connect as the tables' owner."
-        case "0A", "P0": return "See the triggers, rules and functions that the table's rows pass through."
+        case "0A", "P0": return "Check the triggers, rules and functions that the table's rows pass through."
         case "55", "57":
-            return "See who holds the table: pg_locks, pg_blocking_pids; an ALTER, a LOCK TABLE or a VACUUM FULL."
+            return "Find out who holds the table: pg_locks, pg_blocking_pids; an ALTER, a LOCK TABLE or a VACUUM FULL."
         case "42": return "Run `millrace migrate up`; the schema is not the one this version wants."
         case "53": return "Free what the server is short of: connections, memory or disk."
         case "25": return "Point database.url at the primary (target_session_attrs=read-write)."

@@ -26,7 +26,10 @@ package struct MonthStanding: Sendable, Hashable {
     /// Whether somebody has to act: rows of this month can't be written or are not seen.
     package var isWrong: Bool { state != .attached && state != .detached }
 
-    /// The command that puts it right; nil when nothing is to be done.
+    /// The table as SQL names it, whatever an administrator has called it.
+    var relation: String { table.relation(name) }
+
+    /// The command that fixes it; nil when there is nothing to do.
     package var fix: String? {
         let label = month.map { "\($0.label)" } ?? name
         switch state {
@@ -34,24 +37,11 @@ package struct MonthStanding: Sendable, Hashable {
         case .detachPending: return "millrace partitions ensure (ends the DETACH that was begun)"
         case .detached:
             return
-                "millrace partitions ensure --attach \(label), or DROP TABLE public.\(name) when it is wanted no more"
+                "millrace partitions ensure --attach \(label), or DROP TABLE \(relation) when it is no longer wanted"
         case .missing: return "millrace partitions ensure"
         case .renamed:
-            return month.map { "ALTER TABLE public.\"\(name)\" RENAME TO \(table.partitionName($0))" }
+            return month.map { "ALTER TABLE \(relation) RENAME TO \(table.partitionName($0))" }
         case .foreign: return "give \(detail ?? "it") another name, then millrace partitions ensure"
         }
-    }
-}
-
-extension PartitionMonth {
-    /// `2026-11`, as a person writes it.
-    package var label: String { String(lowerBound.prefix(7)) }
-
-    /// From `2026-11`; nil for anything else.
-    package init?(label: String) {
-        guard let match = label.wholeMatch(of: #/([0-9]{4})-([0-9]{2})/#), let year = Int(match.output.1),
-            let month = Int(match.output.2)
-        else { return nil }
-        self.init(year: year, month: month)
     }
 }

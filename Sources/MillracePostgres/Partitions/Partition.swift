@@ -1,6 +1,6 @@
 /// One month of one table, as the catalog has it.
 package struct Partition: Sendable, Hashable {
-    /// Of the GIN index on `payload`.
+    /// The state of the GIN index on `payload`.
     package enum PayloadIndex: String, Sendable {
         case absent
         case valid
@@ -23,6 +23,6 @@ package struct Partition: Sendable, Hashable {
     /// A DETACH CONCURRENTLY was begun: queries on the parent no longer see it.
     package var isDetachPending: Bool
 
-    /// As SQL names it, whatever an administrator has called it.
-    package var relation: String { "public.\"\(name.replacing("\"", with: "\"\""))\"" }
+    /// The table as SQL names it, whatever an administrator has called it.
+    package var relation: String { table.relation(name) }
 }

@@ -1,5 +1,5 @@
 /// A calendar month in UTC: the unit of partitioning.
-package struct PartitionMonth: Sendable, Hashable, Comparable, CustomStringConvertible {
+package struct PartitionMonth: Sendable, Hashable, Strideable, CustomStringConvertible {
     /// Months since the year 0, so that arithmetic is plain.
     private var index: Int
 
@@ -36,6 +36,46 @@ package struct PartitionMonth: Sendable, Hashable, Comparable, CustomStringConve
         self.init(year: year, month: month)
     }
 
+    /// From `2026-11`; nil for anything else.
+    package init?(label: String) {
+        guard let match = label.wholeMatch(of: #/([0-9]{4})-([0-9]{2})/#), let year = Int(match.output.1),
+            let month = Int(match.output.2)
+        else { return nil }
+        self.init(year: year, month: month)
+    }
+
+    /// From a partition's bounds, when they are those of one whole month.
+    init?(bounds: String) {
+        guard let months = Self.months(bounds: bounds), months.count == 1 else { return nil }
+        self = months.lowerBound
+    }
+
+    /// The months of `FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2027-01-01 00:00:00+00')`, as a session in UTC sees
+    /// a partition's bounds; nil for bounds that are none of whole months.
+    static func months(bounds: String) -> ClosedRange<PartitionMonth>? {
+        let pattern =
+            #/FOR VALUES FROM \('([0-9]{4})-([0-9]{2})-01 00:00:00\+00'\) TO \('([0-9]{4})-([0-9]{2})-01 00:00:00\+00'\)/#
+        guard let match = bounds.wholeMatch(of: pattern), let fromYear = Int(match.output.1),
+            let fromMonth = Int(match.output.2), let toYear = Int(match.output.3), let toMonth = Int(match.output.4),
+            let first = PartitionMonth(year: fromYear, month: fromMonth), (1...12).contains(toMonth)
+        else { return nil }
+        // The month of an upper bound need not be one that has bounds itself.
+        let count = (toYear - fromYear) * 12 + toMonth - fromMonth
+        return count > 0 ? first...first.advanced(by: count - 1) : nil
+    }
+
+    /// Months after the one that holds `microseconds` (since 1970) that are among `months`, without a gap; -1 when that one
+    /// is missing.
+    package static func countAhead(_ months: Set<PartitionMonth>, at microseconds: Int64) -> Int {
+        guard let current = PartitionMonth(microseconds: microseconds) else { return -1 }
+        var ahead = -1
+        while months.contains(current.advanced(by: ahead + 1)) { ahead += 1 }
+        return ahead
+    }
+
+    /// `2026-11`, as a person writes it.
+    package var label: String { "\(Self.padded(year, 4))-\(Self.padded(month, 2))" }
+
     /// `y2026m11`, as in the partitions' names.
     package var description: String { "y\(Self.padded(year, 4))m\(Self.padded(month, 2))" }
 
@@ -58,15 +98,15 @@ package struct PartitionMonth: Sendable, Hashable, Comparable, CustomStringConve
     /// First instant after the month in microseconds since 1970.
     package var upperMicroseconds: Int64 { advanced(by: 1).lowerMicroseconds }
 
+    /// The month that is `months` later; an earlier one for a negative number.
     package func advanced(by months: Int) -> PartitionMonth {
         var other = self
         other.index += months
         return other
     }
 
-    package static func < (left: PartitionMonth, right: PartitionMonth) -> Bool {
-        left.index < right.index
-    }
+    /// How many months later `other` is.
+    package func distance(to other: PartitionMonth) -> Int { other.index - index }
 
     private static func padded(_ number: Int, _ width: Int) -> String {
         let digits = String(number)

@@ -37,3 +37,20 @@ package struct PartitionOptions: Sendable {
         self.retired = retired
     }
 }
+
+/// `partitions.payload_index`: when a month of `analytics_events` gets its GIN index on `payload`.
+package enum PayloadIndexPolicy: String, Sendable, CaseIterable {
+    /// When the month's table is made: `payload @>` is fast at once, and writing costs about twice.
+    case live
+    /// In one go after the month is over.
+    case closed
+    case none
+}
+
+/// `partitions.retired`: where late events go when their month was detached.
+package enum RetiredMonthPolicy: String, Sendable, CaseIterable {
+    /// Into `dead_letters`, as `month_retired`.
+    case deadLetter = "dead_letter"
+    /// Into a new partition for the month, beside the detached table.
+    case attach
+}

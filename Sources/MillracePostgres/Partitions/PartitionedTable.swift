@@ -6,6 +6,9 @@ package enum PartitionedTable: String, Sendable, CaseIterable {
     /// `analytics_events_y2026m11`. Needs no quotes in SQL.
     package func partitionName(_ month: PartitionMonth) -> String { "\(rawValue)_\(month)" }
 
+    /// One of its partitions as SQL names it, whatever an administrator has called it.
+    func relation(_ partition: String) -> String { "public.\"\(partition.replacing("\"", with: "\"\""))\"" }
+
     /// What the writers fill, in the order in which the C++ encoder writes it (`mr_encoder`); a test compares the two.
     package var columns: [String] {
         switch self {

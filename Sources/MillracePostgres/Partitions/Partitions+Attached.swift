@@ -15,15 +15,11 @@ extension Partitions {
             """, parameters: [.text("public.\(table.rawValue)")])
         var attached: [PartitionMonth: String] = [:]
         for row in 0..<result.rowCount {
-            guard let name = result.string(row, 0), let bounds = result.string(row, 1).flatMap(Self.months) else {
-                continue
-            }
+            guard let name = result.string(row, 0),
+                let months = result.string(row, 1).flatMap(PartitionMonth.months(bounds:))
+            else { continue }
             // One table may hold several months.
-            var month = bounds.first
-            while month < bounds.end, attached.count < 12_000 {
-                attached[month] = name
-                month = month.advanced(by: 1)
-            }
+            for month in months.prefix(max(0, 12_000 - attached.count)) { attached[month] = name }
         }
         return attached
     }
@@ -32,17 +28,5 @@ extension Partitions {
     package func hasTable(named name: String) throws(PostgresError) -> Bool {
         try connection.query("SELECT to_regclass($1) IS NOT NULL", parameters: [.text("public.\(name)")]).bool(0, 0)
             ?? false
-    }
-
-    /// Of `FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00')`; nil for bounds within a month.
-    private static func months(_ bounds: String) -> (first: PartitionMonth, end: PartitionMonth)? {
-        let pattern =
-            #/FROM \('([0-9]{4})-([0-9]{2})-01 00:00:00\+00'\) TO \('([0-9]{4})-([0-9]{2})-01 00:00:00\+00'\)/#
-        guard let match = bounds.firstMatch(of: pattern), let fromYear = Int(match.output.1),
-            let fromMonth = Int(match.output.2), let toYear = Int(match.output.3), let toMonth = Int(match.output.4),
-            let first = PartitionMonth(year: fromYear, month: fromMonth),
-            let end = PartitionMonth(year: toYear, month: toMonth)
-        else { return nil }
-        return (first, end)
     }
 }

@@ -7,7 +7,7 @@ extension Partitions {
             var standings = try attached(table) + apart(table)
             let known = Set(standings.filter { $0.state != .detachPending || $0.month != nil }.compactMap(\.month))
             if let current = PartitionMonth(microseconds: microseconds) {
-                for month in (0...max(0, ahead)).map(current.advanced(by:)) where !known.contains(month) {
+                for month in current...current.advanced(by: max(0, ahead)) where !known.contains(month) {
                     standings.append(
                         MonthStanding(table: table, name: table.partitionName(month), month: month, state: .missing))
                 }
@@ -72,7 +72,7 @@ extension Partitions {
         }
     }
 
-    // MARK: - Putting right
+    // MARK: - Fixing
 
     /// Ends a DETACH CONCURRENTLY that was interrupted, as its administrator wanted; PostgreSQL has no way back. Throws 55P03
     /// when locks can't be had: the DETACH may still be under way.
@@ -80,7 +80,7 @@ extension Partitions {
         try whileContended { () throws(PostgresError) in
             try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
             try connection.execute(
-                "ALTER TABLE public.\(standing.table.rawValue) DETACH PARTITION public.\"\(standing.name)\" FINALIZE",
+                "ALTER TABLE public.\(standing.table.rawValue) DETACH PARTITION \(standing.relation) FINALIZE",
                 timeout: .seconds(60))
         }
     }
@@ -152,31 +152,5 @@ extension Partitions {
 
     private static func unfit(_ message: String, hint: String) -> PostgresError {
         PostgresError(code: .serverError, sqlState: SQLState(rawValue: "42P17"), message: message, hint: hint)
-    }
-
-    private func whileContended(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
-        var backoff = Backoff(min: .milliseconds(50), max: .seconds(2))
-        while true {
-            do throws(PostgresError) {
-                return try connection.transaction(body)
-            } catch {
-                let isContention = error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
-                guard isContention, backoff.attempts + 1 < options.attemptsMax else { throw error }
-                try connection.interrupt.pause(for: backoff.next())
-            }
-        }
-    }
-}
-
-extension PartitionMonth {
-    /// From `FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00')`, as a session in UTC sees it; nil for
-    /// bounds that are no whole month.
-    init?(bounds: String) {
-        guard let match = bounds.prefixMatch(of: #/FOR VALUES FROM \('([0-9]{4})-([0-9]{2})-01 00:00:00\+00'\)/#),
-            let year = Int(match.output.1), let number = Int(match.output.2),
-            let month = PartitionMonth(year: year, month: number),
-            bounds == "FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')"
-        else { return nil }
-        self = month
     }
 }

@@ -24,14 +24,22 @@ package struct Partitions {
     ) throws(PostgresError) -> Bool {
         let name = name ?? table.partitionName(month)
         if try isAttached(name, of: table) { return false }
-        // Under another name.
+        // It may be attached under another name.
         if try attached(to: table)[month] != nil { return false }
+        do throws(PostgresError) {
+            return try whileContended { () throws(PostgresError) in try make(month, of: table, as: name) }
+        } catch {
+            throw error.sqlState == .duplicateTable ? Self.detached(error) : error
+        }
+    }
+
+    /// Runs `body` in a transaction, again while others' locks make it fail, up to `options.attemptsMax` times.
+    func whileContended<Answer>(_ body: () throws(PostgresError) -> Answer) throws(PostgresError) -> Answer {
         var backoff = Backoff(min: .milliseconds(50), max: .seconds(2))
         while true {
             do throws(PostgresError) {
-                return try connection.transaction { () throws(PostgresError) in try make(month, of: table, as: name) }
+                return try connection.transaction(body)
             } catch {
-                if error.sqlState == .duplicateTable { throw Self.detached(error) }
                 let isContention = error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
                 guard isContention, backoff.attempts + 1 < options.attemptsMax else { throw error }
                 try connection.interrupt.pause(for: backoff.next())
@@ -54,11 +62,11 @@ package struct Partitions {
         var made: [String] = []
         var failure: PostgresError?
         for table in PartitionedTable.allCases {
-            for month in (0...max(0, months)).map(current.advanced(by:)) {
+            for month in current...current.advanced(by: max(0, months)) {
                 do throws(PostgresError) {
                     if try ensure(month, of: table) { made.append(table.partitionName(month)) }
                 } catch {
-                    // One that is detached keeps no other from being made.
+                    // A detached month doesn't keep the others from being made.
                     guard error.sqlState == .duplicateTable else { throw error }
                     failure = failure ?? error
                 }

@@ -73,3 +73,37 @@ package struct Migration: Sendable, Hashable {
             down: PackageResources._013_bounded_refusals_down_sql),
     ]
 }
+
+/// Where one migration stands in a database.
+package struct MigrationStatus: Sendable, Hashable {
+    package enum State: String, Sendable {
+        case applied
+        case pending
+        /// Applied, but with another text than this version of Millrace has.
+        case changed
+        /// Applied by a newer version of Millrace.
+        case unknown
+    }
+
+    package var version: Int
+    package var title: String
+    package var state: State
+    /// When it was applied, as PostgreSQL writes a timestamptz, UTC; nil while pending.
+    package var appliedAt: String?
+}
+
+/// One line of the history: a migration that was applied or undone.
+package struct MigrationRecord: Sendable, Hashable {
+    package enum Direction: String, Sendable {
+        case up
+        case down
+    }
+
+    package var version: Int
+    package var title: String
+    package var direction: Direction
+    /// When it was done, as PostgreSQL writes a timestamptz, UTC.
+    package var at: String
+    /// The role that did it.
+    package var role: String
+}

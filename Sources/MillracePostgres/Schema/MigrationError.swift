@@ -1,4 +1,4 @@
-/// Why the schema was not changed. Each migration is one transaction: what went before it stays, it itself left nothing.
+/// Why the schema was not changed. Each migration is one transaction: those before it stay applied, and it left nothing itself.
 package struct MigrationError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable, CaseIterable {
         /// An applied migration has another text in this version of Millrace.
@@ -10,7 +10,7 @@ package struct MigrationError: Error, Sendable, CustomStringConvertible {
     }
 
     package var code: Code
-    /// As `Migration.name`; nil when no single one is at fault.
+    /// The migration's `name`; nil when no single one is at fault.
     package var migration: String?
     package var message: String
     package var hint: String

@@ -3,6 +3,7 @@ import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 /// Bad records, and files that are none.
 struct ImportProblemTests {

@@ -6,6 +6,7 @@ import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 /// One dry import of files that a test makes.
 struct ImportRun {

@@ -2,6 +2,7 @@ import MillraceEvent
 import Testing
 
 @testable import MillraceCommands
+@testable import MillraceConsole
 
 /// The exports of the systems that Millrace knows.
 struct ImportShapeTests {

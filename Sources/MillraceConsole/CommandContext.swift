@@ -1,0 +1,140 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+package import MillraceConfiguration
+internal import MillraceDaemon
+package import MillraceEvent
+package import MillracePostgres
+package import MillraceProjections
+
+/// Where the configuration comes from; the same for every command.
+package struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        help: "The configuration file. Default: $MILLRACE_CONFIG, else /etc/millrace/config.toml where it exists.",
+        completion: .file())
+    var config: String?
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override one value.", valueName: "section.key=value"))
+    var assignments: [String] = []
+
+    @Option(
+        help: "The daemon's data directory: the spool, and the database of serve --embedded.", completion: .directory)
+    var dataDirectory: String?
+
+    package init() {}
+
+    /// Throws a `ValidationError` where `--set` has another form than section.key=value.
+    package func validate() throws {
+        // What was written may be a secret.
+        guard assignments.allSatisfy({ ConfigurationOverride(assignment: $0) != nil }) else {
+            throw ValidationError("--set takes section.key=value, such as --set tcp.listen=127.0.0.1:7171.")
+        }
+    }
+
+    /// The configuration in force, and where each value came from. Throws `ConfigurationErrors`.
+    package func load() throws -> LoadedConfiguration {
+        var overrides = assignments.compactMap { ConfigurationOverride(assignment: $0) }
+        if let dataDirectory {
+            overrides.append(
+                ConfigurationOverride(key: "data.directory", value: dataDirectory, flag: "--data-directory"))
+        }
+        return try ConfigurationLoader.load(
+            file: config, environment: ProcessInfo.processInfo.environment, overrides: overrides)
+    }
+
+    /// `load()` as what commands ask of it.
+    package func context() throws -> CommandContext {
+        CommandContext(try load())
+    }
+}
+
+/// What commands do with the configuration in force.
+package struct CommandContext {
+    package let configuration: DaemonConfiguration
+    /// Someone set `database.url`.
+    private let isDatabaseConfigured: Bool
+
+    package init(_ loaded: LoadedConfiguration) {
+        configuration = loaded.configuration
+        isDatabaseConfigured = loaded.origin(of: "database.url") != .builtIn
+    }
+
+    package var spoolDirectory: String { configuration.spoolDirectory }
+
+    package var eventLimits: EventLimits { configuration.eventLimits }
+
+    /// Longest line that a daemon with this configuration takes.
+    package var lineBytesMax: Int { configuration.limits.lineBytes }
+
+    package var partitionOptions: PartitionOptions { configuration.partitionOptions }
+
+    /// The age from which on rows of the ledger are joined.
+    package var ledgerJoinAge: Duration { configuration.ledgerJoinAge }
+
+    package var monthsAhead: Int { configuration.partitions.ahead }
+
+    private var packLoader: PackLoader { PackLoader(directory: configuration.projections.directory) }
+
+    /// The packs of projections.packs, in their order. Blocks on the disk.
+    package func packs() throws(PackErrors) -> [PackDefinition] {
+        try packLoader.load(configuration.projections.packs)
+    }
+
+    /// One of `projections.packs`; nil: all of them.
+    package func packs(named name: String?) throws -> [PackDefinition] {
+        guard let name else { return try packs() }
+        guard configuration.projections.packs.contains(name) else {
+            throw CommandError(
+                "projections.packs does not name \(name)",
+                hint: "Add it there; known are \(packLoader.names.joined(separator: ", "))")
+        }
+        return [try packLoader.load(name)]
+    }
+
+    /// A session with the database in use. Blocks up to `timeout`.
+    package func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {
+        try connect(to: try connectionString(), timeout: timeout)
+    }
+
+    /// A session with another database. Blocks up to `timeout`.
+    package func connect(
+        to connectionString: String, timeout: Duration = .seconds(10)
+    ) throws(PostgresError) -> PostgresConnection {
+        try PostgresConnection(
+            connectionString: connectionString, applicationName: "millrace command", connectTimeout: timeout,
+            interrupt: PostgresInterrupt())
+    }
+
+    /// `database.url` where someone set it, else the database of `serve --embedded` under the data directory where
+    /// there is one, else the default of `database.url`.
+    package func connectionString() throws(CommandError) -> String {
+        let directory = configuration.data.directory
+        guard !isDatabaseConfigured, FileManager.default.fileExists(atPath: directory + "/postgres") else {
+            return configuration.database.url.value
+        }
+        let cluster = EmbeddedCluster(directory: directory)
+        guard FileManager.default.fileExists(atPath: cluster.socketDirectory + "/.s.PGSQL.5432") else {
+            throw CommandError(
+                "the embedded database in \(directory) does not run",
+                hint: "Start `millrace serve --embedded --data-directory \(directory)`, or set database.url")
+        }
+        return cluster.connectionString
+    }
+
+    /// The first of `tcp.listen`, as a client reaches it.
+    package func tcpEndpoint() throws(CommandError) -> Endpoint {
+        try Self.endpoint(configuration.tcp.listen, "tcp.listen", "--to")
+    }
+
+    /// The first of `http.listen`, as a client reaches it.
+    package func httpEndpoint() throws(CommandError) -> Endpoint {
+        try Self.endpoint(configuration.http.listen, "http.listen", "--set http.listen=…")
+    }
+
+    private static func endpoint(_ listen: [String], _ key: String, _ option: String) throws(CommandError) -> Endpoint {
+        guard let first = listen.first, let endpoint = Endpoint(first) else {
+            throw CommandError(
+                "\(key) names no address that a client could use", hint: "Give one with \(option)")
+        }
+        return endpoint
+    }
+}
