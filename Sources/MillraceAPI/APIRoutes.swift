@@ -50,33 +50,19 @@ package struct APIRoutes: Sendable {
                     configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
                     onRefused: onRefused
                 ).endpoint
-            case .eventQuery:
-                read(EventQueryRoute.operation, EventQueryRoute(pool: pool, configuration: settings).respond)
-            case .packs: read(PacksRoute.operation, PacksRoute(catalog: catalog).respond)
-            case .counts:
-                read(
-                    CountsRoute.operation,
-                    CountsRoute(source: .counters, catalog: catalog, configuration: settings).respond)
-            case .tops: read(TopsRoute.operation, TopsRoute(catalog: catalog, configuration: settings).respond)
-            case .uniques: read(UniquesRoute.operation, UniquesRoute(catalog: catalog, configuration: settings).respond)
-            case .statusCounts:
-                read(
-                    CountsRoute.statusOperation,
-                    CountsRoute(source: .statusCounts, catalog: catalog, configuration: settings).respond)
-            case .entities:
-                read(EntitiesRoute.operation, EntitiesRoute(catalog: catalog, configuration: settings).respond)
-            case .entity: read(EntityRoute.operation, EntityRoute(catalog: catalog, configuration: settings).respond)
-            case .conversations:
-                read(ConversationsRoute.operation, ConversationsRoute(pool: pool, configuration: settings).respond)
-            case .conversationSearch:
-                read(
-                    ConversationSearchRoute.operation,
-                    ConversationSearchRoute(pool: pool, configuration: settings).respond)
-            case .health: read(HealthRoute.operation, HealthRoute(reading).respond)
+            case .eventQuery: read(EventQueryRoute(pool: pool, configuration: settings))
+            case .packs: read(PacksRoute(catalog: catalog))
+            case .counts: read(CountsRoute(source: .counters, catalog: catalog, configuration: settings))
+            case .tops: read(TopsRoute(catalog: catalog, configuration: settings))
+            case .uniques: read(UniquesRoute(catalog: catalog, configuration: settings))
+            case .statusCounts: read(CountsRoute(source: .statusCounts, catalog: catalog, configuration: settings))
+            case .entities: read(EntitiesRoute(catalog: catalog, configuration: settings))
+            case .entity: read(EntityRoute(catalog: catalog, configuration: settings))
+            case .conversations: read(ConversationsRoute(pool: pool, configuration: settings))
+            case .conversationSearch: read(ConversationSearchRoute(pool: pool, configuration: settings))
+            case .health: read(HealthRoute(reading))
             case .dashboard:
-                read(
-                    DashboardRoute.operation,
-                    DashboardRoute(catalog: catalog, identity: reading.identity, configuration: settings).respond)
+                read(DashboardRoute(catalog: catalog, identity: reading.identity, configuration: settings))
             case .livez: OperationalRoutes.livez
             case .readyz: OperationalRoutes.readyz(readiness)
             case .metrics: OperationalRoutes.metrics(metrics)

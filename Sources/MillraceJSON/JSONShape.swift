@@ -37,8 +37,9 @@ package struct JSONField<Shape>: Sendable {
         _ name: String, _ value: @escaping @Sendable (Shape) -> Value, as schema: JSONSchema = Value.schema,
         doc: String? = nil
     ) {
+        let key = JSONString.literal(name) + [UInt8(ascii: ":")]
         self.init(name, schema, isRequired: true, doc) { shape, json in
-            json.append(name: name)
+            json.append(key: key)
             value(shape).write(to: &json)
         }
     }
@@ -48,9 +49,10 @@ package struct JSONField<Shape>: Sendable {
         _ name: String, optional value: @escaping @Sendable (Shape) -> Value?, as schema: JSONSchema = Value.schema,
         doc: String? = nil
     ) {
+        let key = JSONString.literal(name) + [UInt8(ascii: ":")]
         self.init(name, schema, isRequired: false, doc) { shape, json in
             guard let value = value(shape) else { return }
-            json.append(name: name)
+            json.append(key: key)
             value.write(to: &json)
         }
     }
@@ -75,7 +77,8 @@ extension JSONShape {
 
     package func write(to json: inout JSONWriter) {
         json.append(raw: "{")
-        for field in Self.fields { field.write(self, &json) }
+        let fields = Self.fields
+        for field in fields { field.write(self, &json) }
         json.append(raw: "}")
     }
 }

@@ -4,7 +4,10 @@ package struct JSONWriter: Sendable {
     /// Offsets at which whoever sends the text puts in what is not in `bytes`; ascending.
     package private(set) var gaps: [Int] = []
 
-    package init() {}
+    package init() {
+        // What most answers need, at once.
+        bytes.reserveCapacity(128)
+    }
 
     /// JSON as it stands.
     package mutating func append(raw text: StaticString) {
@@ -34,6 +37,12 @@ package struct JSONWriter: Sendable {
         separate()
         append(name)
         append(raw: ":")
+    }
+
+    /// The same of a name that was made a literal with its colon before.
+    mutating func append(key: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: key)
     }
 
     /// A comma, except after an opening bracket and at the start.

@@ -6,6 +6,20 @@ internal import MillracePostgres
 internal import MillraceRoutes
 internal import MillraceTelemetry
 
+/// A route that reads, with parameters that its operation declares.
+protocol ReadingRoute: Sendable {
+    static var operation: APIOperation { get }
+    /// The same, except where a type has several.
+    var operation: APIOperation { get }
+
+    /// Throws `APIProblem`, and errors of the pool, which `ReadGate` turns into answers.
+    func respond(_ parameters: RequestParameters) async throws -> Response
+}
+
+extension ReadingRoute {
+    var operation: APIOperation { Self.operation }
+}
+
 /// What all routes that read have in common: who may, with which parameters, and what becomes of errors.
 struct ReadGate: Sendable {
     private let access: ReadAccess
@@ -20,16 +34,15 @@ struct ReadGate: Sendable {
         self.logger = logger
     }
 
-    /// An endpoint that `respond` answers once the request has passed.
-    func callAsFunction(
-        _ operation: APIOperation, _ respond: @escaping @Sendable (RequestParameters) async throws -> Response
-    ) -> Endpoint {
-        Endpoint(operation) { request, context in
+    /// An endpoint that `route` answers once the request has passed.
+    func callAsFunction(_ route: some ReadingRoute) -> Endpoint {
+        let operation = route.operation
+        return Endpoint(operation) { request, context in
             if case .read = operation.access { try await access.check(request, context) }
             let parameters = try RequestParameters(
                 operation, path: request.uri.path, query: request.uri.query, cursorKey: cursorKey)
             do {
-                return try await respond(parameters)
+                return try await route.respond(parameters)
             } catch is MemoryShortage {
                 throw unavailable(MemoryShortage.code, MemoryShortage.message)
             } catch let refusal as ReadRefusal {

@@ -4,6 +4,13 @@ internal import MillraceRoutes
 
 /// Gathers what `POST /v1/events` answers.
 struct EventsAnswer {
+    /// The whole text where one event came and was taken: most requests are such, so it is made once.
+    private static let oneAccepted = {
+        var items = AcceptedEvents()
+        items.accepted = 1
+        return items.json
+    }()
+
     private var rejections: [AcceptedEvents.Rejection] = []
     private let rejectedItemsMax: Int
     /// Items rejected, also those that the answer does not name.
@@ -37,6 +44,9 @@ struct EventsAnswer {
 
     /// The answer once everything is settled.
     func answer() -> HTTPAnswer {
+        if accepted == 1, rejectedTotal == 0, isCommitted != true {
+            return HTTPAnswer(status: 202, body: Self.oneAccepted)
+        }
         var items = AcceptedEvents()
         items.accepted = accepted
         items.rejected = rejections

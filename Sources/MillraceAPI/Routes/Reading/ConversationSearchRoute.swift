@@ -7,7 +7,7 @@ internal import MillracePostgres
 ///
 /// Month by month from the latest, so that a word that everybody uses costs the hits of one month, and each month by
 /// its full-text index: going by time instead would take each text apart.
-struct ConversationSearchRoute: Sendable {
+struct ConversationSearchRoute: ReadingRoute {
     static let operation = APIOperation(
         .conversationSearch, id: "searchConversations", tag: "conversations",
         summary: "Full-text search of questions and answers, the latest first", access: .read,

@@ -4,7 +4,7 @@ internal import MillraceJSON
 internal import MillraceRoutes
 
 /// `GET /v1/conversations`: questions and answers that are active, the latest first.
-struct ConversationsRoute: Sendable {
+struct ConversationsRoute: ReadingRoute {
     static let operation = APIOperation(
         .conversations, id: "listConversations", tag: "conversations",
         summary: "Questions and answers, the latest first",

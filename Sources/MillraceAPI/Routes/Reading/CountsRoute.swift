@@ -4,7 +4,7 @@ internal import MillraceProjections
 internal import MillraceRoutes
 
 /// `GET /v1/counts/{pack}/{fold}` and `GET /v1/status-counts/{pack}/{name}`: counts by time and dimensions, in order.
-struct CountsRoute: Sendable {
+struct CountsRoute: ReadingRoute {
     enum Source: Sendable {
         case counters
         case statusCounts
@@ -32,10 +32,10 @@ struct CountsRoute: Sendable {
     let catalog: PackCatalog
     let configuration: ReadConfiguration
 
-    private var route: HTTPRoute { source == .counters ? .counts : .statusCounts }
+    var operation: APIOperation { source == .counters ? Self.operation : Self.statusOperation }
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
-        try await catalog.read(route) { try await answer(parameters, $0) }
+        try await catalog.read(operation.route) { try await answer(parameters, $0) }
     }
 
     private func answer(_ parameters: RequestParameters, _ live: LivePacks) async throws -> Response {
@@ -68,7 +68,9 @@ struct CountsRoute: Sendable {
             statement.append(order)
             return statement
         }
-        let page = try await catalog.pool.read(route) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
+        let page = try await catalog.pool.read(operation.route) {
+            try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
+        }
         return CountPage.response(page, query, pack, parameters)
     }
 
@@ -107,10 +109,7 @@ struct CountsRoute: Sendable {
         var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
         statement.append("WHERE tenant_id = \(configuration.tenant)")
         if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
-        try table.filter(
-            parameters.filters,
-            parameters: source == .counters ? Self.operation.parameters : Self.statusOperation.parameters,
-            in: &statement)
+        try table.filter(parameters.filters, parameters: operation.parameters, in: &statement)
         return statement
     }
 

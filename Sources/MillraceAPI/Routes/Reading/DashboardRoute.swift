@@ -7,7 +7,7 @@ internal import MillraceRoutes
 
 /// `GET /api/v1/stats-fast/dashboard`: who asks most, by name, and how much is asked. Everything is read from the
 /// projections of the pack `conversations`; names come from the identity database, in one look-up.
-struct DashboardRoute: Sendable {
+struct DashboardRoute: ReadingRoute {
     static let operation = APIOperation(
         .dashboard, id: "dashboard", tag: "dashboard", summary: "Top users with their names, and how much is asked",
         access: .read, answer: .init(Dashboard.self))

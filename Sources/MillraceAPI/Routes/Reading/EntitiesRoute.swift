@@ -5,7 +5,7 @@ internal import MillraceProjections
 internal import MillraceRoutes
 
 /// `GET /v1/entities/{pack}/{fold}`: the rows of an entity, or of an append fold.
-struct EntitiesRoute: Sendable {
+struct EntitiesRoute: ReadingRoute {
     static let operation = APIOperation(
         .entities, id: "listEntities", tag: "projections",
         summary: "Entities, the most recent first; further parameters are indexed columns that rows must equal",

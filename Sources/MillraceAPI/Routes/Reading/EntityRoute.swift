@@ -7,7 +7,7 @@ internal import MillraceRoutes
 internal import NIOCore
 
 /// `GET /v1/entities/{pack}/{fold}/{key}`: one entity, with the rows that belong to it.
-struct EntityRoute: Sendable {
+struct EntityRoute: ReadingRoute {
     static let operation = APIOperation(
         .entity, id: "getEntity", tag: "projections",
         summary: "One entity, and a page of the rows that belong to it", access: .read,

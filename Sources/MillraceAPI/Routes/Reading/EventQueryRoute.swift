@@ -4,7 +4,7 @@ internal import MillraceJSON
 internal import MillraceRoutes
 
 /// `GET /v1/events`: events, the latest first.
-struct EventQueryRoute: Sendable {
+struct EventQueryRoute: ReadingRoute {
     static let operation = APIOperation(
         .eventQuery, id: "queryEvents", tag: "events", summary: "Events, the latest first", access: .read,
         parameters: [

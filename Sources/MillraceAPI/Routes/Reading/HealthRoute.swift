@@ -6,10 +6,11 @@ internal import Synchronization
 
 /// `GET /api/v1/stats-fast/health`: whether the databases answer. Open to everyone, so each is asked at most once a
 /// second, whoever asks how often.
-final class HealthRoute: Sendable {
+final class HealthRoute: ReadingRoute {
     static let operation = APIOperation(
         .health, id: "health", tag: "dashboard", summary: "Whether the databases answer", access: .open,
-        answer: .init(HealthAnswer.self))
+        answer: .init(HealthAnswer.self), furtherFailures: [(503, "One does not, with http.strict_health_checks")],
+        unavailableAnswer: .init(HealthAnswer.self))
 
     private struct Report: Sendable {
         var postgresql: DatabaseHealth

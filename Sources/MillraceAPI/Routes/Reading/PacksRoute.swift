@@ -4,7 +4,7 @@ internal import MillraceProjections
 internal import MillraceRoutes
 
 /// `GET /v1/packs`: what can be asked for.
-struct PacksRoute: Sendable {
+struct PacksRoute: ReadingRoute {
     static let operation = APIOperation(
         .packs, id: "listPacks", tag: "projections", summary: "The loaded packs, their folds, and where to read them",
         access: .read, answer: .init(PackList.self))

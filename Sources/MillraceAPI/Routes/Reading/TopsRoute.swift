@@ -8,7 +8,7 @@ internal import MillraceRoutes
 internal import NIOCore
 
 /// `GET /v1/tops/{pack}/{fold}`: the largest counts first.
-struct TopsRoute: Sendable {
+struct TopsRoute: ReadingRoute {
     private static let fallbackLimit = 10
 
     static let operation = APIOperation(

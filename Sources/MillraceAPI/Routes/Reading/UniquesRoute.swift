@@ -4,7 +4,7 @@ internal import MillraceRoutes
 
 /// `GET /v1/uniques/{pack}/{fold}`: how many distinct values there were, by time and dimensions. Counts of several
 /// rows can't be added up, so each group is one merge of its sketches.
-struct UniquesRoute: Sendable {
+struct UniquesRoute: ReadingRoute {
     private static let fallbackLimit = 1000
 
     static let operation = APIOperation(
