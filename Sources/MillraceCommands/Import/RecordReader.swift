@@ -1,11 +1,10 @@
-internal import Glibc
 internal import MillraceJSON
 
 /// Cuts a file into records while it streams: an array of records, an object with named arrays, one record, or a record
 /// a line. Remembers where it stands, so that memory is bounded by the longest record taken.
 ///
 /// 1. What a record is, is told by brackets and quotes alone; whether it is one is for others to say. So a record
-///    that is no valid JSON does not spoil those behind it, as long as its brackets and quotes are in pairs.
+///    that is no valid JSON does not spoil those after it, as long as its brackets and quotes are in pairs.
 /// 2. An object is one with named arrays as soon as a member that is the name of an array of records has an array for
 ///    its value. Until then it is held whole, as it may be a record itself; lines may follow it.
 final class RecordReader {
@@ -24,16 +23,16 @@ final class RecordReader {
 
     private enum Mode: Equatable {
         case start
-        /// In the array, in front of an element or its end.
+        /// In the array, before an element or its end.
         case arrayGap(afterElement: Bool)
         case element
-        /// In the object, in front of a name or its end.
+        /// In the object, before a name or its end.
         case objectGap(afterMember: Bool)
         case name
         case colon
         case memberValue
         case lines
-        /// Behind the array, or the object with named arrays.
+        /// After the array, or the object with named arrays.
         case trailing
         case ended
     }
@@ -44,12 +43,7 @@ final class RecordReader {
     private let isCollection: (String) -> Bool
     private let holdsLines: Bool
     private let recordBytesMax: Int
-    private var input: CompressedInput
-    private var buffer: [UInt8] = []
-    /// Position of `buffer[0]`. This and all that follow count decoded bytes from the start of the file.
-    private var base = 0
-    /// Up to where the file was looked at.
-    private var scan = 0
+    private var window: RecordWindow
     /// Where what is being cut out begins: a record, a line, a name, a member's value.
     private var start = 0
     /// Where an object begins that may be a record itself; nil when it can't be one any more.
@@ -67,7 +61,6 @@ final class RecordReader {
     /// Of a record that is being dropped.
     private var droppedPlace: RecordPlace?
     private var isFileEnded = false
-    private var lines = LineCounter()
 
     /// `holdsLines`: a record a line, whatever the first byte is. `isCollection`: whether a name, in snake_case, is that
     /// of an array of records. `recordBytesMax`: longest record taken, what is nested in it included.
@@ -75,23 +68,23 @@ final class RecordReader {
         descriptor: Int32, holdsLines: Bool, recordBytesMax: Int = LineReader.lineBytesMax,
         isCollection: @escaping (String) -> Bool
     ) {
-        input = CompressedInput(descriptor: descriptor)
+        window = RecordWindow(descriptor: descriptor)
         self.holdsLines = holdsLines
         self.recordBytesMax = recordBytesMax
         self.isCollection = isCollection
     }
 
     /// The caller's; not closed here.
-    var descriptor: Int32 { input.descriptor }
+    var descriptor: Int32 { window.descriptor }
 
     /// Of the file as it stands, before decompression; nil when it is no regular file.
-    var totalBytes: Int? { input.totalBytes }
+    var totalBytes: Int? { window.totalBytes }
 
     /// Of the file as it stands.
-    var readBytes: Int { input.readBytes }
+    var readBytes: Int { window.readBytes }
 
     /// Reads once from the descriptor. Blocks when nothing is there.
-    func read() throws(CommandError) { try input.read() }
+    func read() throws(CommandError) { try window.read() }
 
     func next() -> Next {
         while true {
@@ -100,11 +93,11 @@ final class RecordReader {
             if isFileEnded { return atEnd() }
             dropOrCompact()
             do throws(CommandError) {
-                if try input.decode(into: &buffer) { continue }
+                if try window.decode() { continue }
             } catch {
-                return broken(error.message, at: scan)
+                return broken(error.message, at: window.scan)
             }
-            guard input.isEnded else { return .needsInput }
+            guard window.isInputEnded else { return .needsInput }
             isFileEnded = true
         }
     }
@@ -134,35 +127,28 @@ final class RecordReader {
     // MARK: - Modes. Each returns nil with the mode unchanged when it needs more bytes.
 
     private func begin() -> Next? {
-        if base == 0, scan == 0 {
-            let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-            guard buffer.count >= mark.count || isFileEnded else { return nil }
-            if buffer.starts(with: mark) {
-                scan = mark.count
-                lines.skip(to: mark.count)
-            }
-        }
+        guard window.skipByteOrderMark(isFileEnded: isFileEnded) else { return nil }
         if holdsLines {
             startLines()
             return nil
         }
-        guard let byte = nextByte() else { return nil }
+        guard let byte = window.nextByte() else { return nil }
         switch byte {
         case UInt8(ascii: "["):
-            scan += 1
+            window.scan += 1
             startArray(nil)
         case UInt8(ascii: "{"):
-            objectStart = scan
-            objectPlace = place(at: scan)
-            scan += 1
+            objectStart = window.scan
+            objectPlace = window.place(at: window.scan)
+            window.scan += 1
             mode = .objectGap(afterMember: false)
-        default: return broken("it begins with neither [ nor {", at: scan)
+        default: return broken("it begins with neither [ nor {", at: window.scan)
         }
         return nil
     }
 
     private func startLines() {
-        start = scan
+        start = window.scan
         mode = .lines
         collection = nil
     }
@@ -174,33 +160,37 @@ final class RecordReader {
     }
 
     private func arrayGap(_ afterElement: Bool) -> Next? {
-        guard let byte = nextByte() else { return nil }
+        guard let byte = window.nextByte() else { return nil }
         if byte == UInt8(ascii: "]") {
-            scan += 1
+            window.scan += 1
             collection = nil
             mode = isInDocument ? .objectGap(afterMember: true) : .trailing
             return nil
         }
         if afterElement {
-            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two records", at: scan) }
-            let gap = scan
-            scan += 1
-            guard let following = nextByte() else {
-                scan = gap
+            guard byte == UInt8(ascii: ",") else {
+                return broken("a comma is missing between two records", at: window.scan)
+            }
+            let gap = window.scan
+            window.scan += 1
+            guard let following = window.nextByte() else {
+                window.scan = gap
                 return nil
             }
-            guard !Self.endsValue(following) else { return broken("a record is missing behind the comma", at: scan) }
+            guard !Self.endsValue(following) else {
+                return broken("a record is missing after the comma", at: window.scan)
+            }
         } else if Self.endsValue(byte) {
-            return broken("a record is wanted here", at: scan)
+            return broken("a record is wanted here", at: window.scan)
         }
-        start = scan
+        start = window.scan
         value = JSONScanner()
         mode = .element
         return nil
     }
 
     private func element() -> Next? {
-        guard let end = scanValue() else { return nil }
+        guard let end = window.scanValue(&value) else { return nil }
         defer {
             index += 1
             mode = .arrayGap(afterElement: true)
@@ -213,99 +203,109 @@ final class RecordReader {
             let (name, place) = unknownMembers.removeFirst()
             return .unknownMember(name: name, place: place)
         }
-        guard var byte = nextByte() else { return nil }
+        guard var byte = window.nextByte() else { return nil }
         if byte == UInt8(ascii: "}") {
-            scan += 1
+            window.scan += 1
             if isInDocument {
                 mode = .trailing
                 return nil
             }
-            let whole = (objectStart ?? scan)..<scan
+            let whole = (objectStart ?? window.scan)..<window.scan
             objectStart = nil
             unknownMembers = []
             startLines()
-            if isObjectDropped || whole.count > recordBytesMax { return .tooLong(collection: nil, place: objectPlace) }
-            return .record(self[whole], collection: nil, place: objectPlace)
+            if isObjectDropped || whole.count > recordBytesMax {
+                return .tooLong(collection: nil, place: objectPlace)
+            }
+            return .record(window[whole], collection: nil, place: objectPlace)
         }
-        let gap = scan
+        let gap = window.scan
         if afterMember {
-            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two members", at: scan) }
-            scan += 1
-            guard let following = nextByte() else {
-                scan = gap
+            guard byte == UInt8(ascii: ",") else {
+                return broken("a comma is missing between two members", at: window.scan)
+            }
+            window.scan += 1
+            guard let following = window.nextByte() else {
+                window.scan = gap
                 return nil
             }
             byte = following
         }
-        guard byte == UInt8(ascii: "\"") else { return broken("the name of a member is wanted here", at: scan) }
-        start = scan
+        guard byte == UInt8(ascii: "\"") else {
+            return broken("the name of a member is wanted here", at: window.scan)
+        }
+        start = window.scan
         value = JSONScanner()
         mode = .name
         return nil
     }
 
     private func name() -> Next? {
-        guard let end = scanValue() else { return nil }
-        let text = self[start..<end]
+        guard let end = window.scanValue(&value) else { return nil }
+        let text = window[start..<end]
         memberName = text.count <= Self.nameBytesMax ? JSONString.text(of: text) : ""
         mode = .colon
         return nil
     }
 
     private func colon() -> Next? {
-        let gap = scan
-        guard let byte = nextByte() else { return nil }
-        guard byte == UInt8(ascii: ":") else { return broken("a colon is missing behind the name", at: scan) }
-        scan += 1
-        guard let first = nextByte() else {
-            scan = gap
+        let gap = window.scan
+        guard let byte = window.nextByte() else { return nil }
+        guard byte == UInt8(ascii: ":") else {
+            return broken("a colon is missing after the name", at: window.scan)
+        }
+        window.scan += 1
+        guard let first = window.nextByte() else {
+            window.scan = gap
             return nil
         }
-        guard !Self.endsValue(first) else { return broken("a value is missing behind the name", at: scan) }
+        guard !Self.endsValue(first) else {
+            return broken("a value is missing after the name", at: window.scan)
+        }
         let name = SnakeCase.from(memberName)
         if first == UInt8(ascii: "["), isCollection(name) {
             objectStart = nil
             isInDocument = true
-            scan += 1
+            window.scan += 1
             startArray(name)
             return nil
         }
         if first == UInt8(ascii: "[") || first == UInt8(ascii: "{"), unknownMembers.count < 16 {
-            unknownMembers.append((memberName, place(at: scan)))
+            unknownMembers.append((memberName, window.place(at: window.scan)))
         }
-        start = scan
+        start = window.scan
         value = JSONScanner()
         mode = .memberValue
         return nil
     }
 
     private func skipMember() -> Next? {
-        guard let end = scanValue() else { return nil }
-        if end == start { return broken("a value is missing behind the name", at: end) }
+        guard let end = window.scanValue(&value) else { return nil }
+        if end == start { return broken("a value is missing after the name", at: end) }
         mode = .objectGap(afterMember: true)
         return nil
     }
 
     private func cutLine() -> Next? {
         while true {
-            guard let ending = find(UInt8(ascii: "\n")) else {
-                scan = base + buffer.count
-                guard isFileEnded, start < scan || droppedPlace != nil else { return nil }
-                let last = start..<scan
-                start = scan
-                return droppedPlace == nil && isBlank(last) ? nil : record(last, index: nil)
+            guard let ending = window.find(UInt8(ascii: "\n")) else {
+                window.scanAll()
+                guard isFileEnded, start < window.scan || droppedPlace != nil else { return nil }
+                let last = start..<window.scan
+                start = window.scan
+                return droppedPlace == nil && window.isBlank(last) ? nil : record(last, index: nil)
             }
             let whole = start..<ending
-            scan = ending + 1
-            start = scan
-            if droppedPlace == nil, isBlank(whole) { continue }
+            window.scan = ending + 1
+            start = window.scan
+            if droppedPlace == nil, window.isBlank(whole) { continue }
             return record(whole, index: nil)
         }
     }
 
     private func trailing() -> Next? {
-        guard nextByte() != nil else { return nil }
-        return broken("something follows where the file should end", at: scan)
+        guard window.nextByte() != nil else { return nil }
+        return broken("something follows where the file should end", at: window.scan)
     }
 
     private func atEnd() -> Next {
@@ -314,53 +314,10 @@ final class RecordReader {
             mode = .ended
             return .ended
         case .element: return broken("the file ends in the middle of a record", at: start)
-        case .arrayGap: return broken("the file ends before the array does", at: scan)
+        case .arrayGap: return broken("the file ends before the array does", at: window.scan)
         case .objectGap, .name, .colon, .memberValue:
-            return broken("the file ends before the object does", at: objectStart ?? scan)
+            return broken("the file ends before the object does", at: objectStart ?? window.scan)
         }
-    }
-
-    // MARK: - Bytes
-
-    private subscript(range: Range<Int>) -> ArraySlice<UInt8> {
-        let lower = max(base, range.lowerBound)
-        return buffer[(lower - base)..<(max(lower, range.upperBound) - base)]
-    }
-
-    /// The next byte that is no white space, at `scan` then.
-    private func nextByte() -> UInt8? {
-        while scan - base < buffer.count {
-            let byte = buffer[scan - base]
-            guard JSONScanner.isSpace(byte) else { return byte }
-            scan += 1
-        }
-        return nil
-    }
-
-    /// Scans on in the value; its end.
-    private func scanValue() -> Int? {
-        let head = scan - base
-        let end = buffer.withUnsafeBufferPointer { value.scan(UnsafeBufferPointer(rebasing: $0[head...])) }
-        if let end {
-            scan += end
-            return scan
-        }
-        scan = base + buffer.count
-        return nil
-    }
-
-    private func find(_ byte: UInt8) -> Int? {
-        let head = scan - base
-        return buffer.withUnsafeBytes { bytes in
-            guard let from = bytes.baseAddress, head < bytes.count,
-                let found = memchr(from + head, Int32(byte), bytes.count - head)
-            else { return nil }
-            return base + (UnsafeRawPointer(found) - from)
-        }
-    }
-
-    private func isBlank(_ range: Range<Int>) -> Bool {
-        self[range].allSatisfy { JSONScanner.isSpace($0) }
     }
 
     private static func endsValue(_ byte: UInt8) -> Bool {
@@ -373,14 +330,14 @@ final class RecordReader {
             droppedPlace = nil
             return .tooLong(collection: collection, place: place)
         }
-        var place = place(at: range.lowerBound)
+        var place = window.place(at: range.lowerBound)
         place.index = index
         if range.count > recordBytesMax { return .tooLong(collection: collection, place: place) }
-        return .record(self[range], collection: collection, place: place)
+        return .record(window[range], collection: collection, place: place)
     }
 
     private func broken(_ message: String, at position: Int) -> Next {
-        var place = place(at: max(position, lines.counted))
+        var place = window.place(at: max(position, window.countedLinesEnd))
         switch mode {
         case .element, .arrayGap: place.index = index
         case .start, .objectGap, .name, .colon, .memberValue, .lines, .trailing, .ended: break
@@ -389,40 +346,30 @@ final class RecordReader {
         return .broken(message, place: place)
     }
 
-    /// `position`: nowhere before one that was asked for already.
-    private func place(at position: Int) -> RecordPlace {
-        let from = max(lines.counted, base)
-        if from < position { lines.count(self[from..<min(position, base + buffer.count)], from: from, to: position) }
-        return lines.place(at: position)
-    }
-
     /// Gives back what is not needed any more, also of a record that is too long.
     private func dropOrCompact() {
-        var kept = scan
+        var kept = window.scan
         switch mode {
         case .element, .lines, .name:
             kept = start
         case .start, .arrayGap, .objectGap, .colon, .memberValue, .trailing, .ended: break
         }
         kept = min(kept, objectStart ?? kept)
-        if scan - kept > recordBytesMax {
+        if window.scan - kept > recordBytesMax {
             switch mode {
             case .element, .lines:
                 if droppedPlace == nil {
-                    droppedPlace = place(at: start)
+                    droppedPlace = window.place(at: start)
                     if mode == .element { droppedPlace?.index = index }
                 }
-                start = scan
+                start = window.scan
             default:
                 // Too long for a record; it may still be an object with named arrays.
                 objectStart = nil
                 isObjectDropped = true
             }
-            kept = scan
+            kept = window.scan
         }
-        guard kept > base else { return }
-        _ = place(at: kept)
-        buffer.removeSubrange(..<(kept - base))
-        base = kept
+        window.release(to: kept)
     }
 }
