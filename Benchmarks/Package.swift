@@ -71,11 +71,13 @@ let package = Package(
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
         part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
-        part("MillraceChannels", ["MillraceEvent"]),
+        part("MillraceChannels", ["MillraceEvent", "MillraceTelemetry"]),
+        part("MillraceJSON", []),
+        part("MillraceRoutes", ["MillraceJSON"]),
         part(
             "MillraceTelemetry",
             [
-                "CZlib",
+                "CZlib", "MillraceJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -84,7 +86,8 @@ let package = Package(
         part(
             "MillraceIntake",
             [
-                "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "CMillrace", "CZlib", "CZstd",
+                "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes", "MillraceTelemetry", "CMillrace",
+                "CZlib", "CZstd",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,7 +106,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         part(
-            "MillracePostgres", ["CLibPQ", .product(name: "Logging", package: "swift-log")],
+            "MillracePostgres", ["CLibPQ", "MillraceTelemetry", .product(name: "Logging", package: "swift-log")],
             resources: [.embedInCode("Migrations")]),
         .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         part("MillraceTOML", []),
