@@ -46,12 +46,12 @@ let package = Package(
         .target(name: "MillraceRoutes", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .target(
             name: "MillraceEvent",
-            dependencies: [
-                "CChecksum", "CMillrace", "MillraceTelemetry", .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            dependencies: ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: swiftSettings
         ),
-        .target(name: "MillraceChannels", dependencies: ["MillraceEvent"], swiftSettings: swiftSettings),
+        .target(
+            name: "MillraceChannels", dependencies: ["MillraceEvent", "MillraceTelemetry"],
+            swiftSettings: swiftSettings),
         .target(
             name: "MillraceTelemetry",
             dependencies: [
@@ -246,8 +246,9 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTestSupport",
+                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),

@@ -1,63 +1,325 @@
-@testable import MillraceIntake
 import MillraceChannels
 import MillraceEvent
+import NIOCore
 import Testing
 
+@testable import MillraceIntake
+
+/// What a connection's machine says is to be done, on a clock that the test moves.
 struct TCPConnectionStateMachineTests {
-    private func machine(_ acks: Submission.Acknowledgement? = .spooled) -> TCPConnectionStateMachine {
-        var machine = TCPConnectionStateMachine(inflightBytesMax: 100)
-        machine.firstLineReceived(greeting: acks.map { TCPGreeting(acks: $0) })
-        return machine
-    }
+    private final class Connection {
+        private var machine: TCPConnectionStateMachine
+        private var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+        private var lastLine: UInt64 = 0
+        private var sent: [UInt64: TCPBatch] = [:]
 
-    private func batch(
-        _ machine: inout TCPConnectionStateMachine, lines: Int, byteCount: Int = 10, refused: [UInt64] = []
-    ) -> UInt64 {
-        for _ in 0..<lines { _ = machine.lineReceived() }
-        let refusals = refused.map {
-            TCPConnectionStateMachine.LineRefusal(line: $0, refusal: Refusal(.invalidJSON, "bad"))
+        init(hasPlace: Bool = true, _ configure: (inout TCPIntakeConfiguration) -> Void = { _ in }) {
+            var configuration = TCPIntakeConfiguration()
+            configuration.inflightBytesMax = 100
+            configure(&configuration)
+            machine = TCPConnectionStateMachine(
+                bounds: TCPConnectionBounds(configuration), hasPlace: hasPlace, at: now)
         }
-        return machine.batchSubmitted(byteCount: byteCount, refusals: refusals)
+
+        /// A connection whose first line is a greeting, or an event.
+        convenience init(
+            _ acks: Submission.Acknowledgement?, _ configure: (inout TCPIntakeConfiguration) -> Void = { _ in }
+        ) {
+            self.init(hasPlace: true, configure)
+            _ = happens {
+                $0.firstLineReceived(acks.map { .greeting(TCPGreeting(acks: $0)) } ?? .event)
+            }
+        }
+
+        /// What is to be done once `event` has happened, up to what the machine wants to be told about.
+        func happens(_ event: (inout TCPConnectionStateMachine) -> Void) -> [String] {
+            event(&machine)
+            var actions: [String] = []
+            while let action = machine.next(at: now) {
+                actions.append(describe(action))
+                switch action {
+                case .cut, .askSpool: return actions
+                default: break
+                }
+            }
+            return actions
+        }
+
+        func happensNow(_ event: (inout TCPConnectionStateMachine, NIODeadline) -> Void) -> [String] {
+            happens { event(&$0, now) }
+        }
+
+        /// Bytes came, of which `lines` were cut.
+        func receives(lines: UInt64, refused: [UInt64] = [], byteCount: Int = 10) -> [String] {
+            let asked = happensNow { $0.bytesReceived(at: $1) }
+            return asked == ["cut"] ? cuts(lines: lines, refused: refused, byteCount: byteCount) : asked
+        }
+
+        func cuts(
+            lines: UInt64, refused: [UInt64] = [], byteCount: Int = 10, isLast: Bool = true, isSpent: Bool = false
+        ) -> [String] {
+            lastLine += lines
+            let accepted = Int(lines) - refused.count
+            let record = Record(kind: .event, tenant: 0, receivedAt: .now, count: accepted, bytes: [])
+            let batch = TCPBatch(
+                records: accepted > 0 ? [record] : [],
+                refusals: refused.map { TCPAnswer.Refusal(line: $0, refusal: Refusal(.invalidJSON, "bad")) },
+                lastLine: lastLine, byteCount: byteCount)
+            return happens {
+                $0.linesReceived(
+                    TCPLineReader.Cut(batch: lines > 0 ? batch : nil, isLast: isLast, isSpent: isSpent))
+            }
+        }
+
+        func acks(_ id: UInt64, isCommitted: Bool = false) -> [String] {
+            happens { $0.ackReady(id, isCommitted: isCommitted) }
+        }
+
+        func refuses(_ id: UInt64, _ refusal: SpoolRefusal) -> [String] {
+            guard let batch = sent[id] else { return ["\(id) was not submitted"] }
+            return happensNow { $0.batchRefused(batch, id: id, refusal, at: $1) }
+        }
+
+        func passes(_ time: TimeAmount) -> [String] {
+            now = now + time
+            return happensNow { $0.deadlineElapsed(at: $1) }
+        }
+
+        /// From now; nil when there is none.
+        var deadline: TimeAmount? { machine.deadline.map { $0 - now } }
+        var asksToRead: Bool { machine.readAsked() }
+        var readsOn: Bool { machine.takeRead() }
+
+        private func describe(_ action: TCPConnectionStateMachine.Action) -> String {
+            switch action {
+            case .greet: return "greet"
+            case .cut(let takesLast): return takesLast ? "cut with the last" : "cut"
+            case .submit(let batch, let id, let acknowledgement):
+                sent[id] = batch
+                return "submit \(id)" + (acknowledgement == .committed ? " for its commit" : "")
+            case .awaitChannel: return "await channel"
+            case .askSpool: return "ask spool"
+            case .answer(let answer):
+                return answer.refusals.map { "refuse \($0.line), " }.joined() + "ack \(answer.ack)"
+            case .end(let end): return end.map { "end \($0.code.rawValue)" } ?? "end"
+            case .dropLines: return "drop lines"
+            case .abandon(let lineCount): return "abandon \(lineCount)"
+            case .joinWaiters: return "join waiters"
+            case .leaveWaiters: return "leave waiters"
+            case .leavePlace: return "leave place"
+            case .close: return "close"
+            }
+        }
     }
 
-    @Test func `a batch is answered only after the ones before it`() {
-        var machine = machine()
-        let first = batch(&machine, lines: 2, refused: [1])
-        let second = batch(&machine, lines: 3, refused: [4])
-        let third = batch(&machine, lines: 1)
-        #expect(machine.batchSettled(second) == nil)
-        let answer = machine.batchSettled(first)
-        #expect(answer?.ack == 5)
-        #expect(answer?.refusals.map(\.line) == [1, 4])
-        #expect(machine.oldestBatch == third)
-        #expect(machine.batchSettled(third)?.ack == 6)
-        #expect(machine.isSettled)
-        #expect(machine.unansweredBytes == 0)
+    @Test func `a greeting is answered once, and decides what an ack means`() {
+        let connection = Connection()
+        #expect(connection.happensNow { $0.bytesReceived(at: $1) } == ["cut"])
+        #expect(
+            connection.happens { $0.firstLineReceived(.greeting(TCPGreeting(acks: .committed))) } == ["greet", "cut"])
+        #expect(connection.cuts(lines: 2) == ["submit 1 for its commit"])
+        #expect(connection.acks(1, isCommitted: true) == ["ack 2"])
     }
 
-    @Test func `reading stops at the bound on unanswered bytes and goes on below it`() {
-        var machine = machine()
-        let first = batch(&machine, lines: 1, byteCount: 100)
-        #expect(!machine.mayRead)
-        _ = machine.batchSettled(first)
-        #expect(machine.mayRead)
-        machine.quiesceRequested()
-        #expect(machine.mayCut && !machine.mayRead)
+    @Test(arguments: [
+        (TCPFirstLine.invalidGreeting("no"), "end invalid_hello"), (.httpRequest, "end http_on_tcp"),
+    ])
+    func `a bad first line ends the connection with its reason`(line: TCPFirstLine, end: String) {
+        let connection = Connection()
+        #expect(connection.happens { $0.firstLineReceived(line) } == [end])
+        #expect(connection.receives(lines: 1) == [])
+    }
+
+    @Test func `a connection that is one too many is told so, and has no place to leave`() {
+        let connection = Connection(hasPlace: false)
+        #expect(connection.happens { _ in } == ["end too_many_connections"])
+        #expect(connection.happens { $0.socketClosed() } == [])
+    }
+
+    @Test func `a batch is answered after those before it, with the lines that were refused`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 2, refused: [1]) == ["submit 1"])
+        #expect(connection.receives(lines: 3, refused: [4]) == ["submit 2"])
+        #expect(connection.receives(lines: 1, refused: [6]) == [])
+        #expect(connection.acks(2) == [])
+        #expect(connection.acks(1) == ["refuse 1, refuse 4, refuse 6, ack 6"])
+        #expect(connection.acks(1) == [])
     }
 
     @Test func `a connection without a greeting is never answered`() {
-        var machine = machine(nil)
-        let first = batch(&machine, lines: 1)
-        #expect(machine.batchSettled(first) == nil)
-        #expect(machine.isSettled && machine.isOneWay)
+        let connection = Connection(nil)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.acks(1) == [])
+        #expect(connection.happensNow { $0.inputClosed(at: $1) } == ["cut with the last"])
+        #expect(connection.cuts(lines: 0) == ["end"])
     }
 
-    @Test func `a batch that settles twice changes nothing`() {
-        var machine = machine(.committed)
-        let first = batch(&machine, lines: 1)
-        _ = machine.batchSettled(first)
-        let second = batch(&machine, lines: 1)
-        #expect(machine.batchSettled(first) == nil)
-        #expect(machine.batchSettled(second)?.ack == 2)
+    @Test func `reading stops at the bound on unanswered bytes, and goes on below it`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1, byteCount: 100) == ["submit 1"])
+        #expect(!connection.asksToRead && !connection.readsOn)
+        #expect(connection.receives(lines: 1) == [])
+        #expect(connection.acks(1) == ["ack 1", "cut"])
+        #expect(connection.readsOn && !connection.readsOn)
+    }
+
+    @Test func `a full record channel is waited for`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.happens { $0.channelFilled() } == ["await channel"])
+        #expect(connection.receives(lines: 1) == [])
+        #expect(!connection.asksToRead)
+        #expect(connection.happens { $0.channelEmptied() } == ["cut"])
+        #expect(connection.readsOn)
+    }
+
+    @Test func `a client that does not read its acks is read no further, and still gets them`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.happens { $0.writabilityChanged(false) } == [])
+        #expect(connection.receives(lines: 1) == [])
+        #expect(!connection.asksToRead)
+        #expect(connection.acks(1) == ["ack 1"])
+        #expect(connection.happens { $0.writabilityChanged(true) } == ["cut"])
+        #expect(connection.readsOn)
+    }
+
+    @Test func `what the spool refused is offered again once it takes lines, and nothing is cut before`() {
+        let connection = Connection(.spooled) { $0.retryInterval = .milliseconds(250) }
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.refuses(1, .spoolFull) == [])
+        #expect(connection.receives(lines: 1) == [])
+        #expect(connection.deadline == .milliseconds(250))
+        #expect(connection.passes(.milliseconds(249)) == [])
+        #expect(connection.passes(.milliseconds(1)) == ["ask spool"])
+        #expect(connection.happensNow { $0.spoolAsked(nil, at: $1) } == ["submit 1", "cut"])
+    }
+
+    @Test func `a spool that still refuses is asked again later`() {
+        let connection = Connection(.spooled) { $0.retryInterval = .milliseconds(250) }
+        _ = connection.receives(lines: 1)
+        _ = connection.refuses(1, .spoolFailed)
+        #expect(connection.passes(.milliseconds(250)) == ["ask spool"])
+        #expect(connection.happensNow { $0.spoolAsked(.spoolFailed, at: $1) } == [])
+        #expect(connection.deadline == .milliseconds(250))
+    }
+
+    @Test func `half-close is answered to the end`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 2) == ["submit 1"])
+        #expect(connection.happensNow { $0.inputClosed(at: $1) } == ["cut with the last"])
+        #expect(connection.cuts(lines: 1) == ["submit 2"])
+        #expect(connection.acks(1) == ["ack 2"])
+        #expect(connection.acks(2) == ["ack 3", "end"])
+        #expect(connection.happensNow { $0.outputClosed(at: $1) } == ["close"])
+        #expect(connection.happens { $0.socketClosed() } == ["leave place"])
+        #expect(connection.deadline == nil)
+    }
+
+    @Test func `a half-closed connection that waits for a commit gives its place up, and waits no longer than it may`()
+    {
+        let connection = Connection(.committed) { $0.committedWait = .seconds(30) }
+        #expect(connection.receives(lines: 1) == ["submit 1 for its commit"])
+        #expect(connection.happensNow { $0.inputClosed(at: $1) } == ["join waiters", "cut with the last"])
+        #expect(connection.happens { $0.waitersJoined() } == ["cut with the last"])
+        #expect(connection.cuts(lines: 0) == [])
+        #expect(connection.deadline == .seconds(30))
+        #expect(connection.passes(.seconds(30)) == ["close"])
+        #expect(connection.happens { $0.socketClosed() } == ["drop lines"])
+        #expect(connection.acks(1, isCommitted: true) == ["leave waiters"])
+    }
+
+    @Test func `a line that is durable but not committed when the daemon stops gets no ack for a commit`() {
+        let connection = Connection(.committed)
+        #expect(connection.receives(lines: 1) == ["submit 1 for its commit"])
+        #expect(connection.acks(1) == ["close"])
+    }
+
+    @Test func `a silent peer is told and closed, one that waits for its ack is not`() {
+        let connection = Connection(.spooled) { $0.idleTimeout = .seconds(60) }
+        #expect(connection.deadline == .seconds(60))
+        #expect(connection.passes(.seconds(30)) == [])
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.deadline == .seconds(60))
+        #expect(connection.passes(.seconds(60)) == [])
+        #expect(connection.acks(1) == ["ack 1"])
+        #expect(connection.passes(.seconds(60)) == ["end idle_timeout"])
+        #expect(connection.happensNow { $0.outputClosed(at: $1) } == [])
+        #expect(connection.deadline == .seconds(1))
+        #expect(connection.passes(.seconds(1)) == ["close"])
+    }
+
+    @Test func `a silent peer without acks is closed without a word`() {
+        let connection = Connection(nil) { $0.idleTimeout = .seconds(60) }
+        #expect(connection.passes(.seconds(60)) == ["end"])
+    }
+
+    @Test func `a drain takes what was received, answers it, and reads no more`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.happensNow { $0.drainRequested(at: $1) } == [])
+        #expect(!connection.asksToRead)
+        #expect(connection.acks(1) == ["ack 1", "end"])
+    }
+
+    @Test func `a drain that nobody answers is bounded`() {
+        let connection = Connection(.spooled) { $0.drainTimeout = .seconds(10) }
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.happensNow { $0.drainRequested(at: $1) } == [])
+        #expect(connection.passes(.seconds(10)) == ["close"])
+        #expect(connection.happens { $0.socketClosed() } == ["leave place", "drop lines"])
+    }
+
+    @Test func `a spool that drains ends a connection with its last true ack`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.receives(lines: 1) == ["submit 2"])
+        #expect(connection.refuses(2, .draining) == [])
+        #expect(connection.acks(1) == ["ack 1", "close"])
+    }
+
+    @Test func `lines without acks that a spool refuses while it drains are counted`() {
+        let connection = Connection(nil)
+        #expect(connection.receives(lines: 3) == ["submit 1"])
+        #expect(connection.receives(lines: 2) == ["submit 2"])
+        #expect(connection.happens { $0.socketClosed() } == ["drop lines"])
+        #expect(connection.refuses(1, .draining) == ["abandon 3", "leave place"])
+        #expect(connection.refuses(2, .draining) == ["abandon 2"])
+    }
+
+    @Test func `what a client without acks sent whole goes in after its socket is gone`() {
+        let connection = Connection(nil)
+        #expect(connection.receives(lines: 1, byteCount: 100) == ["submit 1"])
+        #expect(connection.receives(lines: 1) == [])
+        #expect(connection.happens { $0.socketClosed() } == [])
+        #expect(connection.acks(1) == ["cut"])
+        #expect(connection.cuts(lines: 1) == ["submit 2", "drop lines"])
+        #expect(connection.acks(2) == ["leave place"])
+    }
+
+    @Test func `what a client with acks sent goes away with its socket`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 1) == ["submit 1"])
+        #expect(connection.refuses(1, .spoolFull) == [])
+        #expect(connection.happens { $0.socketClosed() } == ["leave place", "drop lines"])
+        #expect(connection.deadline == nil)
+    }
+
+    @Test func `too many refused lines end the connection after the answers to all that was taken`() {
+        let connection = Connection(.spooled)
+        #expect(connection.happensNow { $0.bytesReceived(at: $1) } == ["cut"])
+        #expect(connection.cuts(lines: 3, refused: [2, 3], isLast: false, isSpent: true) == ["submit 1"])
+        #expect(connection.acks(1) == ["refuse 2, refuse 3, ack 3", "end too_many_refused_lines"])
+    }
+
+    @Test func `a line that is open for long is given up when its memory is wanted`() {
+        let budget = MemoryBudget(bytesMax: 100_000, patience: .seconds(60))
+        let connection = Connection(.spooled) { $0.memory = budget }
+        #expect(connection.happensNow { $0.bytesHeld(100_000, lineBytes: 100_000, lineNumber: 0, at: $1) } == [])
+        #expect(!connection.asksToRead && budget.usedBytes == 100_000)
+        #expect(
+            connection.happensNow { $0.bytesHeld(125_000, lineBytes: 125_000, lineNumber: 0, at: $1) }
+                == ["end \(MemoryShortage.code)"])
+        #expect(connection.readsOn && budget.usedBytes == 0)
     }
 }

@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceTelemetry
 internal import NIOCore
 internal import Synchronization
 
@@ -33,10 +34,10 @@ final class RefusalLog: Sendable {
             return state
         }
         guard let said else { return }
-        var metadata: Logger.Metadata = ["count": "\(said.count)", "last_code": "\(code)"]
-        if let peer { metadata["last_peer"] = "\(peer)" }
-        if said.notKept > 0 { metadata["not_kept"] = "\(said.notKept)" }
-        if let hint { metadata["hint"] = "\(hint)" }
+        var metadata: Logger.Fields = [.count: "\(said.count)", .lastRefusal: "\(code)"]
+        if let peer { metadata[.lastPeer] = "\(peer)" }
+        if said.notKept > 0 { metadata[.notKept] = "\(said.notKept)" }
+        if let hint { metadata[.hint] = "\(hint)" }
         logger.warning("\(message)", metadata: metadata)
     }
 }

@@ -64,5 +64,5 @@ struct TCPConnectionMemory {
     }
 
     /// How long until the next look.
-    func interval(retry: Duration) -> Duration { isHeldBack ? retry : budget.patience }
+    func interval(retry: TimeAmount) -> TimeAmount { isHeldBack ? retry : TimeAmount(budget.patience) }
 }

@@ -2,115 +2,388 @@ internal import MillraceChannels
 internal import MillraceEvent
 internal import NIOCore
 
-/// Decides about one TCP connection: what its lines count as, when it may be read, what is answered in which order,
-/// and when it ends. No I/O; lines and outcomes come in, answers go out.
+/// Decides about one TCP connection: when its lines are cut and submitted, when it is read, what is answered in which order,
+/// and when it ends. What happened comes in; `next` says the one thing to do now, and is asked until there is nothing.
 ///
-/// Lines are numbered from 1 as the client sent them; the greeting and empty lines are not counted. Batches are
-/// answered in the order in which they came, whatever order they settle in.
-struct TCPConnectionStateMachine {
-    enum Mode: Equatable {
+/// Batches are answered in the order in which they came, whatever order their outcomes come in. What was received is never
+/// dropped while it waits: it is offered again. Bytes and sockets are elsewhere; times are arguments.
+struct TCPConnectionStateMachine: ~Copyable {
+    enum Action {
+        /// The greeting is answered.
+        case greet
+        /// One batch is cut, from what was received. `takesLast`: what stands behind the last newline is a line too.
+        case cut(takesLast: Bool)
+        case submit(TCPBatch, id: UInt64, Submission.Acknowledgement)
+        /// The record channel is full: it is to say when it no longer is.
+        case awaitChannel
+        /// Does the spool still refuse?
+        case askSpool
+        case answer(TCPAnswer)
+        /// Says why, if there is something to say, and ends the output after all that was written.
+        case end(TCPConnectionEnd?)
+        /// What was received goes away.
+        case dropLines
+        /// So many lines of a client without acks are lost: the daemon stops, and the spool refuses.
+        case abandon(lineCount: Int)
+        /// Tries to count among those who wait for commits; then `waitersJoined`.
+        case joinWaiters
+        case leaveWaiters
+        case leavePlace
+        case close
+    }
+
+    private enum State {
+        /// Lines are taken.
+        case open
+        /// Too many lines were refused: ends after the answers to all that was taken.
+        case spent
+        case ending(TCPConnectionEnd?)
+        /// The output is ended; what still comes is thrown away.
+        case lingering
+        case closing
+        /// The socket is gone. Lines of a connection without acks may still be on their way.
+        case closed
+    }
+
+    private enum Mode: Equatable {
         /// Nothing but empty lines yet.
         case awaitingFirstLine
         /// No greeting: nothing is ever answered.
         case oneWay
+        case greeted(Submission.Acknowledgement)
         case answering(Submission.Acknowledgement)
     }
 
-    /// What is written once all batches up to here are settled.
-    struct Answer: Equatable {
-        /// In order of line.
-        var refusals: [LineRefusal]
-        /// The first lines of the connection that are settled now.
-        var ack: UInt64
+    private enum Input {
+        case flowing
+        /// The daemon stops: no more is read.
+        case quiescing
+        /// By the client. `waitEnd`: until when it waits for commits.
+        case ended(waitEnd: NIODeadline?)
     }
 
-    struct LineRefusal: Equatable {
-        var line: UInt64
-        var refusal: Refusal
+    private enum Lines {
+        /// Every whole line was cut.
+        case cut
+        case uncut
+        case dropped
     }
 
-    private struct Batch {
-        var id: UInt64
-        var lastLine: UInt64
-        var byteCount: Int
-        var refusals: [LineRefusal]
-        var isSettled = false
+    /// What the connection counts as.
+    private enum Place {
+        case none, connection, waiter
     }
 
-    private(set) var mode = Mode.awaitingFirstLine
-    /// Number of the last line seen.
-    private(set) var lineNumber: UInt64 = 0
-    /// Bytes of batches whose answer is still to come.
-    private(set) var unansweredBytes = 0
-    private var batches = CircularBuffer<Batch>()
-    private var nextBatch: UInt64 = 0
-    private(set) var isInputEnded = false
-    private(set) var isQuiescing = false
-    private let inflightBytesMax: Int
+    private let bounds: TCPConnectionBounds
+    private var state: State
+    private var mode = Mode.awaitingFirstLine
+    private var input = Input.flowing
+    private var lines = Lines.cut
+    private var place: Place
+    private var isOutputFull = false
+    private var isReadAsked = false
 
-    init(inflightBytesMax: Int) {
-        self.inflightBytesMax = inflightBytesMax
+    private var answers = TCPAnswerQueue()
+    private var submissions: TCPSubmissions
+    private var idleSince: NIODeadline
+    private var closeAt: NIODeadline?
+    private var memory: TCPConnectionMemory
+    private var memoryAt: NIODeadline?
+
+    /// `hasPlace`: false when the connection is one too many, only to be told so.
+    init(bounds: TCPConnectionBounds, hasPlace: Bool, at now: NIODeadline) {
+        self.bounds = bounds
+        submissions = TCPSubmissions(retryInterval: bounds.retryInterval)
+        memory = TCPConnectionMemory(bounds.memory)
+        place = hasPlace ? .connection : .none
+        state = hasPlace ? .open : .ending(.tooManyConnections)
+        idleSince = now
     }
 
-    var acknowledgement: Submission.Acknowledgement {
-        if case .answering(let acks) = mode { acks } else { .spooled }
-    }
+    // MARK: What is so
 
-    var isOneWay: Bool { mode == .oneWay }
-
-    /// True while another batch may be cut from what was read.
-    var mayCut: Bool { unansweredBytes < inflightBytesMax }
-
-    /// True while more may be read from the socket.
-    var mayRead: Bool { mayCut && !isInputEnded && !isQuiescing }
-
-    /// True when nothing waits for an answer.
-    var isSettled: Bool { batches.isEmpty }
-
-    /// The batch whose answer comes next.
-    var oldestBatch: UInt64? { batches.first?.id }
-
-    /// The first line that is not empty came, and was a greeting or not.
-    mutating func firstLineReceived(greeting: TCPGreeting?) {
-        precondition(mode == .awaitingFirstLine, "only the first line may be a greeting")
-        mode = greeting.map { .answering($0.acks) } ?? .oneWay
-    }
-
-    /// A line that counts came; returns its number.
-    mutating func lineReceived() -> UInt64 {
-        lineNumber += 1
-        return lineNumber
-    }
-
-    /// All lines up to the last one received are on their way. Returns the batch's name.
-    mutating func batchSubmitted(byteCount: Int, refusals: [LineRefusal]) -> UInt64 {
-        nextBatch += 1
-        batches.append(Batch(id: nextBatch, lastLine: lineNumber, byteCount: byteCount, refusals: refusals))
-        unansweredBytes += byteCount
-        return nextBatch
-    }
-
-    /// Every line of a batch is settled. Returns what is to be written, if this was the oldest one that was open.
-    mutating func batchSettled(_ id: UInt64) -> Answer? {
-        guard let first = batches.first else { return nil }
-        // Names are consecutive, so the place follows from the name.
-        guard id >= first.id, id - first.id < UInt64(batches.count) else { return nil }
-        batches[batches.index(batches.startIndex, offsetBy: Int(id - first.id))].isSettled = true
-        var answer: Answer?
-        while let batch = batches.first, batch.isSettled {
-            batches.removeFirst()
-            unansweredBytes -= batch.byteCount
-            answer = Answer(refusals: (answer?.refusals ?? []) + batch.refusals, ack: batch.lastLine)
+    /// Another batch may be cut from what was received.
+    var mayCut: Bool {
+        let isHeldBack = !submissions.takesMore || isOutputFull || answers.byteCount >= bounds.inflightBytesMax
+        switch state {
+        case .open: return !isHeldBack
+        case .closed: return !isHeldBack && mode == .oneWay
+        case .spent, .ending, .lingering, .closing: return false
         }
-        guard case .answering = mode else { return nil }
-        return answer
     }
 
-    mutating func inputEnded() {
-        isInputEnded = true
+    /// What comes is cut into lines.
+    var takesBytes: Bool {
+        switch state {
+        case .open, .spent: true
+        case .ending, .lingering, .closing, .closed: false
+        }
     }
 
-    mutating func quiesceRequested() {
-        isQuiescing = true
+    /// What is left free of the memory budget is too little to hold a buffer that is larger than what is in it.
+    var isMemoryScarce: Bool { memory.isScarce }
+
+    /// Counts as one of the intake's connections.
+    var hasPlace: Bool { place == .connection }
+
+    private var mayRead: Bool {
+        guard takesBytes else { return true }
+        guard case .flowing = input else { return false }
+        return mayCut && !memory.isHeldBack
+    }
+
+    private var acknowledgement: Submission.Acknowledgement {
+        switch mode {
+        case .awaitingFirstLine, .oneWay: .spooled
+        case .greeted(let acks), .answering(let acks): acks
+        }
+    }
+
+    private var isClosed: Bool { if case .closed = state { true } else { false } }
+
+    /// When `deadlineElapsed` is to come, at the latest.
+    var deadline: NIODeadline? {
+        var first = closeAt ?? .distantFuture
+        if let memoryAt { first = min(first, memoryAt) }
+        if let retryAt = submissions.retryAt { first = min(first, retryAt) }
+        if case .ended(let waitEnd?) = input { first = min(first, waitEnd) }
+        if case .open = state, let idleTimeout = bounds.idleTimeout { first = min(first, idleSince + idleTimeout) }
+        return first == .distantFuture ? nil : first
+    }
+
+    // MARK: What happened
+
+    mutating func bytesReceived(at now: NIODeadline) {
+        idleSince = now
+        lines = .uncut
+    }
+
+    /// The socket is to be read. Returns whether at once; else `takeRead` says when.
+    mutating func readAsked() -> Bool {
+        isReadAsked = !mayRead
+        return !isReadAsked
+    }
+
+    /// Whether a read that was held back is to go on now.
+    mutating func takeRead() -> Bool {
+        guard isReadAsked, mayRead else { return false }
+        isReadAsked = false
+        return true
+    }
+
+    /// The first line that is not empty was cut.
+    mutating func firstLineReceived(_ line: TCPFirstLine) {
+        precondition(mode == .awaitingFirstLine, "only the first line may be a greeting")
+        switch line {
+        case .event: mode = .oneWay
+        case .greeting(let greeting): mode = .greeted(greeting.acks)
+        case .invalidGreeting(let message): state = .ending(.invalidGreeting(message))
+        case .httpRequest: state = .ending(.httpRequest)
+        }
+    }
+
+    /// Lines were cut, up to the bounds of a batch or to the last whole line.
+    mutating func linesReceived(_ cut: TCPLineReader.Cut) {
+        if cut.isLast || cut.isSpent { lines = .cut }
+        if cut.isSpent, case .open = state { state = .spent }
+        guard let batch = cut.batch else { return }
+        let id = answers.append(batch)
+        if !batch.records.isEmpty { submissions.append(batch, id: id) }
+    }
+
+    /// The record channel took a batch, and no further one fits.
+    mutating func channelFilled() {
+        submissions.channelFilled()
+    }
+
+    mutating func channelEmptied() {
+        submissions.channelEmptied()
+    }
+
+    /// A batch is durable, or committed.
+    mutating func ackReady(_ id: UInt64, isCommitted: Bool) {
+        submissions.outcomeReceived()
+        if !isCommitted, acknowledgement == .committed {
+            // The daemon stops before the commit. The client keeps its last true ack, and sends these again.
+            if !isClosed { state = .closing }
+            return
+        }
+        answers.ackReady(id)
+    }
+
+    mutating func batchRefused(_ batch: TCPBatch, id: UInt64, _ refusal: SpoolRefusal, at now: NIODeadline) {
+        submissions.outcomeReceived()
+        guard !isClosed || mode == .oneWay else { return }
+        submissions.refused(batch, id: id, refusal, at: now)
+    }
+
+    /// `refusal`: what the spool answers everyone now; nil when it takes submissions.
+    mutating func spoolAsked(_ refusal: SpoolRefusal?, at now: NIODeadline) {
+        submissions.spoolAsked(refusal, at: now)
+    }
+
+    mutating func writabilityChanged(_ isWritable: Bool) {
+        isOutputFull = !isWritable
+    }
+
+    /// The connection holds `bufferBytes` of memory for what was received; in it, `lineBytes` of a line that is not whole,
+    /// after `lineNumber` whole ones.
+    mutating func bytesHeld(
+        _ bufferBytes: Int, lineBytes: Int, lineNumber: UInt64, at now: @autoclosure () -> NIODeadline
+    ) {
+        guard takesBytes || isClosed else { return }
+        let verdict = memory.holds(
+            buffer: bufferBytes, lineBytes: mayCut ? lineBytes : 0, lineNumber: lineNumber, waiting: answers.byteCount,
+            now: now())
+        guard takesBytes else { return }
+        switch verdict {
+        case .fine: break
+        case .lookAgain:
+            memoryAt = memoryAt ?? now() + memory.interval(retry: bounds.retryInterval)
+        case .giveUp: state = .ending(.memoryShort)
+        }
+    }
+
+    /// The client sends nothing more.
+    mutating func inputClosed(at now: NIODeadline) {
+        input = .ended(waitEnd: nil)
+        switch state {
+        case .open: lines = .uncut
+        case .spent, .closed: break
+        case .ending, .lingering, .closing: close(by: now + bounds.lingerTimeout)
+        }
+    }
+
+    /// There was a place among those who wait for commits.
+    mutating func waitersJoined() {
+        place = .waiter
+    }
+
+    mutating func drainRequested(at now: NIODeadline) {
+        if case .flowing = input { input = .quiescing }
+        close(by: now + bounds.drainTimeout)
+    }
+
+    /// All that was written went out, and the end of the output after it.
+    mutating func outputClosed(at now: NIODeadline) {
+        guard case .lingering = state else { return }
+        if case .ended = input { state = .closing } else { close(by: now + bounds.lingerTimeout) }
+    }
+
+    mutating func socketClosed() {
+        state = .closed
+        (closeAt, memoryAt, input) = (nil, nil, .ended(waitEnd: nil))
+        isOutputFull = false
+        // A client that gets no answers sends nothing again: what it sent whole goes in. One that gets acks will.
+        if mode != .oneWay { submissions.removeAll() }
+    }
+
+    /// `deadline` is here.
+    mutating func deadlineElapsed(at now: NIODeadline) {
+        if let at = memoryAt, at <= now { memoryAt = nil }
+        submissions.deadlineElapsed(at: now)
+        guard !isClosed else { return }
+        if case .open = state, let idleTimeout = bounds.idleTimeout, idleSince + idleTimeout <= now { idled(at: now) }
+        var end = closeAt
+        if case .ended(let waitEnd?) = input { end = min(end ?? waitEnd, waitEnd) }
+        guard let end, end <= now else { return }
+        closeAt = nil
+        if case .ended = input { input = .ended(waitEnd: nil) }
+        state = .closing
+    }
+
+    /// Nothing came for too long; a connection that is held back, or waits for its acks, may go on.
+    private mutating func idled(at now: NIODeadline) {
+        guard mayRead, answers.isEmpty else {
+            idleSince = now
+            return
+        }
+        if case .answering = mode { state = .ending(.idle) } else { state = .ending(nil) }
+    }
+
+    private mutating func close(by end: NIODeadline) {
+        guard !isClosed else { return }
+        closeAt = min(closeAt ?? end, end)
+    }
+
+    // MARK: What is to be done
+
+    /// The next thing to do; nil when nothing is until something happens. What it says counts as done.
+    mutating func next(at now: NIODeadline) -> Action? {
+        if let action = nextOfBatches() ?? nextOfPlace(at: now) { return action }
+        switch state {
+        case .open:
+            guard mayCut else { return nil }
+            if case .uncut = lines { return cut() }
+            if case .flowing = input { return nil }
+            return answers.isEmpty ? end(nil, at: now) : nil
+        case .spent: return answers.isEmpty ? end(.tooManyRefusedLines(max: bounds.refusedLinesMax), at: now) : nil
+        case .ending(let end): return self.end(end, at: now)
+        case .lingering: return nil
+        case .closing:
+            state = .lingering
+            return .close
+        case .closed:
+            if mayCut, case .uncut = lines { return cut() }
+            guard mayCut || mode != .oneWay, lines != .dropped else { return nil }
+            lines = .dropped
+            return .dropLines
+        }
+    }
+
+    private func cut() -> Action {
+        if case .ended = input, case .open = state { .cut(takesLast: true) } else { .cut(takesLast: false) }
+    }
+
+    private mutating func end(_ end: TCPConnectionEnd?, at now: NIODeadline) -> Action {
+        state = .lingering
+        memoryAt = nil
+        memory.release()
+        lines = .dropped
+        close(by: now + bounds.drainTimeout)
+        return .end(end)
+    }
+
+    private mutating func nextOfBatches() -> Action? {
+        if case .greeted(let acks) = mode {
+            mode = .answering(acks)
+            return .greet
+        }
+        if let answer = answers.takeNext(), takesBytes, case .answering = mode { return .answer(answer) }
+        if submissions.isLost(oldest: answers.oldest) {
+            if !isClosed { state = .closing }
+            answers.removeAll()
+            let lineCount = submissions.removeAll()
+            return mode == .oneWay ? .abandon(lineCount: lineCount) : nil
+        }
+        switch submissions.next() {
+        case .submit(let batch, let id): return .submit(batch, id: id, acknowledgement)
+        case .awaitChannel: return .awaitChannel
+        case .askSpool: return .askSpool
+        case nil: return nil
+        }
+    }
+
+    /// A client that waits for commits and has said that it sends nothing more may be gone: its connection counts among
+    /// those, if there is room, and waits no longer than they may.
+    private mutating func nextOfPlace(at now: NIODeadline) -> Action? {
+        switch place {
+        case .none: return nil
+        case .waiter:
+            guard submissions.flightCount == 0, isClosed || answers.isEmpty else { return nil }
+            place = .none
+            return .leaveWaiters
+        case .connection:
+            if isClosed {
+                guard mode != .oneWay || answers.isEmpty && lines == .dropped else { return nil }
+                place = .none
+                return .leavePlace
+            }
+            guard takesBytes, case .ended(nil) = input, acknowledgement == .committed, !answers.isEmpty else {
+                return nil
+            }
+            input = .ended(waitEnd: now + bounds.committedWait)
+            return .joinWaiters
+        }
     }
 }

@@ -1,4 +1,5 @@
 package import MillraceChannels
+internal import NIOCore
 
 /// Settings of the TCP intake; the defaults are config.toml's.
 package struct TCPIntakeConfiguration: Sendable {
@@ -40,4 +41,50 @@ package struct TCPIntakeConfiguration: Sendable {
     package var serverVersion = "dev"
 
     package init() {}
+}
+
+/// What one connection may send that is refused.
+package struct RefusalBounds: Sendable {
+    /// Refused lines beyond the accepted ones; then the connection is closed.
+    package var linesMax = 1000
+    /// Refused lines that are all kept, in each `burstInterval`.
+    package var burstLines = 100
+    package var burstInterval = Duration.seconds(60)
+    /// Of the further ones one in so many is kept.
+    package var sampledOneIn = 100
+
+    package init() {}
+
+    package init(linesMax: Int, burstLines: Int, burstInterval: Duration, sampledOneIn: Int) {
+        self.linesMax = linesMax
+        self.burstLines = burstLines
+        self.burstInterval = burstInterval
+        self.sampledOneIn = sampledOneIn
+    }
+}
+
+/// What one TCP connection may hold, and how long it may last.
+struct TCPConnectionBounds {
+    /// Bytes that may wait for their answer before it is read no further.
+    var inflightBytesMax: Int
+    /// Refused lines beyond the accepted ones.
+    var refusedLinesMax: Int
+    var memory: MemoryBudget
+    /// Nil is for ever.
+    var idleTimeout: TimeAmount?
+    var retryInterval: TimeAmount
+    var committedWait: TimeAmount
+    var lingerTimeout: TimeAmount
+    var drainTimeout: TimeAmount
+
+    init(_ configuration: TCPIntakeConfiguration) {
+        inflightBytesMax = configuration.inflightBytesMax
+        refusedLinesMax = configuration.refusals.linesMax
+        memory = configuration.memory
+        idleTimeout = configuration.idleTimeout > .zero ? TimeAmount(configuration.idleTimeout) : nil
+        retryInterval = TimeAmount(configuration.retryInterval)
+        committedWait = TimeAmount(configuration.committedWait)
+        lingerTimeout = TimeAmount(configuration.lingerTimeout)
+        drainTimeout = TimeAmount(configuration.drainTimeout)
+    }
 }

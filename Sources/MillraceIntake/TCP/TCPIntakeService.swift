@@ -1,6 +1,7 @@
 internal import Glibc
 package import Logging
 package import MillraceChannels
+internal import MillraceTelemetry
 package import NIOCore
 internal import ServiceLifecycle
 
@@ -39,23 +40,7 @@ package struct TCPIntakeService: Service {
 
     /// Listens until graceful shutdown or cancellation. Throws `IntakeError`.
     package func run() async throws {
-        let limiter = ConnectionLimiter(max: configuration.connectionsMax)
-        let shared = TCPIntakeHandler.Shared(
-            configuration: configuration, channel: channel, metrics: metrics,
-            refusalLog: RefusalLog(
-                "lines refused", interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
-            requestLog: RefusalLog(
-                "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says",
-                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
-            closeLog: RefusalLog(
-                "connection closed for its refused lines",
-                hint: "see `millrace dead-letters list` for what it sent, and tcp.refused_lines_max",
-                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
-            memoryLog: RefusalLog(
-                "line given up, connection closed",
-                hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open",
-                interval: TimeAmount(configuration.refusalLogInterval), logger: logger),
-            limiter: limiter, waiters: ConnectionLimiter(max: configuration.committedWaitersMax), logger: logger)
+        let shared = TCPIntakeShared(configuration: configuration, channel: channel, metrics: metrics, logger: logger)
         var listeners = Listeners(
             group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
             socketsMax: configuration.socketsMax, logger: logger)
@@ -64,13 +49,13 @@ package struct TCPIntakeService: Service {
                 try await listeners.bind(address, backlog: configuration.backlog) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let handler = TCPIntakeHandler(
-                            shared: shared, eventLoop: channel.eventLoop, hasPlace: limiter.enter() != nil)
+                            shared: shared, eventLoop: channel.eventLoop, hasPlace: shared.limiter.enter() != nil)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                 }
             }
             let addresses = listeners.open.map(\.address)
-            logger.info("tcp intake listening", metadata: ["addresses": "\(addresses)"])
+            logger.info("tcp intake listening", metadata: [.addresses: "\(addresses)"])
             onListening(addresses)
             try await gracefulShutdown()
         } catch {

@@ -21,7 +21,8 @@ package enum LogKey: String, Sendable {
     /// The operator's next step.
     case hint
     case httpConnections = "http_connections"
-    case lastCode = "last_code"
+    /// Code of the last refusal that a line counts.
+    case lastRefusal = "last_code"
     case lastPeer = "last_peer"
     case limit
     case lines

@@ -1,6 +1,28 @@
 internal import FoundationEssentials
 internal import MillraceChannels
 
+/// What the first line of a TCP connection that is not empty is.
+enum TCPFirstLine: Equatable {
+    /// No greeting: the connection gets no answers.
+    case event
+    case greeting(TCPGreeting)
+    case invalidGreeting(String)
+    case httpRequest
+
+    /// `line`: whole, or the beginning of one that is too long.
+    init(_ line: UnsafeRawBufferPointer) {
+        if HTTPRequestLine.isOne(line) {
+            self = .httpRequest
+            return
+        }
+        do throws(TCPGreeting.Invalid) {
+            self = try TCPGreeting.parse(line).map { .greeting($0) } ?? .event
+        } catch {
+            self = .invalidGreeting(error.message)
+        }
+    }
+}
+
 /// The optional first line of a TCP connection: `{"hello":{"acks":"spooled"|"committed","key":"mr_…"}}`.
 struct TCPGreeting: Equatable {
     /// What is wrong with a line that was meant as a greeting.
@@ -42,5 +64,18 @@ struct TCPGreeting: Equatable {
         rest = rest.drop(while: isSpace)
         guard rest.first == UInt8(ascii: "{") else { return false }
         return rest.dropFirst().drop(while: isSpace).starts(with: "\"hello\"".utf8)
+    }
+}
+
+/// Tells what a browser or an HTTP client begins with from a line of the TCP intake: a page of a foreign site can make
+/// a browser send a form here, whose body would else be taken for lines.
+enum HTTPRequestLine {
+    /// `POST / HTTP/1.1`, `GET /x`, `PRI * HTTP/2.0`; no event and no greeting begins like that.
+    static func isOne(_ line: UnsafeRawBufferPointer) -> Bool {
+        let method = line.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) || $0 == UInt8(ascii: "-") }
+        guard (3...32).contains(method.count), line.dropFirst(method.count).first == 0x20 else { return false }
+        let rest = line.dropFirst(method.count + 1)
+        if rest.first == UInt8(ascii: "/") || rest.starts(with: "http".utf8) { return true }
+        return rest.drop { $0 != 0x20 }.dropFirst().starts(with: "HTTP/".utf8)
     }
 }

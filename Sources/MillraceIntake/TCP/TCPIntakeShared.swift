@@ -1,0 +1,72 @@
+internal import Logging
+internal import MillraceChannels
+internal import MillraceEvent
+internal import MillraceTelemetry
+internal import NIOCore
+
+/// What all connections of one TCP intake share.
+final class TCPIntakeShared: Sendable {
+    let configuration: TCPIntakeConfiguration
+    let channel: RecordChannel
+    let metrics: IntakeMetrics
+    let limiter: ConnectionLimiter
+    /// Half-closed connections that wait for commits.
+    let waiters: ConnectionLimiter
+    let logger: Logger
+    let refusalLog: RefusalLog
+    private let requestLog: RefusalLog
+    private let closeLog: RefusalLog
+    private let memoryLog: RefusalLog
+
+    init(configuration: TCPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger) {
+        func log(_ message: String, hint: String? = nil) -> RefusalLog {
+            RefusalLog(message, hint: hint, interval: TimeAmount(configuration.refusalLogInterval), logger: logger)
+        }
+        self.configuration = configuration
+        self.channel = channel
+        self.metrics = metrics
+        self.logger = logger
+        limiter = ConnectionLimiter(max: configuration.connectionsMax)
+        waiters = ConnectionLimiter(max: configuration.committedWaitersMax)
+        refusalLog = log("lines refused")
+        requestLog = log(
+            "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")
+        closeLog = log(
+            "connection closed for its refused lines",
+            hint: "see `millrace dead-letters list` for what it sent, and tcp.refused_lines_max")
+        memoryLog = log(
+            "line given up, connection closed",
+            hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open")
+    }
+
+    /// `hasPlace`: false of one that is one too many.
+    func connectionOpened(hasPlace: Bool) {
+        let counters = metrics[.tcp]
+        if hasPlace { counters.connectionsOpen.add(1) }
+        (hasPlace ? counters.connectionsAccepted : counters.connectionsRefused).add(1)
+    }
+
+    /// A place is free.
+    func placeLeft() {
+        limiter.leave()
+        metrics[.tcp].connectionsOpen.add(-1)
+    }
+
+    /// Counts and logs lines of a client without acks that the spool refused while the daemon stopped.
+    func linesLost(_ count: Int, peer: String) {
+        metrics[.tcp].linesAbandoned.add(count)
+        logger.error("lines lost", metadata: [.count: "\(count)", .peer: "\(peer)", .code: "draining"])
+    }
+
+    /// Counts and logs a connection that ends for what it sent.
+    func ended(_ end: TCPConnectionEnd, peer: String) {
+        switch end.code {
+        case .tooManyRefusedLines:
+            metrics[.tcp].connectionsClosed.add(1)
+            closeLog.refused(end.code.rawValue, peer: peer)
+        case .httpRequest: requestLog.refused("http_request", peer: peer)
+        case .memoryShort: memoryLog.refused(end.code.rawValue, peer: peer)
+        case .tooManyConnections, .invalidGreeting, .idle: break
+        }
+    }
+}

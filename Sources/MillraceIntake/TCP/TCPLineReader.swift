@@ -1,0 +1,194 @@
+internal import MillraceEvent
+internal import MillraceTelemetry
+internal import NIOCore
+
+/// Lines of one connection that go to the spool together, and are answered together.
+struct TCPBatch {
+    /// Empty when every line was refused.
+    var records: [Record]
+    /// In order of line; empty on a connection without acks.
+    var refusals: [TCPAnswer.Refusal]
+    /// Number of its last line.
+    var lastLine: UInt64
+    /// What it counts against `tcp.inflight_bytes`.
+    var byteCount: Int
+
+    var lineCount: Int { records.reduce(0) { $0 + $1.count } }
+}
+
+/// Cuts what one connection sends into lines, validates them, and gathers them into batches of records and refusals.
+///
+/// Lines are numbered from 1 as the client sent them; the greeting and empty lines are not counted. Refused lines of a
+/// connection without acks are kept as records.
+struct TCPLineReader: ~Copyable {
+    /// What a cut gave.
+    struct Cut {
+        /// The first line of the connection, when this was it. Its batch, if it has one, comes with the next call.
+        var firstLine: TCPFirstLine?
+        /// Nil when there was no line.
+        var batch: TCPBatch?
+        /// No whole line is left.
+        var isLast = false
+        /// So many lines were refused that no further one is taken.
+        var isSpent = false
+    }
+
+    /// More goes to the builder at once than a processor's first cache holds anyway.
+    private static let runBytesMax = 64 << 10
+
+    /// For logs and dead letters.
+    var peer = "unknown"
+    private let shared: TCPIntakeShared
+    private let limits: LineLimits
+    private let parser = LoopParser.ofThisThread
+    private var cutter: LineCutter
+    private var firstLine: TCPFirstLine?
+    /// Number of the last line seen.
+    private(set) var lineNumber: UInt64 = 0
+    /// Accepted lines in the cutter's bytes, not yet in `builder`: they go there together.
+    private var run: LineRun?
+    private var builder: RecordBuilder
+    private var refusals: [TCPAnswer.Refusal] = []
+    private var refusalBytes = 0
+    private var refused: RefusalStateMachine
+
+    init(shared: TCPIntakeShared) {
+        self.shared = shared
+        limits = shared.configuration.limits
+        cutter = LineCutter(
+            lineBytesMax: limits.lineBytesMax, prefixBytesMax: shared.configuration.refusedLineBytesMax)
+        builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+        refused = RefusalStateMachine(bounds: shared.configuration.refusals)
+    }
+
+    /// Memory of what was received and not yet cut, in bytes.
+    var heldBytes: Int { cutter.heldBytes }
+
+    /// What is there of the line that is not whole, in bytes.
+    var openBytes: Int { cutter.openBytes }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        cutter.append(bytes)
+    }
+
+    /// Takes no more memory than what is not yet cut wants.
+    mutating func compact() {
+        cutter.compact()
+    }
+
+    mutating func removeAll() {
+        run = nil
+        cutter.removeAll()
+    }
+
+    /// Takes lines up to the bounds of one batch. `takesLast`: what stands behind the last newline is a line too.
+    mutating func cut(takesLast: Bool, at now: NIODeadline) -> Cut {
+        builder.receivedAt = .now
+        builder.expectedBytes = cutter.bytes.count
+        let linesBefore = lineNumber
+        defer { shared.metrics[.tcp].linesReceived.add(Int(lineNumber - linesBefore)) }
+        var cut = Cut()
+        while !cut.isLast, !refused.isSpent,
+            builder.byteCount + (run?.range.count ?? 0) + refusalBytes < Record.payloadBytesMax
+        {
+            var next = cutter.next()
+            if next == nil, takesLast { next = cutter.last() }
+            guard let line = next else {
+                cut.isLast = true
+                break
+            }
+            if firstLine == nil {
+                cut.firstLine = begin(line)
+                if firstLine == .event { take(line, at: now) }
+                break
+            }
+            take(line, at: now)
+        }
+        endRun()
+        cutter.release()
+        if cut.firstLine == nil {
+            cut.isSpent = refused.isSpent
+            cut.batch = takeBatch()
+        }
+        return cut
+    }
+
+    private mutating func takeBatch() -> TCPBatch? {
+        guard !builder.isEmpty || !refusals.isEmpty else { return nil }
+        defer { (refusals, refusalBytes) = ([], 0) }
+        let byteCount = builder.byteCount + refusalBytes
+        return TCPBatch(records: builder.take(), refusals: refusals, lastLine: lineNumber, byteCount: byteCount)
+    }
+
+    private mutating func begin(_ line: LineCutter.Line) -> TCPFirstLine {
+        let first =
+            switch line {
+            case .whole(let bytes, _): TCPFirstLine(bytes)
+            case .tooLong(let prefix, _): prefix.withUnsafeBytes { TCPFirstLine($0) }
+            }
+        firstLine = first
+        return first
+    }
+
+    private mutating func take(_ line: LineCutter.Line, at now: NIODeadline) {
+        lineNumber += 1
+        switch line {
+        case .tooLong(let prefix, let byteCount):
+            prefix.withUnsafeBytes {
+                refuse(.lineTooLong(byteCount, max: limits.lineBytesMax), line: $0, lineBytes: byteCount, at: now)
+            }
+        case .whole(let bytes, let offset):
+            do throws(Refusal) {
+                guard bytes.count <= limits.lineBytesMax else {
+                    throw .lineTooLong(bytes.count, max: limits.lineBytesMax)
+                }
+                let kind = try parser.validate(bytes, limits: limits.event, receivedAt: builder.receivedAt)
+                refused.lineAccepted()
+                extendRun(kind, bytes, at: offset)
+            } catch {
+                refuse(error, line: bytes, lineBytes: bytes.count, at: now)
+            }
+        }
+    }
+
+    /// Adds a line. `offset`: where it starts in the cutter's bytes; nil when its `\n` does not follow it there.
+    private mutating func extendRun(_ kind: RecordKind, _ line: UnsafeRawBufferPointer, at offset: Int?) {
+        guard let offset else {
+            endRun()
+            builder.append(kind, line)
+            return
+        }
+        let end = offset + line.count + 1
+        if let run, run.kind == kind, run.range.upperBound == offset, run.range.count < Self.runBytesMax {
+            self.run = LineRun(kind: kind, range: run.range.lowerBound..<end, count: run.count + 1)
+        } else {
+            endRun()
+            run = LineRun(kind: kind, range: offset..<end, count: 1)
+        }
+    }
+
+    private mutating func endRun() {
+        guard let run else { return }
+        self.run = nil
+        builder.append(run.kind, lines: cutter.bytes.slice(run.range), count: run.count)
+    }
+
+    /// `line`: its first bytes. `lineBytes`: its whole length.
+    private mutating func refuse(
+        _ refusal: Refusal, line: UnsafeRawBufferPointer, lineBytes: Int, at now: NIODeadline
+    ) {
+        shared.metrics.refused(refusal.code).add(1)
+        let isKept = refused.lineRefused(at: now)
+        guard firstLine == .event else {
+            refusals.append(TCPAnswer.Refusal(line: lineNumber, refusal: refusal))
+            refusalBytes += refusal.message.utf8.count + 64
+            return
+        }
+        shared.refusalLog.refused(refusal.code.rawValue, peer: peer, isKept: isKept)
+        guard isKept else { return shared.metrics[.tcp].linesNotKept.add(1) }
+        let prefix = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
+        endRun()
+        let kept = RefusedLine(refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes)
+        kept.json.withUnsafeBytes { builder.append(.refused, $0) }
+    }
+}
