@@ -7,7 +7,7 @@ import Testing
 @testable import MillraceConsole
 
 /// Commands as they are typed, with their exit status.
-struct CommandLineTests {
+@Suite(.onOwnThreads) struct CommandLineTests {
     private func run(_ arguments: [String], on database: TestDatabase) async -> Int32 {
         await CommandLineTool.run(arguments + ["--set", "database.url=\(database.connectionString)"])
     }

@@ -1,12 +1,13 @@
 import MillraceEvent
 import MillracePostgres
 import MillraceProjections
+import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
 @testable import MillraceConsole
 
-struct DeadLetterTests {
+@Suite(.onOwnThreads) struct DeadLetterTests {
     private func retry(
         _ fixture: LedgerFixture, _ choice: LetterRetry.Choice = .all(code: nil), packs: [PackDefinition] = []
     )

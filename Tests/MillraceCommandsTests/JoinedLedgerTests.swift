@@ -8,7 +8,7 @@ import Testing
 @testable import MillraceConsole
 @testable import MillraceProjections
 
-struct JoinedLedgerTests {
+@Suite(.onOwnThreads) struct JoinedLedgerTests {
     /// Long ago by any clock; rows of events have times of their own.
     private static let time = Timestamp(microseconds: 1_614_600_000_000_000)  // 2021-03-01T12:00:00Z
     private static let spools = (1...3).map { "00000000-0000-4000-8000-00000000000\($0)" }

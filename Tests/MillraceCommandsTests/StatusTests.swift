@@ -8,7 +8,7 @@ import Testing
 @testable import MillraceCommands
 @testable import MillraceConsole
 
-struct StatusTests {
+@Suite(.onOwnThreads) struct StatusTests {
     @Test func `the database's part names schema, ledger, months and open letters`() throws {
         let fixture = try LedgerFixture()
         try fixture.addBatch(7, first: 1, events: 60, dead: 1, refused: 2)

@@ -1,10 +1,11 @@
 import MillraceEvent
 import MillracePostgres
+import MillraceTestSupport
 import Testing
 
 @testable import MillraceCommands
 
-struct VerificationTests {
+@Suite(.onOwnThreads) struct VerificationTests {
     @Test func `open letters of damaged bytes fail the audit, purged ones are a note`() throws {
         let fixture = try LedgerFixture()
         try fixture.addBatch(7, first: 1, events: 2, dead: 1)

@@ -257,6 +257,8 @@ struct TCPIntakeTests {
         let count = 50_000
         try await withTCP {
             $0.refusals.linesMax = count + 1
+            // However slow this machine is.
+            $0.committedWait = .seconds(600)
         } _: { harness in
             let client = try await greeted(harness)
             let sent = client.channel.eventLoop.makePromise(of: Void.self)

@@ -4,7 +4,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-struct EmbeddedClusterTests {
+@Suite(.onOwnThreads) struct EmbeddedClusterTests {
     private let scratch: ScratchDirectory
     private let settings = EmbeddedClusterSettings(isDurable: false, sharedBuffersMiB: 16)
 

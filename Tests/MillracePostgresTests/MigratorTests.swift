@@ -3,7 +3,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-struct MigratorTests {
+@Suite(.onOwnThreads) struct MigratorTests {
     private let database: TestDatabase
     private let connection: PostgresConnection
 

@@ -2,7 +2,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-struct PartitionsTests {
+@Suite(.onOwnThreads) struct PartitionsTests {
     private let database: TestDatabase
     private let connection: PostgresConnection
     private let november: PartitionMonth

@@ -2,7 +2,7 @@
 import MillraceTestSupport
 import Testing
 
-struct PostgresConnectionTests {
+@Suite(.onOwnThreads) struct PostgresConnectionTests {
     @Test func `parameters come back as they went, text, binary and NULL`() throws {
         let connection = try TestCluster.shared.database(isMigrated: false).connect()
         let result = try connection.query(

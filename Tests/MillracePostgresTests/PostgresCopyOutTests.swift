@@ -2,7 +2,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-struct PostgresCopyOutTests {
+@Suite(.onOwnThreads) struct PostgresCopyOutTests {
     private let interrupt = PostgresInterrupt()
     private let connection: PostgresConnection
 

@@ -2,7 +2,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-struct PostgresCopyTests {
+@Suite(.onOwnThreads) struct PostgresCopyTests {
     private let connection: PostgresConnection
 
     init() throws {

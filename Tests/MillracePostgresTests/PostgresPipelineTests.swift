@@ -2,7 +2,7 @@
 import MillraceTestSupport
 import Testing
 
-struct PostgresPipelineTests {
+@Suite(.onOwnThreads) struct PostgresPipelineTests {
     private static let prepared =
         "SELECT count(*), sum(generic_plans + custom_plans) FROM pg_prepared_statements WHERE NOT from_sql"
 

@@ -4,7 +4,7 @@ import MillraceTestSupport
 import Testing
 
 /// Nothing waits for ever: what the server does when it hangs, and what an interrupt does.
-struct PostgresWaitTests {
+@Suite(.onOwnThreads) struct PostgresWaitTests {
     @Test func `a statement that takes longer than its limit ends, and its session with it`() throws {
         let connection = try TestCluster.shared.database(isMigrated: false).connect()
         let error = try #require(throws: PostgresError.self) {

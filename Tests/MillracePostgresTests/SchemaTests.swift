@@ -3,7 +3,7 @@ import MillraceTestSupport
 import Testing
 
 /// The tables as the contract has them.
-struct SchemaTests {
+@Suite(.onOwnThreads) struct SchemaTests {
     private let connection: PostgresConnection
 
     init() throws {

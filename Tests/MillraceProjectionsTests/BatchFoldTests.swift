@@ -4,7 +4,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-struct BatchFoldTests {
+@Suite(.onOwnThreads) struct BatchFoldTests {
     /// A database with the demo pack, and the rows that were folded in `public.stream`.
     private struct Rig {
         let database: TestDatabase

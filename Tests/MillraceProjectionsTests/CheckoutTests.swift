@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// `commerce_checkout`: one transaction, whoever else buys at the same time.
-struct CheckoutTests {
+@Suite(.onOwnThreads) struct CheckoutTests {
     @Test func `a cart becomes an order with its prices, stock goes down, the cart is empty`() throws {
         let shop = try CheckoutShop(lamps: 3, chairs: 1)
         try shop.fill(1, lamps: 2, chairs: 1)

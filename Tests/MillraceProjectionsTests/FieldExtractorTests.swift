@@ -5,7 +5,7 @@ import Testing
 
 @testable import MillraceProjections
 
-struct FieldExtractorTests {
+@Suite(.onOwnThreads) struct FieldExtractorTests {
     private static let paths: [[String]] = [
         [], ["a"], ["a", "b"], ["a", "0"], ["a", "1", "c"], ["é"], ["n"], ["a", "b", "2"], ["\"q\""], ["a", ""],
     ]

@@ -3,7 +3,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-struct PackCheckTests {
+@Suite(.onOwnThreads) struct PackCheckTests {
     private static func errors(_ replacing: (String, String)...) throws -> String {
         let connection = try TestCluster.shared.database("pack check").connect()
         do {

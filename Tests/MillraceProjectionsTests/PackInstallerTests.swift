@@ -3,7 +3,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-struct PackInstallerTests {
+@Suite(.onOwnThreads) struct PackInstallerTests {
     private let connection: PostgresConnection
     private let scratch: ScratchDirectory
     private let shop: ShopPack

@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Testing
 
 /// The packs of sql/packs, against a real PostgreSQL and the parser.
-struct PacksTests {
+@Suite(.onOwnThreads) struct PacksTests {
     @Test func `all packs of the folder are compiled in`() {
         #expect(PackLoader.builtIn == PackFolder.all.map(\.name))
     }

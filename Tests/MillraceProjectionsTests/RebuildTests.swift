@@ -4,7 +4,7 @@ import MillraceTestSupport
 import Synchronization
 import Testing
 
-struct RebuildTests {
+@Suite(.onOwnThreads) struct RebuildTests {
     private let database: TestDatabase
     private let connection: PostgresConnection
     private let scratch: ScratchDirectory

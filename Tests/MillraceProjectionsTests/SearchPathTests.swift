@@ -4,7 +4,7 @@ import MillraceTestSupport
 import Testing
 
 /// What runs with its owner's rights runs only its owner's code.
-struct SearchPathTests {
+@Suite(.onOwnThreads) struct SearchPathTests {
     private static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
     /// Functions that look for temporary tables and types first, or run as their owner and look into `public`.
     private static let open = """

@@ -1,15 +1,17 @@
 internal import Glibc
 
 /// A shell that waits for its standard input to end, as it does when this process ends in any way, and then stops the
-/// server and removes the directory.
+/// server and removes the directory. It holds none of this process's output, for whose end `swift test` waits: removing
+/// hundreds of databases takes a while.
 final class Reaper: Sendable {
     // SAFETY: set once in init, closed once in deinit; nothing is written to it.
     private nonisolated(unsafe) let stream: UnsafeMutablePointer<FILE>
 
     init(directory: String) throws {
         let script = """
+            exec > /dev/null 2>&1
             trap '' INT TERM HUP
-            cat > /dev/null
+            cat
             pid=$(head -n 1 '\(directory)/postgres/data/postmaster.pid' 2>/dev/null)
             if [ -n "$pid" ]; then
                 kill -QUIT "$pid" 2>/dev/null

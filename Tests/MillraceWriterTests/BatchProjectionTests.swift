@@ -8,7 +8,7 @@ import Testing
 @testable import MillraceWriter
 import MillraceTelemetry
 
-struct BatchProjectionTests {
+@Suite(.onOwnThreads) struct BatchProjectionTests {
     /// Writers on a database of their own, with the packs of analytics and demo.
     private struct Rig {
         let database: TestDatabase

@@ -7,7 +7,7 @@ import Testing
 @testable import MillraceWriter
 import MillraceTelemetry
 
-struct BatchWriterTests {
+@Suite(.onOwnThreads) struct BatchWriterTests {
     /// A writer on a database of its own, with this month's partitions.
     private struct Rig {
         let spool = MemorySpool()

@@ -100,6 +100,7 @@ private final class ProcessReaper: Sendable {
 
     private init?() {
         let script = """
+            exec > /dev/null 2>&1
             trap '' INT TERM HUP
             list=''
             while read -r pid mark; do list="$list $pid:$mark"; done

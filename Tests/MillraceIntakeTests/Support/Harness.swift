@@ -19,7 +19,7 @@ struct Harness {
 
     /// Waits until `condition` holds.
     func wait(until condition: @escaping @Sendable () -> Bool) async {
-        while !condition() { await Task.yield() }
+        while !condition() { try? await Task.sleep(for: .milliseconds(1)) }
     }
 }
 
