@@ -46,7 +46,7 @@ struct BatchReader {
         case .event: encoded.eventLines += header.count
         case .conversation: encoded.conversationLines += header.count
         case .refused:
-            encoded.letters += RefusedLine.letters(in: payload, header: header)
+            encoded.letters += RefusedRecordLine.letters(in: payload, header: header)
             return
         }
         do {

@@ -2,7 +2,7 @@ import FoundationEssentials
 import MillraceEvent
 
 /// A line of a `refused` record, as the intake wrote it.
-struct RefusedLine: Decodable {
+struct RefusedRecordLine: Decodable {
     var code: String
     var message: String
     var peer: String?
@@ -13,7 +13,7 @@ struct RefusedLine: Decodable {
         let decoder = JSONDecoder()
         let lines = payload.split(separator: UInt8(ascii: "\n"))
         return lines.enumerated().map { index, bytes in
-            let refused = try? decoder.decode(RefusedLine.self, from: Data(bytes))
+            let refused = try? decoder.decode(RefusedRecordLine.self, from: Data(bytes))
             let origin = refused?.peer.map { " (from \($0))" } ?? ""
             return DeadLetter(
                 sequence: header.firstSequence + UInt64(index), kind: .refused, tenant: header.tenant,
