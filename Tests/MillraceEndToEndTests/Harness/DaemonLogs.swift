@@ -51,7 +51,8 @@ struct DaemonLogs: SuiteTrait, TestTrait, TestScoping {
     static func added(to issue: Issue) -> Issue {
         guard let current, issue.isFailure else { return issue }
         var issue = issue
-        issue.comments += current.comments
+        // Asked twice: for the suite, and for the test in it.
+        issue.comments += current.comments.filter { !issue.comments.contains($0) }
         return issue
     }
 }
