@@ -276,9 +276,10 @@ struct HTTPConnectionStateMachine: ~Copyable {
     }
 
     /// The routes flushed what they wrote.
-    mutating func routesFlushed(output: Output, now: NIODeadline) {
-        guard case .answering = state, due == nil, output.unsentBytes > 0 else { return }
-        watchWriting(output, now: now)
+    mutating func routesFlushed(output: @autoclosure () -> Output, now: @autoclosure () -> NIODeadline) {
+        guard case .answering = state, due == nil else { return }
+        let output = output()
+        if output.unsentBytes > 0 { watchWriting(output, now: now()) }
     }
 
     /// `closes`: of the exchange that was answered; true when there was none.
