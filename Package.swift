@@ -15,6 +15,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),  // the command line
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),  // timers, merged streams
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),  // header names and statuses
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),  // structured log lines
@@ -92,6 +93,7 @@ let package = Package(
             name: "MillraceSpool",
             dependencies: [
                 "MillraceChannels", "MillraceEvent", "MillraceTelemetry",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -121,6 +123,7 @@ let package = Package(
             dependencies: [
                 "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
                 "CMillrace",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

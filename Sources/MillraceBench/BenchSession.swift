@@ -1,4 +1,5 @@
 internal import Histogram
+internal import MillraceChannels
 internal import MillraceConsole
 internal import MillraceTelemetry
 
@@ -66,10 +67,11 @@ struct BenchSession {
 
     private mutating func load(_ plan: LoadPlan) async throws -> (LoadResult, LatencyPair) {
         let board = LoadBoard()
-        let thread = LoadThread()
         let (endpoint, templates, firstNumber) = (endpoint, templates, outcome.numbers.upperBound)
-        async let running = thread.run(
-            endpoint: endpoint, plan: plan, templates: templates, firstNumber: firstNumber, board: board)
+        async let running = BlockingThread.run(named: "bench") { () throws(CommandError) in
+            try LoadLoop.result(
+                of: plan, to: endpoint, templates: templates, firstNumber: firstNumber, board: board)
+        }
         var latencies = LatencyPair()
         var elapsed = Duration.zero
         var isFinished = false

@@ -68,12 +68,7 @@ package struct Daemon {
         settings.listen(on: try SocketActivation(environment: environment))
         let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         let extents = ExtentChannel(
-            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes,
-            writers: configuration.database.writers, joinRows: configuration.database.joinRows,
-            pace: BatchPace(
-                interval: configuration.database.batchInterval,
-                smallInterval: configuration.database.smallBatchInterval),
-            stuckMax: configuration.database.stuckBatchesMax)
+            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
         let board = CommitBoard()
         let metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory,

@@ -4,27 +4,21 @@ internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
 
-/// Looks, before the stages start, whether the packs' files and their versions in the database go together. On a thread
-/// of its own, since it blocks.
+/// Looks, before the stages start, whether the packs' files and their versions in the database go together.
 ///
 /// A pack that is not installed, or whose files changed under its version, keeps the daemon from starting. A database
 /// that is away can't say, and one without the catalog wants its migrations first: then the daemon starts, and its
 /// writers leave out what they don't know.
-actor ProjectionGate {
-    private let executor = ThreadExecutor(name: "projections")
-    private let configuration: DaemonConfiguration
-    private let logger: Logger
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-    init(configuration: DaemonConfiguration, logger: Logger) {
-        self.configuration = configuration
-        self.logger = logger
-    }
+struct ProjectionGate {
+    let configuration: DaemonConfiguration
+    let logger: Logger
 
     /// Throws `ProjectionsError`, and a `PostgresError` when the database's encoding is not UTF-8.
-    func check(_ packs: [PackDefinition], databaseURL: String) throws {
-        defer { executor.stop() }
+    func check(_ packs: [PackDefinition], databaseURL: String) async throws {
+        try await BlockingThread.run(named: "projections") { try look(packs, databaseURL) }
+    }
+
+    private func look(_ packs: [PackDefinition], _ databaseURL: String) throws {
         let standings: [PackStanding]
         do throws(PostgresError) {
             let connection = try PostgresConnection(

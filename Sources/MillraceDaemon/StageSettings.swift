@@ -27,6 +27,10 @@ struct StageSettings {
             retain: configuration.spool.retain, fullRetry: configuration.spool.fullRetry
         )
         writer = Self.writer(configuration, databaseURL: databaseURL)
+        writer.joinRows = configuration.database.joinRows
+        writer.batchInterval = configuration.database.batchInterval
+        writer.smallBatchInterval = configuration.database.smallBatchInterval
+        writer.stuckBatchesMax = configuration.database.stuckBatchesMax
         writer.batchLockTimeout = configuration.database.batchLockTimeout
         writer.rowErrorTries = configuration.database.rowErrorTries
         writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)

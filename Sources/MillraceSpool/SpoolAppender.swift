@@ -160,8 +160,8 @@ extension SpoolAppender {
             logger.warning(
                 "segments retired before spool.retain",
                 metadata: [
-                    "segments": "\(metrics.retiredEarly.value)",
-                    "hint": "raise spool.bytes, or lower spool.retain to what your standbys lag behind at most",
+                    .segments: "\(metrics.retiredEarly.value)",
+                    .hint: "raise spool.bytes, or lower spool.retain to what your standbys lag behind at most",
                 ])
         }
         return true
@@ -177,7 +177,7 @@ extension SpoolAppender {
             } catch {
                 logger.error(
                     "segment could not be removed",
-                    metadata: ["segment": "\(number)", "error": "\(error)", "hint": "check the spool directory's mode"])
+                    metadata: [.segment: "\(number)", .error: "\(error)", .hint: "check the spool directory's mode"])
                 continue
             }
             retired.append(number)
@@ -245,7 +245,7 @@ extension SpoolAppender {
             try body()
             guard health.attemptSucceeded() == .accept else { return }
             channel.refuse(nil)
-            logger.notice("spool takes events again", metadata: ["directory": "\(configuration.directory)"])
+            logger.notice("spool takes events again", metadata: [.directory: "\(configuration.directory)"])
         } catch {
             refuse(error)
         }
@@ -261,11 +261,11 @@ extension SpoolAppender {
         }
     }
 
-    private func metadata(_ error: SpoolError) -> Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            "code": "\(error.code.rawValue)", "path": "\(error.path)", "hint": "\(error.hint)",
+    private func metadata(_ error: SpoolError) -> Logger.Fields {
+        var metadata: Logger.Fields = [
+            .code: "\(error.code.rawValue)", .path: "\(error.path)", .hint: "\(error.hint)",
         ]
-        if let cause = error.cause { metadata["error"] = "\(cause)" }
+        if let cause = error.cause { metadata[.error] = "\(cause)" }
         return metadata
     }
 }

@@ -1,5 +1,7 @@
+internal import AsyncAlgorithms
 package import Logging
 package import MillraceChannels
+internal import MillraceTelemetry
 internal import ServiceLifecycle
 
 /// The one place where durability is promised.
@@ -27,13 +29,14 @@ package actor SpoolService: Service {
     /// Reads what the spool holds.
     package nonisolated let store: SegmentStore
     nonisolated let executor = ThreadExecutor(name: "spool")
-    private let lock: SpoolLock
+    private let lock: DirectoryLock
     let appender: SpoolAppender
     private let channel: RecordChannel
     private let interval: Duration
 
     /// Makes or recovers the spool in `configuration.directory`; blocks on the disk. Throws when another process has
-    /// it, when it is not usable, or when nothing can be known about it; a full disk is no reason, it heals later.
+    /// it, when it is not usable, or when nothing can be known about it; a full disk is no reason: the spool takes events
+    /// once there is room.
     ///
     /// `epoch`: where this run begins; without one it goes on where the spool ended, which only tests want. Its first
     /// segment is made with its first group, so that starts alone leave no files.
@@ -48,7 +51,7 @@ package actor SpoolService: Service {
         } catch {
             throw SpoolError(.directoryUnusable, path: directory, cause: error)
         }
-        lock = try SpoolLock(fileSystem, directory: directory)
+        lock = try DirectoryLock(fileSystem, directory: directory)
         let keeper = DamageKeeper(fileSystem, directory: directory, metrics: metrics)
         var recovered = try SpoolRecovery(fileSystem: fileSystem, directory: directory, keeper: keeper).run()
         if let epoch {
@@ -57,7 +60,7 @@ package actor SpoolService: Service {
             recovered.nextSequence = epoch.firstSequence(after: recovered.nextSequence, using: &generator)
         }
         for finding in recovered.findings {
-            logger.warning("spool recovery found damage", metadata: ["finding": "\(finding)"])
+            logger.warning("spool recovery found damage", metadata: [.finding: "\(finding)"])
         }
         store = SegmentStore(
             recovered, fileSystem, directory: directory, retain: configuration.retain, keeper: keeper)
@@ -67,8 +70,8 @@ package actor SpoolService: Service {
         logger.info(
             "spool opened",
             metadata: [
-                "directory": "\(directory)", "spool_id": "\(recovered.spoolID)",
-                "segments": "\(recovered.segments.count)", "next_sequence": "\(recovered.nextSequence)",
+                .directory: "\(directory)", .spoolID: "\(recovered.spoolID)",
+                .segments: "\(recovered.segments.count)", .nextSequence: "\(recovered.nextSequence)",
             ])
         self.channel = channel
         interval = configuration.fullRetry
@@ -94,9 +97,6 @@ package actor SpoolService: Service {
     }
 
     private func maintain() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: interval)
-            appender.maintain(now: .now)
-        }
+        for await _ in AsyncTimerSequence(interval: interval, clock: .continuous) { appender.maintain(now: .now) }
     }
 }

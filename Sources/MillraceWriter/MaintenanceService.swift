@@ -7,7 +7,7 @@ import MillraceTelemetry
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
-/// event ids, builds the payload indexes of closed months, joins settled rows of the ledger, keeps the bounds of
+/// event ids, builds the payload indexes of closed months, joins old rows of the ledger, keeps the bounds of
 /// `dead_letters`, and empties the GIN indexes' pending lists.
 ///
 /// Enters: nothing. Leaves: partitions, indexes. Crash: all of it is repeated. Shutdown: ends at once.
@@ -15,7 +15,7 @@ actor MaintenanceService {
     private let executor = ThreadExecutor(name: "maintenance")
     private let configuration: WriterConfiguration
     private let partitionOptions: PartitionOptions
-    private let gate: DatabaseGate
+    private let gate: Gate
     private let cleaning: CleaningGate
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
@@ -44,7 +44,7 @@ actor MaintenanceService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        configuration: WriterConfiguration, partitionOptions: PartitionOptions, gate: DatabaseGate,
+        configuration: WriterConfiguration, partitionOptions: PartitionOptions, gate: Gate,
         cleaning: CleaningGate, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -119,7 +119,7 @@ actor MaintenanceService {
         let partitions = Partitions(connection: connection, options: partitionOptions)
         let now = Timestamp.now.microseconds
         for name in try partitions.ensureAhead(months: configuration.monthsAhead, from: now) {
-            logger.notice("partition made", metadata: ["partition": "\(name)"])
+            logger.notice("partition made", metadata: [.partition: "\(name)"])
         }
         metrics.monthsAhead.set(configuration.monthsAhead)
         try connection.execute(
@@ -129,7 +129,7 @@ actor MaintenanceService {
             """, timeout: configuration.statementTimeout
         )
         for name in try partitions.ensurePayloadIndexes(at: now) {
-            logger.notice("payload index built", metadata: ["partition": "\(name)"])
+            logger.notice("payload index built", metadata: [.partition: "\(name)"])
         }
         try partitions.summarizeBatches(lockWait: Self.summaryLockWait)
         ProcessMemory.releaseCode()
@@ -154,7 +154,7 @@ actor MaintenanceService {
         metrics.joinedRows.add(removed)
         join = pass.isAtEnd ? nil : pass
         if pass.isAtEnd { joinDue = .now + interval }
-        if removed > 0 { logger.debug("ledger rows joined", metadata: ["rows": "\(removed)"]) }
+        if removed > 0 { logger.debug("ledger rows joined", metadata: [.rows: "\(removed)"]) }
     }
 
     private func newPass(_ connection: PostgresConnection, _ interval: Duration) -> LedgerJoin {

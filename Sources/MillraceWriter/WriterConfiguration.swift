@@ -43,6 +43,14 @@ package struct WriterConfiguration: Sendable {
     package var packs: [PackDefinition] = []
     /// Names the sessions; the stage sets it.
     package var run = RunName(spool: UniqueID(high: 0, low: 0), startedAt: Timestamp(microseconds: 0))
+    /// Lines that wait when writers beside the first join.
+    package var joinRows = 4096
+    /// From the start of a batch to the start of the next, after one of some rows; see `BatchPace`.
+    package var batchInterval = Duration.zero
+    /// The same when few lines wait, for which nobody waits.
+    package var smallBatchInterval = Duration.zero
+    /// Failed batches that others go on past; beyond, only these are tried.
+    package var stuckBatchesMax = 16
     /// How long a batch waits for a lock.
     package var batchLockTimeout = Duration.seconds(10)
     /// Tries before an error of a trigger, a rule or a conversion is looked for in single rows.

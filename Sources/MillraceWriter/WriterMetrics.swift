@@ -98,3 +98,17 @@ package final class WriterMetrics: Sendable {
         kind.dead.add(counts.dead)
     }
 }
+
+/// How long the parts of a batch's transaction took.
+package struct BatchDurations: Sendable {
+    package var copy: Duration
+    /// Folding the rows and writing the deltas.
+    package var projection: Duration
+    package var commit: Duration
+}
+
+/// Neighbouring lines of a batch that were received at the same time.
+package struct Arrival: Sendable, Equatable {
+    package var receivedAt: Timestamp
+    package var sequences: Range<UInt64>
+}

@@ -4,7 +4,7 @@ import MillraceEvent
 import MillracePostgres
 import MillraceTelemetry
 
-/// One writer: takes batches from the extent channel and puts each into PostgreSQL exactly once.
+/// One writer: takes batches from the scheduler and puts each into PostgreSQL exactly once.
 ///
 /// Enters: batches (where to read). Leaves: rows, ledger rows, dead letters; `BatchOutcome` to the commit board;
 /// the commit's log position to the ledger.
@@ -23,10 +23,10 @@ actor WriterService {
     private let executor: ThreadExecutor
     private let index: Int
     private let configuration: WriterConfiguration
-    private let extents: ExtentChannel
+    private let scheduler: BatchScheduler
     private let board: CommitBoard
     private let ledger: Ledger
-    private let gate: DatabaseGate
+    private let gate: Gate
     private let cleaning: CleaningGate
     private let stuck: StuckBatches
     private let interrupt: PostgresInterrupt
@@ -43,13 +43,13 @@ actor WriterService {
     /// `index`: of this writer, from 0; also its advisory lock. `interrupt` ends every wait on the network.
     init(
         index: Int, configuration: WriterConfiguration, partitionOptions: PartitionOptions, spool: any SpoolReader,
-        extents: ExtentChannel, board: CommitBoard, ledger: Ledger, gate: DatabaseGate, cleaning: CleaningGate,
+        scheduler: BatchScheduler, board: CommitBoard, ledger: Ledger, gate: Gate, cleaning: CleaningGate,
         stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
         self.configuration = configuration
-        self.extents = extents
+        self.scheduler = scheduler
         self.board = board
         self.ledger = ledger
         self.gate = gate
@@ -58,7 +58,7 @@ actor WriterService {
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
-        self.logger[metadataKey: "writer"] = "\(index)"
+        self.logger[.writer] = "\(index)"
         partitions = LeafPartitions(options: partitionOptions)
         writer = BatchWriter(
             spool: spool, index: index, partitions: partitions, packs: configuration.packs,
@@ -72,7 +72,7 @@ actor WriterService {
             await writeUntilCommitted(batch, takenAt: .now)
             metrics.linesInFlight.add(-batch.count)
             metrics.batchesInFlight.add(-1)
-            extents.batchEnded()
+            scheduler.batchEnded()
         }
         connection = nil
         executor.stop()
@@ -80,9 +80,8 @@ actor WriterService {
 
     /// Every writer but the first joins only while there is much to do, and the lists of GIN are not behind.
     private func nextBatch() async -> Batch? {
-        guard index > 0 else { return await extents.nextBatch() }
-        await cleaning.waitUntilCaughtUp()
-        return await extents.nextHelperBatch()
+        if index > 0 { await cleaning.waitUntilCaughtUp() }
+        return await scheduler.nextBatch(for: index)
     }
 
     private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {
@@ -118,8 +117,8 @@ actor WriterService {
             logger.warning(
                 "batch failed",
                 metadata: [
-                    "batch": "\(batch.sequences)", "code": "\(fault.code)", "sql_state": "\(fault.sqlState ?? "")",
-                    "reason": "\(fault.message)", "hint": "\(fault.hint)",
+                    .batch: "\(batch.sequences)", .code: "\(fault.code)", .sqlState: "\(fault.sqlState ?? "")",
+                    .reason: "\(fault.message)", .hint: "\(fault.hint)",
                 ])
         }
         metrics.writing.apply(.batchFailed(fault))
@@ -141,9 +140,9 @@ actor WriterService {
             report(committed.refused, of: batch)
             stuck.batchCommitted(batch, into: committed.outcome.tables, begunAt: begunAt)
             metrics.writing.apply(.batchCommitted)
-            board.settle(committed.outcome)
+            board.batchCommitted(committed.outcome)
         case .overlap(let covered):
-            logger.warning("ledger holds part of a batch", metadata: ["batch": "\(batch.sequences)"])
+            logger.warning("ledger holds part of a batch", metadata: [.batch: "\(batch.sequences)"])
             stuck.batchCommitted(batch, into: [], begunAt: begunAt)
             ledger.foundOverlap(in: batch.sequences, covered: covered)
         }
@@ -154,9 +153,9 @@ actor WriterService {
         logger.error(
             "lines refused, now dead letters",
             metadata: [
-                "lines": "\(count)", "batch": "\(batch.sequences)", "code": "\(example.code)",
-                "sql_state": "\(example.sqlState ?? "")", "reason": "\(example.message)",
-                "hint": "fix the cause, then run millrace dead-letters retry",
+                .lines: "\(count)", .batch: "\(batch.sequences)", .code: "\(example.code)",
+                .sqlState: "\(example.sqlState ?? "")", .reason: "\(example.message)",
+                .hint: "fix the cause, then run millrace dead-letters retry",
             ])
     }
 
@@ -165,8 +164,8 @@ actor WriterService {
             logger.error(
                 "batches not folded",
                 metadata: [
-                    "pack": "\(omission.pack)", "version_id": "\(omission.versionID)", "error": "\(omission.reason)",
-                    "hint":
+                    .pack: "\(omission.pack)", .versionID: "\(omission.versionID)", .error: "\(omission.reason)",
+                    .hint:
                         "the rows are stored; fix the cause, then run millrace projections rebuild \(omission.pack)",
                 ])
         }
@@ -216,7 +215,7 @@ actor WriterService {
                 _ = backoff.next()
                 return .again(after: .zero)
             } catch {
-                logger.warning("partition not made", metadata: ["error": "\(error)"])
+                logger.warning("partition not made", metadata: [.error: "\(error)"])
                 return .setAside(.other)
             }
         case .retry:

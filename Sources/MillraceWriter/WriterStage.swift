@@ -2,20 +2,20 @@ package import Logging
 package import MillraceChannels
 internal import MillraceEvent
 package import MillracePostgres
+import MillraceTelemetry
 import ServiceLifecycle
 import Synchronization
-internal import MillraceTelemetry
 
-/// The stage behind the spool: the ledger's session and the writers, started and stopped as one.
+/// The stage after the spool: the ledger's session and the writers, started and stopped as one.
 ///
 /// On shutdown (intake and spool have ended by then) the writers go on until nothing is left, PostgreSQL is away, or
 /// `drainLimit` is over; then every wait on the network is interrupted. What is left is in the spool and goes in after
 /// the next start.
 package struct WriterStage: Service {
     private let configuration: WriterConfiguration
-    private let extents: ExtentChannel
+    private let scheduler: BatchScheduler
     private let board: CommitBoard
-    private let gate: DatabaseGate
+    private let gate: Gate
     private let ledger: Ledger
     private let cleaning = CleaningGate()
     private let interrupt = PostgresInterrupt()
@@ -34,20 +34,28 @@ package struct WriterStage: Service {
         var configuration = configuration
         configuration.run = RunName(spool: spool.spoolID, startedAt: .now)
         self.configuration = configuration
-        self.extents = extents
         self.board = board
         self.metrics = metrics
         self.logger = logger
+        let scheduler = BatchScheduler(
+            BatchScheduleStateMachine(
+                rowsMax: extents.rowsMax, writers: configuration.writers, joinRows: configuration.joinRows,
+                pace: BatchPace(
+                    interval: configuration.batchInterval, smallInterval: configuration.smallBatchInterval),
+                stuckMax: configuration.stuckBatchesMax), of: extents)
+        self.scheduler = scheduler
         let ledger = Ledger(liveStart: spool.runStarts.last ?? 0)
-        let gate = DatabaseGate { isOpen in
+        // Whether PostgreSQL takes batches. The ledger's session opens it; a writer that loses its connection closes it, so
+        // that only one connection probes while the database is down.
+        let gate = Gate(isOpen: false) { isOpen in
             metrics.isDatabaseUp.store(isOpen, ordering: .relaxed)
-            extents.setOpen(isOpen)
+            scheduler.setOpen(isOpen)
         }
         self.ledger = ledger
         self.gate = gate
         ledgerService = LedgerService(
             configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
-            interrupt: interrupt, metrics: metrics, logger: logger
+            scheduler: scheduler, interrupt: interrupt, metrics: metrics, logger: logger
         )
         maintenance = MaintenanceService(
             configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,
@@ -55,16 +63,16 @@ package struct WriterStage: Service {
         )
         watch = WritingWatch(monitor: metrics.writing, logger: logger) {
             // Before the ledger has been read, what an earlier run left is not queued.
-            extents.waitingCount + extents.asideCount + metrics.linesInFlight.value
+            scheduler.waitingCount + metrics.linesInFlight.value
                 + (gate.isOpen ? 0 : ledger.uncommitted(of: spool.retainedSequences).earlierCount)
         }
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         let stuck = StuckBatches(
-            configuration: configuration, spool: spool, extents: extents, metrics: metrics)
+            configuration: configuration, spool: spool, scheduler: scheduler, metrics: metrics)
         writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
                 index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
-                extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
+                scheduler: scheduler, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
                 interrupt: interrupt, metrics: metrics, logger: logger
             )
         }
@@ -74,7 +82,7 @@ package struct WriterStage: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { try await ledgerService.run() }
             group.addTask { await maintenance.run() }
-            group.addTask { await extents.keepTime() }
+            group.addTask { await scheduler.keepTime() }
             group.addTask { await watch.run() }
             for writer in writers { group.addTask { await writer.run() } }
             group.addTask {
@@ -94,20 +102,20 @@ package struct WriterStage: Service {
     }
 
     private func drain() async {
-        extents.endPace()
+        scheduler.beginDrain()
         let deadline = ContinuousClock.now + configuration.drainLimit
-        while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !extents.isDrained {
+        while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !scheduler.isDrained {
             try? await Task.sleep(for: .milliseconds(10))
         }
-        let left = extents.waitingCount + extents.asideCount
+        let left = scheduler.waitingCount
         if left > 0 {
             logger.notice(
-                "lines left in the spool", metadata: ["lines": "\(left)", "hint": "the next start writes them"])
+                "lines left in the spool", metadata: [.lines: "\(left)", .hint: "the next start writes them"])
         }
     }
 
     private func stop() {
-        extents.finish()
+        scheduler.finish()
         gate.finish()
         cleaning.finish()
         interrupt.raise()

@@ -24,11 +24,11 @@ import Testing
         let board = CommitBoard()
         let replies = Replies()
         board.wait(for: 10..<20) { replies.append($0) }
-        board.settle(Self.outcome(15..<30, duplicates: [9, 16, 20], dead: [17]))
-        board.settle(Self.outcome(0..<12, duplicates: [9, 11]))
+        board.batchCommitted(Self.outcome(15..<30, duplicates: [9, 16, 20], dead: [17]))
+        board.batchCommitted(Self.outcome(0..<12, duplicates: [9, 11]))
         #expect(replies.all.isEmpty)
-        board.settle(Self.outcome(12..<15))
-        board.settle(Self.outcome(12..<15))
+        board.batchCommitted(Self.outcome(12..<15))
+        board.batchCommitted(Self.outcome(12..<15))
         #expect(replies.all == [.committed(10..<20, duplicates: 2, dead: 1)])
     }
 
@@ -42,7 +42,7 @@ import Testing
         ] as [(Range<UInt64>, Bool)] {
             #expect(board.isAwaited(range) == isAwaited)
         }
-        board.settle(Self.outcome(10..<20))
+        board.batchCommitted(Self.outcome(10..<20))
         #expect(!board.isAwaited(10..<20) && board.isAwaited(30..<31))
     }
 
@@ -50,7 +50,7 @@ import Testing
         let board = CommitBoard()
         let replies = Replies()
         board.wait(for: 1..<3) { replies.append($0) }
-        board.settle(Self.outcome(1..<2))
+        board.batchCommitted(Self.outcome(1..<2))
         board.finish()
         board.finish()
         #expect(replies.all == [.durable(1..<3)])
@@ -72,7 +72,7 @@ import Testing
             cuts.formUnion([0, 100])
             let borders = cuts.sorted()
             for (start, end) in zip(borders, borders.dropFirst()).shuffled(using: &random) {
-                board.settle(Self.outcome(start..<end, duplicates: Array(start..<end)))
+                board.batchCommitted(Self.outcome(start..<end, duplicates: Array(start..<end)))
             }
             let expected = waits.map { Submission.Outcome.committed($0, duplicates: $0.count, dead: 0) }
             #expect(replies.all.count == waits.count && expected.allSatisfy(replies.all.contains), "seed \(seed)")

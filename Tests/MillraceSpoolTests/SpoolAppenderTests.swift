@@ -52,7 +52,7 @@ import MillraceTelemetry
         #expect(rig.board.isAwaited(1..<2))
         var outcome = BatchOutcome(sequences: 1..<2)
         outcome.duplicateSequences = [1]
-        rig.board.settle(outcome)
+        rig.board.batchCommitted(outcome)
         #expect(rig.outcome(of: "one") == .committed(1..<2, duplicates: 1, dead: 0))
     }
 

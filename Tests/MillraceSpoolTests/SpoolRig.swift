@@ -69,10 +69,9 @@ final class SpoolRig: Sendable {
     /// Everything in the spool, by a scan and reads, as a writer would get it after a restart.
     func readAll(_ ranges: [Range<UInt64>]? = nil) async throws -> SpoolContents {
         let channel = ExtentChannel(rowsMax: 10_000, bytesMax: 4 << 20)
-        channel.setOpen(true)
         var contents = SpoolContents()
         contents.lost = await service.store.scan(ranges ?? service.store.retainedSequences.ranges, into: channel)
-        while channel.waitingCount > 0, let batch = await channel.nextBatch() {
+        while let batch = channel.take(rowsMax: channel.rowsMax) {
             for extent in batch.extents { try contents.add(extent, from: service.store) }
         }
         return contents
@@ -80,9 +79,8 @@ final class SpoolRig: Sendable {
 
     /// The live extents that wait for a writer, read.
     func readLive() async throws -> SpoolContents {
-        extents.setOpen(true)
         var contents = SpoolContents()
-        while extents.waitingCount > 0, let batch = await extents.nextBatch() {
+        while let batch = extents.take(rowsMax: extents.rowsMax) {
             for extent in batch.extents { try contents.add(extent, from: service.store) }
         }
         return contents

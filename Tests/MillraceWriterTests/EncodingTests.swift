@@ -1,5 +1,6 @@
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import MillraceTestSupport
 import MillraceWriter
 import Testing

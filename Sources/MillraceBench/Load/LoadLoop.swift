@@ -286,19 +286,10 @@ struct LoadLoop: ~Copyable {
     }
 }
 
-/// Runs loads on a thread of their own: they block.
-actor LoadThread {
-    private let executor = ThreadExecutor(name: "bench")
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-    deinit {
-        executor.stop()
-    }
-
-    /// Throws when there is nothing to tell; else the result says how it went.
-    func run(
-        endpoint: Endpoint, plan: LoadPlan, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
+extension LoadLoop {
+    /// Carries out a load: blocks. Throws when there is nothing to tell; else the result says how it went.
+    static func result(
+        of plan: LoadPlan, to endpoint: Endpoint, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
     ) throws(CommandError) -> LoadResult {
         do throws(CommandError) {
             var loop = try LoadLoop(

@@ -23,7 +23,7 @@ package final class CommitBoard: Sendable {
 
     package init() {}
 
-    /// Calls `reply` with `.committed` once every one of `sequences` is settled. In order of sequence.
+    /// Calls `reply` with `.committed` once every one of `sequences` is in the ledger. In order of sequence.
     package func wait(for sequences: Range<UInt64>, reply: @escaping @Sendable (Submission.Outcome) -> Void) {
         waits.withLock { $0.append(Wait(sequences: sequences, open: SequenceSet([sequences]), reply: reply)) }
     }
@@ -36,10 +36,10 @@ package final class CommitBoard: Sendable {
         }
     }
 
-    /// A batch is committed: answers those whose last line it settled.
-    package func settle(_ outcome: BatchOutcome) {
-        let settled = waits.withLock { waits -> [Wait] in
-            var settled: [Wait] = []
+    /// A batch is committed: answers those who waited for it last.
+    package func batchCommitted(_ outcome: BatchOutcome) {
+        let answered = waits.withLock { waits -> [Wait] in
+            var answered: [Wait] = []
             let start = Self.firstIndex(in: waits, endingAfter: outcome.sequences.lowerBound)
             var end = start
             var kept: [Wait] = []
@@ -48,13 +48,13 @@ package final class CommitBoard: Sendable {
                 wait.open.remove(outcome.sequences)
                 wait.duplicates += Self.count(of: outcome.duplicateSequences, in: wait.sequences)
                 wait.dead += Self.count(of: outcome.deadSequences, in: wait.sequences)
-                if wait.open.isEmpty { settled.append(wait) } else { kept.append(wait) }
+                if wait.open.isEmpty { answered.append(wait) } else { kept.append(wait) }
                 end += 1
             }
             waits.replaceSubrange(start..<end, with: kept)
-            return settled
+            return answered
         }
-        for wait in settled { wait.reply(.committed(wait.sequences, duplicates: wait.duplicates, dead: wait.dead)) }
+        for wait in answered { wait.reply(.committed(wait.sequences, duplicates: wait.duplicates, dead: wait.dead)) }
     }
 
     /// Answers everyone who still waits: the lines are durable, but the daemon stops before they are committed.

@@ -13,7 +13,7 @@ package protocol SpoolReader: Sendable {
     /// others too. What lies between two runs of a daemon is not among them, since no line has it.
     var retainedSequences: SequenceSet { get }
 
-    /// Sequences that a run gave out but never acknowledged, and so are on no disk; in front of retained segments. Few, or
+    /// Sequences that a run gave out but never acknowledged, and so are on no disk; before retained segments. Few, or
     /// none.
     var burntSequences: [Range<UInt64>] { get }
 
@@ -48,7 +48,7 @@ package enum RetentionEvent: Sendable, Equatable {
 
 /// One record of an extent, as found on disk.
 package enum SpoolItem {
-    /// Verified against both checksums. The payload is valid during the call only, and has 64 readable bytes behind it.
+    /// Verified against both checksums. The payload is valid during the call only, and has 64 readable bytes after it.
     case record(RecordHeader, payload: UnsafeRawBufferPointer)
     /// Fails its checksum; its bytes are set aside and reported.
     case damaged(LostSequences)

@@ -14,11 +14,11 @@ package struct Submission: Sendable {
         case committed
     }
 
-    /// How a submission ended. Called exactly once, on a thread of the stage that settles it: hop before doing work.
+    /// How a submission ended. Called exactly once, on a thread of the stage that answers: hop before doing work.
     package enum Outcome: Sendable, Equatable {
         /// Every line is durable in the spool, under these sequences.
         case durable(Range<UInt64>)
-        /// Every line is settled in PostgreSQL: committed, already there (`duplicates`), or in `dead_letters` (`dead`).
+        /// Every line is in the ledger: committed, already there (`duplicates`), or in `dead_letters` (`dead`).
         case committed(Range<UInt64>, duplicates: Int, dead: Int)
         /// Nothing of the submission is durable; the sender may try again.
         case failed(SpoolRefusal)

@@ -1,7 +1,10 @@
+internal import MillraceChannels
+internal import Synchronization
+
 /// Bytes to read into, grown when a record needs it; reused, since an extent is about a MiB.
 // SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); `bytes` is freed in deinit only.
 final class ReadBuffer: @unchecked Sendable {
-    /// Readable bytes behind what was asked for: simdjson reads ahead.
+    /// Readable bytes after what was asked for: the parsers read ahead.
     static let paddingBytes = 64
 
     private(set) var bytes: UnsafeMutableRawBufferPointer
@@ -24,5 +27,25 @@ final class ReadBuffer: @unchecked Sendable {
         bytes.deallocate()
         bytes = .allocate(byteCount: count + Self.paddingBytes, alignment: 64)
         bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+}
+
+/// A few read buffers for the writers, so that reading an extent allocates nothing.
+final class ReadBufferPool: Sendable {
+    private static let buffersMax = 8
+    /// A buffer that grew for one giant record is not kept.
+    private static let keptBytesMax = 2 * Extent.bytesMax
+
+    private let idle = Mutex<[ReadBuffer]>([])
+
+    func take() -> ReadBuffer {
+        idle.withLock { $0.popLast() } ?? ReadBuffer(capacity: Extent.bytesMax)
+    }
+
+    func giveBack(_ buffer: ReadBuffer) {
+        guard buffer.capacity <= Self.keptBytesMax else { return }
+        idle.withLock { idle in
+            if idle.count < Self.buffersMax { idle.append(buffer) }
+        }
     }
 }

@@ -18,7 +18,7 @@ package import MillraceEvent
 /// segments only. Each run of a daemon begins a segment of its own at a fresh sequence (`SequenceEpoch`), gap 3. A Millrace
 /// from before version 2 refuses the spool, since it would take the sequences between two runs for lost lines.
 ///
-/// What lies in the segment before behind its valid end was never acknowledged and is never read: so a
+/// What lies after the valid end of the segment before was never acknowledged and is never read: so a
 /// group whose write or sync failed can't come back to life after its sender was told that it was not kept.
 package struct SegmentHeader: Sendable, Equatable {
     package static let byteCount = 64

@@ -114,7 +114,7 @@ package final class SegmentStore: SpoolReader {
         return lost
     }
 
-    /// When the record that holds `sequence`, or else the next one behind it, was received; nil when there is none to be
+    /// When the record that holds `sequence`, or else the next one after it, was received; nil when there is none to be
     /// read. Walks over the headers of its segment: blocks on the disk, for some milliseconds where the segment is long.
     package func receivedAt(of sequence: UInt64) -> Timestamp? {
         guard let segment = catalogue.segments.first(where: { $0.endSequence > sequence }),
@@ -190,5 +190,20 @@ extension SegmentStore {
             state.catalogue.segmentRetired(number)
             state.open.removeAll { $0.number == number }
         }
+    }
+}
+
+/// A segment file open for reading; closed when its last reader lets go of it.
+final class OpenSegment: Sendable {
+    let file: FileID
+    private let fileSystem: any FileSystem
+
+    init(_ file: FileID, _ fileSystem: any FileSystem) {
+        self.file = file
+        self.fileSystem = fileSystem
+    }
+
+    deinit {
+        fileSystem.close(file)
     }
 }

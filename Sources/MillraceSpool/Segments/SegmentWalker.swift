@@ -1,14 +1,14 @@
 internal import Glibc
 import MillraceEvent
 
-/// Walks over the records of a segment (or of one extent of it), reading in windows, and finds its way again behind
+/// Walks over the records of a segment (or of one extent of it), reading in windows, and finds its way again after
 /// damage: at the next place that has a record's magic, a valid header checksum, a plausible sequence and a valid
 /// payload checksum. Every step moves forward, so a walk ends whatever is in the file.
 struct SegmentWalker: ~Copyable {
     enum Step {
         /// A valid header; `isIntact` false when the payload fails its checksum (true when payloads aren't verified).
         case record(RecordHeader, offset: Int, isIntact: Bool)
-        /// No record could be made of these bytes, but one follows behind them.
+        /// No record could be made of these bytes, but one follows.
         case damage(offset: Int, length: Int, sequences: Range<UInt64>)
         /// Nothing valid follows up to the end. `header`: valid, of a record that reaches beyond the end.
         case tail(offset: Int, length: Int, isZeros: Bool, header: RecordHeader?)
@@ -89,7 +89,7 @@ struct SegmentWalker: ~Copyable {
         return Checksum.crc32c(payload) == header.payloadChecksum
     }
 
-    /// Looks for the next valid record behind the damage at `offset`.
+    /// Looks for the next valid record after the damage at `offset`.
     private mutating func resume(after offset: Int) throws(FileSystemError) -> Step {
         var at = offset + 1
         while at + RecordHeader.byteCount <= endBytes {

@@ -10,7 +10,7 @@ internal import MillraceTelemetry
 /// Small groups are written over zeros, which a small group before them wrote ahead: a file that does not grow needs no
 /// commit of the file system's journal with each `fdatasync`, which then took 0.13 ms instead of 0.23 ms at the median
 /// (ext4), and does not hold up PostgreSQL's files on the same disk. (`fallocate` does not help: its blocks must be
-/// marked as written.) Zeros behind the last record are the log's end. A group is not answered before all of it is on
+/// marked as written.) Zeros after the last record are the log's end. A group is not answered before all of it is on
 /// disk; when the power fails before that, any part of it may be, and recovery then reports the rest as damage.
 final class SegmentWriter {
     /// Where a group lies.
@@ -104,7 +104,7 @@ final class SegmentWriter {
     }
 
     /// Writes a group and synchronizes it, once. On failure nothing of it is in the log: the bytes are cut off again
-    /// when only space is missing, else the segment is sealed in front of them and the sequences are burnt.
+    /// when only space is missing, else the segment ends before them and the sequences are burnt.
     func append(_ group: ArraySlice<Submission>) throws(SpoolError) -> Written {
         guard let file, let segment = store.newest else {
             preconditionFailure("a group needs an open segment")

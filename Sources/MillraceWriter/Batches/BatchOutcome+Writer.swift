@@ -18,7 +18,7 @@ extension BatchOutcome {
     }
 
     /// Fills in the other counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
-    mutating func settle(letters: [DeadLetter], of encoded: EncodedBatch) {
+    mutating func count(letters: [DeadLetter], of encoded: EncodedBatch) {
         duplicateSequences.sort()
         for letter in letters {
             switch letter.kind {

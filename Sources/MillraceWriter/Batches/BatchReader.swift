@@ -1,5 +1,19 @@
+import FoundationEssentials
 internal import MillraceChannels
 import MillraceEvent
+
+/// What reading a batch out of the spool has shown so far, besides its rows: counts, and the lines that became dead
+/// letters on the way.
+struct EncodedBatch {
+    var batchID: Int64
+    /// Lines of each kind, by record.
+    var eventLines = 0
+    var conversationLines = 0
+    /// When the lines were received, each time once for neighbours.
+    var arrivals: [Arrival] = []
+    /// Refused at the intake (kind `refused`), unreadable (`spool_damage`), or no longer parsed.
+    var letters: [DeadLetter] = []
+}
 
 /// Reads batches, a part at a time, and encodes them. Owned by one writer; its buffers are reused.
 struct BatchReader {
@@ -89,5 +103,29 @@ struct BatchReader {
     private static func line(_ index: Int, of payload: UnsafeRawBufferPointer) -> String {
         let lines = payload.split(separator: UInt8(ascii: "\n"), maxSplits: index + 1, omittingEmptySubsequences: false)
         return index < lines.count ? String(decoding: lines[index], as: UTF8.self) : ""
+    }
+}
+
+/// A line of a `refused` record, as the intake wrote it.
+struct RefusedRecordLine: Decodable {
+    var code: String
+    var message: String
+    var peer: String?
+    var line: String
+
+    /// Dead letters for every line of a `refused` record.
+    static func letters(in payload: UnsafeRawBufferPointer, header: RecordHeader) -> [DeadLetter] {
+        let decoder = JSONDecoder()
+        let lines = payload.split(separator: UInt8(ascii: "\n"))
+        return lines.enumerated().map { index, bytes in
+            let refused = try? decoder.decode(RefusedRecordLine.self, from: Data(bytes))
+            let origin = refused?.peer.map { " (from \($0))" } ?? ""
+            return DeadLetter(
+                sequence: header.firstSequence + UInt64(index), kind: .refused, tenant: header.tenant,
+                code: refused?.code ?? RefusalCode.invalidJSON.rawValue, message: (refused?.message ?? "") + origin,
+                line: refused?.line ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt,
+                peer: refused?.peer
+            )
+        }
     }
 }

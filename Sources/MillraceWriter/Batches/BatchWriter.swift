@@ -39,7 +39,7 @@ final class BatchWriter {
 
     private let reader: BatchReader
     private let spool: any SpoolReader
-    private let lock: SpoolLock
+    private let lockKeys: AdvisoryLockKeys
     private let index: Int
     private let partitions: LeafPartitions
     /// Longest wait for a lock.
@@ -71,8 +71,8 @@ final class BatchWriter {
         self.partBytesMax = partBytesMax
         self.lockTimeout = lockTimeout
         reader = BatchReader(spool: spool)
-        lock = SpoolLock(spool: spool.spoolID)
-        let slot = Int(UInt32(bitPattern: lock.writerKey) % UInt32(Self.slotCount)) + index
+        lockKeys = AdvisoryLockKeys(spool: spool.spoolID)
+        let slot = Int(UInt32(bitPattern: lockKeys.writerKey) % UInt32(Self.slotCount)) + index
         projection = BatchProjection(packs: packs, slot: slot % Self.slotCount)
     }
 
@@ -99,8 +99,7 @@ final class BatchWriter {
 
     private func transact(
         _ batch: Batch, _ batchID: Int64, isDurable: Bool, _ care: BatchCare, isStaged: Bool,
-        on connection: PostgresConnection,
-        _ metrics: WriterMetrics
+        on connection: PostgresConnection, _ metrics: WriterMetrics
     ) throws -> Result {
         do {
             if let known = try begin(batch, isDurable: isDurable, on: connection) {
@@ -134,7 +133,7 @@ final class BatchWriter {
             copyDuration -= projection.duration
             try requireTakers(care, on: connection)
             letters = encoded.letters + letters
-            outcome.settle(letters: letters, of: encoded)
+            outcome.count(letters: letters, of: encoded)
             try DeadLetterCopy.write(letters, batchID: batchID, spool: spool.spoolID, on: connection)
             let folded = try projection.apply(batchID: batchID, on: connection)
             let commitStart = ContinuousClock.now
@@ -260,7 +259,7 @@ final class BatchWriter {
         try pipeline.send("BEGIN")
         try pipeline.send("SET LOCAL synchronous_commit = \(isDurable ? "on" : "off")")
         try pipeline.send("SET LOCAL lock_timeout = \(Self.milliseconds(lockTimeout))")
-        try pipeline.send("SELECT pg_advisory_xact_lock(\(lock.writerKey), \(index))")
+        try pipeline.send("SELECT pg_advisory_xact_lock(\(lockKeys.writerKey), \(index))")
         try projection.open(&pipeline)
         let opening = try pipeline.send(
             Self.opening,
@@ -317,7 +316,7 @@ final class BatchWriter {
         }
     }
 
-    /// Fails by a division by zero when one of the tables is no partition, so that the COMMIT behind it is skipped. They
+    /// Fails by a division by zero when one of the tables is no partition, so that the COMMIT after it is skipped. They
     /// can't be detached after that, since the batch has locked them.
     private static let attachment = """
         SELECT 1 / (count(*) = $2)::integer

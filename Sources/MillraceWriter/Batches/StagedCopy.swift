@@ -3,7 +3,7 @@ import MillracePostgres
 
 /// The careful way of one leaf's rows into their table, inside the batch's transaction: COPY into a temporary stage,
 /// then `INSERT … ON CONFLICT DO NOTHING` of the first row of each identity. A row that the database refuses for good is
-/// found by halving the range, each half behind a savepoint; deferred constraints are checked there too. A row that a
+/// found by halving the range, each half after a savepoint; deferred constraints are checked there too. A row that a
 /// trigger kept out without an error is found by looking whether it is there.
 struct StagedCopy {
     /// A row the database does not take, with its reason.

@@ -83,3 +83,16 @@ package final class BatchEncoder {
         }
     }
 }
+
+/// A line that was accepted once and can't be encoded any more (another version's rules): a dead letter.
+package struct LineRejection: Sendable, Equatable {
+    package var sequence: UInt64
+    package var refusal: Refusal
+}
+
+/// Why a record could not be encoded at all.
+package enum BatchEncoderError: String, Error, Sendable {
+    /// The payload does not hold as many lines as its header says, or its kind has no rows.
+    case recordMismatch = "record_mismatch"
+    case outOfMemory = "out_of_memory"
+}

@@ -2,8 +2,8 @@ import Logging
 internal import MillraceChannels
 import MillraceEvent
 import MillracePostgres
-import Synchronization
 import MillraceTelemetry
+import Synchronization
 
 /// Keeps the ledger's truth: one session beside the writers that probes, reads the ledger, and watches the log's flush.
 ///
@@ -21,13 +21,17 @@ actor LedgerService {
     private let executor = ThreadExecutor(name: "ledger")
     private let configuration: WriterConfiguration
     private let ledger: Ledger
-    private let gate: DatabaseGate
+    private let gate: Gate
     private let spool: any SpoolReader
     private let extents: ExtentChannel
+    private let scheduler: BatchScheduler
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
     private let logger: Logger
-    private let scans = AsyncStream.makeStream(of: [Range<UInt64>].self)
+    /// To be found in the spool; what several requests want is joined, so that it is bounded by the holes of the ledger.
+    private nonisolated let wanted = Mutex(SequenceSet())
+    /// Says that something is wanted.
+    private nonisolated let scans = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private var session: (connection: PostgresConnection, server: ServerIdentity)?
     /// What was last said about a database that is away, and when: once a change, and once in a while.
     private var lastReport: (error: PostgresError, instant: ContinuousClock.Instant)?
@@ -42,8 +46,9 @@ actor LedgerService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        configuration: WriterConfiguration, ledger: Ledger, gate: DatabaseGate,
-        spool: any SpoolReader, extents: ExtentChannel, interrupt: PostgresInterrupt, metrics: WriterMetrics,
+        configuration: WriterConfiguration, ledger: Ledger, gate: Gate,
+        spool: any SpoolReader, extents: ExtentChannel, scheduler: BatchScheduler, interrupt: PostgresInterrupt,
+        metrics: WriterMetrics,
         logger: Logger
     ) {
         self.configuration = configuration
@@ -51,6 +56,7 @@ actor LedgerService {
         self.gate = gate
         self.spool = spool
         self.extents = extents
+        self.scheduler = scheduler
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
@@ -67,7 +73,7 @@ actor LedgerService {
                 try await watch()
             } catch {
                 // A scan that waits for room would keep this stage, and so the daemon, from ending.
-                extents.finish()
+                scheduler.finish()
                 throw error
             }
             scans.continuation.finish()
@@ -77,9 +83,13 @@ actor LedgerService {
 
     /// Off this service's thread: a scan waits for the disk and for room in the channel.
     private nonisolated func scanBacklog() async {
-        for await ranges in scans.stream {
-            let lost = await spool.scan(ranges, into: extents)
-            ledger.report(lost: lost)
+        for await _ in scans.stream {
+            let ranges = wanted.withLock { wanted in
+                defer { wanted = SequenceSet() }
+                return wanted.ranges
+            }
+            guard !ranges.isEmpty else { continue }
+            ledger.report(lost: await spool.scan(ranges, into: extents))
         }
     }
 
@@ -113,7 +123,7 @@ actor LedgerService {
 
     /// Asks often while commits wait for their flush, and else once in a while whether the server is still there.
     private var pause: Duration {
-        if extents.isHelpWanted { return min(configuration.flushPoll, Self.walInterval) }
+        if scheduler.isHelpWanted { return min(configuration.flushPoll, Self.walInterval) }
         return ledger.unflushedEnd == nil ? max(configuration.flushPoll, .seconds(1)) : configuration.flushPoll
     }
 
@@ -136,7 +146,7 @@ actor LedgerService {
         metrics.writing.apply(.databaseReached)
         logger.notice(
             "database connected",
-            metadata: ["server_start": "\(server.startTime)", "database_id": "\(server.databaseID ?? "unknown")"])
+            metadata: [.serverStart: "\(server.startTime)", .databaseID: "\(server.databaseID ?? "unknown")"])
         return (connection, server)
     }
 
@@ -185,8 +195,9 @@ actor LedgerService {
                 switch action {
                 case .readLedger: try readLedger(connection, server)
                 case .scan(let ranges):
-                    logger.notice("backlog queued", metadata: ["lines": "\(ranges.reduce(0) { $0 + $1.count })"])
-                    scans.continuation.yield(ranges)
+                    logger.notice("backlog queued", metadata: [.lines: "\(ranges.reduce(0) { $0 + $1.count })"])
+                    wanted.withLock { wanted in for range in ranges { wanted.insert(range) } }
+                    scans.continuation.yield()
                 case .settled(let ranges): spool.tell(.settled(ranges))
                 case .unsettled(let ranges): spool.tell(.unsettled(ranges))
                 }
@@ -223,7 +234,7 @@ actor LedgerService {
     /// In a flood, also commits an empty transaction, asynchronously as all that write nothing: that wakes the WAL writer,
     /// which else sleeps 200 ms, while large batches fill the log's buffers and then write them out themselves.
     private func pollFlush(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
-        let waking = extents.isHelpWanted ? "SELECT pg_current_xact_id();" : ""
+        let waking = scheduler.isHelpWanted ? "SELECT pg_current_xact_id();" : ""
         let answer = try connection.execute(
             "\(waking) SELECT pg_current_wal_flush_lsn()", timeout: configuration.statementTimeout)
         guard let flushed = answer.string(0, 0).flatMap(LogPosition.init) else { return }
@@ -249,7 +260,7 @@ actor LedgerService {
         guard answer.rowCount > 0 else { return }
         logger.error(
             "ledger lacks committed batches",
-            metadata: ["hint": "it was truncated or restored; what the spool still holds is written again"])
+            metadata: [.hint: "it was truncated or restored; what the spool still holds is written again"])
         ledger.apply { $0.ledgerLacked() }
     }
 
@@ -270,20 +281,20 @@ actor LedgerService {
             let now = ContinuousClock.now
             if lastStandbyReport.map({ $0.duration(to: now) >= Self.reportInterval }) ?? true {
                 lastStandbyReport = now
-                logger.warning("spool keeps all segments", metadata: ["reason": "\(reason)"])
+                logger.warning("spool keeps all segments", metadata: [.reason: "\(reason)"])
             }
             return nil
         }
     }
 
-    /// Sequences that can't be read back are settled as dead, so that they are accounted for and never looked for again.
+    /// Sequences that can't be read back are entered as dead, so that they are accounted for and never looked for again.
     private func recordLost(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
         let lost = ledger.takeLost()
         for (index, stretch) in lost.enumerated() {
             do {
                 logger.error(
                     "acknowledged lines lost",
-                    metadata: ["lines": "\(stretch.sequences.count)", "reason": "\(stretch.reason)"]
+                    metadata: [.lines: "\(stretch.sequences.count)", .reason: "\(stretch.reason)"]
                 )
                 let position = try LostBatch.write(stretch, spool: spool.spoolID, on: connection)
                 metrics.events.dead.add(stretch.sequences.count)

@@ -1,3 +1,5 @@
+import MillracePostgres
+
 /// A position in PostgreSQL's write-ahead log (`pg_lsn`), in bytes since its beginning.
 struct LogPosition: Sendable, Hashable, Comparable, CustomStringConvertible {
     var bytes: UInt64
@@ -19,5 +21,12 @@ struct LogPosition: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     var description: String {
         String(bytes >> 32, radix: 16, uppercase: true) + "/" + String(bytes & 0xFFFF_FFFF, radix: 16, uppercase: true)
+    }
+}
+
+extension LogPosition {
+    /// From an answer of one row and one column. What is no position counts as flushed only with everything else.
+    init(answer: borrowing PostgresResult) {
+        self = answer.string(0, 0).flatMap { LogPosition($0) } ?? LogPosition(bytes: .max)
     }
 }

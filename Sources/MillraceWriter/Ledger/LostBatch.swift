@@ -4,7 +4,7 @@ import MillracePostgres
 
 /// Ledger rows without a batch: for sequences that never become rows.
 enum LostBatch {
-    /// Settles sequences whose bytes can't be read back: one dead letter that stands for all of them, and a ledger row.
+    /// Enters sequences whose bytes can't be read back: one dead letter that stands for all of them, and a ledger row.
     /// Blocking. Returns the end of the log after the commit.
     static func write(
         _ lost: LostSequences, spool: UniqueID, on connection: PostgresConnection
@@ -21,7 +21,7 @@ enum LostBatch {
         return LogPosition(answer: try connection.execute("SELECT pg_current_wal_insert_lsn()"))
     }
 
-    /// Settles sequences that no line has.
+    /// Enters sequences that no line has.
     static func write(
         skipped sequences: Range<UInt64>, spool: UniqueID, on connection: PostgresConnection
     ) throws(PostgresError) -> LogPosition {
@@ -55,12 +55,5 @@ enum LostBatch {
             )
             """
         )
-    }
-}
-
-extension LogPosition {
-    /// From an answer of one row and one column. What is no position counts as flushed only with everything else.
-    init(answer: borrowing PostgresResult) {
-        self = answer.string(0, 0).flatMap { LogPosition($0) } ?? LogPosition(bytes: .max)
     }
 }

@@ -1,4 +1,20 @@
+import MillraceEvent
 import MillracePostgres
+
+/// Keys of the advisory locks that keep one spool's sessions apart.
+struct AdvisoryLockKeys: Sendable {
+    /// Held for the whole session of a daemon: one daemon a spool id.
+    let sessionKey: Int64
+    /// With a writer's index the two-key lock of each batch transaction: whoever gets it knows that the backend which
+    /// held it before is gone, and so that its commit is either visible or never will be.
+    let writerKey: Int32
+
+    init(spool: UniqueID) {
+        let mixed = spool.high &* 0x9E37_79B9_7F4A_7C15 ^ spool.low
+        sessionKey = Int64(bitPattern: mixed)
+        writerKey = Int32(truncatingIfNeeded: mixed >> 32 ^ mixed)
+    }
+}
 
 /// A session that holds one of a spool's locks, as `pg_stat_activity` shows it.
 struct LockHolder: Sendable, Equatable {
@@ -19,7 +35,7 @@ struct LockHolder: Sendable, Equatable {
     /// Address of its client; nil for a Unix socket.
     var client: String?
 
-    /// Whether it is amid a statement.
+    /// Whether it runs a statement.
     var isActive: Bool { state == "active" || state == "fastpath function call" }
 
     /// For a log line: who it is and what it does.
@@ -40,8 +56,8 @@ struct LockHolder: Sendable, Equatable {
     }
 
     /// Every other session of this database that holds the lock of the spool, or holds or waits for one of its writers'.
-    static func all(_ lock: SpoolLock, on connection: PostgresConnection) throws(PostgresError) -> [LockHolder] {
-        let key = UInt64(bitPattern: lock.sessionKey)
+    static func all(_ keys: AdvisoryLockKeys, on connection: PostgresConnection) throws(PostgresError) -> [LockHolder] {
+        let key = UInt64(bitPattern: keys.sessionKey)
         let rows = try connection.execute(
             """
             SELECT
@@ -58,7 +74,7 @@ struct LockHolder: Sendable, Equatable {
                         lock.objsubid = 1 AND lock.granted
                         AND lock.classid = \(key >> 32) AND lock.objid = \(key & 0xFFFF_FFFF)
                     )
-                    OR (lock.objsubid = 2 AND lock.classid = \(UInt32(bitPattern: lock.writerKey)))
+                    OR (lock.objsubid = 2 AND lock.classid = \(UInt32(bitPattern: keys.writerKey)))
                 )
             GROUP BY 1, 2, 3, 4, 6, 7, 8, 9
             ORDER BY 1

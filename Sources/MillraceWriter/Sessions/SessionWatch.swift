@@ -14,7 +14,7 @@ struct SessionWatch {
     private static let reportInterval = Duration.seconds(60)
 
     private let run: RunName
-    private let lock: SpoolLock
+    private let lockKeys: AdvisoryLockKeys
     private let logger: Logger
     private var due = ContinuousClock.now
     /// Committed at the last look.
@@ -25,7 +25,7 @@ struct SessionWatch {
     init(run: RunName, spool: UniqueID, logger: Logger) {
         self.run = run
         self.logger = logger
-        lock = SpoolLock(spool: spool)
+        lockKeys = AdvisoryLockKeys(spool: spool)
     }
 
     /// Does nothing while batches are committed, or before it is time again.
@@ -39,8 +39,8 @@ struct SessionWatch {
             return
         }
         let waits = try connection.query(
-            Self.query, parameters: [.text(run.pattern), .integer(Int64(UInt32(bitPattern: lock.writerKey)))])
-        for row in 0..<waits.rowCount { try settle(waits, row, on: connection, metrics) }
+            Self.query, parameters: [.text(run.pattern), .integer(Int64(UInt32(bitPattern: lockKeys.writerKey)))])
+        for row in 0..<waits.rowCount { try report(waits, row, on: connection, metrics) }
     }
 
     private static let query = """
@@ -67,7 +67,8 @@ struct SessionWatch {
             AND clock_timestamp() - waiter.state_change > interval '\(limit.components.seconds) seconds'
         """
 
-    private mutating func settle(
+    /// Tells of a wait, or ends the given-up session that holds what is waited for.
+    private mutating func report(
         _ waits: borrowing PostgresResult, _ row: Int, on connection: PostgresConnection, _ metrics: WriterMetrics
     ) throws(PostgresError) {
         let name = waits.string(row, 0) ?? ""
@@ -76,7 +77,7 @@ struct SessionWatch {
         if let pid = waits.int(row, 3) {
             holder = "session \(pid) (\(waits.string(row, 4) ?? ""), \(waits.string(row, 5) ?? "hidden"))"
             if waits.bool(row, 7) == true {
-                logger.notice("given-up session ended", metadata: ["session": "\(holder)", "waiter": "\(name)"])
+                logger.notice("given-up session ended", metadata: [.session: "\(holder)", .waiter: "\(name)"])
                 try connection.query(
                     """
                     SELECT pg_terminate_backend(pid, 1000)
@@ -104,8 +105,8 @@ struct SessionWatch {
         logger.warning(
             "a session waits inside the database",
             metadata: [
-                "session": "\(name)", "waits_for": "\(reason)", "seconds": "\(waits.int(row, 2) ?? 0)",
-                "held_by": "\(holderSaid)", "hint": "\(hint)",
+                .session: "\(name)", .waitsFor: "\(reason)", .seconds: "\(waits.int(row, 2) ?? 0)",
+                .heldBy: "\(holderSaid)", .hint: "\(hint)",
             ])
     }
 }

@@ -5,7 +5,7 @@
 /// a daemon on a *copy* of the directory, or from this run.
 ///
 /// The two first ones differ by their lease. A live daemon's session asks at least once a second, so that one which has
-/// been idle for `deadAfter`, or amid a statement for longer than any daemon waits for one, is dead and is ended. A live
+/// been idle for `deadAfter`, or in a statement for longer than any daemon waits for one, is dead and is ended. A live
 /// one is left alone, and this daemon gives up after `lockTimeout`. Should a live copy that was cut off from PostgreSQL
 /// for that long be taken for dead, nothing is lost or written twice: its transactions roll back, and it ends with
 /// `SpoolInUse` when it comes back.

@@ -1,4 +1,6 @@
+import Logging
 package import MillracePostgres
+import MillraceTelemetry
 
 /// Why a batch is not written, for an operator.
 package struct WritingFault: Sendable, Equatable {
@@ -44,5 +46,14 @@ package struct WritingFault: Sendable, Equatable {
         WritingFault(
             code: "spool_unreadable", message: "the spool could not be read: \(error)",
             hint: "See the spool's disk; nothing is lost as long as its files are there.")
+    }
+}
+
+extension PostgresError {
+    /// For a log line: never DETAIL, which quotes rows.
+    var metadata: Logger.Fields {
+        var metadata: Logger.Fields = [.code: "\(code.rawValue)", .reason: "\(message)", .hint: "\(hint)"]
+        if let sqlState { metadata[.sqlState] = "\(sqlState)" }
+        return metadata
     }
 }

@@ -1,5 +1,7 @@
+import AsyncAlgorithms
 import Logging
 import MillracePostgres
+import MillraceTelemetry
 
 /// Looks, a few times a second, whether events are being written, and logs what operators are to know.
 struct WritingWatch: Sendable {
@@ -8,7 +10,7 @@ struct WritingWatch: Sendable {
     private let monitor: WritingMonitor
     private let logger: Logger
     private let linesWaiting: @Sendable () -> Int
-    private let end = AsyncStream.makeStream(of: Void.self)
+    private let end = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(monitor: WritingMonitor, logger: Logger, linesWaiting: @escaping @Sendable () -> Int) {
         self.monitor = monitor
@@ -18,20 +20,15 @@ struct WritingWatch: Sendable {
 
     /// Until `stop`, or cancellation.
     func run() async {
-        await withTaskGroup { group in
-            group.addTask { for await _ in end.stream {} }
-            group.addTask {
-                while (try? await Task.sleep(for: Self.interval)) != nil {
-                    for action in monitor.look(linesWaiting: linesWaiting()) { carryOut(action) }
-                }
-            }
-            await group.next()
-            group.cancelAll()
+        let looks = AsyncTimerSequence(interval: Self.interval, clock: .continuous).map { _ in true }
+        for await isLook in merge(looks, end.stream.map { false }) {
+            guard isLook else { return }
+            for action in monitor.look(linesWaiting: linesWaiting()) { carryOut(action) }
         }
     }
 
     func stop() {
-        end.continuation.finish()
+        end.continuation.yield()
     }
 
     private func carryOut(_ action: WritingStateMachine.Action) {
@@ -41,16 +38,16 @@ struct WritingWatch: Sendable {
                 stall.reach == .nothing ? "nothing is written" : "some batches are not written",
                 metadata: Self.metadata(of: stall))
         case .unsay(let stall):
-            logger.notice("events are written again", metadata: ["after_seconds": "\(Self.seconds(of: stall))"])
+            logger.notice("events are written again", metadata: [.afterSeconds: "\(Self.seconds(of: stall))"])
         }
     }
 
-    private static func metadata(of stall: WritingStateMachine.Stall) -> Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            "code": "\(stall.fault.code)", "reason": "\(stall.fault.message)", "for_seconds": "\(seconds(of: stall))",
-            "lines_waiting": "\(stall.linesWaiting)", "hint": "\(stall.fault.hint)",
+    private static func metadata(of stall: WritingStateMachine.Stall) -> Logger.Fields {
+        var metadata: Logger.Fields = [
+            .code: "\(stall.fault.code)", .reason: "\(stall.fault.message)", .forSeconds: "\(seconds(of: stall))",
+            .linesWaiting: "\(stall.linesWaiting)", .hint: "\(stall.fault.hint)",
         ]
-        if let sqlState = stall.fault.sqlState { metadata["sql_state"] = "\(sqlState)" }
+        if let sqlState = stall.fault.sqlState { metadata[.sqlState] = "\(sqlState)" }
         return metadata
     }
 

@@ -2,6 +2,8 @@ import MillraceChannels
 import MillraceEvent
 import Testing
 
+@testable import MillraceWriter
+
 @Suite struct BatchPaceTests {
     private static let start = ContinuousClock.now
 
@@ -10,7 +12,7 @@ import Testing
     private struct Transcript {
         var pace = BatchPace(interval: .milliseconds(10), smallInterval: .milliseconds(50))
         var taken: [(millisecond: Int, rows: Int)] = []
-        var waiting = BatchPace.Waiting(rows: 0)
+        var waiting = ExtentChannel.Waiting(rows: 0)
 
         mutating func run(milliseconds: Range<Int>, arrivals: (Int) -> Int) {
             for millisecond in milliseconds {
@@ -19,7 +21,7 @@ import Testing
                 guard waiting.rows > 0, pace.decide(waiting, at: now) == .take else { continue }
                 taken.append((millisecond, waiting.rows))
                 pace.batchTaken(rows: waiting.rows, at: now)
-                waiting = BatchPace.Waiting(rows: 0)
+                waiting = ExtentChannel.Waiting(rows: 0)
             }
         }
     }
@@ -65,7 +67,7 @@ import Testing
         var pace = BatchPace(interval: .milliseconds(10), smallInterval: .milliseconds(50))
         pace.batchTaken(rows: 32, at: Self.start)
         let soon = Self.start + .milliseconds(9)
-        for waiting in [BatchPace.Waiting(rows: 1, isAwaited: true), .init(rows: 100), .init(rows: 2047)] {
+        for waiting in [ExtentChannel.Waiting(rows: 1, isAwaited: true), .init(rows: 100), .init(rows: 2047)] {
             #expect(pace.decide(waiting, at: soon) == .wait(until: Self.start + .milliseconds(10)))
             #expect(pace.decide(waiting, at: Self.start + .milliseconds(10)) == .take)
         }

@@ -1,25 +1,25 @@
 import Synchronization
 
-/// Whether PostgreSQL takes batches now. The ledger's session opens it; a writer that loses its connection closes it,
-/// so that only one connection probes while the database is down.
-final class DatabaseGate: Sendable {
+/// A gate that tasks wait at while it is closed.
+final class Gate: Sendable {
     private struct State {
-        var isOpen = false
+        var isOpen: Bool
         var isFinished = false
         var waiting: [CheckedContinuation<Bool, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let onChange: @Sendable (Bool) -> Void
 
     /// `onChange`: told after each change, on the thread that caused it.
-    init(onChange: @escaping @Sendable (Bool) -> Void) {
+    init(isOpen: Bool, onChange: @escaping @Sendable (Bool) -> Void = { _ in }) {
+        state = Mutex(State(isOpen: isOpen))
         self.onChange = onChange
     }
 
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
-    /// Waits until the database takes batches; false when the stage ends instead.
+    /// Waits until the gate is open; false when the stage ends instead.
     func waitUntilOpen() async -> Bool {
         await withCheckedContinuation { continuation in
             let answer = state.withLock { state -> Bool? in

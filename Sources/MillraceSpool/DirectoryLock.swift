@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Holds the spool directory for this process: `flock` on the file `lock`, which names the process for others.
-package final class SpoolLock: Sendable {
+final class DirectoryLock: Sendable {
     private let fileSystem: any FileSystem
     private let file: FileID
 
@@ -25,7 +25,7 @@ package final class SpoolLock: Sendable {
             fileSystem.close(file)
             throw Self.locked(directory, by: try? fileSystem.readFile(path))
         }
-        // Only a help for the reader of a message: a full disk must not stop the start.
+        // Only a help to the reader of a message: a full disk must not stop the start.
         try? fileSystem.truncate(file, to: 0)
         var text = "\(getpid())\n"
         text.withUTF8 { bytes in try? fileSystem.writeAll(UnsafeRawBufferPointer(bytes), to: file, at: 0) }

@@ -1,29 +1,16 @@
+internal import MillraceChannels
+
 /// When the next batch may be taken, by whichever writer: a budget for small transactions, which cost PostgreSQL and the
 /// daemon much more than their rows do.
 ///
 /// Few lines that nobody waits for start `smallInterval` after the batch before them, so that the first of them after a
 /// quiet time goes at once and a dribble makes 1 / `smallInterval` transactions a second. Whoever waits for a line to be
-/// committed, a backlog, and `fewRows` waiting lines are held to `interval` only, behind a batch of `middling` rows:
+/// committed, a backlog, and `fewRows` waiting lines are held to `interval` only, after a batch of `middling` rows:
 /// fewer rows than that would not gather meanwhile, and more are worth a transaction.
 ///
-/// Decides only; the channel takes.
-package struct BatchPace: Sendable {
-    /// What is waiting.
-    package struct Waiting: Sendable, Equatable {
-        package var rows: Int
-        /// Whether someone waits for one of them to be committed.
-        package var isAwaited: Bool
-        /// Whether some of it was on disk before, or was lost by the database.
-        package var hasBacklog: Bool
-
-        package init(rows: Int, isAwaited: Bool = false, hasBacklog: Bool = false) {
-            self.rows = rows
-            self.isAwaited = isAwaited
-            self.hasBacklog = hasBacklog
-        }
-    }
-
-    package enum Decision: Sendable, Equatable {
+/// Decides only; `BatchScheduleStateMachine` asks it.
+struct BatchPace: Sendable {
+    enum Decision: Sendable, Equatable {
         case take
         /// Not before this.
         case wait(until: ContinuousClock.Instant)
@@ -31,22 +18,22 @@ package struct BatchPace: Sendable {
 
     /// Of so many rows, one transaction more is cheap beside them.
     static let fewRows = 100
-    /// Rows of a batch behind which the next one waits for `interval` to pass.
+    /// Rows of a batch after which the next one waits for `interval` to pass.
     static let middling = 32..<2048
 
     private let interval: Duration
     private let smallInterval: Duration
     private var last: (instant: ContinuousClock.Instant, rows: Int)?
 
-    /// From the start of a batch to the start of the next: `interval` behind one of `middling` rows, `smallInterval` when
+    /// From the start of a batch to the start of the next: `interval` after one of `middling` rows, `smallInterval` when
     /// few lines wait. Without them each batch may be taken at once.
-    package init(interval: Duration = .zero, smallInterval: Duration = .zero) {
+    init(interval: Duration = .zero, smallInterval: Duration = .zero) {
         self.interval = interval
         self.smallInterval = smallInterval
     }
 
     /// Whether a batch may be taken of what is `waiting` at `now`.
-    package func decide(_ waiting: Waiting, at now: ContinuousClock.Instant) -> Decision {
+    func decide(_ waiting: ExtentChannel.Waiting, at now: ContinuousClock.Instant) -> Decision {
         guard let last, waiting.rows < Self.middling.upperBound else { return .take }
         var pause = Self.middling.contains(last.rows) ? interval : .zero
         if waiting.rows < Self.fewRows, !waiting.isAwaited, !waiting.hasBacklog { pause = max(pause, smallInterval) }
@@ -55,7 +42,7 @@ package struct BatchPace: Sendable {
     }
 
     /// A batch of `rows` was taken.
-    package mutating func batchTaken(rows: Int, at now: ContinuousClock.Instant) {
+    mutating func batchTaken(rows: Int, at now: ContinuousClock.Instant) {
         last = (now, rows)
     }
 }
