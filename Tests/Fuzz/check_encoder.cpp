@@ -46,6 +46,20 @@ std::vector<column> columns_of(const verdict &found, uint64_t sequence) {
           column::jsonb(found.metadata), created, received, column::int8(batch_id)};
 }
 
+size_t column_count(const mr_leaf &leaf) {
+  return leaf.kind == MR_KIND_EVENT ? MR_EVENT_COLUMNS : MR_CONVERSATION_COLUMNS;
+}
+
+/// Whether `fields` says where the columns of `row` are.
+bool are_fields_of(const std::vector<column> &row, const uint32_t *fields) {
+  size_t offset = 2;
+  for (const column &each : row) {
+    if (*fields++ != offset) return false;
+    offset += 4 + each.value.size();
+  }
+  return *fields == offset;
+}
+
 struct encoded_row {
   std::string bytes;
   std::vector<column> columns;
@@ -58,7 +72,8 @@ const char *check_leaf(const mr_leaf &leaf, std::map<uint64_t, encoded_row> &row
   for (size_t i = 0; i < leaf.count; i++) {
     encoded_row row{std::string(view(leaf.rows[i])), {}, 0};
     if (!read_row(row.bytes, row.columns)) return "a row is not framed as COPY wants it";
-    if (row.columns.size() != (leaf.kind == MR_KIND_EVENT ? 8u : 11u)) return "a row lacks columns";
+    if (row.columns.size() != column_count(leaf)) return "a row lacks columns";
+    if (!are_fields_of(row.columns, leaf.fields + i * (column_count(leaf) + 1))) return "a row's fields are elsewhere";
     row.created_us = row.columns[created_column].as_time();
     if (!leaf.is_identified) {
       auto seconds = static_cast<time_t>((row.created_us - (row.created_us < 0 ? 999999 : 0)) / 1000000);
@@ -91,14 +106,17 @@ const char *check_chunks(const mr_encoder *encoder, size_t index, mr_encoder *ch
   int64_t latest_us = INT64_MIN;
   for (size_t row = 0; row < leaf.count;) {
     size_t first = row;
-    mr_text chunk = mr_encoder_next_chunk(changing, index, &row);
-    if (row <= first || row > leaf.count) return "a chunk holds no row, or too many";
-    if (chunk.length > MR_CHUNK_BYTES && row > first + 1) return "a chunk is too long";
-    std::string_view rest = view(chunk);
+    mr_rows chunk = mr_encoder_next_chunk(changing, index, &row);
+    if (row <= first || row > leaf.count || chunk.count != row - first) return "a chunk holds no row, or too many";
+    if (chunk.bytes.length > MR_CHUNK_BYTES && row > first + 1) return "a chunk is too long";
+    std::string_view rest = view(chunk.bytes);
     for (size_t i = first; i < row; i++) {
       std::vector<column> columns;
       size_t length = row_length(rest);
       if (length == 0 || !read_row(rest.substr(0, length), columns)) return "a chunk is not framed as COPY wants it";
+      if (!are_fields_of(columns, chunk.fields + (i - first) * (column_count(leaf) + 1))) {
+        return "the fields of a chunk's row are elsewhere";
+      }
       auto place = wanted.find(std::string(rest.substr(0, length)));
       if (place == wanted.end()) return "a chunk holds a row of nobody";
       wanted.erase(place);

@@ -1,5 +1,6 @@
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 import MillraceTestSupport
 import MillraceWriter
 import Testing
@@ -186,16 +187,16 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
                 let wanted = lengths.indices.filter { $0 % months.count == number }
                 var sequences: [UInt64] = []
                 var texts: [Int] = []
-                try leaf.forEachRow { sequence, bytes in
+                try leaf.forEachRow { sequence, rows in
                     sequences.append(sequence)
-                    let row = try #require(decodeCopyRows(bytes)?.first)
+                    let row = try #require(decodeCopyRows(rows.bytes)?.first)
                     texts.append((row[4] ?? []).count - #"_{"t":""}"#.utf8.count)
                 }
                 #expect(sequences == wanted.map { UInt64($0) })
                 #expect(texts == wanted.map { lengths[$0] })
                 var sent: [Int] = []
-                try leaf.withChunks { bytes in
-                    let rows = try #require(decodeCopyRows(bytes))
+                try leaf.withChunks { chunk in
+                    let rows = try #require(decodeCopyRows(chunk.bytes))
                     sent += rows.map { ($0[4] ?? []).count - #"_{"t":""}"#.utf8.count }
                 }
                 #expect(sent == texts)
@@ -216,8 +217,8 @@ private let received = Timestamp(microseconds: 1_795_176_000_123_456)
         let leaf = try #require(encoder.leaves.first)
         var chunks: [Int] = []
         var sent: [[UInt8]] = []
-        try leaf.withChunks { bytes in
-            let rows = try #require(decodeCopyRows(bytes))
+        try leaf.withChunks { chunk in
+            let rows = try #require(decodeCopyRows(chunk.bytes))
             chunks.append(rows.count)
             sent += rows.map { $0[2] ?? [] }
         }

@@ -2,131 +2,22 @@
 
 #include <cstring>
 #include <new>
-#include <utility>
 #include <vector>
 
 #include "grammar/accepted_line.hpp"
-#include "growing_buffer.hpp"
-#include "json/printed_bytes.hpp"
 #include "grammar/refusal.hpp"
+#include "json/printed_bytes.hpp"
+#include "leaf_rows.hpp"
 #include "row_blocks.hpp"
-#include "time/timestamp.hpp"
+#include "row_writer.hpp"
 
 using namespace millrace;
 
 namespace {
 
-/// PostgreSQL counts from 2000-01-01.
-constexpr int64_t postgres_epoch_us = 946684800 * microseconds_per_second;
-constexpr uint16_t event_columns = 8;
-constexpr uint16_t conversation_columns = 11;
-/// Of a row besides its texts: the count, the columns' lengths, two UUIDs, int4, three int8, jsonb's version byte.
-constexpr size_t fixed_row_bytes_max = 2 + conversation_columns * 4 + 2 * 16 + 4 + 3 * 8 + 1;
-
-/// A sort key: the lower bits say which row, the others when in its month, in microseconds. 31 days need 42 bits.
-constexpr uint32_t row_bits = 20;
-constexpr uint32_t time_bits = 44;
 /// How many rows ahead a row is fetched into the cache, and how much of it; behind that the processor looks ahead itself.
 constexpr size_t rows_ahead = 4;
 constexpr size_t fetched_bytes_max = 512;
-/// Four passes: an even number, so that the sorted keys end where they began.
-constexpr uint32_t digit_bits = 11;
-static_assert(time_bits % (2 * digit_bits) == 0 && row_bits + time_bits == 64);
-
-/// Rows of one leaf, or a spare whose buffers wait for the next leaf.
-struct leaf_rows {
-  uint8_t kind;
-  bool is_identified;
-  civil_date date;
-  /// The month, in microseconds since the Unix epoch: `start ..< end`.
-  int64_t start_us;
-  int64_t end_us;
-  /// Where each row is, in the encoder's blocks.
-  growing_buffer<mr_text> rows;
-  growing_buffer<uint64_t> sequences;
-  /// Of each row: created_at since the start of the month, and in the lower bits which row it is. Sorted by
-  /// mr_encoder_sort.
-  growing_buffer<uint64_t> keys;
-  /// Whether the rows came in order of created_at, as live events mostly do.
-  bool is_ordered;
-
-  size_t capacity_bytes() const {
-    return rows.capacity_bytes() + sequences.capacity_bytes() + keys.capacity_bytes();
-  }
-
-  /// Whether the rows go as they came: they are in order, or too many for a key to say which row it is.
-  bool goes_as_it_came() const { return is_ordered || sequences.count() > size_t{1} << row_bits; }
-
-  bool add_key(int64_t created_us) {
-    if (is_identified) return true;
-    if (!keys.reserve(1)) return false;
-    size_t row = sequences.count();
-    uint64_t key = static_cast<uint64_t>(created_us - start_us) << row_bits | row;
-    is_ordered = is_ordered && (row == 0 || keys.values()[row - 1] < key);
-    keys.append(key);
-    return true;
-  }
-};
-
-/// Sorts `keys` by their time, `digit_bits` at a time from the lowest up; `spare` has room for as many.
-void sort_by_time(uint64_t *keys, uint64_t *spare, size_t count) {
-  uint64_t *from = keys;
-  uint64_t *to = spare;
-  for (uint32_t shift = row_bits; shift < row_bits + time_bits; shift += digit_bits) {
-    size_t starts[1 << digit_bits] = {};
-    constexpr uint64_t mask = (1 << digit_bits) - 1;
-    for (size_t i = 0; i < count; i++) starts[from[i] >> shift & mask]++;
-    size_t start = 0;
-    for (size_t &digit : starts) start += std::exchange(digit, start);
-    for (size_t i = 0; i < count; i++) to[starts[from[i] >> shift & mask]++] = from[i];
-    std::swap(from, to);
-  }
-}
-
-/// Appends the big-endian fields of a row to memory that has room for them.
-struct row_writer {
-  uint8_t *at;
-
-  void put16(uint16_t value) { put(__builtin_bswap16(value)); }
-  void put32(uint32_t value) { put(__builtin_bswap32(value)); }
-  void put64(uint64_t value) { put(__builtin_bswap64(value)); }
-
-  void int4(int32_t value) {
-    put32(4);
-    put32(static_cast<uint32_t>(value));
-  }
-  void int8(int64_t value) {
-    put32(8);
-    put64(static_cast<uint64_t>(value));
-  }
-  void timestamp(int64_t microseconds) { int8(microseconds - postgres_epoch_us); }
-  void uuid(const uint8_t id[16]) {
-    put32(16);
-    copy(id, 16);
-  }
-  void null() { put32(0xFFFFFFFF); }
-  void text(const mr_text &value) {
-    put32(static_cast<uint32_t>(value.length));
-    copy(value.bytes, value.length);
-  }
-  void jsonb(const mr_text &value) {
-    put32(static_cast<uint32_t>(value.length + 1));
-    *at++ = 1;
-    copy(value.bytes, value.length);
-  }
-
- private:
-  template <typename Integer>
-  void put(Integer value) {
-    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are swapped to network order");
-    memcpy(at, &value, sizeof value);
-    at += sizeof value;
-  }
-  void copy(const uint8_t *bytes, size_t length) {
-    memcpy(at, bytes, length);
-    at += length;
-  }
-};
 
 /// The finalizer of splitmix64: a bijection that spreads every input bit over all output bits.
 uint64_t mix(uint64_t value) {
@@ -166,6 +57,7 @@ struct mr_encoder {
   /// While sorting: keys. While rows are handed out in order: those rows.
   growing_buffer<uint64_t> spare_keys;
   growing_buffer<uint8_t> chunk;
+  growing_buffer<uint32_t> chunk_fields;
 
   ~mr_encoder() { mr_parser_destroy(parser); }
 
@@ -199,15 +91,14 @@ struct mr_encoder {
       return true;
     }
     leaf_rows *leaf = leaf_for(event);
-    if (leaf == nullptr || !leaf->rows.reserve(1) || !leaf->sequences.reserve(1)) return false;
+    if (leaf == nullptr || !leaf->reserve_row()) return false;
     uint8_t *start = blocks.reserve(row_bytes_max(event));
     if (start == nullptr || !leaf->add_key(event.created_us)) return false;
-    row_writer row{start};
+    row_writer row(start, leaf->fields.end());
     if (event.kind == MR_KIND_EVENT) write_event(row, event, record, sequence);
     else write_conversation(row, event, record);
     blocks.set_end(row.at);
-    leaf->rows.append({start, static_cast<size_t>(row.at - start)});
-    leaf->sequences.append(sequence);
+    leaf->add_row({start, static_cast<size_t>(row.at - start)}, sequence);
     return true;
   }
 
@@ -233,7 +124,7 @@ struct mr_encoder {
     uint8_t id[16];
     if (event.has_id) memcpy(id, event.id, sizeof id);
     else mr_event_id(spool_high, spool_low, sequence, event.created_us, id);
-    row.put16(event_columns);
+    row.put16(MR_EVENT_COLUMNS);
     row.uuid(id);
     row.int4(record.tenant);
     row.text(event.event_type);
@@ -249,7 +140,7 @@ struct mr_encoder {
     uint8_t id[16];
     conversation_id(record.tenant, event.conversation_id.bytes, event.conversation_id.length, event.created_us,
                     event.question.bytes, event.question.length, id);
-    row.put16(conversation_columns);
+    row.put16(MR_CONVERSATION_COLUMNS);
     row.uuid(id);
     row.int4(record.tenant);
     row.text(event.conversation_id);
@@ -292,6 +183,7 @@ struct mr_encoder {
     if (leaves_used == leaves.size() && !add_leaf()) return nullptr;
     leaf_rows &leaf = leaves[leaves_used];
     leaf.kind = event.kind;
+    leaf.fields_a_row = 1 + (event.kind == MR_KIND_EVENT ? MR_EVENT_COLUMNS : MR_CONVERSATION_COLUMNS);
     leaf.is_identified = is_identified;
     leaf.is_ordered = true;
     leaf.date = {0, 0, 0};
@@ -319,18 +211,20 @@ struct mr_encoder {
   }
 
   /// Rows in order of time lie anywhere in a batch that is larger than the processor's caches.
-  static void fetch(const mr_text &row) {
+  static void fetch(const leaf_rows &leaf, size_t place) {
+    const mr_text &row = leaf.rows.values()[place];
     size_t length = row.length < fetched_bytes_max ? row.length : fetched_bytes_max;
     for (size_t offset = 0; offset < length; offset += 64) __builtin_prefetch(row.bytes + offset);
+    __builtin_prefetch(leaf.fields_of(place));
   }
 
-  mr_text next_chunk(const leaf_rows &leaf, size_t *row) {
+  mr_rows next_chunk(const leaf_rows &leaf, size_t *row) {
     const mr_text *rows = leaf.rows.values();
     size_t count = leaf.rows.count();
     size_t first = *row;
     bool as_it_came = leaf.goes_as_it_came();
     if (as_it_came && leaves_used == 1) {
-      // They lie one behind the other, up to the end of a block, and go from where they are.
+      // They lie one after the other, up to the end of a block, and go from where they are.
       const uint8_t *start = rows[first].bytes;
       const uint8_t *end = start;
       while (*row < count && rows[*row].bytes == end) {
@@ -339,26 +233,30 @@ struct mr_encoder {
         end = start + length;
         ++*row;
       }
-      return {start, static_cast<size_t>(end - start)};
+      return {{start, static_cast<size_t>(end - start)}, *row - first, leaf.fields_of(first)};
     }
-    auto row_at = [&](size_t place) -> const mr_text & {
-      return rows[as_it_came ? place : leaf.keys.values()[place] & ((uint64_t{1} << row_bits) - 1)];
+    auto place_of = [&](size_t nth) -> size_t {
+      return as_it_came ? nth : leaf.keys.values()[nth] & ((uint64_t{1} << row_bits) - 1);
     };
     chunk.clear();
+    chunk_fields.clear();
     for (; *row < count; ++*row) {
-      if (*row + rows_ahead < count) fetch(row_at(*row + rows_ahead));
-      const mr_text &from = row_at(*row);
+      if (*row + rows_ahead < count) fetch(leaf, place_of(*row + rows_ahead));
+      size_t place = place_of(*row);
+      const mr_text &from = rows[place];
       if (*row > first && chunk.count() + from.length > MR_CHUNK_BYTES) break;
-      if (!chunk.reserve(from.length)) {
+      if (!chunk.reserve(from.length) || !chunk_fields.reserve(leaf.fields_a_row)) {
         // Without memory for a chunk, what there is goes, or else this row alone from where it is.
         if (*row > first) break;
         ++*row;
-        return from;
+        return {from, 1, leaf.fields_of(place)};
       }
       memcpy(chunk.end(), from.bytes, from.length);
       chunk.set_end(chunk.end() + from.length);
+      memcpy(chunk_fields.end(), leaf.fields_of(place), leaf.fields_a_row * sizeof(uint32_t));
+      chunk_fields.set_end(chunk_fields.end() + leaf.fields_a_row);
     }
-    return {chunk.values(), chunk.count()};
+    return {{chunk.values(), chunk.count()}, *row - first, chunk_fields.values()};
   }
 
   void reset() {
@@ -366,14 +264,10 @@ struct mr_encoder {
     size_t kept = blocks.capacity_bytes() + spare_keys.capacity_bytes();
     for (leaf_rows &leaf : leaves) {
       kept += leaf.capacity_bytes();
-      leaf.rows.clear();
-      leaf.sequences.clear();
-      leaf.keys.clear();
+      leaf.clear();
       if (kept <= MR_ENCODER_KEPT_BYTES_MAX) continue;
       kept -= leaf.capacity_bytes();
-      leaf.rows.release();
-      leaf.sequences.release();
-      leaf.keys.release();
+      leaf.release();
     }
     rejections.release();
     leaves_used = latest = 0;
@@ -427,13 +321,14 @@ mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index) {
   leaf.month = static_cast<uint8_t>(from.date.month);
   leaf.count = from.sequences.count();
   leaf.rows = from.rows.values();
+  leaf.fields = from.fields.values();
   leaf.sequences = from.sequences.values();
   return leaf;
 }
 
 bool mr_encoder_sort(mr_encoder *encoder) { return encoder->sort(); }
 
-mr_text mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row) {
+mr_rows mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row) {
   return encoder->next_chunk(encoder->leaves[leaf], row);
 }
 
@@ -448,15 +343,13 @@ size_t mr_leaf_staged_bytes(const mr_leaf *leaf, size_t first, size_t end) {
 }
 
 void mr_leaf_stage(const mr_leaf *leaf, size_t first, size_t end, uint8_t *out) {
-  uint16_t columns = leaf->kind == MR_KIND_EVENT ? event_columns : conversation_columns;
-  row_writer row{out};
+  uint16_t columns = leaf->kind == MR_KIND_EVENT ? MR_EVENT_COLUMNS : MR_CONVERSATION_COLUMNS;
+  byte_writer row{out};
   for (size_t i = first; i < end; i++) {
-    const uint8_t *behind_count = leaf->rows[i].bytes + 2;
-    size_t rest = leaf->rows[i].length - 2;
     row.put16(static_cast<uint16_t>(columns + 1));
-    row.int8(static_cast<int64_t>(leaf->sequences[i]));
-    memcpy(row.at, behind_count, rest);
-    row.at += rest;
+    row.put32(8);
+    row.put64(leaf->sequences[i]);
+    row.copy(leaf->rows[i].bytes + 2, leaf->rows[i].length - 2);
   }
 }
 
@@ -466,7 +359,7 @@ void mr_event_id(uint64_t spool_high, uint64_t spool_low, uint64_t sequence, int
   // 48 bits of time, version 7, the sequence's upper 12 bits; then variant 10, its lower bits, the spool in the rest.
   int lower_bits = sequence >> 44 == 0 ? 32 : 49;
   uint64_t lower = sequence & ((uint64_t{1} << lower_bits) - 1);
-  row_writer out{id};
+  byte_writer out{id};
   out.put64(static_cast<uint64_t>(milliseconds) << 16 | 0x7000 | (sequence >> lower_bits & 0xFFF));
   out.put64(uint64_t{1} << 63 | lower << (62 - lower_bits) | spool >> (lower_bits + 2));
 }

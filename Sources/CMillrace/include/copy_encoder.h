@@ -18,6 +18,9 @@ extern "C" {
 ///   source text, metadata jsonb, created_at timestamptz, received_at timestamptz, batch_id int8.
 typedef struct mr_encoder mr_encoder;
 
+#define MR_EVENT_COLUMNS 8
+#define MR_CONVERSATION_COLUMNS 11
+
 /// Derives the id of a conversation save; called on the thread of mr_encoder_add. Must not keep the pointers.
 typedef void (*mr_conversation_id)(int32_t tenant, const uint8_t *conversation_id, size_t conversation_id_length,
                                    int64_t created_us, const uint8_t *question, size_t question_length,
@@ -35,8 +38,18 @@ typedef struct {
   size_t count;
   /// Each row in one piece, anywhere.
   const mr_text *rows;
+  /// Of each row, in bytes from its start: where each column's length stands, and where the row ends. As many numbers a
+  /// row as it has columns, and one more.
+  const uint32_t *fields;
   const uint64_t *sequences;
 } mr_leaf;
+
+/// Rows one after the other, and where their fields are, as in mr_leaf.
+typedef struct {
+  mr_text bytes;
+  size_t count;
+  const uint32_t *fields;
+} mr_rows;
 
 /// A line that can't be encoded any more, although it was accepted once.
 typedef struct {
@@ -79,9 +92,9 @@ bool mr_encoder_sort(mr_encoder *encoder);
 /// Most bytes of a chunk that holds more than one row.
 #define MR_CHUNK_BYTES (64u << 10)
 
-/// The next rows of a leaf in their order, from the `*row`th on, which it moves behind them. Whole rows, at least one
+/// The next rows of a leaf in their order, from the `*row`th on, which it moves to the row after them. Whole rows, at least one
 /// as long as `*row` is below the leaf's count. Valid until the next call.
-mr_text mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row);
+mr_rows mr_encoder_next_chunk(mr_encoder *encoder, size_t leaf, size_t *row);
 
 size_t mr_encoder_rejection_count(const mr_encoder *encoder);
 const mr_rejection *mr_encoder_rejections(const mr_encoder *encoder);

@@ -35,9 +35,11 @@ package final class BatchFold {
     private var plans: [Plan] = []
     private var conversations = Plan()
     private var outputs: [Output: Int] = [:]
-    // SAFETY: allocated with the object or in `prepare`, freed in `deinit` or before the next one.
+    // SAFETY: both are allocated with the object, `paths` again in `prepare` with a place for each output, and freed in
+    // `deinit` or before the next one. Rows and accumulators get the pointers for the time of a call only.
     private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
-    private let starts = UnsafeMutablePointer<UnsafeRawPointer>.allocate(capacity: RowLayout.columnsMax)
+    /// Fields of a row that came without.
+    private let found = UnsafeMutablePointer<UInt32>.allocate(capacity: RowLayout.columnsMax + 1)
     private var refused: [(fold: Int, event: ParkedEvent)] = []
     /// Rows whose document was wanted and had not been read.
     package private(set) var unread = UnreadRows()
@@ -53,7 +55,7 @@ package final class BatchFold {
         release()
         accumulators.deallocate()
         paths.deallocate()
-        starts.deallocate()
+        found.deallocate()
     }
 
     /// Starts a batch: forgets all rows.
@@ -78,32 +80,39 @@ package final class BatchFold {
         programs.indices.reduce(0) { $0 + accumulators[$1].byteCount }
     }
 
-    /// Adds rows, one behind the other, of binary COPY in the encoder's column order: int16 count of fields,
-    /// then int32 length and value of each. A document that is NULL was too large to be read (`PrintedSize`).
-    package func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
-        guard !programs.isEmpty, var at = rows.baseAddress else { return }
-        let end = at + rows.count
-        let places = table == .analyticsEvents ? RowLayout.events : RowLayout.conversations
-        while at < end {
-            at += 2
-            for column in 0..<places.count {
-                starts[column] = at
-                let length = Int(Int32(bigEndian: at.loadUnaligned(as: Int32.self)))
-                at += 4 + max(0, length)
-            }
-            precondition(at <= end, "a row of COPY ends where its lengths say")
-            var row = FoldRow(starts: starts, paths: paths)
-            row.createdAt = Int64(bigEndian: (starts[places.createdAt] + 4).loadUnaligned(as: Int64.self))
-            row.idHigh = UInt64(bigEndian: (starts[places.id] + 4).loadUnaligned(as: UInt64.self))
-            row.idLow = UInt64(bigEndian: (starts[places.id] + 12).loadUnaligned(as: UInt64.self))
-            if let type = places.type {
-                let (number, isNew) = types.number(of: row.value(type))
-                if isNew { plans.append(plan(ofType: row.value(type))) }
-                add(row, plans[number], document: places.document)
-            } else {
-                add(row, conversations, document: places.document)
-            }
+    /// Adds rows of the encoder, whose fields are known.
+    package func add(_ table: PartitionedTable, _ rows: CopyRows) {
+        guard !programs.isEmpty, var fields = rows.fields.baseAddress, var row = rows.bytes.baseAddress else { return }
+        let layout = RowLayout.of(table)
+        let (fieldsEnd, rowsEnd) = (fields + rows.fields.count, row + rows.bytes.count)
+        while fields < fieldsEnd {
+            add(FoldRow(row, fields: fields, paths: paths, of: layout), layout)
+            row += Int(fields[layout.columnCount])
+            fields += layout.columnCount + 1
         }
+        precondition(row == rowsEnd, "rows of COPY end where their fields say")
+    }
+
+    /// Adds rows that a table gave, one after the other, of binary COPY in the encoder's column order: int16 count of
+    /// fields, then int32 length and value of each. A document that is NULL was too large to be read (`PrintedSize`).
+    package func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
+        guard !programs.isEmpty, var row = rows.baseAddress else { return }
+        let layout = RowLayout.of(table)
+        let end = row + rows.count
+        while row < end {
+            layout.findFields(of: row, into: found)
+            let rowEnd = row + Int(found[layout.columnCount])
+            precondition(rowEnd <= end, "a row of COPY ends where its lengths say")
+            add(FoldRow(row, fields: found, paths: paths, of: layout), layout)
+            row = rowEnd
+        }
+    }
+
+    private func add(_ row: FoldRow, _ layout: RowLayout) {
+        guard let type = layout.type else { return add(row, conversations, document: layout.document) }
+        let (number, isNew) = types.number(of: row.value(type))
+        if isNew { plans.append(plan(ofType: row.value(type))) }
+        add(row, plans[number], document: layout.document)
     }
 
     private func add(_ row: FoldRow, _ plan: Plan, document: Int) {
@@ -197,7 +206,7 @@ package final class BatchFold {
         var made: [(target: Int, program: FoldProgram)] = []
         for (index, target) in targets.enumerated() {
             for fold in target.pack.folds {
-                let program = FoldProgram(fold, of: target, slot: slot) { path, wantsJSON in
+                let program = FoldProgram(fold, of: target, slot: slot) { [unowned self] path, wantsJSON in
                     output(of: Output(path: path, wantsJSON: wantsJSON))
                 }
                 made.append((index, program))

@@ -66,6 +66,10 @@ struct DeltaSender: ~Copyable {
     }
 
     /// Sends the tuples of a fold; `fold`: its number.
+    ///
+    /// The accumulator comes as a pointer here and below, because it can't be copied, and lies in `BatchFold`'s own memory.
+    /// SAFETY: valid until that fold prepares other targets; no row is added while its deltas are sent, so tuples and
+    /// hashes stay where they are. What goes into a message is copied first.
     mutating func put(
         _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram, fold: Int
     ) throws(PostgresError) {

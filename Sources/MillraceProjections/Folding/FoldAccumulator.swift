@@ -20,7 +20,8 @@ struct FoldAccumulator: ~Copyable {
     }
 
     private let kind: Kind
-    // SAFETY: a copy of the program's steps, allocated in init and freed in deinit.
+    // SAFETY: a copy of the program's steps, allocated in init and freed in deinit; plain values, which need no
+    // destruction. A copy, because reading an array of the program would retain it for each row.
     private let steps: UnsafeMutableBufferPointer<FoldStep>
     private let keyCount: Int
     private let distinct: FoldStep
@@ -96,10 +97,12 @@ struct FoldAccumulator: ~Copyable {
             }
         case .entity:
             let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            // Its own store for keys: `tuple` stays valid while `keys` grows.
             let tuple = tuples.tuple(index)
             if let start = tuple.baseAddress { keys.tail(keyLength).copyMemory(from: start, byteCount: keyLength) }
             let before = keys.count
             let key = keys.intern(keyLength, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            // SAFETY: nothing is added to `keys` until this row is done, so its entries stay where they are.
             let entry = keys.entries + key
             let isLater =
                 (entry.pointee.eventAt, entry.pointee.idHigh, entry.pointee.idLow)
@@ -123,6 +126,8 @@ struct FoldAccumulator: ~Copyable {
 
     /// Writes the row's tuple to the tail of `tuples`.
     private mutating func write(_ row: FoldRow, isDelete: Bool, _ keyLength: inout Int) -> Written {
+        // First how much room the tuple needs at most, then the tuple, without a check: each step writes no more below than
+        // it counts here.
         var room = 0
         for step in steps {
             switch step.source {
@@ -144,7 +149,7 @@ struct FoldAccumulator: ~Copyable {
                     at.storeBytes(of: Int32(-1).bigEndian, as: Int32.self)
                     at += 4
                 } else {
-                    at.copyMemory(from: row.starts[step.index], byteCount: 4 + length)
+                    at.copyMemory(from: row.field(step.index), byteCount: 4 + length)
                     at += 4 + length
                 }
             case .path:

@@ -19,104 +19,32 @@ struct FoldProgram {
     /// Of a unique: whether its table has the sketches in chunks.
     let isChunked: Bool
 
-    /// `slot`: 0 ... 15, of the session. `path`: gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
+    /// `slot`: 0 ... 15, of the session. `output`: gives the number of the extractor's output for a path; `wantsJSON` of a
+    /// jsonb column.
     init(
-        _ fold: FoldDefinition, of target: FoldTarget, slot: Int, path: (_ path: [String], _ wantsJSON: Bool) -> Int
+        _ fold: FoldDefinition, of target: FoldTarget, slot: Int,
+        output: @escaping (_ path: [String], _ wantsJSON: Bool) -> Int
     ) {
         self.fold = fold
         pack = target.pack.name
         table = "\"\(target.schema)\".\"\(fold.table)\""
         let catalog = target.tables[fold.table]
-        let source = fold.source.table
-        var columns: [FoldColumn] = []
-        func step(_ field: FieldPath, wantsJSON: Bool, isRequired: Bool, isTime: Bool, isState: Bool) -> FoldStep {
-            if field.column == source.columns[RowLayout.document(of: source)] {
-                return FoldStep(
-                    .path, index: path(field.path, wantsJSON), isRequired: isRequired, isTime: isTime, isState: isState)
-            }
-            return FoldStep(
-                .column, index: RowLayout.index(of: field.column, in: source), isRequired: isRequired, isState: isState)
-        }
-        func add(_ name: String, _ element: ArrayElement, _ step: FoldStep) {
-            columns.append(
-                FoldColumn(name: name, element: element, expression: "k.c\(columns.count)", step: step, field: name))
-        }
-        func addColumn(_ name: String, as own: String? = nil) {
-            add(
-                own ?? name, RowLayout.element(of: name),
-                FoldStep(.column, index: RowLayout.index(of: name, in: source)))
-        }
-        /// `isKey`: a null is an empty text, or the row has no place.
-        func add(_ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isState: Bool = false) {
-            let column = catalog?.column(mapping.column)
-            let type = (isSum ? column?.fullType : column?.type) ?? "text"
-            let isText = column?.isText ?? true
-            let fallback = mapping.fallback ?? (isKey && isText ? "" : nil)
-            let isPath = mapping.field.column == source.columns[RowLayout.document(of: source)]
-            let step = step(
-                mapping.field, wantsJSON: type == "jsonb", isRequired: isKey && fallback == nil,
-                isTime: isPath && (column?.isTime ?? false), isState: isState)
-            var expression = "k.c\(columns.count)::\(type)"
-            if let fallback {
-                expression = "coalesce(\(expression), '\(fallback.replacing("'", with: "''"))'::\(type))"
-            }
-            columns.append(
-                FoldColumn(
-                    name: mapping.column,
-                    element: isPath ? .text : RowLayout.element(of: mapping.field.column), expression: expression,
-                    step: step, field: mapping.field.description))
-        }
-        func addKey(_ bucket: TimeBucket?, _ dimensions: [ColumnMapping]) -> Int {
-            addColumn("tenant_id")
-            if bucket != nil { add("bucket", .timestamptz, FoldStep(.bucket)) }
-            for dimension in dimensions { add(dimension, isKey: true) }
-            return columns.count
-        }
-        var distinct: FoldStep?
-        var isChunked = false
-        switch fold.kind {
-        case .counter(let counter), .top(let counter):
-            keyCount = addKey(counter.bucket, counter.dimensions)
-            for sum in counter.sums { add(sum, isSum: true) }
-        case .unique(let unique):
-            keyCount = addKey(unique.bucket, unique.dimensions)
-            distinct = step(unique.of, wantsJSON: false, isRequired: true, isTime: false, isState: false)
+        let made = FoldColumns(of: fold, in: catalog, output: output)
+        columns = made.columns
+        keyCount = made.keyCount
+        if case .unique(let unique) = fold.kind {
+            distinct = made.step(unique.of, isRequired: true)
             isChunked = catalog.map { unique.isChunked($0.columns.map(\.name)) } ?? true
-        case .entity(let entity):
-            addColumn("tenant_id")
-            for column in entity.key {
-                add(column)
-                // An empty text is a key like another, but what is missing is none.
-                columns[columns.count - 1].step.isRequired = true
-            }
-            keyCount = columns.count
-            addColumn("created_at", as: "event_at")
-            addColumn("id", as: "event_id")
-            add("deleted_at", .int4, FoldStep(.isDeleted))
-            columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
-            for column in entity.columns {
-                add(column, isState: true)
-                guard column.fallback != nil else { continue }
-                let expression = columns[columns.count - 1].expression
-                columns[columns.count - 1].expression = "CASE WHEN k.c\(keyCount + 2) = 0 THEN \(expression) END"
-            }
-        case .append(let mapped):
-            addColumn("tenant_id")
-            addColumn("created_at", as: "event_at")
-            addColumn("id", as: "event_id")
-            keyCount = columns.count
-            for column in mapped { add(column) }
+        } else {
+            distinct = nil
+            isChunked = false
         }
-        self.columns = columns
-        self.distinct = distinct
-        self.isChunked = isChunked
         switch fold.kind {
         case .counter: statement = counterStatement(slot: slot)
         case .top: statement = counterStatement(slot: nil)
         case .entity: statement = entityStatement()
         case .append: statement = appendStatement()
-        case .unique:
-            sketches = SketchStatements(table: table, keys: columns, slot: slot, isChunked: isChunked)
+        case .unique: sketches = SketchStatements(table: table, keys: columns, slot: slot, isChunked: isChunked)
         }
     }
 

@@ -1,28 +1,55 @@
 internal import MillracePostgres
 
-/// Where a row of binary COPY has its columns: in the encoder's order.
-enum RowLayout {
-    /// Where the columns are that every row is looked at for.
-    struct Places {
-        let count: Int
-        let id: Int
-        let createdAt: Int
-        /// nil for conversations.
-        let type: Int?
-        let document: Int
+/// Rows of binary COPY, one after the other, and where their fields are. Whoever hands them out says how long the bytes
+/// are valid.
+package struct CopyRows {
+    /// Without header and trailer: of each row an int16 count of fields, then int32 length (-1: NULL) and value of each.
+    package let bytes: UnsafeRawBufferPointer
+    /// Of each row, in bytes from its start: where each column's length stands, and where the row ends. As many numbers
+    /// a row as it has columns, and one more.
+    package let fields: UnsafeBufferPointer<UInt32>
 
-        fileprivate init(_ table: PartitionedTable) {
-            count = table.columns.count
-            id = RowLayout.index(of: "id", in: table)
-            createdAt = RowLayout.index(of: "created_at", in: table)
-            type = table.columns.firstIndex(of: "event_type")
-            document = RowLayout.document(of: table)
-        }
+    package init(bytes: UnsafeRawBufferPointer, fields: UnsafeBufferPointer<UInt32>) {
+        self.bytes = bytes
+        self.fields = fields
+    }
+}
+
+/// Where a row of binary COPY has the columns that every row is looked at for: in the encoder's order.
+struct RowLayout {
+    let columnCount: Int
+    let id: Int
+    let createdAt: Int
+    /// nil for conversations.
+    let type: Int?
+    let document: Int
+
+    private init(_ table: PartitionedTable) {
+        columnCount = table.columns.count
+        id = Self.index(of: "id", in: table)
+        createdAt = Self.index(of: "created_at", in: table)
+        type = table.columns.firstIndex(of: "event_type")
+        document = Self.document(of: table)
     }
 
-    static let events = Places(.analyticsEvents)
-    static let conversations = Places(.conversations)
+    private static let events = RowLayout(.analyticsEvents)
+    private static let conversations = RowLayout(.conversations)
     static let columnsMax = PartitionedTable.allCases.map(\.columns.count).max() ?? 0
+
+    static func of(_ table: PartitionedTable) -> RowLayout {
+        table == .analyticsEvents ? events : conversations
+    }
+
+    /// Finds the fields of a row that comes without them, from a table: `fields` as in `CopyRows`.
+    func findFields(of row: UnsafeRawPointer, into fields: UnsafeMutablePointer<UInt32>) {
+        var offset = MemoryLayout<Int16>.size
+        for column in 0..<columnCount {
+            fields[column] = UInt32(offset)
+            let length = Int(Int32(bigEndian: row.loadUnaligned(fromByteOffset: offset, as: Int32.self)))
+            offset += 4 + max(0, length)
+        }
+        fields[columnCount] = UInt32(offset)
+    }
 
     static func index(of column: String, in table: PartitionedTable) -> Int {
         guard let index = table.columns.firstIndex(of: column) else {

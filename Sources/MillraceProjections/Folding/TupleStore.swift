@@ -16,7 +16,12 @@ struct TupleStore: ~Copyable {
     private static let keptBytesMax = 16 << 20
     private static let byteCapacityMin = 1 << 12
 
-    // SAFETY: all three are allocated here, grown only in `reserve…`, and freed once in deinit.
+    // Pointers instead of arrays: this runs for each row and fold, and an array would check bounds, uniqueness and exclusive
+    // access at each step.
+    // SAFETY: `bytes`, `entries` and `slots` are allocated here, freed once in deinit, and replaced only in `clear`,
+    // `reserve`, `growEntries` and `growSlots`. Pointers that were handed out (`tail`, `tuple`, `entries`) end there, so
+    // nobody keeps one over a mutating call; offsets and indices stay valid until `clear`. What is in `entries` is plain, so
+    // `count` of them are initialized and none needs to be destroyed.
     private var bytes = UnsafeMutableRawPointer.allocate(byteCount: byteCapacityMin, alignment: 8)
     private var byteCapacity = byteCapacityMin
     private var byteCount = 0
@@ -53,7 +58,8 @@ struct TupleStore: ~Copyable {
         bytes = .allocate(byteCount: byteCapacity, alignment: 8)
     }
 
-    /// Where the next tuple is written, with room for `length` bytes; valid until the next call.
+    /// Where the next tuple is written, with room for `length` bytes; valid until the next call. It is kept only when
+    /// `append` or `intern` follows: a row that is refused half-way leaves nothing behind.
     mutating func tail(_ length: Int) -> UnsafeMutableRawPointer {
         if byteCapacity - byteCount < length { reserve(length) }
         return bytes + byteCount
@@ -98,6 +104,7 @@ struct TupleStore: ~Copyable {
         let index = append(length, eventAt: eventAt, idHigh: idHigh, idLow: idLow, hash: hash)
         slots[slot] = UInt32(count)
         latest = index
+        // Never full, or the search above would not end.
         if count * 2 > slotCount { growSlots() }
         return index
     }

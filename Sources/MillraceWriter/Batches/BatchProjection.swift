@@ -108,11 +108,11 @@ struct BatchProjection {
         fold.begin(targets)
     }
 
-    /// Folds rows as COPY sends them, one behind the other.
-    mutating func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
+    /// Folds rows as COPY sends them.
+    mutating func add(_ table: PartitionedTable, _ rows: CopyRows) {
         guard isActive, !isOverfull else { return }
         let start = ContinuousClock.now
-        fold.add(table, rows: rows)
+        fold.add(table, rows)
         isOverfull = fold.byteCount > bytesMax
         duration += start.duration(to: .now)
     }
@@ -123,7 +123,7 @@ struct BatchProjection {
         let start = ContinuousClock.now
         leaf.forEachRow { sequence, row in
             if isOverfull || refused.contains(sequence) { return }
-            fold.add(leaf.key.table, rows: row)
+            fold.add(leaf.key.table, row)
             isOverfull = fold.byteCount > bytesMax
         }
         duration += start.duration(to: .now)

@@ -306,8 +306,8 @@ final class BatchWriter {
         let copied = try connection.copyIn("COPY \(table) (\(leaf.key.columns)) FROM STDIN (FORMAT binary)") {
             (copy) throws(PostgresError) in
             try leaf.withChunks { (rows) throws(PostgresError) in
-                try copy.write(rows)
-                projection.add(leaf.key.table, rows: rows)
+                try copy.write(rows.bytes)
+                projection.add(leaf.key.table, rows)
             }
         }
         guard copied == leaf.count else {

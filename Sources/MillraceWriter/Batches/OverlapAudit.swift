@@ -1,6 +1,7 @@
 internal import MillraceChannels
 import MillraceEvent
 import MillracePostgres
+import MillraceProjections
 
 /// Compares a batch with the rows of sequences that the ledger holds already: they are the same lines when a COMMIT's answer
 /// was lost and the borders are others after a restart, or when another host runs a copy of the spool; by no means when two
@@ -32,7 +33,8 @@ struct OverlapAudit {
         var identities: [RowIdentity] = []
         let columns = leaf.key.columns
         leaf.forEachRow { sequence, row in
-            guard covered.contains(sequence..<sequence + 1), let identity = RowIdentity(sequence, row, columns: columns)
+            guard covered.contains(sequence..<sequence + 1),
+                let identity = RowIdentity(sequence, row.bytes, columns: columns)
             else { return }
             identities.append(identity)
         }

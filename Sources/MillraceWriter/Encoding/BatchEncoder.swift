@@ -1,5 +1,6 @@
 internal import CMillrace
 package import MillraceEvent
+internal import MillraceProjections
 
 /// Turns records into rows of PostgreSQL's binary COPY, gathered by leaf partition.
 ///
@@ -61,10 +62,13 @@ package final class BatchEncoder {
         if !mr_encoder_sort(encoder) { throw .outOfMemory }
     }
 
-    /// The next rows of a leaf in their order, from the `row`th on; moves `row` behind them.
-    func nextChunk(ofLeaf index: Int, row: inout Int) -> UnsafeRawBufferPointer {
+    /// The next rows of a leaf in their order, from the `row`th on; moves `row` to the one after them. `fieldsARow`: of
+    /// the leaf's table, its columns and one more.
+    func nextChunk(ofLeaf index: Int, fieldsARow: Int, row: inout Int) -> CopyRows {
         let chunk = mr_encoder_next_chunk(encoder, index, &row)
-        return UnsafeRawBufferPointer(start: chunk.bytes, count: chunk.length)
+        return CopyRows(
+            bytes: UnsafeRawBufferPointer(start: chunk.bytes.bytes, count: chunk.bytes.length),
+            fields: UnsafeBufferPointer(start: chunk.fields, count: chunk.count * fieldsARow))
     }
 
     /// The leaves that have rows, in the order in which they were first seen.

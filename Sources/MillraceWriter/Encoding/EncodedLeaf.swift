@@ -1,6 +1,7 @@
 internal import CMillrace
 internal import MillraceEvent
 internal import MillracePostgres
+package import MillraceProjections
 
 /// The rows of one leaf in a `BatchEncoder`, numbered in order of sequence. Valid until the encoder is added to or reset.
 package struct EncodedLeaf {
@@ -8,6 +9,8 @@ package struct EncodedLeaf {
     /// Number of rows.
     package let count: Int
     private let leaf: mr_leaf
+    /// Of its table: the columns and one more.
+    private let fieldsARow: Int
     private let index: Int
     private let encoder: BatchEncoder
     private let generation: Int
@@ -21,6 +24,7 @@ package struct EncodedLeaf {
                 Int(leaf.kind) == MR_KIND_EVENT ? .event : .conversation, year: Int(leaf.year),
                 month: Int(leaf.month))
         count = leaf.count
+        fieldsARow = key.table.columns.count + 1
         self.leaf = leaf
         self.index = index
         self.encoder = encoder
@@ -38,61 +42,48 @@ package struct EncodedLeaf {
         _ row: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         check(row..<row + 1)
-        let bytes = leaf.rows[row]
-        return try body(UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.length))
+        return try body(copyRow(row).bytes)
     }
 
-    /// Passes each row on with its sequence, in the order in which they were added, as a binary COPY row. The bytes are
-    /// valid during the call only.
+    /// Passes each row on with its sequence, in the order in which they were added. The bytes are valid during the call
+    /// only.
     package func forEachRow<Failure: Error>(
-        _ body: (_ sequence: UInt64, _ row: UnsafeRawBufferPointer) throws(Failure) -> Void
+        _ body: (_ sequence: UInt64, _ row: CopyRows) throws(Failure) -> Void
     ) throws(Failure) {
         check(0..<count)
-        for row in 0..<count {
-            let bytes = leaf.rows[row]
-            try body(leaf.sequences[row], UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.length))
-        }
+        for row in 0..<count { try body(leaf.sequences[row], copyRow(row)) }
     }
 
-    /// Passes all rows on as binary COPY rows, without header and trailer, in the order that `BatchEncoder.sort` gave
-    /// them: chunks of some ten KiB, whole rows each, valid during the call only.
-    package func withChunks<Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
+    /// Passes all rows on in the order that `BatchEncoder.sort` gave them: chunks of some ten KiB, whole rows each, valid
+    /// during the call only.
+    package func withChunks<Failure: Error>(_ body: (CopyRows) throws(Failure) -> Void) throws(Failure) {
         check(0..<count)
         var row = 0
         while row < count {
-            try body(encoder.nextChunk(ofLeaf: index, row: &row))
+            try body(encoder.nextChunk(ofLeaf: index, fieldsARow: fieldsARow, row: &row))
         }
+    }
+
+    private func copyRow(_ row: Int) -> CopyRows {
+        CopyRows(
+            bytes: UnsafeRawBufferPointer(start: leaf.rows[row].bytes, count: leaf.rows[row].length),
+            fields: UnsafeBufferPointer(start: leaf.fields + row * fieldsARow, count: fieldsARow))
     }
 
     /// The months of the rows' `created_at`; for leaves whose key does not tell.
     var months: Set<PartitionMonth> {
-        var months: Set<PartitionMonth> = []
-        for row in 0..<count {
-            if let month = withRow(row, { createdAt($0) }).flatMap({ PartitionMonth(microseconds: $0) }) {
-                months.insert(month)
-            }
+        (0..<count).reduce(into: []) { months, row in
+            if let month = month(ofRow: row) { months.insert(month) }
         }
-        return months
     }
 
     /// The month of a row's `created_at`.
     func month(ofRow row: Int) -> PartitionMonth? {
-        withRow(row) { createdAt($0) }.flatMap { PartitionMonth(microseconds: $0) }
-    }
-
-    /// In microseconds since 1970: of a COPY row, which is its count of fields (int16), then each one's length (int32,
-    /// -1: NULL) and bytes.
-    private func createdAt(_ row: UnsafeRawBufferPointer) -> Int64? {
-        let columns = key.columns.split(separator: ",")
-        guard let index = columns.firstIndex(where: { $0.drop { $0 == " " } == "created_at" }) else { return nil }
-        var offset = 2
-        for _ in 0..<index where offset + 4 <= row.count {
-            offset += 4 + max(0, Int(Int32(bigEndian: row.loadUnaligned(fromByteOffset: offset, as: Int32.self))))
-        }
-        guard offset + 12 <= row.count else { return nil }
-        return Int64(bigEndian: row.loadUnaligned(fromByteOffset: offset + 4, as: Int64.self)) + Timestamp.postgresEpoch
+        check(row..<row + 1)
+        guard let column = key.table.columns.firstIndex(of: "created_at") else { return nil }
+        let copy = copyRow(row)
+        let microseconds = copy.bytes.loadUnaligned(fromByteOffset: Int(copy.fields[column]) + 4, as: Int64.self)
+        return PartitionMonth(microseconds: Int64(bigEndian: microseconds) + Timestamp.postgresEpoch)
     }
 
     /// `rows` for a staging table: each with its sequence (int8) as one more column in front.

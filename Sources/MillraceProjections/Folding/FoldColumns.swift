@@ -1,0 +1,113 @@
+internal import MillracePostgres
+
+/// The columns of a fold's tuples, gathered one by one.
+struct FoldColumns {
+    private(set) var columns: [FoldColumn] = []
+    /// The first columns: the key without slot.
+    private(set) var keyCount = 0
+
+    private let source: PartitionedTable
+    /// What the field extractor is to look into, by its name in `source`.
+    private let document: String
+    /// The fold's table; nil when the catalog lacks it.
+    private let catalog: CatalogTable?
+    /// Gives the number of the extractor's output for a path; `wantsJSON` of a jsonb column.
+    private let output: (_ path: [String], _ wantsJSON: Bool) -> Int
+
+    init(
+        of fold: FoldDefinition, in catalog: CatalogTable?,
+        output: @escaping (_ path: [String], _ wantsJSON: Bool) -> Int
+    ) {
+        source = fold.source.table
+        document = source.columns[RowLayout.document(of: source)]
+        self.catalog = catalog
+        self.output = output
+        switch fold.kind {
+        case .counter(let counter), .top(let counter):
+            addKey(counter.bucket, counter.dimensions)
+            for sum in counter.sums { add(sum, isSum: true) }
+        case .unique(let unique):
+            addKey(unique.bucket, unique.dimensions)
+        case .entity(let entity):
+            add(entity)
+        case .append(let mapped):
+            addRowColumn("tenant_id")
+            addRowColumn("created_at", as: "event_at")
+            addRowColumn("id", as: "event_id")
+            keyCount = columns.count
+            for column in mapped { add(column) }
+        }
+    }
+
+    /// How the value of `field` is taken out of a row.
+    func step(
+        _ field: FieldPath, wantsJSON: Bool = false, isRequired: Bool, isTime: Bool = false, isState: Bool = false
+    ) -> FoldStep {
+        guard field.column == document else {
+            return FoldStep(
+                .column, index: RowLayout.index(of: field.column, in: source), isRequired: isRequired, isState: isState)
+        }
+        return FoldStep(
+            .path, index: output(field.path, wantsJSON), isRequired: isRequired, isTime: isTime, isState: isState)
+    }
+
+    private mutating func addKey(_ bucket: TimeBucket?, _ dimensions: [ColumnMapping]) {
+        addRowColumn("tenant_id")
+        if bucket != nil { add("bucket", .timestamptz, FoldStep(.bucket)) }
+        for dimension in dimensions { add(dimension, isKey: true) }
+        keyCount = columns.count
+    }
+
+    private mutating func add(_ entity: FoldKind.Entity) {
+        addRowColumn("tenant_id")
+        for column in entity.key {
+            add(column)
+            // An empty text is a key like another, but what is missing is none.
+            columns[columns.count - 1].step.isRequired = true
+        }
+        keyCount = columns.count
+        addRowColumn("created_at", as: "event_at")
+        addRowColumn("id", as: "event_id")
+        add("deleted_at", .int4, FoldStep(.isDeleted))
+        columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
+        for column in entity.columns {
+            add(column, isState: true)
+            guard column.fallback != nil else { continue }
+            let expression = columns[columns.count - 1].expression
+            columns[columns.count - 1].expression = "CASE WHEN k.c\(keyCount + 2) = 0 THEN \(expression) END"
+        }
+    }
+
+    /// A column of the row under its own name or another one.
+    private mutating func addRowColumn(_ name: String, as own: String? = nil) {
+        add(own ?? name, RowLayout.element(of: name), FoldStep(.column, index: RowLayout.index(of: name, in: source)))
+    }
+
+    private mutating func add(_ name: String, _ element: ArrayElement, _ step: FoldStep) {
+        columns.append(
+            FoldColumn(name: name, element: element, expression: "k.c\(columns.count)", step: step, field: name))
+    }
+
+    /// `isKey`: a null is an empty text, or the row has no place.
+    private mutating func add(
+        _ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isState: Bool = false
+    ) {
+        let column = catalog?.column(mapping.column)
+        let type = (isSum ? column?.fullType : column?.type) ?? "text"
+        let isText = column?.isText ?? true
+        let fallback = mapping.fallback ?? (isKey && isText ? "" : nil)
+        let isPath = mapping.field.column == document
+        var expression = "k.c\(columns.count)::\(type)"
+        if let fallback {
+            expression = "coalesce(\(expression), '\(fallback.replacing("'", with: "''"))'::\(type))"
+        }
+        columns.append(
+            FoldColumn(
+                name: mapping.column, element: isPath ? .text : RowLayout.element(of: mapping.field.column),
+                expression: expression,
+                step: step(
+                    mapping.field, wantsJSON: type == "jsonb", isRequired: isKey && fallback == nil,
+                    isTime: isPath && (column?.isTime ?? false), isState: isState),
+                field: mapping.field.description))
+    }
+}
