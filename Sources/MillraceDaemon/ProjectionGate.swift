@@ -3,6 +3,8 @@ import MillraceConfiguration
 internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
+import MillraceTelemetry
+import MillraceWriter
 
 /// Looks, before the stages start, whether the packs' files and their versions in the database go together. On a thread
 /// of its own, since it blocks.
@@ -23,19 +25,19 @@ actor ProjectionGate {
     }
 
     /// Throws `ProjectionsError`, and a `PostgresError` when the database's encoding is not UTF-8.
-    func check(_ packs: [PackDefinition], databaseURL: String) throws {
+    func check(_ packs: [PackDefinition]) throws {
         defer { executor.stop() }
         let standings: [PackStanding]
         do throws(PostgresError) {
             let connection = try PostgresConnection(
-                connectionString: databaseURL, applicationName: "millrace projections",
+                connectionString: configuration.database.url.value, applicationName: "millrace projections",
                 connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt())
             try connection.requireUTF8()
             guard try PackVersion.isCatalogThere(connection) else { return }
             standings = PackStanding.all(packs, try PackVersion.all(connection))
         } catch {
             guard error.code != .databaseUnfit else { throw error }
-            logger.warning("projections not checked", metadata: ["error": "\(error)"])
+            logger.warning("projections not checked", metadata: [.error: "\(error)"])
             return
         }
         for standing in standings {
@@ -43,7 +45,7 @@ actor ProjectionGate {
             guard let warning = standing.warning else { continue }
             logger.warning(
                 "pack not folded",
-                metadata: ["pack": "\(standing.pack)", "reason": "\(warning.message)", "hint": "\(warning.mend)"])
+                metadata: [.pack: "\(standing.pack)", .reason: "\(warning.message)", .hint: "\(warning.mend)"])
         }
     }
 }

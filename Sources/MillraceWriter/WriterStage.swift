@@ -1,7 +1,7 @@
 package import Logging
 package import MillraceChannels
-internal import MillraceEvent
-package import MillracePostgres
+import MillraceEvent
+import MillracePostgres
 import ServiceLifecycle
 import Synchronization
 internal import MillraceTelemetry
@@ -27,10 +27,11 @@ package struct WriterStage: Service {
     private let writers: [WriterService]
 
     package init(
-        configuration: WriterConfiguration, partitionOptions: PartitionOptions,
-        spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger
+        configuration: WriterConfiguration, spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard,
+        metrics: WriterMetrics, logger: Logger
     ) {
-        precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
+        precondition(
+            configuration.database.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
         var configuration = configuration
         configuration.run = RunName(spool: spool.spoolID, startedAt: .now)
         self.configuration = configuration
@@ -50,8 +51,8 @@ package struct WriterStage: Service {
             interrupt: interrupt, metrics: metrics, logger: logger
         )
         maintenance = MaintenanceService(
-            configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,
-            interrupt: interrupt, metrics: metrics, logger: logger
+            configuration: configuration, gate: gate, cleaning: cleaning, interrupt: interrupt,
+            metrics: metrics, logger: logger
         )
         watch = WritingWatch(monitor: metrics.writing, logger: logger) {
             // Before the ledger has been read, what an earlier run left is not queued.
@@ -61,9 +62,9 @@ package struct WriterStage: Service {
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         let stuck = StuckBatches(
             configuration: configuration, spool: spool, extents: extents, metrics: metrics)
-        writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
+        writers = (0..<configuration.database.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
-                index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
+                index: index, configuration: configuration, spool: spool,
                 extents: extents, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
                 interrupt: interrupt, metrics: metrics, logger: logger
             )
@@ -95,7 +96,7 @@ package struct WriterStage: Service {
 
     private func drain() async {
         extents.endPace()
-        let deadline = ContinuousClock.now + configuration.drainLimit
+        let deadline = ContinuousClock.now + configuration.database.drainLimit
         while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !extents.isDrained {
             try? await Task.sleep(for: .milliseconds(10))
         }

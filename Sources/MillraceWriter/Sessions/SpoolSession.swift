@@ -22,7 +22,8 @@ struct SpoolSession {
         self.logger = logger
         lock = SpoolLock(spool: spool)
         machine = TakeoverStateMachine(
-            run: run, lockTimeout: configuration.sessionLockTimeout, statementTimeout: configuration.statementTimeout)
+            run: run, lockTimeout: configuration.database.sessionLockTimeout,
+            statementTimeout: configuration.database.statementTimeout)
     }
 
     /// Takes the spool's lock, and waits until no other session has a writer's. Ends dead ones; throws `SpoolInUse` when a
