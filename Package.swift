@@ -67,7 +67,12 @@ let package = Package(
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
             name: "MillraceConfiguration",
-            dependencies: ["MillracePostgres", "MillraceTOML", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: [
+                "MillraceAPI", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML", "MillraceWriter",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
             swiftSettings: swiftSettings
         ),
 
@@ -167,8 +172,9 @@ let package = Package(
         .target(
             name: "MillraceConsole",
             dependencies: [
-                "CZlib", "CZstd", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
-                "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
+                "CZlib", "CZstd", "MillraceAPI", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
+                "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings
@@ -186,9 +192,9 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CZstd", "MillraceBench", "MillraceChannels", "MillraceConfiguration", "MillraceConsole",
-                "MillraceDaemon", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
-                "MillraceSpool", "MillraceTelemetry",
+                "CMillrace", "CZstd", "MillraceAPI", "MillraceBench", "MillraceChannels", "MillraceConfiguration",
+                "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake", "MillraceJSON",
+                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -297,7 +303,11 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceConfigurationTests",
-            dependencies: ["MillraceConfiguration", "MillraceTelemetry"],
+            dependencies: [
+                "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

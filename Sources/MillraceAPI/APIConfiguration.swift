@@ -1,20 +1,54 @@
 package import MillraceChannels
 package import MillraceEvent
+package import MillracePostgres
 
-/// Settings of the routes that Hummingbird answers.
-package struct APIConfiguration: Sendable {
-    package var tenant: Int32 = 0
+/// `[api]`: how PostgreSQL is read.
+package struct APIConfiguration: Sendable, Equatable {
+    /// libpq connection string or URI. Empty in config.toml for `database.url`.
+    package var readURL = Secret("")
+    /// Without keys, this machine reads over loopback.
+    package var openOnLoopback = true
+    /// Idle connections that are not closed.
+    package var connectionsMin = 2
+    package var connectionsMax = 20
+    /// Requests that wait for a connection; one more is refused.
+    package var waitingMax = 1000
+    /// How long a request waits for a connection.
+    package var acquireTimeout = Duration.seconds(2)
+    /// The server ends a statement after this; the client gives up a second later.
+    package var statementTimeout = Duration.seconds(5)
+    /// An unused connection above `connectionsMin` is closed after this.
+    package var idleTimeout = Duration.seconds(60)
+    /// A page ends when it has become as large, in bytes.
+    package var pageBytes = 4 << 20
+    /// Signs cursors. Empty: a key of the daemon's own.
+    package var cursorKey = Secret("")
+
+    package init() {}
+}
+
+/// Of `[http]` and `[latency]`: what the routes that Hummingbird answers go by, and nobody else.
+package struct RoutesConfiguration: Sendable, Equatable {
     /// Largest body of a conversation save, in bytes.
-    package var saveBodyBytesMax = 2 << 20
-    package var limits = EventLimits()
-    /// What bodies and recordings hold.
-    package var memory = MemoryBudget()
+    package var requestBodyMax = 2 << 20
+    /// A database that is away makes `/readyz` and the health page answer 503.
+    package var strictHealthChecks = false
     /// Recordings of latencies at the same time.
     package var recordingsMax = 16
-    /// Without keys, this machine reads over loopback.
-    package var isOpenOnLoopback = true
-    /// Seconds in `Retry-After` when the spool takes nothing.
+
+    package init() {}
+}
+
+/// What the routes go by: sections of config.toml as they are, and what the daemon found at its start.
+package struct APIRoutesConfiguration: Sendable {
+    package var api = APIConfiguration()
+    package var routes = RoutesConfiguration()
+    package var eventLimits = EventLimits()
+    /// Seconds in `Retry-After` when the spool takes nothing (`http.retry_after`).
     package var retryAfterSeconds = 2
+    /// What bodies and recordings hold.
+    package var memory = MemoryBudget()
+    package var tenant: Int32 = 0
     /// Of the daemon, for `/openapi.json`.
     package var version = "0"
 

@@ -32,7 +32,7 @@ package struct APIRoutes: Sendable {
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
     /// start) for each `/debug/latency`. `onAccepted` and `onRefused` count conversation saves.
     package init(
-        configuration: APIConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
+        configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
         logger: Logger,
         readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
         latencies: @escaping @Sendable () -> LatencySnapshot,

@@ -1,10 +1,15 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Logging
+internal import MillraceAPI
+internal import MillraceChannels
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceDaemon
+internal import MillraceEvent
+internal import MillraceSpool
 internal import MillraceTelemetry
+internal import MillraceWriter
 
 /// `millrace serve`: the daemon.
 struct ServeCommand: AsyncParsableCommand {
@@ -47,9 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
         let log = loaded.configuration.log
         let environment = ProcessInfo.processInfo.environment
         let writer = LogOutput.bootstrap(
-            level: Logger.Level(rawValue: log.level.rawValue) ?? .info,
-            format: LogFormat(rawValue: log.format.rawValue) ?? .text, bufferBytes: log.bufferBytes,
-            environment: environment)
+            level: log.level, format: log.format, bufferBytes: log.bufferBytes, environment: environment)
         defer { writer.flush(within: log.flushLimit) }
         let options = options
         let logger = Logger(label: "millrace")

@@ -1,10 +1,13 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import MillraceAPI
 package import MillraceConfiguration
 internal import MillraceDaemon
 package import MillraceEvent
+internal import MillraceIntake
 package import MillracePostgres
 package import MillraceProjections
+internal import MillraceWriter
 
 /// Where the configuration comes from; the same for every command.
 package struct ConfigurationOptions: ParsableArguments {

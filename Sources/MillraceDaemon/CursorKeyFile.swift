@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 import MillraceAPI
-import MillraceConfiguration
+import MillracePostgres
 
 /// The key that cursors of the read API are signed with: `api.cursor_key`, else a file beside the spool, made at the first
 /// start, so that cursors outlive a restart. Blocks on the disk.

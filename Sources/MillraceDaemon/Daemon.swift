@@ -11,7 +11,6 @@ import MillraceWriter
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
-import Synchronization
 import UnixSignals
 
 /// The whole: makes the stages, joins them by their channels, and runs them until a signal.
@@ -45,11 +44,14 @@ package struct Daemon {
 
     /// Runs until SIGTERM or SIGINT. Throws what keeps the daemon from starting, or ends it.
     package func run() async throws {
-        let packs = try PackLoader(directory: configuration.projections.directory).load(configuration.projections.packs)
-        guard isEmbedded else { return try await serve(configuration.database.url.value, packs, nil) }
+        let projections = configuration.projections
+        let packs = try PackLoader(directory: projections.directory).load(projections.packs)
+        guard isEmbedded else { return try await serve(configuration.resolved, packs, nil) }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            try await serve(try await database.start(installing: packs), packs, database)
+            var configuration = configuration
+            configuration.database.url = Secret(try await database.start(installing: packs))
+            try await serve(configuration.resolved, packs, database)
         } catch {
             await database.stop()
             throw error
@@ -57,98 +59,40 @@ package struct Daemon {
         await database.stop()
     }
 
-    /// `embedded`: the database at `databaseURL`, when it is the daemon's own.
+    /// `configuration`: resolved. `embedded`: the database at `database.url`, when it is the daemon's own.
     private func serve(
-        _ databaseURL: String, _ packs: [PackDefinition], _ embedded: EmbeddedDatabase?
+        _ configuration: DaemonConfiguration, _ packs: [PackDefinition], _ embedded: EmbeddedDatabase?
     ) async throws {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
-        var settings = try StageSettings(configuration, databaseURL: databaseURL)
-        settings.writer.packs = packs
-        settings.fit(openFiles())
-        settings.listen(on: try SocketActivation(environment: environment))
-        let channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
-        let extents = ExtentChannel(
-            rowsMax: configuration.database.batchRows, bytesMax: configuration.database.batchBytes)
-        let board = CommitBoard()
-        let metrics = DaemonMetrics(
-            channel: channel, extents: extents, spoolDirectory: configuration.spoolDirectory,
-            stallAfter: configuration.database.stallAfter, log: log)
-        metrics.bootstrap()
-        metrics.observeMemory(settings.memory)
-        metrics.observeProjections(settings.writer.packs.map(\.name))
-        let spool = try SpoolService(
-            settings.spool, epoch: SequenceEpoch(at: .now), channel: channel, extents: extents, board: board,
-            metrics: metrics.spool, logger: logger)
-        metrics.observeOldest(in: spool.store)
-        try await ProjectionGate(configuration: configuration, logger: logger).check(
-            settings.writer.packs, databaseURL: databaseURL)
+        let files = openFiles()
+        let sockets = try SocketActivation(environment: environment)
+        let pipeline = Pipeline(configuration, packs: packs.map(\.name), log: log)
+        let spool = try spool(configuration, pipeline)
+        try await ProjectionGate(configuration: configuration, logger: logger).check(packs)
+        let settings = try StageSettings(
+            configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory)
         let writers = WriterStage(
-            configuration: settings.writer, partitionOptions: settings.partitions, spool: spool.store, extents: extents,
-            board: board, metrics: metrics.writer, logger: logger)
-
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
-        let countdown = ListenerCountdown(intakes: 2)
+            configuration: settings.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
+            metrics: pipeline.metrics.writer, logger: logger)
         let reads = ReadStage(
-            configuration, databaseURL: databaseURL, packs: packs,
-            cursorKey: try CursorKeyFile(spoolDirectory: configuration.spoolDirectory).key(
-                configured: configuration.api.cursorKey), memory: settings.memory,
-            metrics: metrics.reads, logger: logger
-        ) {
-            metrics.writer.isDatabaseUp.load(ordering: .relaxed)
-        }
-        let routes = try await RouteTable(
-            configuration, channel: channel, metrics: metrics, extents: extents, reading: reads.reading, logger: logger)
-        let tcp = TCPIntakeService(
-            configuration: settings.tcp, channel: channel, metrics: metrics.intake, group: group, logger: logger
-        ) { addresses in
-            countdown.listening(addresses.map { "tcp \($0)" })
-        }
-        let http = HTTPIntakeService(
-            configuration: settings.http, channel: channel, metrics: metrics.intake, group: group, logger: logger,
-            routes: { await routes.handle($0) }
-        ) { addresses in
-            countdown.listening(addresses.map { "http \($0)" })
-        }
-        let manager = ServiceManagerService(
-            manager: ServiceManager(environment: environment),
-            untilReady: {
-                let addresses = try await countdown.addresses()
-                ProcessMemory.releaseCode()
-                return "listening on \(addresses.joined(separator: ", "))"
-            },
-            reload: {
-                do {
-                    try await routes.reload(reload())
-                    logger.notice("reloaded", metadata: ["hint": "jwt keys are in force; other keys want a restart"])
-                } catch {
-                    logger.error("not reloaded", metadata: ["error": "\(error)"])
-                }
-            },
-            logger: logger
-        )
+            configuration, settings: settings.reading, packs: packs, metrics: pipeline.metrics, logger: logger)
+        let routes = try await RouteTable(configuration, pipeline: pipeline, reading: reads.reading, logger: logger)
         let outbox = OutboxService(
-            configuration: settings.outbox, channel: channel, metrics: metrics.outbox, logger: logger)
-        var stages: [any Service] = [
-            writers, spool, outbox, IntakeStage(tcp: tcp, http: http, reads: reads), manager,
-        ]
-        if let log = latencyLog(metrics) { stages.insert(log, at: 0) }
+            configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
+        let (bound, listening) = AsyncStream<[String]>.makeStream()
+        let intake = intake(settings, pipeline, routes, reads, loops, listening)
+        let manager = manager(routes, bound)
+        var stages: [any Service] = [writers, spool, outbox, intake, manager]
+        if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
-        var services = ServiceGroupConfiguration(
-            services: stages,
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        )
-        // Each stage bounds its own stop; this is for a stage that fails to.
-        services.maximumGracefulShutdownDuration =
-            configuration.intake.drainLimit + configuration.database.drainLimit + .seconds(10)
-        // Also once a stage has failed: what hangs then is ended with the process. The spool holds it all.
-        services.maximumCancellationDuration = .seconds(20)
         do {
-            try await ServiceGroup(configuration: services).run()
+            try await run(stages)
         } catch {
-            try? await group.shutdownGracefully()
+            try? await loops.shutdownGracefully()
             throw error
         }
-        try await group.shutdownGracefully()
+        try await loops.shutdownGracefully()
         logger.info("stopped")
     }
 
@@ -158,28 +102,95 @@ package struct Daemon {
         let files = DescriptorPlan(configuration, limit: DescriptorLimit.raise(to: wanted.needed))
         let limit = "\(files.limit)"
         if files.suffices {
-            logger.info("open files", metadata: ["limit": "\(limit)", "needed": "\(files.needed)"])
+            logger.info("open files", metadata: [.limit: "\(limit)", .needed: "\(files.needed)"])
         } else {
             logger.warning(
                 "too few open files for all connections",
                 metadata: [
-                    "limit": "\(limit)", "needed": "\(files.needed)", "tcp_connections": "\(files.tcp.connections)",
-                    "http_connections": "\(files.http.connections)",
-                    "hint":
+                    .limit: "\(limit)", .needed: "\(files.needed)", .tcpConnections: "\(files.tcp.connections)",
+                    .httpConnections: "\(files.http.connections)",
+                    .hint:
                         "raise LimitNOFILE in the unit (ulimit -Hn), or lower tcp.connections_max, http.connections_max",
                 ])
         }
         return files
     }
 
+    /// Makes or recovers the spool; blocks on the disk.
+    private func spool(_ configuration: DaemonConfiguration, _ pipeline: Pipeline) throws -> SpoolService {
+        let spool = try SpoolService(
+            configuration.spool, epoch: SequenceEpoch(at: .now), channel: pipeline.channel, extents: pipeline.extents,
+            board: pipeline.board, metrics: pipeline.metrics.spool, logger: logger)
+        pipeline.metrics.observeOldest(in: spool.store)
+        return spool
+    }
+
+    /// `listening`: told by each intake what it is bound to.
+    private func intake(
+        _ settings: StageSettings, _ pipeline: Pipeline, _ routes: RouteTable, _ reads: ReadStage,
+        _ loops: MultiThreadedEventLoopGroup, _ listening: AsyncStream<[String]>.Continuation
+    ) -> IntakeStage {
+        let tcp = TCPIntakeService(
+            configuration: settings.tcp, channel: pipeline.channel, metrics: pipeline.metrics.intake, group: loops,
+            logger: logger
+        ) { addresses in
+            listening.yield(addresses.map { "tcp \($0)" })
+        }
+        let http = HTTPIntakeService(
+            configuration: settings.http, channel: pipeline.channel, metrics: pipeline.metrics.intake, group: loops,
+            logger: logger, routes: { await routes.handle($0) }
+        ) { addresses in
+            listening.yield(addresses.map { "http \($0)" })
+        }
+        return IntakeStage(tcp: tcp, http: http, reads: reads)
+    }
+
+    /// `bound`: what each intake is bound to, once it is.
+    private func manager(_ routes: RouteTable, _ bound: AsyncStream<[String]>) -> ServiceManagerService {
+        ServiceManagerService(
+            manager: ServiceManager(environment: environment),
+            untilReady: {
+                let addresses = await bound.prefix(IntakeStage.intakes).reduce(into: []) { $0 += $1 }
+                // A listener that could not be bound ends the wait: nobody is to be told that the daemon is ready.
+                try Task.checkCancellation()
+                ProcessMemory.releaseCode()
+                return "listening on \(addresses.joined(separator: ", "))"
+            },
+            reload: {
+                do {
+                    try await routes.reload(reload())
+                    logger.notice("reloaded", metadata: [.hint: "jwt keys are in force; other keys want a restart"])
+                } catch {
+                    logger.error("not reloaded", metadata: [.error: "\(error)"])
+                }
+            },
+            logger: logger)
+    }
+
     /// nil unless `latency.log` is set.
-    private func latencyLog(_ metrics: DaemonMetrics) -> LatencyLogService? {
-        let latency = configuration.latency
-        guard !configuration.latencyLogPath.isEmpty else { return nil }
+    private func latencyLog(_ latency: LatencyConfiguration, _ metrics: DaemonMetrics) -> LatencyLogService? {
+        guard !latency.log.isEmpty else { return nil }
         return LatencyLogService(
-            file: LatencyLogFile(
-                path: configuration.latencyLogPath, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
+            file: LatencyLogFile(path: latency.log, bytesMax: latency.logBytesMax, rotatedMax: latency.logFiles),
             interval: latency.logInterval, startedAt: metrics.startedAt, logger: logger,
             snapshot: { metrics.latencySnapshot() })
     }
+
+    /// Until a signal; throws what a stage failed by.
+    private func run(_ stages: [any Service]) async throws {
+        var services = ServiceGroupConfiguration(
+            services: stages, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // Each stage bounds its own stop; this is for a stage that fails to.
+        services.maximumGracefulShutdownDuration =
+            configuration.intake.drainLimit + configuration.database.drainLimit + .seconds(10)
+        // Also once a stage has failed: what hangs then is ended with the process. The spool holds it all.
+        services.maximumCancellationDuration = .seconds(20)
+        try await ServiceGroup(configuration: services).run()
+    }
+}
+
+/// The release, as `--version`, the TCP greeting and `ingest_spools` say it.
+package enum Version {
+    /// As semver.org writes it.
+    package static let current = "0.1.0"
 }

@@ -213,15 +213,15 @@ struct DaemonMetrics: Sendable {
     }
 
     /// Lines in the spool and not in the database, by kind, and last those whose kind is not known: of an earlier run,
-    /// not yet seen by the scan that queues them. What was appended or recovered, less what was settled.
+    /// not yet seen by the scan that queues them. What was appended or recovered, less what is in the ledger.
     private var uncommitted: @Sendable () -> [Int] {
         { [spool, writer] in
             let uncommitted = writer.uncommitted()
-            func kind(_ kind: RecordKind, _ settled: Int) -> Int {
-                max(0, spool.appended(kind).lines.value + spool.recovered(kind).value - settled)
+            func kind(_ kind: RecordKind, _ inLedger: Int) -> Int {
+                max(0, spool.appended(kind).lines.value + spool.recovered(kind).value - inLedger)
             }
             let kinds = [
-                kind(.event, Self.settled(writer.events)), kind(.conversation, Self.settled(writer.conversations)),
+                kind(.event, Self.inLedger(writer.events)), kind(.conversation, Self.inLedger(writer.conversations)),
                 kind(.refused, writer.refused.value),
             ]
             let unread = max(0, uncommitted.count - kinds.reduce(0, +))
@@ -229,7 +229,7 @@ struct DaemonMetrics: Sendable {
         }
     }
 
-    private static func settled(_ counts: WriterMetrics.Kind) -> Int {
+    private static func inLedger(_ counts: WriterMetrics.Kind) -> Int {
         counts.committed.value + counts.duplicates.value + counts.dead.value
     }
 }

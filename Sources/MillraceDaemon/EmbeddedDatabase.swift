@@ -1,9 +1,13 @@
 import FoundationEssentials
 import Logging
+import MillraceAPI
 import MillraceConfiguration
 internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
+import MillraceTelemetry
+import MillraceWriter
+import ServiceLifecycle
 
 /// The private PostgreSQL of `serve --embedded`: started and migrated before the stages, stopped after them.
 /// On a thread of its own, since every step blocks.
@@ -37,7 +41,7 @@ actor EmbeddedDatabase {
             connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt(), logger: logger
         )
         try Migrator(connection: connection).up { migration in
-            logger.notice("migrated", metadata: ["version": "\(migration.version)", "title": "\(migration.title)"])
+            logger.notice("migrated", metadata: [.version: "\(migration.version)", .title: "\(migration.title)"])
         }
         for (pack, outcome) in try PackInstaller(connection: connection).install(packs) {
             switch outcome {
@@ -45,28 +49,28 @@ actor EmbeddedDatabase {
             case .upgraded(let version):
                 logger.notice(
                     "pack upgraded",
-                    metadata: ["pack": "\(pack.name)", "from": "\(version)", "version": "\(pack.version)"])
+                    metadata: [.pack: "\(pack.name)", .from: "\(version)", .version: "\(pack.version)"])
             case .live:
-                logger.notice("pack installed", metadata: ["pack": "\(pack.name)", "version": "\(pack.version)"])
+                logger.notice("pack installed", metadata: [.pack: "\(pack.name)", .version: "\(pack.version)"])
             case .building(let batches):
                 logger.warning(
                     "pack installed, not live yet",
                     metadata: [
-                        "pack": "\(pack.name)", "version": "\(pack.version)", "batches": "\(batches)",
-                        "hint": "run `millrace projections rebuild \(pack.name)`",
+                        .pack: "\(pack.name)", .version: "\(pack.version)", .batches: "\(batches)",
+                        .hint: "run `millrace projections rebuild \(pack.name)`",
                     ])
             }
         }
         logger.notice(
             "embedded database ready",
             metadata: [
-                "psql": "psql \"\(cluster.connectionString(role: "millrace", database: "millrace"))\""
+                .psql: "psql \"\(cluster.connectionString(role: "millrace", database: "millrace"))\""
             ])
         return cluster.connectionString
     }
 
     private func tell(_ step: String) {
-        logger.notice("embedded database", metadata: ["step": "\(step)"])
+        logger.notice("embedded database", metadata: [.step: "\(step)"])
     }
 
     func isRunning() -> Bool { cluster.isAlive }
@@ -78,8 +82,30 @@ actor EmbeddedDatabase {
         do {
             try cluster.stop(timeout: configuration.embedded.stopTimeout, progress: tell)
         } catch {
-            logger.warning("embedded database not stopped", metadata: ["error": "\(error)"])
+            logger.warning("embedded database not stopped", metadata: [.error: "\(error)"])
         }
         executor.stop()
+    }
+}
+
+/// Ends the daemon when its private PostgreSQL has ended by itself: the next start starts it again.
+struct EmbeddedWatchService: Service {
+    /// Between two looks.
+    private static let interval = Duration.seconds(1)
+    /// An operator's `pg_ctl restart` takes less.
+    private static let absenceMax = Duration.seconds(5)
+
+    let database: EmbeddedDatabase
+
+    /// Until graceful shutdown; throws `EmbeddedClusterError`.
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            var seenAt = ContinuousClock.now
+            while !Task.isCancelled {
+                if await database.isRunning() { seenAt = .now }
+                guard ContinuousClock.now - seenAt < Self.absenceMax else { throw await database.ended() }
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
     }
 }

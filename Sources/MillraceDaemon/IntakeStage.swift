@@ -1,9 +1,19 @@
+import Logging
+import MillraceAPI
+import MillraceConfiguration
 import MillraceIntake
+import MillracePostgres
+import MillraceProjections
+import MillraceWriter
 import ServiceLifecycle
+import Synchronization
 
 /// Both intakes and the readers as one service, so that a stop drains them at the same time: `intake.drain_limit` passes
 /// once, neither intake takes lines while the other one has stopped, and no request waits for PostgreSQL for longer.
 struct IntakeStage: Service {
+    /// Those that tell what they are bound to.
+    static let intakes = 2
+
     let tcp: TCPIntakeService
     let http: HTTPIntakeService
     let reads: ReadStage
@@ -21,6 +31,35 @@ struct IntakeStage: Service {
                 group.cancelAll()
                 throw error
             }
+        }
+    }
+}
+
+/// What reading routes read from: the connections to the database and to the one that knows users.
+struct ReadStage: Service {
+    let reading: Reading
+
+    /// `configuration`: resolved. `packs`: those that this daemon loads.
+    init(
+        _ configuration: DaemonConfiguration, settings: ReadConfiguration, packs: [PackDefinition],
+        metrics: DaemonMetrics, logger: Logger
+    ) {
+        let pool = ReadPool(
+            ReadPoolConfiguration(
+                databaseURL: configuration.api.readURL.value, api: configuration.api,
+                connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit),
+            metrics: metrics.reads, logger: logger)
+        reading = Reading(
+            configuration: settings, pool: pool, catalog: PackCatalog(definitions: packs, pool: pool),
+            identity: IdentityDirectory(configuration.identity, logger: logger),
+            isWriting: { metrics.writer.isDatabaseUp.load(ordering: .relaxed) })
+    }
+
+    /// Until graceful shutdown; then statements under way have `intake.drain_limit`.
+    func run() async {
+        await withTaskGroup { group in
+            group.addTask { await reading.pool.run() }
+            group.addTask { await reading.identity.run() }
         }
     }
 }

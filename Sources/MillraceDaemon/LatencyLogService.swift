@@ -47,7 +47,7 @@ actor LatencyLogService: Service {
             isFailing = false
         } catch {
             if !isFailing {
-                logger.warning("latency log not written", metadata: ["error": "\(error)", "hint": "\(error.hint)"])
+                logger.warning("latency log not written", metadata: [.error: "\(error)", .hint: "\(error.hint)"])
             }
             isFailing = true
         }

@@ -3,6 +3,8 @@ import MillraceConfiguration
 internal import MillraceChannels
 import MillracePostgres
 import MillraceProjections
+import MillraceTelemetry
+import MillraceWriter
 
 /// Looks, before the stages start, whether the packs' files and their versions in the database go together.
 ///
@@ -14,22 +16,22 @@ struct ProjectionGate {
     let logger: Logger
 
     /// Throws `ProjectionsError`, and a `PostgresError` when the database's encoding is not UTF-8.
-    func check(_ packs: [PackDefinition], databaseURL: String) async throws {
-        try await BlockingThread.run(named: "projections") { try look(packs, databaseURL) }
+    func check(_ packs: [PackDefinition]) async throws {
+        try await BlockingThread.run(named: "projections") { try look(packs) }
     }
 
-    private func look(_ packs: [PackDefinition], _ databaseURL: String) throws {
+    private func look(_ packs: [PackDefinition]) throws {
         let standings: [PackStanding]
         do throws(PostgresError) {
             let connection = try PostgresConnection(
-                connectionString: databaseURL, applicationName: "millrace projections",
+                connectionString: configuration.database.url.value, applicationName: "millrace projections",
                 connectTimeout: configuration.database.connectTimeout, interrupt: PostgresInterrupt())
             try connection.requireUTF8()
             guard try PackVersion.isCatalogThere(connection) else { return }
             standings = PackStanding.all(packs, try PackVersion.all(connection))
         } catch {
             guard error.code != .databaseUnfit else { throw error }
-            logger.warning("projections not checked", metadata: ["error": "\(error)"])
+            logger.warning("projections not checked", metadata: [.error: "\(error)"])
             return
         }
         for standing in standings {
@@ -37,7 +39,7 @@ struct ProjectionGate {
             guard let warning = standing.warning else { continue }
             logger.warning(
                 "pack not folded",
-                metadata: ["pack": "\(standing.pack)", "reason": "\(warning.message)", "hint": "\(warning.mend)"])
+                metadata: [.pack: "\(standing.pack)", .reason: "\(warning.message)", .hint: "\(warning.mend)"])
         }
     }
 }

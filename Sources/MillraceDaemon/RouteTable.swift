@@ -14,25 +14,19 @@ import Synchronization
 /// The routes in force. A reload puts new ones in their place; connections that are open keep theirs until they end.
 final class RouteTable: Sendable {
     private let current: Mutex<APIRoutes>
-    private let channel: RecordChannel
-    private let metrics: DaemonMetrics
-    private let extents: ExtentChannel
+    private let pipeline: Pipeline
     private let reading: Reading
     private let logger: Logger
 
     /// Throws `TokenVerifier.KeyError`, and errors of reading `jwt.jwks_file`.
     init(
-        _ configuration: DaemonConfiguration, channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel,
-        reading: Reading, logger: Logger
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, logger: Logger
     ) async throws {
-        self.channel = channel
-        self.metrics = metrics
-        self.extents = extents
+        self.pipeline = pipeline
         self.reading = reading
         self.logger = logger
         current = Mutex(
-            try await Self.routes(
-                configuration, channel: channel, metrics: metrics, extents: extents, reading: reading, logger: logger))
+            try await Self.routes(configuration, pipeline: pipeline, reading: reading, logger: logger))
     }
 
     /// Answers the requests of one connection.
@@ -43,31 +37,27 @@ final class RouteTable: Sendable {
 
     /// Takes the tokens' keys of `configuration` for connections from now on.
     func reload(_ configuration: DaemonConfiguration) async throws {
-        let routes = try await Self.routes(
-            configuration, channel: channel, metrics: metrics, extents: extents, reading: reading, logger: logger)
+        let routes = try await Self.routes(configuration, pipeline: pipeline, reading: reading, logger: logger)
         current.withLock { $0 = routes }
     }
 
     private static func routes(
-        _ configuration: DaemonConfiguration, channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel,
-        reading: Reading, logger: Logger
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, logger: Logger
     ) async throws -> APIRoutes {
-        var settings = APIConfiguration()
-        settings.saveBodyBytesMax = configuration.http.requestBodyMax
-        settings.retryAfterSeconds = Int(configuration.http.retryAfter.components.seconds)
-        settings.memory = reading.configuration.memory
-        settings.recordingsMax = configuration.latency.recordingsMax
-        settings.isOpenOnLoopback = configuration.api.openOnLoopback
-        settings.limits = configuration.eventLimits
+        var settings = APIRoutesConfiguration()
+        settings.api = configuration.api
+        settings.routes = configuration.routes
+        settings.eventLimits = configuration.eventLimits
+        settings.retryAfterSeconds = configuration.http.retryAfterSeconds
+        settings.memory = pipeline.memory
         settings.version = Version.current
+        let jwksFile = configuration.jwt.jwksFile
+        let jwks = jwksFile.isEmpty ? nil : try String(contentsOfFile: jwksFile, encoding: .utf8)
+        let metrics = pipeline.metrics
         return APIRoutes(
-            configuration: settings, channel: channel,
-            verifier: try await TokenVerifier(tokens(configuration.jwt)), reading: reading, logger: logger,
-            readiness: {
-                readiness(
-                    channel: channel, metrics: metrics, extents: extents,
-                    isStrict: configuration.http.strictHealthChecks)
-            },
+            configuration: settings, channel: pipeline.channel,
+            verifier: try await TokenVerifier(configuration.jwt, jwks: jwks), reading: reading, logger: logger,
+            readiness: { readiness(of: pipeline, isStrict: configuration.routes.strictHealthChecks) },
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
@@ -75,39 +65,20 @@ final class RouteTable: Sendable {
         )
     }
 
-    private static func tokens(_ jwt: DaemonConfiguration.JWT) throws -> TokenVerifierConfiguration {
-        var tokens = TokenVerifierConfiguration()
-        if !jwt.secret.isEmpty { tokens.keys.append(.hs256(secret: jwt.secret.value)) }
-        for key in jwt.keys {
-            switch (key.algorithm, key.material) {
-            case (.rs256, .publicKey(let pem)): tokens.keys.append(.rs256(publicKeyPEM: pem, keyID: key.id))
-            case (.es256, .publicKey(let pem)): tokens.keys.append(.es256(publicKeyPEM: pem, keyID: key.id))
-            case (.hs256, .secret(let secret)): tokens.keys.append(.hs256(secret: secret.value, keyID: key.id))
-            case (.hs256, .publicKey), (.rs256, .secret), (.es256, .secret): break  // the configuration refuses these
-            }
-        }
-        if !jwt.jwksFile.isEmpty { tokens.jwksJSON = try String(contentsOfFile: jwt.jwksFile, encoding: .utf8) }
-        tokens.issuer = jwt.issuer.isEmpty ? nil : jwt.issuer
-        tokens.audience = jwt.audience.isEmpty ? nil : jwt.audience
-        tokens.leeway = jwt.leeway
-        tokens.serviceRole = jwt.serviceRole
-        return tokens
-    }
-
-    private static func readiness(
-        channel: RecordChannel, metrics: DaemonMetrics, extents: ExtentChannel, isStrict: Bool
-    ) -> Readiness {
+    private static func readiness(of pipeline: Pipeline, isStrict: Bool) -> Readiness {
         var readiness = Readiness()
-        if let refusal = channel.refusal {
+        if let refusal = pipeline.channel.refusal {
             readiness.reasons.append(Readiness.Item(code: refusal.rawValue, message: refusal.message))
         }
-        if !metrics.writer.isDatabaseUp.load(ordering: .relaxed) {
+        if !pipeline.metrics.writer.isDatabaseUp.load(ordering: .relaxed) {
             let item = Readiness.Item(
                 code: "database_down",
-                message: "PostgreSQL takes no batches; intake goes on, \(extents.waitingCount) lines wait in the spool")
+                message:
+                    "PostgreSQL takes no batches; intake goes on, \(pipeline.extents.waitingCount) lines wait in the spool"
+            )
             if isStrict { readiness.reasons.append(item) } else { readiness.notes.append(item) }
         }
-        if let stall = metrics.writer.writing.state.stall {
+        if let stall = pipeline.metrics.writer.writing.state.stall {
             let state = stall.fault.sqlState.map { " (SQLSTATE \($0))" } ?? ""
             readiness.stall = Readiness.Stall(
                 isTotal: stall.reach == .nothing, reason: stall.fault.message + state,

@@ -1,4 +1,5 @@
 import MillraceAPI
+import MillraceChannels
 import MillraceEvent
 import MillraceIntake
 import MillraceRoutes
@@ -11,7 +12,7 @@ import Synchronization
 /// Safe to call from any thread.
 final class StageLatencies: Sendable {
     private let durable: LatencyRecorder
-    private let settled: LatencyRecorder
+    private let committed: LatencyRecorder
     private let whole: LatencyRecorder
     private let spoolQueue: LatencyRecorder
     private let sync: LatencyRecorder
@@ -26,7 +27,7 @@ final class StageLatencies: Sendable {
 
     init(_ registry: PrometheusRegistry) {
         durable = registry.timer(.pipelineDurable)
-        settled = registry.timer(.pipelineCommit)
+        committed = registry.timer(.pipelineCommit)
         whole = registry.timer(.pipelineWhole)
         spoolQueue = registry.timer(.spoolQueueDuration)
         sync = registry.timer(.spoolSyncDuration)
@@ -91,7 +92,7 @@ final class StageLatencies: Sendable {
                 next = end
             }
         }
-        settled.record(waits)
+        committed.record(waits)
         writerQueue.record(queued)
     }
 

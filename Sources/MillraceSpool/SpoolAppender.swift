@@ -47,7 +47,7 @@ final class SpoolAppender {
         while let first = rest.first {
             var bytes = first.byteCount
             var count = 1
-            while let next = rest.dropFirst(count).first, bytes + next.byteCount <= configuration.groupBytesMax {
+            while let next = rest.dropFirst(count).first, bytes + next.byteCount <= configuration.groupBytes {
                 bytes += next.byteCount
                 count += 1
             }
@@ -135,7 +135,7 @@ extension SpoolAppender {
         if makeRoom(now) { hasRoom = true }
         guard health.isRetryDue(now) || (hasRoom && health.refusal == .spoolFull) else { return }
         attempt { () throws(SpoolError) in
-            try admit(min(configuration.groupBytesMax, configuration.segmentBytes))
+            try admit(min(configuration.groupBytes, configuration.segmentBytes))
             try probe()
             if !writer.isOpen { try writer.openSegment() }
         }
@@ -149,7 +149,7 @@ extension SpoolAppender {
     /// standby that is promoted later may lack what was in them.
     private func makeRoom(_ now: ContinuousClock.Instant) -> Bool {
         let wanted = max(
-            store.fileBytes - configuration.bytesMax / 2,
+            store.fileBytes - configuration.bytes / 2,
             health.refusal == .spoolFull ? configuration.segmentBytes : 0)
         guard wanted > 0 else { return false }
         let count = retire(store.catalogue.early(toFree: wanted))
@@ -193,23 +193,23 @@ extension SpoolAppender {
     /// Throws `.full` when `byteCount` more would pass the spool's limit or the disk's reserve.
     private func admit(_ byteCount: Int) throws(SpoolError) {
         let spoolBytes = store.fileBytes
-        if spoolBytes + byteCount > configuration.bytesMax {
+        if spoolBytes + byteCount > configuration.bytes {
             throw SpoolError(
                 .full, path: configuration.directory,
-                hint: "the spool holds \(spoolBytes) of \(configuration.bytesMax) bytes: bring PostgreSQL back, "
+                hint: "the spool holds \(spoolBytes) of \(configuration.bytes) bytes: bring PostgreSQL back, "
                     + "or raise spool.bytes")
         }
-        guard configuration.freeBytesMin > 0 else { return }
+        guard configuration.freeBytes > 0 else { return }
         let free: Int
         do {
             free = try fileSystem.freeBytes(at: configuration.directory)
         } catch {
             throw SpoolError(.writeFailed, path: configuration.directory, cause: error)
         }
-        if free - byteCount < configuration.freeBytesMin {
+        if free - byteCount < configuration.freeBytes {
             throw SpoolError(
                 .full, path: configuration.directory,
-                hint: "\(free) bytes are free on its disk, \(configuration.freeBytesMin) stay reserved: make room")
+                hint: "\(free) bytes are free on its disk, \(configuration.freeBytes) stay reserved: make room")
         }
     }
 
@@ -220,7 +220,7 @@ extension SpoolAppender {
             defer { try? fileSystem.remove(path) }
             let file = try fileSystem.open(path, .replace)
             defer { fileSystem.close(file) }
-            let bytes = ReadBuffer(capacity: min(Self.probeBytes, configuration.groupBytesMax))
+            let bytes = ReadBuffer(capacity: min(Self.probeBytes, configuration.groupBytes))
             try fileSystem.writeAll(UnsafeRawBufferPointer(bytes.bytes), to: file, at: 0)
             try fileSystem.synchronize(file)
         } catch {

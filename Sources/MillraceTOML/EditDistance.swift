@@ -1,5 +1,6 @@
 /// How many letters must be added, removed, replaced or swapped with their neighbour to get from one word to another.
 package enum EditDistance {
+    /// In letters (UTF-8 bytes).
     package static func between(_ first: String, _ second: String) -> Int {
         let first = Array(first.utf8)
         let second = Array(second.utf8)

@@ -9,6 +9,7 @@ package struct TOMLLines: Sendable {
     /// Of arrays and inline tables that are open.
     private var depth = 0
 
+    /// `text`: of the whole file.
     package init(_ text: String) {
         for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()

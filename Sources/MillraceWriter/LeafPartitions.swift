@@ -27,10 +27,13 @@ final class LeafPartitions {
     private static let marginPast = Duration.seconds(366 * 86_400)
     private static let marginFuture = Duration.seconds(31 * 86_400)
 
-    let options: PartitionOptions
+    private let configuration: PartitionsConfiguration
+    private let options: PartitionOptions
     private var places: [Month: Place] = [:]
 
-    init(options: PartitionOptions) {
+    /// `options`: how months are made.
+    init(_ configuration: PartitionsConfiguration, options: PartitionOptions) {
+        self.configuration = configuration
         self.options = options
     }
 
@@ -106,14 +109,14 @@ final class LeafPartitions {
         _ month: PartitionMonth, of table: PartitionedTable, _ partitions: Partitions
     ) throws(PostgresError) -> Place? {
         if !isAcceptable(month) { return .unacceptable }
-        guard options.retired == .deadLetter else { return nil }
+        guard configuration.retired == .deadLetter else { return nil }
         return try partitions.hasTable(named: table.partitionName(month)) ? .retired : nil
     }
 
     private func isAcceptable(_ month: PartitionMonth) -> Bool {
         let now = Timestamp.now.microseconds
-        let past = (options.acceptPast + Self.marginPast).components.seconds * 1_000_000
-        let future = (options.acceptFuture + Self.marginFuture).components.seconds * 1_000_000
+        let past = (configuration.acceptPast + Self.marginPast).components.seconds * 1_000_000
+        let future = (configuration.acceptFuture + Self.marginFuture).components.seconds * 1_000_000
         return month.upperMicroseconds > now - past && month.lowerMicroseconds <= now + future
     }
 }

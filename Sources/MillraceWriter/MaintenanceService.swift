@@ -14,7 +14,6 @@ import Synchronization
 actor MaintenanceService {
     private let executor = ThreadExecutor(name: "maintenance")
     private let configuration: WriterConfiguration
-    private let partitionOptions: PartitionOptions
     private let gate: Gate
     private let cleaning: CleaningGate
     private let interrupt: PostgresInterrupt
@@ -44,21 +43,20 @@ actor MaintenanceService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        configuration: WriterConfiguration, partitionOptions: PartitionOptions, gate: Gate,
-        cleaning: CleaningGate, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
+        configuration: WriterConfiguration, gate: Gate, cleaning: CleaningGate,
+        interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         self.configuration = configuration
-        self.partitionOptions = partitionOptions
         self.gate = gate
         self.cleaning = cleaning
         self.interrupt = interrupt
         self.metrics = metrics
         self.logger = logger
         pace = CleaningPace(
-            interval: configuration.ginCleanInterval, limit: configuration.ginCleanLimit,
-            manyRows: configuration.ginCleanRows)
+            interval: configuration.partitions.ginCleanInterval, limit: configuration.partitions.ginCleanLimit,
+            manyRows: configuration.partitions.ginCleanRows)
         letters = LetterKeeping(
-            bounds: configuration.letterBounds, maintenanceInterval: configuration.maintenanceInterval,
+            configuration: configuration.deadLetters, maintenanceInterval: configuration.partitions.maintenanceInterval,
             metrics: metrics, logger: logger)
     }
 
@@ -73,14 +71,15 @@ actor MaintenanceService {
                 let connection = try connected()
                 if ContinuousClock.now >= maintenanceDue {
                     try maintain(connection)
-                    maintenanceDue = ContinuousClock.now + configuration.maintenanceInterval
+                    maintenanceDue = ContinuousClock.now + configuration.partitions.maintenanceInterval
                 }
                 if ContinuousClock.now >= projectionsDue {
-                    metrics.record(try VersionProgress.all(connection, timeout: configuration.statementTimeout))
+                    metrics.record(
+                        try VersionProgress.all(connection, timeout: configuration.database.statementTimeout))
                     projectionsDue = ContinuousClock.now + Self.projectionsInterval
                 }
                 if ContinuousClock.now >= joinDue { try joinLedger(connection) }
-                try letters.run(on: connection, timeout: configuration.statementTimeout)
+                try letters.run(on: connection, timeout: configuration.database.statementTimeout)
                 let rows = committedRows
                 if case .clean = pace.looked(rows: rows, at: .now) {
                     try cleanPendingLists(connection)
@@ -105,8 +104,10 @@ actor MaintenanceService {
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
         let new = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: configuration.run.session("maintenance"),
-            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            connectionString: configuration.database.url.value,
+            applicationName: configuration.run.session("maintenance"),
+            connectTimeout: configuration.database.connectTimeout,
+            statementTimeout: configuration.database.statementTimeout,
             interrupt: interrupt, logger: logger
         )
         // All of it is repeated should it be lost.
@@ -116,17 +117,17 @@ actor MaintenanceService {
     }
 
     private func maintain(_ connection: PostgresConnection) throws(PostgresError) {
-        let partitions = Partitions(connection: connection, options: partitionOptions)
+        let partitions = Partitions(connection: connection, options: configuration.partitionOptions)
         let now = Timestamp.now.microseconds
-        for name in try partitions.ensureAhead(months: configuration.monthsAhead, from: now) {
+        for name in try partitions.ensureAhead(months: configuration.partitions.ahead, from: now) {
             logger.notice("partition made", metadata: [.partition: "\(name)"])
         }
-        metrics.monthsAhead.set(configuration.monthsAhead)
+        metrics.monthsAhead.set(configuration.partitions.ahead)
         try connection.execute(
             """
             DELETE FROM public.event_ids
-            WHERE seen_at < now() - interval '\(configuration.dedupWindow.components.seconds) seconds'
-            """, timeout: configuration.statementTimeout
+            WHERE seen_at < now() - interval '\(configuration.dedup.window.components.seconds) seconds'
+            """, timeout: configuration.database.statementTimeout
         )
         for name in try partitions.ensurePayloadIndexes(at: now) {
             logger.notice("payload index built", metadata: [.partition: "\(name)"])
@@ -137,7 +138,7 @@ actor MaintenanceService {
 
     /// Some portions; when the ledger is long, the rest follows at once.
     private func joinLedger(_ connection: PostgresConnection) throws(PostgresError) {
-        let interval = min(Self.joinInterval, configuration.maintenanceInterval)
+        let interval = min(Self.joinInterval, configuration.partitions.maintenanceInterval)
         var pass = join ?? newPass(connection, interval)
         var removed = 0
         for _ in 0..<Self.joinPortionsMax where !pass.isAtEnd {
@@ -159,12 +160,12 @@ actor MaintenanceService {
 
     private func newPass(_ connection: PostgresConnection, _ interval: Duration) -> LedgerJoin {
         let isWhole = ContinuousClock.now >= wholeJoinDue
-        if isWhole { wholeJoinDue = .now + configuration.maintenanceInterval }
+        if isWhole { wholeJoinDue = .now + configuration.partitions.maintenanceInterval }
         // Behind the last pass, and the batches that took long to commit.
-        let start = Timestamp.now.advanced(by: .zero - configuration.ledgerJoinAge - interval - .seconds(3600))
+        let start = Timestamp.now.advanced(by: .zero - configuration.database.ledgerJoinAge - interval - .seconds(3600))
         return LedgerJoin(
-            connection: connection, age: configuration.ledgerJoinAge, from: isWhole ? nil : start,
-            timeout: configuration.statementTimeout)
+            connection: connection, age: configuration.database.ledgerJoinAge, from: isWhole ? nil : start,
+            timeout: configuration.database.statementTimeout)
     }
 
     /// Sorts the rows that the COPYs put aside into the GIN indexes.
@@ -176,8 +177,8 @@ actor MaintenanceService {
         cleaning.begin()
         defer { cleaning.end() }
         try connection.execute("SET maintenance_work_mem = '32MB'")
-        try Partitions(connection: connection, options: partitionOptions)
-            .cleanPendingLists(timeout: configuration.statementTimeout)
+        try Partitions(connection: connection, options: configuration.partitionOptions)
+            .cleanPendingLists(timeout: configuration.database.statementTimeout)
         try connection.execute("RESET maintenance_work_mem")
     }
 }

@@ -42,7 +42,7 @@ actor WriterService {
 
     /// `index`: of this writer, from 0; also its advisory lock. `interrupt` ends every wait on the network.
     init(
-        index: Int, configuration: WriterConfiguration, partitionOptions: PartitionOptions, spool: any SpoolReader,
+        index: Int, configuration: WriterConfiguration, spool: any SpoolReader,
         scheduler: BatchScheduler, board: CommitBoard, ledger: Ledger, gate: Gate, cleaning: CleaningGate,
         stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
@@ -59,10 +59,10 @@ actor WriterService {
         self.metrics = metrics
         self.logger = logger
         self.logger[.writer] = "\(index)"
-        partitions = LeafPartitions(options: partitionOptions)
+        partitions = LeafPartitions(configuration.partitions, options: configuration.partitionOptions)
         writer = BatchWriter(
             spool: spool, index: index, partitions: partitions, packs: configuration.packs,
-            partBytesMax: configuration.partBytesMax, lockTimeout: configuration.batchLockTimeout)
+            partBytesMax: configuration.database.partBytes, lockTimeout: configuration.database.batchLockTimeout)
     }
 
     func run() async {
@@ -85,7 +85,7 @@ actor WriterService {
     }
 
     private func writeUntilCommitted(_ batch: Batch, takenAt: Timestamp) async {
-        var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
+        var backoff = Backoff(min: configuration.database.retryMin, max: configuration.database.retryMax)
         while await gate.waitUntilOpen() {
             do {
                 try attempt(batch, takenAt: takenAt)
@@ -175,8 +175,10 @@ actor WriterService {
         if let connection, connection.session.isUsable { return (connection.session, connection.server) }
         connection = nil
         let session = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: configuration.run.session("writer \(index)"),
-            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            connectionString: configuration.database.url.value,
+            applicationName: configuration.run.session("writer \(index)"),
+            connectTimeout: configuration.database.connectTimeout,
+            statementTimeout: configuration.database.statementTimeout,
             interrupt: interrupt, logger: logger
         )
         try session.requireUTF8()

@@ -1,7 +1,7 @@
 package import Logging
 package import MillraceChannels
 internal import MillraceEvent
-package import MillracePostgres
+internal import MillracePostgres
 import MillraceTelemetry
 import ServiceLifecycle
 import Synchronization
@@ -27,22 +27,23 @@ package struct WriterStage: Service {
     private let writers: [WriterService]
 
     package init(
-        configuration: WriterConfiguration, partitionOptions: PartitionOptions,
-        spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, logger: Logger
+        configuration: WriterConfiguration, spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard,
+        metrics: WriterMetrics, logger: Logger
     ) {
-        precondition(configuration.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
+        precondition(
+            configuration.database.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
         var configuration = configuration
         configuration.run = RunName(spool: spool.spoolID, startedAt: .now)
         self.configuration = configuration
         self.board = board
         self.metrics = metrics
         self.logger = logger
+        let database = configuration.database
         let scheduler = BatchScheduler(
             BatchScheduleStateMachine(
-                rowsMax: extents.rowsMax, writers: configuration.writers, joinRows: configuration.joinRows,
-                pace: BatchPace(
-                    interval: configuration.batchInterval, smallInterval: configuration.smallBatchInterval),
-                stuckMax: configuration.stuckBatchesMax), of: extents)
+                rowsMax: extents.rowsMax, writers: database.writers, joinRows: database.joinRows,
+                pace: BatchPace(interval: database.batchInterval, smallInterval: database.smallBatchInterval),
+                stuckMax: database.stuckBatchesMax), of: extents)
         self.scheduler = scheduler
         let ledger = Ledger(liveStart: spool.runStarts.last ?? 0)
         // Whether PostgreSQL takes batches. The ledger's session opens it; a writer that loses its connection closes it, so
@@ -58,8 +59,8 @@ package struct WriterStage: Service {
             scheduler: scheduler, interrupt: interrupt, metrics: metrics, logger: logger
         )
         maintenance = MaintenanceService(
-            configuration: configuration, partitionOptions: partitionOptions, gate: gate, cleaning: cleaning,
-            interrupt: interrupt, metrics: metrics, logger: logger
+            configuration: configuration, gate: gate, cleaning: cleaning, interrupt: interrupt,
+            metrics: metrics, logger: logger
         )
         watch = WritingWatch(monitor: metrics.writing, logger: logger) {
             // Before the ledger has been read, what an earlier run left is not queued.
@@ -69,9 +70,9 @@ package struct WriterStage: Service {
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         let stuck = StuckBatches(
             configuration: configuration, spool: spool, scheduler: scheduler, metrics: metrics)
-        writers = (0..<configuration.writers).map { [interrupt, cleaning, configuration] index in
+        writers = (0..<configuration.database.writers).map { [interrupt, cleaning, configuration] index in
             WriterService(
-                index: index, configuration: configuration, partitionOptions: partitionOptions, spool: spool,
+                index: index, configuration: configuration, spool: spool,
                 scheduler: scheduler, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
                 interrupt: interrupt, metrics: metrics, logger: logger
             )
@@ -103,7 +104,7 @@ package struct WriterStage: Service {
 
     private func drain() async {
         scheduler.beginDrain()
-        let deadline = ContinuousClock.now + configuration.drainLimit
+        let deadline = ContinuousClock.now + configuration.database.drainLimit
         while gate.isOpen, ContinuousClock.now < deadline, !Task.isCancelled, !scheduler.isDrained {
             try? await Task.sleep(for: .milliseconds(10))
         }

@@ -3,6 +3,7 @@ import Logging
 import MillraceAPI
 import MillraceChannels
 import MillraceEvent
+import MillracePostgres
 import MillraceIntake
 import MillraceTelemetry
 import NIOPosix
@@ -28,10 +29,10 @@ struct APIRoutesTests {
         let records = Mutex<[Record]>.Reference([])
         let readiness = Mutex<Readiness>.Reference(Readiness())
         let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        var tokens = TokenVerifierConfiguration()
-        tokens.keys = [.hs256(secret: Self.secret)]
-        var configuration = APIConfiguration()
-        configuration.saveBodyBytesMax = 4096
+        var tokens = JWTConfiguration()
+        tokens.secret = Secret(Self.secret)
+        var configuration = APIRoutesConfiguration()
+        configuration.routes.requestBodyMax = 4096
         let routes = APIRoutes(
             configuration: configuration, channel: channel, verifier: try await TokenVerifier(tokens),
             reading: .unreachable,

@@ -17,8 +17,8 @@ enum RunningAPI {
     ) async throws {
         var intake = HTTPIntakeConfiguration()
         intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
-        intake.hosts = ["t", "millrace.example.com", "127.0.0.1.example.com", "10.0.0.1"]
-        intake.lingerTimeout = .milliseconds(50)
+        intake.http.hosts = ["t", "millrace.example.com", "127.0.0.1.example.com", "10.0.0.1"]
+        intake.intake.linger = .milliseconds(50)
         let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
         let service = HTTPIntakeService(
             configuration: intake, channel: channel, metrics: IntakeMetrics(),
@@ -57,7 +57,9 @@ extension Reading {
     /// Of a database that is not there.
     static var unreachable: Reading {
         let pool = ReadPool(
-            ReadPoolConfiguration(databaseURL: "host=/nonexistent dbname=none"), logger: RunningAPI.quiet)
+            ReadPoolConfiguration(
+                databaseURL: "host=/nonexistent dbname=none", connectTimeout: .seconds(5), drainLimit: .seconds(5)),
+            logger: RunningAPI.quiet)
         return Reading(
             configuration: ReadConfiguration(), pool: pool, catalog: PackCatalog(definitions: [], pool: pool),
             identity: IdentityDirectory(IdentityConfiguration(), logger: RunningAPI.quiet), isWriting: { true })

@@ -1,20 +1,29 @@
 import JWTKit
 import MillraceAPI
 import MillraceEvent
+import MillracePostgres
 import Testing
 
 struct TokenVerifierTests {
     private static let now = Timestamp(microseconds: 1_800_000_000_000_000)
     private static let secret = "a secret of at least thirty-two bytes"
 
-    private func verifier(_ configure: (inout TokenVerifierConfiguration) throws -> Void = { _ in }) async throws
-        -> TokenVerifier
-    {
-        var configuration = TokenVerifierConfiguration()
-        configuration.keys = [.hs256(secret: Self.secret)]
+    private func verifier(
+        jwks: String? = nil, _ configure: (inout JWTConfiguration) throws -> Void = { _ in }
+    ) async throws -> TokenVerifier {
+        var configuration = JWTConfiguration()
+        configuration.secret = Secret(Self.secret)
         configuration.leeway = .seconds(10)
         try configure(&configuration)
-        return try await TokenVerifier(configuration)
+        return try await TokenVerifier(configuration, jwks: jwks)
+    }
+
+    /// With this key alone.
+    private func verifier(_ algorithm: JWTKey.Algorithm, _ pem: String) async throws -> TokenVerifier {
+        try await verifier {
+            $0.secret = Secret("")
+            $0.keys = [JWTKey(id: "key", algorithm: algorithm, material: .publicKey(pem: pem))]
+        }
     }
 
     @Test func `a good token names its caller`() async throws {
@@ -96,7 +105,7 @@ struct TokenVerifierTests {
     @Test func `keys are pinned to their algorithm: a public key is no HMAC secret`() async throws {
         let key = ES256PrivateKey()
         let pem = key.publicKey.pemRepresentation
-        let verifier = try await verifier { $0.keys = [.es256(publicKeyPEM: pem)] }
+        let verifier = try await verifier(.es256, pem)
         let token = TestToken(expiry: 1_800_000_060)
         await #expect(throws: TokenError.wrongAlgorithm) {
             try await verifier.verify(token.signed(pem), now: Self.now)
@@ -106,7 +115,7 @@ struct TokenVerifierTests {
 
     @Test func `RS256 is verified`() async throws {
         let key = try Insecure.RSA.PrivateKey(pem: TestToken.rsaPrivateKey)
-        let verifier = try await verifier { $0.keys = [.rs256(publicKeyPEM: key.publicKey.pemRepresentation)] }
+        let verifier = try await verifier(.rs256, key.publicKey.pemRepresentation)
         let collection = await JWTKeyCollection().add(rsa: key, digestAlgorithm: .sha256)
         let token = try await collection.sign(TestToken(expiry: 1_800_000_060))
         _ = try await verifier.verify(token, now: Self.now)
@@ -121,10 +130,7 @@ struct TokenVerifierTests {
             {"kty":"oct","alg":"HS256","kid":"two","k":"YSBzZWNyZXQgb2YgYXQgbGVhc3QgdGhpcnR5LXR3byBieXRlcw"},
             {"kty":"OKP","crv":"X25519","use":"enc","kid":"three","x":"AA"}]}
             """
-        let verifier = try await verifier {
-            $0.keys = []
-            $0.jwksJSON = jwks
-        }
+        let verifier = try await verifier(jwks: jwks) { $0.secret = Secret("") }
         let token = TestToken(expiry: 1_800_000_060)
         _ = try await verifier.verify(token.signed(key, keyID: "one"), now: Self.now)
         _ = try await verifier.verify(token.signed(Self.secret, keyID: "two"), now: Self.now)
@@ -138,7 +144,7 @@ struct TokenVerifierTests {
 
     @Test func `a key that can't be read is named, never shown`() async throws {
         let error = await #expect(throws: TokenVerifier.KeyError.self) {
-            try await verifier { $0.keys = [.rs256(publicKeyPEM: "not a key")] }
+            try await verifier(.rs256, "not a key")
         }
         #expect(error?.description.hasPrefix("key 1 of the token keys can't be read") == true)
     }

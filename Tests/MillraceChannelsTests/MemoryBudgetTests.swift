@@ -3,7 +3,7 @@ import Testing
 
 struct MemoryBudgetTests {
     @Test func `what is reserved is given back, by growing, shrinking and going away`() {
-        let budget = MemoryBudget(bytesMax: 1000)
+        let budget = MemoryBudget(MemoryConfiguration(budget: 1000))
         do {
             let (one, other) = (MemoryReservation(budget, for: .pages), MemoryReservation(budget, for: .bodies))
             #expect(one.resize(to: 600) && other.resize(to: 400))
@@ -17,7 +17,7 @@ struct MemoryBudgetTests {
     }
 
     @Test func `what is in memory already is counted beyond the budget`() {
-        let budget = MemoryBudget(bytesMax: 1000, patience: .zero)
+        let budget = MemoryBudget(MemoryConfiguration(budget: 1000, lineWait: .zero))
         let held = MemoryReservation(budget, for: .answers)
         held.count(1200)
         #expect(budget.isFull && !budget.isOverfull)

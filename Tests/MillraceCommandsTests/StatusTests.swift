@@ -40,6 +40,20 @@ import Testing
         #expect(error?.hint.contains("serve --embedded") == true)
     }
 
+    @Test func `the memory that clients take is shown beside its budget`() {
+        let memory = StatusReport.Memory(
+            metrics: """
+                # TYPE millrace_memory_budget_bytes gauge
+                millrace_memory_budget_bytes 268435456
+                millrace_memory_used_bytes 3145728
+                """)
+        #expect(memory == StatusReport.Memory(usedBytes: 3 << 20, budgetBytes: 256 << 20))
+        #expect(StatusReport.Memory(metrics: "millrace_memory_budget_bytes 268435456") == nil)
+        let daemon = StatusReport.Daemon(isRunning: true, isReady: true, address: "127.0.0.1:8080", memory: memory)
+        let report = StatusReport(daemon: daemon, spool: nil, database: nil, problems: [])
+        #expect(report.text.contains("\nmemory    3.0 MiB of memory.budget 256 MiB"), "\(report.text)")
+    }
+
     private func context(_ values: [String: String]) throws -> CommandContext {
         CommandContext(
             try ConfigurationLoader.load(

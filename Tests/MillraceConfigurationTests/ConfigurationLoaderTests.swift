@@ -1,3 +1,10 @@
+import Logging
+import MillraceAPI
+import MillraceIntake
+import MillracePostgres
+import MillraceSpool
+import MillraceTelemetry
+import MillraceWriter
 import Testing
 
 @testable import MillraceConfiguration
@@ -77,7 +84,7 @@ struct ConfigurationLoaderTests {
     @Test(arguments: [("true", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("", false)])
     func `STRICT_HEALTH_CHECKS is a switch`(text: String, isStrict: Bool) throws {
         let loaded = try load("", environment: ["STRICT_HEALTH_CHECKS": text])
-        #expect(loaded.configuration.http.strictHealthChecks == isStrict)
+        #expect(loaded.configuration.routes.strictHealthChecks == isStrict)
     }
 
     @Test func `secrets come from files, without the line's end`() throws {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MillraceAPI
 import MillraceTelemetry
 import Testing
 

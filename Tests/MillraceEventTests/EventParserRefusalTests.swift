@@ -92,7 +92,7 @@ private func save(
         (event(#""created_at":"yesterday""#), .invalidCreatedAt, "\"yesterday\" is no such time; RFC 3339"),
         (
             event(#""created_at":"2015-09-12T00:47:00Z""#), .createdAtOutOfRange,
-            "2015-09-12T00:47:00Z, is out of range; a time from 2025-10-20T12:00:00Z to 2026-11-21T12:00:00Z is wanted"
+            "2015-09-12T00:47:00Z, is out of range; a time from 2025-10-13T12:00:00Z to 2026-11-21T12:00:00Z is wanted"
         ),
         (event(#""created_at":1795262400001"#), .createdAtOutOfRange, "is out of range"),
         (event(#""created_at":-1"#), .createdAtOutOfRange, "1969-12-31T23:59:59Z, is out of range"),

@@ -69,7 +69,7 @@ private let ask =
     }
 
     @Test func `the payload is bounded by its bytes as they came`() {
-        let limits = EventLimits(payloadBytesMax: 20)
+        let limits = EventLimits(payloadBytes: 20)
         #expect(parser.refusal(#"{"event_type":"a","payload":{"a":"0123456789ab"}}"#, limits: limits) == nil)
         #expect(
             parser.refusal(#"{"event_type":"a","payload":{"a":"0123456789abc"}}"#, limits: limits)
@@ -80,7 +80,7 @@ private let ask =
     }
 
     @Test func `the payload is bounded by what its numbers print as`() {
-        let limits = EventLimits(payloadTextBytesMax: 24)
+        let limits = EventLimits(payloadTextBytes: 24)
         for payload in [
             #"{"a":10e9,"b":1e1}"#, #"{"a":1e-10}"#, #"{"abc":[1e5,"1e99"]}"#, #"{"a":[{"b":1000e-2}]}"#,
         ] {
@@ -101,7 +101,7 @@ private let ask =
 
     @Test(arguments: [1, 2, 63, 64, 65, 128, 1023, 1024])
     func `nesting is accepted up to the limit`(depth: Int) {
-        let limits = EventLimits(depthMax: depth)
+        let limits = EventLimits(depth: depth)
         for (open, close) in [("[", "]"), (#"{"a":"#, "}")] {
             let nested = { (levels: Int) in
                 let inner =
@@ -136,7 +136,7 @@ private let ask =
             let text = String(repeating: #"\"é"#, count: count)
             let line = #"{"payload":{"t":"\#(text)"},"event_type":"a\tb"}"#.replacing(#"\tb"#, with: #"\u0062"#)
             let event = try parser.event(
-                line, limits: EventLimits(payloadBytesMax: 100_000_000, payloadTextBytesMax: .max))
+                line, limits: EventLimits(payloadBytes: 100_000_000, payloadTextBytes: .max))
             #expect(event.eventType == "ab" && event.payload == #"{"t":"\#(text)"}"#)
         }
     }

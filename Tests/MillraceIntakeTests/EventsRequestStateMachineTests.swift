@@ -6,7 +6,7 @@ import Testing
 struct EventsRequestStateMachineTests {
     private func machine(_ acknowledgement: Submission.Acknowledgement = .spooled) -> EventsRequestStateMachine {
         var configuration = HTTPIntakeConfiguration()
-        configuration.submissionBytes = 100
+        configuration.http.submissionBytes = 100
         return EventsRequestStateMachine(acknowledgement: acknowledgement, configuration: configuration)
     }
 

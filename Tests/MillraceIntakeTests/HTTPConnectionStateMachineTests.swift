@@ -94,7 +94,7 @@ struct HTTPConnectionStateMachineTests {
     @Test(arguments: HTTPConnectionStateMachineTests.scripts.map(\.claim))
     func `what happens decides what is done`(claim: String) throws {
         var configuration = HTTPIntakeConfiguration()
-        configuration.crowdedWait = .seconds(3600)
+        configuration.http.crowdedWait = .seconds(3600)
         var machine = HTTPConnectionStateMachine(configuration: configuration)
         var now = NIODeadline.uptimeNanoseconds(0)
         guard let place = ConnectionPlace.taken() else { preconditionFailure("a limiter of one has one place") }

@@ -37,7 +37,7 @@ struct HTTPConnectionTests {
         "POST /v1/events HTTP/2.0\r\nHost: t\r\n\r\n", "nonsense\r\n\r\n",
     ])
     func `framing that two servers could read in two ways is 400 and the end`(request: String) async throws {
-        try await withHTTP({ $0.lingerTimeout = .milliseconds(100) }) { harness in
+        try await withHTTP({ $0.intake.linger = .milliseconds(100) }) { harness in
             let client = try await harness.connect()
             let smuggled = "POST /v1/events HTTP/1.1\r\nHost: t\r\nContent-Length: \(Self.length)\r\n\r\n\(good)"
             try await client.send(request + smuggled)
@@ -51,7 +51,7 @@ struct HTTPConnectionTests {
     }
 
     @Test func `headers that are too large are refused`() async throws {
-        try await withHTTP({ $0.headerBytesMax = 1024 }) { harness in
+        try await withHTTP({ $0.http.headerBytes = 1024 }) { harness in
             let client = try await harness.connect()
             try await client.send("GET / HTTP/1.1\r\nHost: t\r\nX: \(String(repeating: "x", count: 2000))\r\n\r\n")
             #expect(await client.response()?.body.contains("headers_too_large") == true)
@@ -59,11 +59,11 @@ struct HTTPConnectionTests {
     }
 
     @Test func `a silent connection is closed`() async throws {
-        try await withHTTP({ $0.headerTimeout = .milliseconds(50) }) { harness in
+        try await withHTTP({ $0.http.headerTimeout = .milliseconds(50) }) { harness in
             let silent = try await harness.connect()
             #expect(await silent.rest() == "")
         }
-        try await withHTTP({ $0.idleTimeout = .milliseconds(50) }) { harness in
+        try await withHTTP({ $0.http.keepAlive = .milliseconds(50) }) { harness in
             let idle = try await harness.connect()
             #expect(try await idle.post(Array(good.utf8))?.status == 202)
             #expect(await idle.rest() == "")
@@ -72,7 +72,7 @@ struct HTTPConnectionTests {
 
     @Test func `slow headers are 408`() async throws {
         // Long enough for the first bytes to arrive on a busy machine.
-        try await withHTTP({ $0.headerTimeout = .seconds(2) }) { harness in
+        try await withHTTP({ $0.http.headerTimeout = .seconds(2) }) { harness in
             let slow = try await harness.connect()
             try await slow.send("POST /v1/events HT")
             #expect(await slow.response()?.status == 408)
@@ -80,7 +80,7 @@ struct HTTPConnectionTests {
     }
 
     @Test func `a slow body is 408`() async throws {
-        try await withHTTP({ $0.bodyRateInterval = .milliseconds(50) }) { harness in
+        try await withHTTP({ $0.http.bodyRateInterval = .milliseconds(50) }) { harness in
             let client = try await harness.connect()
             try await client.send("POST /v1/events HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\n{")
             let answer = await client.response()
@@ -101,7 +101,7 @@ struct HTTPConnectionTests {
     }
 
     @Test func `Connection close and HTTP 1.0 are honoured`() async throws {
-        try await withHTTP({ $0.lingerTimeout = .milliseconds(50) }) { harness in
+        try await withHTTP({ $0.intake.linger = .milliseconds(50) }) { harness in
             let closing = try await harness.connect()
             let answer = try await closing.post(Array(good.utf8), "Connection: close")
             #expect(answer?.headers["connection"] == "close")
@@ -131,8 +131,8 @@ struct HTTPConnectionTests {
         }
         try await withHTTP(
             {
-                $0.connectionsMax = 2; $0.connectionsReserved = 1; $0.lingerTimeout = .milliseconds(50)
-                $0.crowdedWait = .seconds(60)
+                $0.http.connectionsMax = 2; $0.http.reservedConnections = 1; $0.intake.linger = .milliseconds(50)
+                $0.http.crowdedWait = .seconds(60)
             },
             routes: routes
         ) { harness in
@@ -151,7 +151,7 @@ struct HTTPConnectionTests {
     }
 
     @Test func `requests are answered by a server that stops, and then the connection ends`() async throws {
-        try await withHTTP({ $0.lingerTimeout = .milliseconds(50) }) { harness in
+        try await withHTTP({ $0.intake.linger = .milliseconds(50) }) { harness in
             harness.spool.setMode(.holding)
             let client = try await harness.connect()
             let idle = try await harness.connect()

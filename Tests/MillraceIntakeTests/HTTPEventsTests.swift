@@ -43,7 +43,7 @@ struct HTTPEventsTests {
     @Test(arguments: refusedLines.map(\.code.rawValue))
     func `each refusal is told with its index and harms no neighbour`(code: String) async throws {
         let line = try #require(refusedLines.first { $0.code.rawValue == code }).line
-        try await withHTTP({ $0.limits = smallLimits() }) { harness in
+        try await withHTTP({ ($0.limits, $0.eventLimits) = smallLimits() }) { harness in
             let client = try await harness.connect()
             let answer = try #require(await client.post(Array("\(good)\n\(line)\n\(good)".utf8), Self.lines))
             #expect(answer.status == 202)
@@ -58,7 +58,7 @@ struct HTTPEventsTests {
     }
 
     @Test func `an answer names so many refused items and counts all`() async throws {
-        try await withHTTP({ $0.rejectedItemsMax = 2 }) { harness in
+        try await withHTTP({ $0.http.rejectedItemsMax = 2 }) { harness in
             let client = try await harness.connect()
             let answer = try await client.post(Array("[1,2,3]".utf8))
             #expect(answer?.status == 400)
@@ -106,13 +106,13 @@ struct HTTPEventsTests {
     func `a bomb is refused by its ratio and by its size`(compression: Compression) async throws {
         let packed = try compression.compress([UInt8](repeating: 0x20, count: 8 << 20))
         let encoding = "Content-Encoding: \(compression.header)"
-        try await withHTTP({ $0.compressionRatioMax = 100 }) { harness in
+        try await withHTTP({ $0.http.decompressionRatioMax = 100 }) { harness in
             let answer = try await harness.connect().post(packed, encoding)
             #expect(answer?.status == 413)
             #expect(answer?.body.contains("compression_ratio_exceeded") == true)
         }
         try await withHTTP({
-            $0.compressionRatioMax = 1 << 20; $0.decompressedBytesMax = 1 << 20
+            $0.http.decompressionRatioMax = 1 << 20; $0.http.decompressedBytesMax = 1 << 20
         }) { harness in
             let answer = try await harness.connect().post(packed, encoding)
             #expect(answer?.status == 413)
@@ -190,7 +190,7 @@ struct HTTPEventsTests {
 
     @Test func `what was taken before a body broke stays taken, and the answer says from where on not`() async throws {
         let line = #"{"event_type":"good","payload":{"a":""# + String(repeating: "x", count: 100) + "\"}}"
-        try await withHTTP({ $0.submissionBytes = 1000 }) { harness in
+        try await withHTTP({ $0.http.submissionBytes = 1000 }) { harness in
             let client = try await harness.connect()
             let items = Array(repeating: line, count: 30).joined(separator: ",")
             let answer = try #require(await client.post(Array("[1,\(items),]".utf8)))

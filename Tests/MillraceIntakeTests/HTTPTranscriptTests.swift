@@ -39,7 +39,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `after an early answer the connection lingers, and takes nothing more`() async throws {
-        let connection = try await HTTPTranscript { $0.lingerTimeout = .seconds(1) }
+        let connection = try await HTTPTranscript { $0.intake.linger = .seconds(1) }
         try await connection.receive(request("POST", "/v1/events", ["Content-Length: 1"]))
         #expect(connection.socket.output().contains("Connection: close"))
         #expect(connection.isOutputClosed)
@@ -62,7 +62,7 @@ struct HTTPTranscriptTests {
 
     @Test func `headers have until the header timeout, however they drip`() async throws {
         let connection = try await HTTPTranscript {
-            $0.headerTimeout = .seconds(10); $0.crowdedWait = .seconds(60)
+            $0.http.headerTimeout = .seconds(10); $0.http.crowdedWait = .seconds(60)
         }
         await connection.pass(.seconds(9))
         try await connection.receive("POST /v1/ev")
@@ -75,7 +75,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `an idle connection is closed without a word`() async throws {
-        let connection = try await HTTPTranscript { $0.idleTimeout = .seconds(75) }
+        let connection = try await HTTPTranscript { $0.http.keepAlive = .seconds(75) }
         try await connection.receive(post)
         await connection.settle()
         #expect(connection.statuses() == [202])
@@ -88,7 +88,7 @@ struct HTTPTranscriptTests {
 
     @Test func `an idle connection loses its place once others want it`() async throws {
         let first = try await HTTPTranscript {
-            $0.connectionsMax = 3; $0.connectionsReserved = 1; $0.crowdedWait = .milliseconds(500)
+            $0.http.connectionsMax = 3; $0.http.reservedConnections = 1; $0.http.crowdedWait = .milliseconds(500)
         }
         await first.pass(.seconds(5))
         #expect(!first.isClosed)
@@ -132,7 +132,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `a stop waits no longer than it may`() async throws {
-        let connection = try await HTTPTranscript { $0.drainTimeout = .seconds(5) }
+        let connection = try await HTTPTranscript { $0.intake.drainLimit = .seconds(5) }
         try await connection.receive(post)
         try await connection.quiesce()
         await connection.pass(.milliseconds(4999))
@@ -143,7 +143,7 @@ struct HTTPTranscriptTests {
 
     @Test func `a body may come in pieces, as long as they keep coming`() async throws {
         let connection = try await HTTPTranscript {
-            $0.bodyRateInterval = .seconds(10); $0.bodyBytesPerSecondMin = 1
+            $0.http.bodyRateInterval = .seconds(10); $0.http.bodyRateMin = 1
         }
         let body = "[" + Array(repeating: good, count: 4).joined(separator: ",") + "]"
         let text = request(body: body)
@@ -166,7 +166,7 @@ struct HTTPTranscriptTests {
         try await slow.receive(String(post.dropLast(3)))
         await slow.pass(.seconds(10))
         #expect(slow.statuses() == [408])
-        let held = try await HTTPTranscript { $0.submissionBytes = 10 }
+        let held = try await HTTPTranscript { $0.http.submissionBytes = 10 }
         try await held.receive(
             String(request(body: "[\(good),\(good),\(good)]").dropLast(3)))
         #expect(try await !held.read(), "two submissions are full")
@@ -180,7 +180,7 @@ struct HTTPTranscriptTests {
         async throws
     {
         for isDurableFirst in [true, false] {
-            let connection = try await HTTPTranscript { $0.committedWait = .seconds(30) }
+            let connection = try await HTTPTranscript { $0.intake.committedWait = .seconds(30) }
             try await connection.receive(request("POST", "/v1/events?ack=committed", body: good))
             let submission = await connection.submission()
             if isDurableFirst {
@@ -217,7 +217,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `without keep-alive each answer ends its connection`() async throws {
-        let connection = try await HTTPTranscript { $0.idleTimeout = .zero }
+        let connection = try await HTTPTranscript { $0.http.keepAlive = .zero }
         try await connection.receive(post + post)
         await connection.settle()
         #expect(connection.statuses() == [202])
@@ -238,7 +238,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `a client that takes none of its answer is cut off, and one that takes some is not`() async throws {
-        let connection = try await HTTPTranscript { $0.writeTimeout = .seconds(30) }
+        let connection = try await HTTPTranscript { $0.http.writeTimeout = .seconds(30) }
         try await connection.takeOutput(false)
         try await connection.receive(post + post)
         await connection.settle()
@@ -275,7 +275,7 @@ struct HTTPTranscriptTests {
 
     @Test func `one connection too many is told so`() async throws {
         let first = try await HTTPTranscript {
-            $0.connectionsMax = 2; $0.connectionsReserved = 1
+            $0.http.connectionsMax = 2; $0.http.reservedConnections = 1
         }
         let second = try await HTTPTranscript(beside: first)
         let third = try await HTTPTranscript(beside: first)
@@ -288,7 +288,7 @@ struct HTTPTranscriptTests {
     }
 
     @Test func `a refused submission after others were taken ends the body where it began`() async throws {
-        let connection = try await HTTPTranscript { $0.submissionBytes = 10 }
+        let connection = try await HTTPTranscript { $0.http.submissionBytes = 10 }
         try await connection.receive(request(body: "[\(good),\(good)]"))
         await connection.settle()
         await connection.settle { _ in .failed(.spoolFull) }

@@ -16,7 +16,7 @@ struct TCPConnectionMemoryTests {
     }
 
     @Test func `a connection that holds little is not counted`() {
-        let budget = MemoryBudget(bytesMax: 100_000)
+        let budget = MemoryBudget(MemoryConfiguration(budget: 100_000))
         var memory = TCPConnectionMemory(budget)
         #expect(look(&memory, line: 10_000) == .fine)
         #expect(budget.usedBytes == 0)
@@ -27,7 +27,7 @@ struct TCPConnectionMemoryTests {
     }
 
     @Test func `a line may stay as long as nobody wants its memory, and is then given up`() {
-        let budget = MemoryBudget(bytesMax: 100_000, patience: .seconds(60))
+        let budget = MemoryBudget(MemoryConfiguration(budget: 100_000, lineWait: .seconds(60)))
         var memory = TCPConnectionMemory(budget)
         #expect(look(&memory, line: 50_000) == .lookAgain)
         #expect(look(&memory, line: 50_000, after: 3600) == .lookAgain && !memory.isHeldBack)
@@ -39,7 +39,7 @@ struct TCPConnectionMemoryTests {
     }
 
     @Test func `a full budget holds a connection back, and one that is overfull ends it`() {
-        let budget = MemoryBudget(bytesMax: 100_000, patience: .seconds(60))
+        let budget = MemoryBudget(MemoryConfiguration(budget: 100_000, lineWait: .seconds(60)))
         var memory = TCPConnectionMemory(budget)
         #expect(look(&memory, line: 100_000) == .lookAgain && memory.isHeldBack)
         #expect(look(&memory, line: 90_000) == .lookAgain && !memory.isHeldBack)

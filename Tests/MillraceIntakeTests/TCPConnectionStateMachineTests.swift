@@ -15,7 +15,7 @@ struct TCPConnectionStateMachineTests {
 
         init(hasPlace: Bool = true, _ configure: (inout TCPIntakeConfiguration) -> Void = { _ in }) {
             var configuration = TCPIntakeConfiguration()
-            configuration.inflightBytesMax = 100
+            configuration.tcp.inflightBytesMax = 100
             configure(&configuration)
             machine = TCPConnectionStateMachine(
                 bounds: TCPConnectionBounds(configuration), hasPlace: hasPlace, at: now)
@@ -185,7 +185,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `what the spool refused is offered again once it takes lines, and nothing is cut before`() {
-        let connection = Connection(.spooled) { $0.retryInterval = .milliseconds(250) }
+        let connection = Connection(.spooled) { $0.tcp.retryInterval = .milliseconds(250) }
         #expect(connection.receives(lines: 1) == ["submit 1"])
         #expect(connection.refuses(1, .spoolFull) == [])
         #expect(connection.receives(lines: 1) == [])
@@ -196,7 +196,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `a spool that still refuses is asked again later`() {
-        let connection = Connection(.spooled) { $0.retryInterval = .milliseconds(250) }
+        let connection = Connection(.spooled) { $0.tcp.retryInterval = .milliseconds(250) }
         _ = connection.receives(lines: 1)
         _ = connection.refuses(1, .spoolFailed)
         #expect(connection.passes(.milliseconds(250)) == ["ask spool"])
@@ -218,7 +218,7 @@ struct TCPConnectionStateMachineTests {
 
     @Test func `a half-closed connection that waits for a commit gives its place up, and waits no longer than it may`()
     {
-        let connection = Connection(.committed) { $0.committedWait = .seconds(30) }
+        let connection = Connection(.committed) { $0.intake.committedWait = .seconds(30) }
         #expect(connection.receives(lines: 1) == ["submit 1 for its commit"])
         #expect(connection.happensNow { $0.inputClosed(at: $1) } == ["join waiters", "cut with the last"])
         #expect(connection.happens { $0.waitersJoined() } == ["cut with the last"])
@@ -236,7 +236,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `a silent peer is told and closed, one that waits for its ack is not`() {
-        let connection = Connection(.spooled) { $0.idleTimeout = .seconds(60) }
+        let connection = Connection(.spooled) { $0.tcp.idleTimeout = .seconds(60) }
         #expect(connection.deadline == .seconds(60))
         #expect(connection.passes(.seconds(30)) == [])
         #expect(connection.receives(lines: 1) == ["submit 1"])
@@ -250,7 +250,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `a silent peer without acks is closed without a word`() {
-        let connection = Connection(nil) { $0.idleTimeout = .seconds(60) }
+        let connection = Connection(nil) { $0.tcp.idleTimeout = .seconds(60) }
         #expect(connection.passes(.seconds(60)) == ["end"])
     }
 
@@ -263,7 +263,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `a drain that nobody answers is bounded`() {
-        let connection = Connection(.spooled) { $0.drainTimeout = .seconds(10) }
+        let connection = Connection(.spooled) { $0.intake.drainLimit = .seconds(10) }
         #expect(connection.receives(lines: 1) == ["submit 1"])
         #expect(connection.happensNow { $0.drainRequested(at: $1) } == [])
         #expect(connection.passes(.seconds(10)) == ["close"])

@@ -150,7 +150,7 @@ struct TCPIntakeHandlerTests {
     }
 
     @Test func `a line that is too long is refused once, wherever it is cut`() async throws {
-        let connection = try await greeted { $0.limits.lineBytesMax = 1024 }
+        let connection = try await greeted { $0.limits.lineBytes = 1024 }
         for _ in 0..<3 { try await connection.receives(String(repeating: "x", count: 1000)) }
         try await connection.receives("\n\(good)\n")
         #expect(await connection.submitted() == [good])
@@ -174,7 +174,7 @@ struct TCPIntakeHandlerTests {
     }
 
     @Test func `a connection with too much unanswered is read no further until it is answered`() async throws {
-        let connection = try await greeted { $0.inflightBytesMax = 10 }
+        let connection = try await greeted { $0.tcp.inflightBytesMax = 10 }
         try await connection.receives("\(good)\n")
         try await connection.receives("\(good)\n")
         try await connection.asksToRead()
@@ -186,7 +186,7 @@ struct TCPIntakeHandlerTests {
     }
 
     @Test func `what a full spool refused is offered again before anything is acked`() async throws {
-        let connection = try await greeted { $0.retryInterval = .milliseconds(250) }
+        let connection = try await greeted { $0.tcp.retryInterval = .milliseconds(250) }
         try await connection.receives("\(good)\n")
         #expect(await connection.submitted { _ in .failed(.spoolFull) } == [good])
         await connection.passes(.milliseconds(249))
@@ -198,7 +198,7 @@ struct TCPIntakeHandlerTests {
     }
 
     @Test func `a silent peer is told and closed`() async throws {
-        let connection = try await greeted { $0.idleTimeout = .seconds(60) }
+        let connection = try await greeted { $0.tcp.idleTimeout = .seconds(60) }
         await connection.passes(.seconds(59))
         try await connection.receives("\(good)\n")
         #expect(await connection.submitted() == [good])
@@ -223,7 +223,7 @@ struct TCPIntakeHandlerTests {
     }
 
     @Test func `a shutdown that nobody answers is bounded`() async throws {
-        let connection = try await greeted { $0.drainTimeout = .seconds(10) }
+        let connection = try await greeted { $0.intake.drainLimit = .seconds(10) }
         try await connection.receives("\(good)\n")
         try await connection.happens(ChannelShouldQuiesceEvent())
         await connection.passes(.seconds(10))

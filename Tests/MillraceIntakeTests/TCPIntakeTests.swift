@@ -52,7 +52,7 @@ struct TCPIntakeTests {
     @Test(arguments: refusedLines.map(\.code.rawValue))
     func `each refusal is told with its line and harms no neighbour`(code: String) async throws {
         let line = try #require(refusedLines.first { $0.code.rawValue == code }).line
-        try await withTCP({ $0.limits = smallLimits() }) { harness in
+        try await withTCP({ ($0.limits, $0.eventLimits) = smallLimits() }) { harness in
             let client = try await greeted(harness)
             try await client.send("\(good)\n\(line)\n\(good)\n")
             try await client.halfClose()
@@ -78,7 +78,7 @@ struct TCPIntakeTests {
 
     @Test func `a line far over the limit is refused once, wherever it is cut`() async throws {
         try await withTCP({
-            $0.limits.lineBytesMax = 1024; $0.refusedLineBytesMax = 16
+            $0.limits.lineBytes = 1024; $0.limits.refusedLineBytes = 16
         }) { harness in
             let client = try await harness.connect()
             try await client.send("\(good)\n")
@@ -143,7 +143,7 @@ struct TCPIntakeTests {
     }
 
     @Test func `a full spool drops nothing and heals by itself`() async throws {
-        try await withTCP({ $0.retryInterval = .milliseconds(5) }) { harness in
+        try await withTCP({ $0.tcp.retryInterval = .milliseconds(5) }) { harness in
             let client = try await greeted(harness)
             harness.spool.channel.refuse(.spoolFull)
             try await client.send("\(good)\nbad\n\(good)\n")
@@ -156,7 +156,7 @@ struct TCPIntakeTests {
     }
 
     @Test func `a failed group is offered again before anything is acked`() async throws {
-        try await withTCP({ $0.retryInterval = .milliseconds(5) }) { harness in
+        try await withTCP({ $0.tcp.retryInterval = .milliseconds(5) }) { harness in
             let client = try await greeted(harness)
             harness.spool.setMode(.failing(.spoolFailed))
             try await client.send("\(good)\n")
@@ -178,7 +178,7 @@ struct TCPIntakeTests {
     }
 
     @Test func `a connection with too much unanswered is read no further`() async throws {
-        try await withTCP({ $0.inflightBytesMax = 64 << 10 }) { harness in
+        try await withTCP({ $0.tcp.inflightBytesMax = 64 << 10 }) { harness in
             let client = try await greeted(harness)
             harness.spool.setMode(.holding)
             let line = #"{"event_type":"good","payload":{"a":""# + String(repeating: "x", count: 1000) + "\"}}\n"
@@ -196,7 +196,7 @@ struct TCPIntakeTests {
     }
 
     @Test func `a connection too many gets an error line and is closed`() async throws {
-        try await withTCP({ $0.connectionsMax = 1 }) { harness in
+        try await withTCP({ $0.tcp.connectionsMax = 1 }) { harness in
             let first = try await greeted(harness)
             let second = try await harness.connect()
             #expect(await second.rest().hasPrefix(#"{"error":{"code":"too_many_connections""#))
@@ -219,7 +219,7 @@ struct TCPIntakeTests {
     }
 
     @Test func `a shutdown that nobody answers is bounded`() async throws {
-        try await withTCP({ $0.drainTimeout = .milliseconds(50) }) { harness in
+        try await withTCP({ $0.intake.drainLimit = .milliseconds(50) }) { harness in
             let client = try await greeted(harness)
             harness.spool.setMode(.holding)
             try await client.send("\(good)\n")
@@ -256,9 +256,9 @@ struct TCPIntakeTests {
     @Test func `a slow reader that half-closed gets every refusal and the last ack`() async throws {
         let count = 50_000
         try await withTCP {
-            $0.refusals.linesMax = count + 1
+            $0.tcp.refusedLinesMax = count + 1
             // However slow this machine is.
-            $0.committedWait = .seconds(600)
+            $0.intake.committedWait = .seconds(600)
         } _: { harness in
             let client = try await greeted(harness)
             let sent = client.channel.eventLoop.makePromise(of: Void.self)
@@ -299,7 +299,7 @@ struct TCPIntakeTests {
         let sources = (refusedLines.map(\.line) + [good]).map { Array($0.utf8) }.filter { $0.count < 300 }
         let lines = (0..<20_000).map { _ in mutated(sources.randomElement(using: &random) ?? [], &random) }
         try await withTCP {
-            $0.refusals.linesMax = lines.count + 1
+            $0.tcp.refusedLinesMax = lines.count + 1
         } _: { harness in
             let client = try await greeted(harness)
             let sent = client.channel.eventLoop.makePromise(of: Void.self)

@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func `a month has the parent's indexes, a wide pending list and an absolute vacuum threshold`() throws {
-        let options = PartitionOptions(ginPendingListKiB: 12345, vacuumInsertThreshold: 54321)
+        let options = PartitionOptions(ginPendingListBytes: 12345 << 10, vacuumInsertThreshold: 54321)
         try Partitions(connection: connection, options: options).ensureAhead(
             months: 0, from: november.lowerMicroseconds)
         let detached = try connection.execute(

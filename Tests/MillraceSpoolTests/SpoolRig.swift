@@ -22,9 +22,14 @@ final class SpoolRig: Sendable {
         groupBytesMax: Int = 4096, zeroAheadBytes: Int = 0, retain: Duration = .zero, epoch: SequenceEpoch? = nil
     ) throws(SpoolError) {
         self.disk = disk
-        let configuration = SpoolConfiguration(
-            directory: Self.directory, segmentBytes: segmentBytes, bytesMax: bytesMax, freeBytesMin: freeBytesMin,
-            groupBytesMax: groupBytesMax, zeroAheadBytes: zeroAheadBytes, retain: retain, fullRetry: .seconds(1))
+        var configuration = SpoolConfiguration()
+        configuration.directory = Self.directory
+        configuration.segmentBytes = min(segmentBytes, bytesMax / 4)
+        configuration.bytes = bytesMax
+        configuration.freeBytes = freeBytesMin
+        configuration.groupBytes = groupBytesMax
+        configuration.zeroAheadBytes = zeroAheadBytes
+        configuration.retain = retain
         var logger = Logger(label: "spool")
         logger.logLevel = .critical
         service = try SpoolService(

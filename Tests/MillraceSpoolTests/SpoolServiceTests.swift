@@ -16,8 +16,10 @@ import Testing
         let service: SpoolService
 
         init(_ directory: String) throws {
+            var configuration = SpoolConfiguration(directory: directory)
+            configuration.freeBytes = 0
             service = try SpoolService(
-                SpoolConfiguration(directory: directory, freeBytesMin: 0), channel: channel, extents: extents,
+                configuration, channel: channel, extents: extents,
                 board: CommitBoard(), metrics: SpoolMetrics(), logger: Logger(label: "spool"))
         }
     }

@@ -26,7 +26,8 @@ import MillraceTelemetry
             targets = try packs.map { [connection] in try PackFixture.install($0, on: connection) }
             try Partitions(connection: connection).ensureAhead(months: 0, from: Timestamp.now.microseconds)
             writer = BatchWriter(
-                spool: spool, index: 0, partitions: LeafPartitions(options: PartitionOptions()), packs: packs,
+                spool: spool, index: 0,
+                partitions: LeafPartitions(PartitionsConfiguration(), options: PartitionOptions()), packs: packs,
                 partBytesMax: 1 << 20)
         }
 
@@ -99,7 +100,8 @@ import MillraceTelemetry
         let threads = try (0..<2).map { index in
             let session = try rig.database.connect()
             let writer = BatchWriter(
-                spool: rig.spool, index: index, partitions: LeafPartitions(options: PartitionOptions()),
+                spool: rig.spool, index: index,
+                partitions: LeafPartitions(PartitionsConfiguration(), options: PartitionOptions()),
                 packs: rig.packs, partBytesMax: 1 << 20)
             var generator = SeededGenerator(seed: UInt64(index))
             let extents = (0..<8).map { _ in

@@ -14,7 +14,7 @@ import MillraceTelemetry
         let connection: PostgresConnection
         let writer: BatchWriter
         let metrics = WriterMetrics()
-        let partitions = LeafPartitions(options: PartitionOptions())
+        let partitions = LeafPartitions(PartitionsConfiguration(), options: PartitionOptions())
 
         /// `partBytesMax`: 1 makes each extent a part of its own.
         init(partBytesMax: Int = 1 << 20, _ name: String = #function) throws {

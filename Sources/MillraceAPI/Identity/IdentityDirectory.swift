@@ -38,19 +38,19 @@ package final class IdentityDirectory: Sendable {
             State(
                 cache: IdentityCache(
                     entriesMax: configuration.cacheEntries, lifetime: configuration.cacheLifetime)))
-        guard !configuration.databaseURL.isEmpty else {
+        guard !configuration.url.isEmpty else {
             pool = nil
             return
         }
-        var settings = ReadPoolConfiguration(databaseURL: configuration.databaseURL)
+        var settings = ReadPoolConfiguration(
+            databaseURL: configuration.url.value, connectTimeout: configuration.timeout,
+            drainLimit: configuration.timeout)
         settings.applicationName = "millrace identity"
-        settings.connectionsMin = 0
-        settings.connectionsMax = IdentityConfiguration.connectionsMax
-        settings.waitingMax = 100
-        settings.acquireTimeout = configuration.timeout
-        settings.connectTimeout = configuration.timeout
-        settings.statementTimeout = configuration.timeout
-        settings.drainLimit = configuration.timeout
+        settings.api.connectionsMin = 0
+        settings.api.connectionsMax = IdentityConfiguration.connectionsMax
+        settings.api.waitingMax = 100
+        settings.api.acquireTimeout = configuration.timeout
+        settings.api.statementTimeout = configuration.timeout
         pool = ReadPool(settings, logger: logger)
     }
 
@@ -140,13 +140,13 @@ struct IdentityUser: Sendable, Equatable {
     }
 }
 
-/// The database that knows users by name.
-package struct IdentityConfiguration: Sendable {
-    /// A look-up is one query for all users of a page.
+/// `[identity]`: the database that knows users by name.
+package struct IdentityConfiguration: Sendable, Equatable {
+    /// A look-up is one query for all that a page wants.
     package static let connectionsMax = 2
 
-    /// libpq's keywords or URI; empty: there is none.
-    @Unprinted package var databaseURL: String = ""
+    /// libpq connection string or URI; empty: there is none.
+    package var url = Secret("")
     /// Users that are remembered, unknown ones too.
     package var cacheEntries = 10_000
     /// How long a user is remembered.
@@ -155,6 +155,8 @@ package struct IdentityConfiguration: Sendable {
     package var timeout = Duration.seconds(1)
     /// Time from a failed look-up to the next one.
     package var retryAfter = Duration.seconds(5)
+    /// Users on the dashboard.
+    package var usersMax = 10
 
     package init() {}
 }

@@ -39,8 +39,8 @@ package final class ReadPool: Sendable {
         state = Mutex(
             State(
                 machine: ReadPoolStateMachine(
-                    connectionsMin: configuration.connectionsMin, connectionsMax: configuration.connectionsMax,
-                    waitingMax: configuration.waitingMax, idleTimeout: configuration.idleTimeout)))
+                    connectionsMin: configuration.api.connectionsMin, connectionsMax: configuration.api.connectionsMax,
+                    waitingMax: configuration.api.waitingMax, idleTimeout: configuration.api.idleTimeout)))
     }
 
     /// Runs `body` on a session's thread; it reads only, and runs once more when an idle connection turns out lost.
@@ -70,7 +70,7 @@ package final class ReadPool: Sendable {
 
     /// Closes what is idle for too long, until graceful shutdown; then drains.
     package func run() async {
-        let interval = max(.milliseconds(100), configuration.idleTimeout / 4)
+        let interval = max(.milliseconds(100), configuration.api.idleTimeout / 4)
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: interval)
@@ -129,7 +129,7 @@ package final class ReadPool: Sendable {
             }
             group.addTask {
                 // Ends early when the request is given up, or was served.
-                try? await Task.sleep(for: self.configuration.acquireTimeout)
+                try? await Task.sleep(for: self.configuration.api.acquireTimeout)
                 self.giveUp(waiter)
                 return nil
             }
@@ -197,22 +197,17 @@ package struct ReadPoolConfiguration: Sendable {
     @Unprinted package var databaseURL: String
     /// What `pg_stat_activity` shows.
     package var applicationName = "millrace read"
-    /// Idle connections that are not closed.
-    package var connectionsMin = 2
-    package var connectionsMax = 20
-    /// Requests that wait for a connection; one more is refused.
-    package var waitingMax = 1000
-    /// How long a request waits for a connection.
-    package var acquireTimeout = Duration.seconds(2)
-    package var connectTimeout = Duration.seconds(5)
-    /// The server ends a statement after this; the client gives up a second later.
-    package var statementTimeout = Duration.seconds(5)
-    /// An unused connection above `connectionsMin` is closed after this.
-    package var idleTimeout = Duration.seconds(60)
+    package var api: APIConfiguration
+    package var connectTimeout: Duration
     /// How long a stop waits for statements under way.
-    package var drainLimit = Duration.seconds(5)
+    package var drainLimit: Duration
 
-    package init(databaseURL: String) {
+    package init(
+        databaseURL: String, api: APIConfiguration = APIConfiguration(), connectTimeout: Duration, drainLimit: Duration
+    ) {
         self.databaseURL = databaseURL
+        self.api = api
+        self.connectTimeout = connectTimeout
+        self.drainLimit = drainLimit
     }
 }

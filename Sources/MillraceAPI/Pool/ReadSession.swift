@@ -50,8 +50,9 @@ actor ReadSession {
         let session = try PostgresConnection(
             connectionString: configuration.databaseURL, applicationName: configuration.applicationName,
             connectTimeout: configuration.connectTimeout,
-            statementTimeout: configuration.statementTimeout + Self.clientMargin, interrupt: interrupt, logger: logger)
-        let (seconds, attoseconds) = configuration.statementTimeout.components
+            statementTimeout: configuration.api.statementTimeout + Self.clientMargin, interrupt: interrupt,
+            logger: logger)
+        let (seconds, attoseconds) = configuration.api.statementTimeout.components
         // No sequential scan where an index will do: of a month that has just begun the statistics say nothing. These
         // statements are short, which compiling and further processes would only delay.
         try session.execute(

@@ -27,8 +27,8 @@ struct ReadGate: Sendable {
     private let retryAfterSeconds: Int
     private let logger: Logger
 
-    init(_ reading: Reading, _ configuration: APIConfiguration, verifier: TokenVerifier, logger: Logger) {
-        access = ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.isOpenOnLoopback)
+    init(_ reading: Reading, _ configuration: APIRoutesConfiguration, verifier: TokenVerifier, logger: Logger) {
+        access = ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback)
         cursorKey = reading.configuration.cursorKey
         retryAfterSeconds = configuration.retryAfterSeconds
         self.logger = logger

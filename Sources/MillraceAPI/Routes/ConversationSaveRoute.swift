@@ -19,7 +19,7 @@ struct ConversationSaveRoute: Sendable {
             (503, "The spool is full, or the daemon stops; try later"),
         ])
 
-    let configuration: APIConfiguration
+    let configuration: APIRoutesConfiguration
     let channel: RecordChannel
     let verifier: TokenVerifier
     let onAccepted: @Sendable () -> Void
@@ -57,9 +57,10 @@ struct ConversationSaveRoute: Sendable {
         var body = ByteBuffer()
         for try await var piece in request.body {
             let byteCount = body.readableBytes + piece.readableBytes
-            guard byteCount <= configuration.saveBodyBytesMax else {
+            guard byteCount <= configuration.routes.requestBodyMax else {
                 throw APIProblem(
-                    .contentTooLarge, "body_too_large", "the body has more than \(configuration.saveBodyBytesMax) bytes"
+                    .contentTooLarge, "body_too_large",
+                    "the body has more than \(configuration.routes.requestBodyMax) bytes"
                 )
             }
             guard byteCount <= MemoryBudget.freeBytes || memory.resize(to: byteCount) else {
@@ -76,7 +77,7 @@ struct ConversationSaveRoute: Sendable {
             var body = body
             if body.readableBytesView.starts(with: [0xEF, 0xBB, 0xBF]) { body.moveReaderIndex(forwardBy: 3) }
             return try EventParser().parseConversation(
-                body.readableBytesView, limits: configuration.limits, receivedAt: receivedAt)
+                body.readableBytesView, limits: configuration.eventLimits, receivedAt: receivedAt)
         } catch {
             onRefused(error.code)
             throw APIProblem(error)

@@ -26,7 +26,7 @@ struct LatencyRoute: Sendable {
     private let latencies: @Sendable () -> LatencySnapshot
     private let recordings: LatencyRecordings
 
-    init(_ configuration: APIConfiguration, latencies: @escaping @Sendable () -> LatencySnapshot) {
+    init(_ configuration: APIRoutesConfiguration, latencies: @escaping @Sendable () -> LatencySnapshot) {
         self.latencies = latencies
         recordings = LatencyRecordings(configuration, latencies: latencies)
     }
@@ -73,8 +73,8 @@ private final class LatencyRecordings: Sendable {
     private let retryAfterSeconds: Int
     private let count = Atomic<Int>(0)
 
-    init(_ configuration: APIConfiguration, latencies: @escaping @Sendable () -> LatencySnapshot) {
-        max = configuration.recordingsMax
+    init(_ configuration: APIRoutesConfiguration, latencies: @escaping @Sendable () -> LatencySnapshot) {
+        max = configuration.routes.recordingsMax
         memory = configuration.memory
         retryAfterSeconds = configuration.retryAfterSeconds
         self.latencies = latencies

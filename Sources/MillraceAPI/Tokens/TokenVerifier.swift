@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import JWTKit
 package import MillraceEvent
+internal import MillracePostgres
 
 /// Verifies bearer tokens. Each key has one algorithm, and a token with another one is refused before its signature is
 /// looked at; `none` fits no key.
@@ -27,20 +28,23 @@ package struct TokenVerifier: Sendable {
     }
 
     private let keys: [Key]
-    private let configuration: TokenVerifierConfiguration
+    private let configuration: JWTConfiguration
 
-    /// Throws `KeyError`.
-    package init(_ configuration: TokenVerifierConfiguration) async throws {
+    /// `jwks`: the text of `configuration.jwksFile`. Throws `KeyError`.
+    package init(_ configuration: JWTConfiguration, jwks: String? = nil) async throws {
         self.configuration = configuration
         var keys: [Key] = []
-        for (index, key) in configuration.keys.enumerated() {
+        if !configuration.secret.isEmpty {
+            keys.append(await Self.hs256(configuration.secret, keyID: nil))
+        }
+        for key in configuration.keys {
             do {
                 keys.append(try await Self.key(key))
             } catch {
-                throw KeyError(description: "key \(index + 1) of the token keys can't be read: \(error)")
+                throw KeyError(description: "key \(keys.count + 1) of the token keys can't be read: \(error)")
             }
         }
-        if let json = configuration.jwksJSON { keys += try await JWKSFile(json).keys() }
+        if let jwks { keys += try await JWKSFile(jwks).keys() }
         self.keys = keys
     }
 
@@ -92,31 +96,34 @@ package struct TokenVerifier: Sendable {
         guard let expiry = claims.expiry else { throw .missingExpiry }
         guard seconds < expiry + leeway else { throw .expired }
         guard seconds + leeway >= claims.notBefore ?? 0 else { throw .notYetValid }
-        if let issuer = configuration.issuer, claims.issuer != issuer { throw .wrongIssuer }
-        if let audience = configuration.audience, claims.audience?.values.contains(audience) != true {
+        if !configuration.issuer.isEmpty, claims.issuer != configuration.issuer { throw .wrongIssuer }
+        if !configuration.audience.isEmpty, claims.audience?.values.contains(configuration.audience) != true {
             throw .wrongAudience
         }
         return Caller(
             userID: claims.subject.flatMap { UniqueID($0) },
             // No role at all is none that a token could name.
             isService: !configuration.serviceRole.isEmpty
-                && claims.texts[configuration.roleClaim] == configuration.serviceRole,
+                && claims.texts["role"] == configuration.serviceRole,
             scopes: claims.scopes)
     }
 
-    private static func key(_ key: TokenVerifierConfiguration.Key) async throws -> Key {
+    private static func key(_ key: JWTKey) async throws -> Key {
         let verifier = JWTKeyCollection()
-        switch key {
-        case .hs256(let secret, let keyID):
-            await verifier.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
-            return Key(keyID: keyID, algorithm: "HS256", verifier: verifier)
-        case .rs256(let pem, let keyID):
+        switch (key.algorithm, key.material) {
+        case (.hs256, .secret(let secret)): return await hs256(secret, keyID: key.id)
+        case (.rs256, .publicKey(let pem)):
             await verifier.add(rsa: try Insecure.RSA.PublicKey(pem: pem), digestAlgorithm: .sha256)
-            return Key(keyID: keyID, algorithm: "RS256", verifier: verifier)
-        case .es256(let pem, let keyID):
-            await verifier.add(ecdsa: try ES256PublicKey(pem: pem))
-            return Key(keyID: keyID, algorithm: "ES256", verifier: verifier)
+        case (.es256, .publicKey(let pem)): await verifier.add(ecdsa: try ES256PublicKey(pem: pem))
+        case (.hs256, .publicKey), (.rs256, .secret), (.es256, .secret):
+            preconditionFailure("the configuration refuses a key that does not fit its algorithm")
         }
+        return Key(keyID: key.id, algorithm: key.algorithm.rawValue, verifier: verifier)
+    }
+
+    private static func hs256(_ secret: Secret, keyID: String?) async -> Key {
+        let verifier = await JWTKeyCollection().add(hmac: HMACKey(from: secret.value), digestAlgorithm: .sha256)
+        return Key(keyID: keyID, algorithm: JWTKey.Algorithm.hs256.rawValue, verifier: verifier)
     }
 
     /// A file of public keys. Keys that Millrace has no use for (encryption, other algorithms) are left out.

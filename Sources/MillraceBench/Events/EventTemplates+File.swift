@@ -40,8 +40,8 @@ extension EventTemplates {
     ) throws(CommandError) {
         // Whatever its time: that of its id, which is replaced, does not count.
         let anyTime = EventLimits(
-            payloadBytesMax: limits.payloadBytesMax, payloadTextBytesMax: limits.payloadTextBytesMax,
-            depthMax: limits.depthMax, acceptPast: Self.millennium, acceptFuture: Self.millennium)
+            payloadBytes: limits.payloadBytes, payloadTextBytes: limits.payloadTextBytes,
+            depth: limits.depth, acceptPast: Self.millennium, acceptFuture: Self.millennium)
         _ = try Self.parsed(line, parser: parser, limits: anyTime, at: now, place: place)
         let members = JSONScanner.members(line[...])
         guard members.allSatisfy({ $0.name != "id" || $0.whole.starts(with: "\"id\"".utf8) }) else {

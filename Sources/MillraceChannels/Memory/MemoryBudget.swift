@@ -1,6 +1,21 @@
 internal import MillraceTelemetry
 internal import Synchronization
 
+/// `[memory]`: what clients may have the daemon hold.
+package struct MemoryConfiguration: Sendable, Equatable {
+    /// Bytes.
+    package var budget = 256 << 20
+    /// How long those who hold a part of a full budget are left alone.
+    package var lineWait = Duration.seconds(5)
+
+    package init() {}
+
+    package init(budget: Int, lineWait: Duration = MemoryConfiguration().lineWait) {
+        self.budget = budget
+        self.lineWait = lineWait
+    }
+}
+
 /// The one bound, in bytes, of all that waits in memory for clients: bodies and lines that are not whole, what is on its
 /// way to the disk, pages while they are made, answers that nobody takes.
 ///
@@ -26,17 +41,17 @@ package final class MemoryBudget: Sendable {
     private static let excessPart = 4
 
     package let bytesMax: Int
-    /// How long those who hold a part of a full budget are left alone.
-    package let patience: Duration
+    /// `MemoryConfiguration.lineWait`.
+    package let lineWait: Duration
     private let used = Atomic<Int>(0)
     /// When it was last too little, in nanoseconds since `start`.
     private let shortAt = Atomic<Int64>(.min)
     private let refusedCounts = Use.allCases.map { _ in MetricCounter() }
     private let start = ContinuousClock.now
 
-    package init(bytesMax: Int = 256 << 20, patience: Duration = .seconds(5)) {
-        self.bytesMax = bytesMax
-        self.patience = patience
+    package init(_ configuration: MemoryConfiguration = MemoryConfiguration()) {
+        bytesMax = configuration.budget
+        lineWait = configuration.lineWait
     }
 
     package var usedBytes: Int { used.load(ordering: .relaxed) }
@@ -50,10 +65,10 @@ package final class MemoryBudget: Sendable {
     /// What can't be refused has taken more than a little too much.
     package var isOverfull: Bool { usedBytes >= bytesMax + bytesMax / Self.excessPart }
 
-    /// Someone was refused or held back within `patience`.
+    /// Someone was refused or held back within `lineWait`.
     package var isShort: Bool {
         let last = shortAt.load(ordering: .relaxed)
-        return last > .min && nanoseconds - last <= Int64(patience / .nanoseconds(1))
+        return last > .min && nanoseconds - last <= Int64(lineWait / .nanoseconds(1))
     }
 
     /// Someone is refused, held back or closed now.

@@ -1,7 +1,9 @@
+internal import MillraceAPI
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillracePostgres
+internal import MillraceWriter
 
 /// Whether PostgreSQL lets the daemon have all the sessions that it may open, on each of the databases that it uses.
 struct ConnectionChecks {

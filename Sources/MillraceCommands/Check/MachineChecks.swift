@@ -1,8 +1,13 @@
 internal import FoundationEssentials
 internal import Glibc
+internal import MillraceChannels
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceDaemon
+internal import MillraceEvent
+internal import MillraceIntake
+internal import MillraceSpool
+internal import MillraceWriter
 
 /// What the machine, or the cgroup that this runs in, gives: files and memory.
 struct MachineChecks {

@@ -1,5 +1,7 @@
 internal import FoundationEssentials
+internal import MillraceAPI
 internal import MillraceConfiguration
+internal import MillracePostgres
 
 /// The keys of bearer tokens. Those of config.toml were read with it; the key set's file was not.
 struct TokenKeyCheck {
@@ -11,7 +13,7 @@ struct TokenKeyCheck {
         var keys: [Key]
     }
 
-    let configuration: DaemonConfiguration.JWT
+    let configuration: JWTConfiguration
 
     func run() -> CheckResult {
         var count = configuration.keys.count + (configuration.secret.isEmpty ? 0 : 1)

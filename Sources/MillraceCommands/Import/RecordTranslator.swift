@@ -38,8 +38,8 @@ final class RecordTranslator {
         self.limits = limits
         self.lineBytesMax = lineBytesMax
         recordLimits = EventLimits(
-            payloadBytesMax: .max, payloadTextBytesMax: .max,
-            depthMax: min(EventLimits.depthCeiling, limits.depthMax + 4))
+            payloadBytes: .max, payloadTextBytes: .max,
+            depth: min(EventLimits.depthCeiling, limits.depth + 4))
     }
 
     /// `kind`: nil lets the fields decide between an event and a conversation save. `fileTime`: when what the file holds

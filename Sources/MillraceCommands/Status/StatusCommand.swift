@@ -7,7 +7,7 @@ internal import MillracePostgres
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "One report: daemon, spool, ledger, tables, dead letters.",
+        abstract: "One report: daemon, memory, spool, ledger, tables, dead letters.",
         discussion: """
             Exit status: 0 the daemon is ready and all was reached, 1 not, 2 wrong usage.
 
@@ -59,6 +59,8 @@ struct StatusCommand: ParsableCommand {
                 daemon.writingSince = writing?.since
             }
             if !daemon.isReady { daemon.detail = "\(answer.status) \(answer.body)" }
+            let metrics = try HTTPProbe.get("/metrics", from: endpoint, timeout: .seconds(3))
+            daemon.memory = StatusReport.Memory(metrics: metrics.body)
         } catch {
             daemon.detail = error.message
         }

@@ -1,4 +1,5 @@
 internal import MillraceConsole
+internal import MillraceTelemetry
 
 /// What `millrace status` tells.
 struct StatusReport: Encodable {
@@ -14,6 +15,29 @@ struct StatusReport: Encodable {
         var writingSince: String?
         /// What /readyz answers when not ready, or why it does not answer.
         var detail: String?
+        /// nil when it does not say.
+        var memory: Memory?
+    }
+
+    /// What the daemon holds for clients: `memory.budget` bounds it.
+    struct Memory: Encodable, Equatable {
+        var usedBytes: Int
+        var budgetBytes: Int
+
+        init(usedBytes: Int, budgetBytes: Int) {
+            self.usedBytes = usedBytes
+            self.budgetBytes = budgetBytes
+        }
+
+        /// nil when the text of `/metrics` lacks one of the two.
+        init?(metrics text: String) {
+            func value(_ metric: MetricName) -> Int? {
+                let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(metric.rawValue + " ") }
+                return line?.split(separator: " ").last.flatMap { Double($0) }.flatMap { Int(exactly: $0) }
+            }
+            guard let used = value(.memoryUsed), let budget = value(.memoryBudget) else { return nil }
+            self.init(usedBytes: used, budgetBytes: budget)
+        }
     }
 
     struct Spool: Encodable {
@@ -73,6 +97,10 @@ struct StatusReport: Encodable {
         if daemon.isWriting == false {
             lines.append(
                 "writing   nothing since \(daemon.writingSince ?? "?"): \(daemon.writingReason ?? "no reason given")")
+        }
+        if let memory = daemon.memory {
+            lines.append(
+                "memory    \(Format.bytes(memory.usedBytes)) of memory.budget \(Format.size(memory.budgetBytes))")
         }
         if let spool { lines += Self.lines(spool) }
         if let database { lines += Self.lines(database) }

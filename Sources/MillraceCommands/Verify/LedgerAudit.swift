@@ -75,10 +75,10 @@ struct LedgerAudit {
         return (0..<result.rowCount).compactMap { result.string($0, 0).flatMap { UniqueID($0) } }
     }
 
-    /// Sums over the batches of `spoolID` that begin between `first` and `end`, or in time before `instant` (as the server
-    /// writes it).
+    /// Sums over the batches of `spoolID` that begin between `first` and `end`, or were committed before `instant` (as the
+    /// server writes it). The bounds are of those before `end` alone.
     func totals(
-        of spoolID: UniqueID, from first: UInt64? = nil, before end: UInt64?, orBegunBefore instant: String? = nil
+        of spoolID: UniqueID, from first: UInt64? = nil, before end: UInt64?, orCommittedBefore instant: String? = nil
     ) throws(PostgresError) -> LedgerTotals {
         let result = try connection.query(
             """
@@ -89,8 +89,8 @@ struct LedgerAudit {
                 COALESCE(sum(dead), 0), COALESCE(sum(conversation_dead), 0),
                 COALESCE(sum(refused), 0),
                 COALESCE(sum(last_seq - first_seq + 1), 0)::bigint,
-                COALESCE(min(first_seq), 0),
-                COALESCE(max(last_seq) + 1, 0)
+                COALESCE(min(first_seq) FILTER (WHERE $2::bigint IS NULL OR first_seq < $2::bigint), 0),
+                COALESCE(max(last_seq) FILTER (WHERE $2::bigint IS NULL OR first_seq < $2::bigint) + 1, 0)
             FROM public.ingest_batches
             WHERE spool_id = $1::uuid AND ($2::bigint IS NULL OR first_seq < $2::bigint OR committed_at < $4::timestamptz)
                 AND first_seq >= COALESCE($3::bigint, 0)

@@ -50,23 +50,20 @@ struct Verification {
         for spoolID in spoolIDs {
             let local = snapshot?.spoolID == spoolID ? snapshot : nil
             let first = try audit.firstSequence(of: spoolID)
-            let totals = try audit.totals(of: spoolID, from: first, before: local?.endSequence)
             // After the end of an older copy of the spool come batches of the one that was in its place: committed before
-            // the snapshot, which no line is that came after it.
-            let counted =
-                local == nil
-                ? totals
-                : try audit.totals(of: spoolID, from: first, before: local?.endSequence, orBegunBefore: begunAt)
+            // the snapshot, as no line is that came after it.
+            let totals = try audit.totals(
+                of: spoolID, from: first, before: local?.endSequence, orCommittedBefore: begunAt)
             let account = SpoolAccount(
                 snapshot: local, totals: totals, holes: try audit.holes(of: spoolID, from: first),
                 runStarts: try audit.runStarts(of: spoolID), from: first ?? SpoolAccount.firstSequence)
-            kinds[.event]?.add(counted.rows.events, counted.duplicates.events, counted.dead.events)
+            kinds[.event]?.add(totals.rows.events, totals.duplicates.events, totals.dead.events)
             kinds[.conversation]?.add(
-                counted.rows.conversations, counted.duplicates.conversations, counted.dead.conversations)
-            kinds[.refused]?.refused += counted.refused
+                totals.rows.conversations, totals.duplicates.conversations, totals.dead.conversations)
+            kinds[.refused]?.refused += totals.refused
             report.spools.append(
                 SpoolSummary(
-                    spoolId: "\(spoolID)", batches: counted.batches, firstSequence: totals.firstSequence,
+                    spoolId: "\(spoolID)", batches: totals.batches, firstSequence: totals.firstSequence,
                     lastSequence: max(totals.endSequence, 1) - 1, holes: Int(account.holes.count),
                     isLocal: local != nil))
             guard let local else {

@@ -1,3 +1,11 @@
+internal import MillraceAPI
+internal import MillraceChannels
+internal import MillraceEvent
+internal import MillraceIntake
+internal import MillracePostgres
+internal import MillraceSpool
+internal import MillraceWriter
+
 /// Values that are right alone and impossible together, or that only a closer look finds wrong.
 enum ConfigurationChecks {
     static func errors(
@@ -62,7 +70,9 @@ enum ConfigurationChecks {
         // refused as if it were full.
         bytes("limits.line_bytes", limits.lineBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
         bytes("http.submission_bytes", http.submissionBytes, atMost: spool.bytes / 2, "half of spool.bytes")
-        bytes("http.request_body_max", http.requestBodyMax, atMost: spool.bytes / 2, "half of spool.bytes")
+        bytes(
+            "http.request_body_max", configuration.routes.requestBodyMax, atMost: spool.bytes / 2, "half of spool.bytes"
+        )
         bytes("spool.segment_bytes", spool.segmentBytes, atMost: spool.bytes / 4, "a quarter of spool.bytes")
         bytes("spool.group_bytes", spool.groupBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
         let database = configuration.database
@@ -106,5 +116,36 @@ enum ConfigurationChecks {
                     + "that authenticates stand in front"
             )
         }
+    }
+}
+
+/// Who can connect to a listener's address.
+enum ListenerReach {
+    /// This machine only: loopback or a Unix socket.
+    case local
+    case remote
+
+    /// Nil when `address` is none of `host:port`, `[v6]:port` and `unix:/path`.
+    init?(_ address: String) {
+        if address.hasPrefix("unix:") {
+            let path = address.dropFirst("unix:".count)
+            // sockaddr_un holds 108 bytes with the NUL.
+            guard path.hasPrefix("/"), path.utf8.count < 108 else { return nil }
+            self = .local
+            return
+        }
+        guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        var host = address[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty, !host.contains(" ") else { return nil }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isLoopbackV4 = parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        self = host == "localhost" || host == "::1" || isLoopbackV4 ? .local : .remote
     }
 }

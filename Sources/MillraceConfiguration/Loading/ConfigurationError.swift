@@ -1,5 +1,6 @@
 /// One thing that is wrong with the configuration. Never holds a secret.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Raw value = the word in reports.
     package enum Code: String, Sendable {
         case unreadableFile = "unreadable_file"
         case invalidSyntax = "invalid_syntax"
@@ -10,6 +11,7 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
     }
 
     package var code: Code
+    /// Where the wrong value was written.
     package var origin: ConfigurationOrigin
     /// `section.key`, or what was written in its place; nil when the whole file is meant.
     package var key: String?
@@ -26,4 +28,24 @@ package struct ConfigurationErrors: Error, Sendable, CustomStringConvertible {
 
     /// One line each.
     package var description: String { errors.map(\.description).joined(separator: "\n") }
+}
+
+/// Where a value came from.
+package enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
+    case builtIn
+    /// `line` counts from 1.
+    case file(path: String, line: Int)
+    /// The variable's name.
+    case environment(String)
+    /// The flag, as it is written on the command line.
+    case flag(String)
+
+    package var description: String {
+        switch self {
+        case .builtIn: "default"
+        case .file(let path, let line): "\(path):\(line)"
+        case .environment(let name): name
+        case .flag(let flag): flag
+        }
+    }
 }

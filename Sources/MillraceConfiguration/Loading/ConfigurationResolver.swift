@@ -1,3 +1,4 @@
+internal import MillraceAPI
 internal import MillraceTOML
 internal import TOMLKit
 

@@ -1,3 +1,5 @@
+internal import MillraceAPI
+internal import MillracePostgres
 internal import MillraceTOML
 internal import TOMLKit
 
@@ -65,7 +67,7 @@ struct JWTKeyReader {
             return nil
         }
         if let secret = texts["secret"] { return checkedSecret(secret, "secret", index) }
-        let file = TextFile.resolve(texts[given[0]] ?? "", besides: path)
+        let file = TextFile.resolve(texts[given[0]] ?? "", beside: path)
         guard let text = TextFile.read(file) else {
             report(.unreadableFile, index, given[0], "\(file) cannot be read: \(TextFile.reason)")
             return nil

@@ -20,9 +20,17 @@ enum TextFile {
         }
     }
 
-    /// `path`, or where it is when it starts at the directory of `file`.
-    static func resolve(_ path: String, besides file: String) -> String {
+    /// `path`, where a relative one begins in the directory of `file`.
+    static func resolve(_ path: String, beside file: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
         return file[...slash] + path
+    }
+}
+
+extension String {
+    /// Without blanks and line ends at both ends.
+    var trimmed: String {
+        let isBlank = { (character: Character) in character.isWhitespace }
+        return String(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     }
 }

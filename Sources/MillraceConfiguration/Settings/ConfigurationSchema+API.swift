@@ -1,3 +1,6 @@
+internal import MillraceAPI
+internal import MillracePostgres
+
 extension ConfigurationSchema {
     static let api = ConfigurationSection(
         name: "api", doc: "Routes that read PostgreSQL, over connections of their own.",
@@ -65,5 +68,29 @@ extension ConfigurationSchema {
             .integer(
                 "users_max", \.identity.usersMax, 1...1000, unit: "users",
                 "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"),
+        ])
+
+    static let jwt = ConfigurationSection(
+        name: "jwt", doc: "Bearer tokens, for the routes that want one.",
+        keys: [
+            .secret(
+                "secret", \.jwt.secret, .hidden,
+                "HS256 secret of tokens without a kid, 32 bytes or more; \"\" is none."),
+            .string("jwks_file", \.jwt.jwksFile, "A JSON Web Key Set with further keys; \"\" is none."),
+            .string("issuer", \.jwt.issuer, "The iss a token must have; \"\" is any."),
+            .string("audience", \.jwt.audience, "An aud a token must have; \"\" is any."),
+            .duration(
+                "leeway", \.jwt.leeway, .zero ... .seconds(600), "Difference of clocks that exp and nbf allow.",
+                watch: "millrace_http_requests_total"),
+            .string("service_role", \.jwt.serviceRole, "The role claim that may act for any user; \"\" is none."),
+        ],
+        appendix: [
+            "Keys by kid, any number of tables:",
+            "[[jwt.keys]]",
+            "id = \"main\"                  # the token's kid",
+            "algorithm = \"ES256\"          # HS256, RS256 or ES256; a token that names another one is refused",
+            "public_key_file = \"main.pem\" # RS256, ES256; a relative path starts at this file's directory",
+            "secret = \"…\"                 # HS256, 32 bytes or more; or:",
+            "secret_file = \"main.secret\"",
         ])
 }

@@ -1,4 +1,49 @@
+internal import MillracePostgres
+internal import MillraceProjections
+internal import MillraceSpool
+internal import MillraceWriter
+
 extension ConfigurationSchema {
+    static let spool = ConfigurationSection(
+        name: "spool", doc: "The log on disk, between clients and database.",
+        keys: [
+            .string(
+                "directory", \.spool.directory, "\"\" is spool under data.directory.", watch: "millrace_spool_bytes"),
+            .bytes(
+                "segment_bytes", \.spool.segmentBytes, 1 << 20...4 << 30,
+                "A segment file is closed at this size; at most a quarter of spool.bytes.",
+                watch: "millrace_spool_segments"),
+            .bytes(
+                "bytes", \.spool.bytes, 4 << 20...1 << 50,
+                "All segments together; above, nothing is taken until PostgreSQL has caught up.",
+                watch: "millrace_spool_bytes"),
+            .bytes(
+                "free_bytes", \.spool.freeBytes, 0...1 << 50, "What stays free on the disk; below, nothing is taken.",
+                watch: "millrace_spool_free_bytes"),
+            .bytes(
+                "queue_bytes", \.spool.queueBytes, 1 << 20...1 << 30,
+                "Bytes in memory that wait for the disk; when full, sockets are not read.",
+                watch: "millrace_spool_queue_bytes"),
+            .bytes(
+                "group_bytes", \.spool.groupBytes, 64 << 10...256 << 20, "What one fdatasync covers at most.",
+                watch: "millrace_spool_sync_duration_seconds"),
+            .bytes(
+                "zero_ahead_bytes", \.spool.zeroAheadBytes, 0...64 << 20,
+                "Zeros written at a time, for small groups to go over: a file that stays as long is durable sooner.",
+                watch: "millrace_spool_sync_duration_seconds"),
+            .duration(
+                "retain", \.spool.retain, .zero ... .seconds(31 * 86_400),
+                "How long a segment that is wholly in the database is kept; while PostgreSQL is away it does not count.",
+                watch: "millrace_spool_segments_retired_early_total"),
+            .string(
+                "retain_until_replayed", \.spool.retainUntilReplayed,
+                "Standbys whose replay segments wait for too: application_names with commas between, or \"*\" all attached.",
+                watch: "millrace_spool_retention_blocked"),
+            .duration(
+                "full_retry", \.spool.fullRetry, .milliseconds(10) ... .seconds(60),
+                "How often a full spool looks for room.", watch: "millrace_spool_refusing"),
+        ])
+
     static let database = ConfigurationSection(
         name: "database", doc: "PostgreSQL 15 or newer, and the writers.",
         keys: [
@@ -152,80 +197,5 @@ extension ConfigurationSchema {
             .integer(
                 "batch_rows", \.outbox.batchRows, 1...100_000, unit: "rows", "Rows that are taken at a time.",
                 watch: "millrace_outbox_waiting_rows"),
-        ])
-
-    static let jwt = ConfigurationSection(
-        name: "jwt", doc: "Bearer tokens, for the routes that want one.",
-        keys: [
-            .secret(
-                "secret", \.jwt.secret, .hidden,
-                "HS256 secret of tokens without a kid, 32 bytes or more; \"\" is none."),
-            .string("jwks_file", \.jwt.jwksFile, "A JSON Web Key Set with further keys; \"\" is none."),
-            .string("issuer", \.jwt.issuer, "The iss a token must have; \"\" is any."),
-            .string("audience", \.jwt.audience, "An aud a token must have; \"\" is any."),
-            .duration(
-                "leeway", \.jwt.leeway, .zero ... .seconds(600), "Difference of clocks that exp and nbf allow.",
-                watch: "millrace_http_requests_total"),
-            .string("service_role", \.jwt.serviceRole, "The role claim that may act for any user; \"\" is none."),
-        ],
-        appendix: [
-            "Keys by kid, any number of tables:",
-            "[[jwt.keys]]",
-            "id = \"main\"                  # the token's kid",
-            "algorithm = \"ES256\"          # HS256, RS256 or ES256; a token that names another one is refused",
-            "public_key_file = \"main.pem\" # RS256, ES256; a relative path starts at this file's directory",
-            "secret = \"…\"                 # HS256, 32 bytes or more; or:",
-            "secret_file = \"main.secret\"",
-        ])
-
-    static let log = ConfigurationSection(
-        name: "log", doc: "Lines on standard error.",
-        keys: [
-            .choice("level", \.log.level, "Least level."),
-            .choice("format", \.log.format, "For people, or one JSON object a line."),
-            .bytes(
-                "buffer_bytes", \.log.bufferBytes, 64 << 10...1 << 30,
-                "Lines that wait for a reader who stalls; when full, new ones are dropped and counted.",
-                watch: "millrace_log_lines_dropped_total"),
-            .duration(
-                "flush_limit", \.log.flushLimit, .zero ... .seconds(60),
-                "How long the end of the daemon waits for a reader to take the last lines.",
-                watch: "millrace_log_lines_dropped_total"),
-        ])
-
-    static let latency = ConfigurationSection(
-        name: "latency", doc: "Histograms of every stage; /metrics, /debug/latency and `millrace latency` show them.",
-        keys: [
-            .string(
-                "log", \.latency.log,
-                "A file (in data.directory) for HdrHistogram logs, an interval of every stage at a time; \"\" is none.",
-                watch: "millrace_pipeline_received_to_committed_seconds"),
-            .duration(
-                "log_interval", \.latency.logInterval, .seconds(1) ... .seconds(86_400), "Length of an interval.",
-                watch: "millrace_pipeline_received_to_committed_seconds"),
-            .bytes(
-                "log_bytes_max", \.latency.logBytesMax, 64 << 10...1 << 40,
-                "The file is rotated before it grows beyond: to log.1, which becomes log.2, and so on."),
-            .integer(
-                "recordings_max", \.latency.recordingsMax, 1...1000, unit: "recordings",
-                "Requests for /debug/latency?seconds=… that run at the same time; one more gets 503.",
-                watch: "millrace_memory_used_bytes"),
-            .integer(
-                "log_files", \.latency.logFiles, 1...1000, unit: "files", "Rotated files that are kept."),
-        ])
-
-    static let embedded = ConfigurationSection(
-        name: "embedded", doc: "The private PostgreSQL of `serve --embedded`.",
-        keys: [
-            .bytes(
-                "shared_buffers", \.embedded.sharedBuffers, 16 << 20...1 << 40,
-                "PostgreSQL's own cache, whatever its postgresql.conf says; in force from its next start.",
-                watch: "millrace_writer_copy_duration_seconds"),
-            .duration(
-                "start_timeout", \.embedded.startTimeout, .seconds(1) ... .seconds(3600),
-                "How long its start may take, recovery after a crash included.", watch: "millrace_postgresql_up"),
-            .duration(
-                "stop_timeout", \.embedded.stopTimeout, .seconds(1) ... .seconds(600),
-                "How long its stop may take.", watch: "millrace_postgresql_up"),
         ])
 }

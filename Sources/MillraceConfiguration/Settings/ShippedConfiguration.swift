@@ -1,5 +1,6 @@
 /// The text of the shipped config.toml: every key at its default, with what an operator needs to change it.
 package enum ShippedConfiguration {
+    /// Ends with a line ending.
     package static var text: String {
         let defaults = DaemonConfiguration()
         var lines = [

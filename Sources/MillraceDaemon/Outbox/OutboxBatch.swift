@@ -8,16 +8,20 @@ struct OutboxBatch {
     /// Rows that are no events.
     private(set) var refused = 0
 
-    init(_ rows: [OutboxRow], configuration: OutboxConfiguration, parser: EventParser, receivedAt: Timestamp) {
+    /// What is refused is kept as far as `limits` say.
+    init(
+        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, parser: EventParser,
+        receivedAt: Timestamp
+    ) {
         for row in rows {
             var line = Array(row.line.utf8)
             let count = line.count
             line.append(contentsOf: repeatElement(0, count: EventParser.paddingBytes))
             line.withUnsafeBytes { bytes in
                 let line = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-                if let refusal = Self.refusal(of: line, row, configuration, parser, receivedAt) {
+                if let refusal = Self.refusal(of: line, row, limits, eventLimits, parser, receivedAt) {
                     refused += 1
-                    let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(configuration.refusedLineBytesMax))
+                    let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(limits.refusedLineBytes))
                     let kept = RefusedLine(refusal: refusal, peer: "outbox", prefix: prefix, lineBytes: row.lineBytes)
                     append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
                 } else {
@@ -28,19 +32,19 @@ struct OutboxBatch {
     }
 
     private static func refusal(
-        of line: UnsafeRawBufferPointer, _ row: OutboxRow, _ configuration: OutboxConfiguration, _ parser: EventParser,
-        _ receivedAt: Timestamp
+        of line: UnsafeRawBufferPointer, _ row: OutboxRow, _ limits: LimitsConfiguration, _ eventLimits: EventLimits,
+        _ parser: EventParser, _ receivedAt: Timestamp
     ) -> Refusal? {
         guard !row.isUnread else {
             return Refusal(
                 .payloadTooLarge,
                 "the payload's numbers are too long once they are printed without exponents (1e3 as 1000); at most "
-                    + "\(configuration.lines.event.payloadTextBytesMax) bytes (limits.payload_text_bytes) are wanted")
+                    + "\(limits.payloadTextBytes) bytes (limits.payload_text_bytes) are wanted")
         }
-        let bytesMax = configuration.lines.lineBytesMax
+        let bytesMax = limits.lineBytes
         guard row.lineBytes <= bytesMax else { return .lineTooLong(row.lineBytes, max: bytesMax) }
         do throws(Refusal) {
-            _ = try parser.validate(line, limits: configuration.lines.event, receivedAt: receivedAt, kind: .event)
+            _ = try parser.validate(line, limits: eventLimits, receivedAt: receivedAt, kind: .event)
             return nil
         } catch {
             return error

@@ -1,11 +1,12 @@
 import Logging
-internal import MillraceChannels
+import MillraceChannels
+import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceTelemetry
+import MillraceWriter
 import ServiceLifecycle
-import Synchronization
 
 /// Takes the events that applications wrote into `public.outbox` in their own transactions, and hands them to the spool
 /// as the intake does.
@@ -18,7 +19,7 @@ import Synchronization
 /// 2. An event is in `analytics_events` once: its identity is (id, created_at), so what is handed over again after a crash
 ///    before the delete is a duplicate that the writers drop.
 /// 3. Exactly the rows handed over are deleted; what was committed meanwhile, with an earlier time too, comes next.
-/// 4. No row blocks those behind it: what the parser refuses goes the way of refused lines, and leaves the outbox.
+/// 4. No row blocks those after it: what the parser refuses goes the way of refused lines, and leaves the outbox.
 /// 5. One daemon at a time takes rows, by an advisory lock of its session; another one takes over when it is gone. Two
 ///    for a moment, as when a network parts, do no harm by 2; a refused row may then be in `dead_letters` twice.
 ///
@@ -29,14 +30,11 @@ actor OutboxService: Service {
     private static let countInterval = Duration.seconds(5)
 
     private let executor = ThreadExecutor(name: "outbox")
-    private let configuration: OutboxConfiguration
+    private let configuration: DaemonConfiguration
     private let channel: RecordChannel
     private let metrics: OutboxMetrics
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
-    private let isStopping = Atomic<Bool>(false)
-    /// Whoever waits for the submission under way; nil as the answer: the service stops.
-    private let waiting = Mutex<CheckedContinuation<Submission.Outcome?, Never>?>(nil)
     private let parser = EventParser()
     private var table: OutboxTable?
     /// Whether `table`'s session is the one that takes rows.
@@ -45,7 +43,7 @@ actor OutboxService: Service {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(configuration: OutboxConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger) {
+    init(configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger) {
         self.configuration = configuration
         self.channel = channel
         self.metrics = metrics
@@ -54,29 +52,22 @@ actor OutboxService: Service {
 
     /// Until graceful shutdown or cancellation.
     nonisolated func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.drain() }
-            group.addTask {
-                try? await gracefulShutdown()
-                self.stop()
+        await cancelWhenGracefulShutdown {
+            await withTaskCancellationHandler {
+                await self.drain()
+            } onCancel: {
+                self.interrupt.raise()
             }
-            await group.waitForAll()
         }
     }
 
-    private nonisolated func stop() {
-        isStopping.store(true, ordering: .sequentiallyConsistent)
-        interrupt.raise()
-        answer(nil)
-    }
-
     private func drain() async {
-        var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
-        while !isStopping.load(ordering: .relaxed) {
+        var backoff = Backoff(min: configuration.database.retryMin, max: configuration.database.retryMax)
+        while !Task.isCancelled {
             do throws(PostgresError) {
                 let isMore = try await takeRows()
                 backoff.reset()
-                if !isMore { try interrupt.pause(for: configuration.poll) }
+                if !isMore { try interrupt.pause(for: configuration.outbox.poll) }
             } catch {
                 leave()
                 metrics.waiting.set(0)
@@ -92,16 +83,17 @@ actor OutboxService: Service {
     /// One look at the outbox; true when more rows may be waiting.
     private func takeRows() async throws(PostgresError) -> Bool {
         guard channel.refusal == nil, let table = try connected() else { return false }
-        let lines = configuration.lines
         let rows = try table.first(
-            configuration.rowsMax, lineBytesMax: lines.lineBytesMax,
-            payloadTextBytesMax: lines.event.payloadTextBytesMax)
+            configuration.outbox.batchRows, lineBytesMax: configuration.limits.lineBytes,
+            payloadTextBytesMax: configuration.limits.payloadTextBytes)
         guard !rows.isEmpty else {
             metrics.waiting.set(0)
             return false
         }
         try count(table, atLeast: rows.count)
-        let batch = OutboxBatch(rows, configuration: configuration, parser: parser, receivedAt: .now)
+        let batch = OutboxBatch(
+            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, parser: parser, receivedAt: .now
+        )
         switch await submit(batch.records) {
         case .committed:
             let deleted = try table.delete(rows)
@@ -111,10 +103,10 @@ actor OutboxService: Service {
             if batch.refused > 0 {
                 logger.warning(
                     "outbox rows refused",
-                    metadata: ["count": "\(batch.refused)", "hint": "millrace dead-letters list says why"])
+                    metadata: [.count: "\(batch.refused)", .hint: "millrace dead-letters list says why"])
             }
             // If that was all, what comes next may gather, or a row a time would be a transaction each.
-            return OutboxTable.isCut(rows, at: configuration.rowsMax)
+            return OutboxTable.isCut(rows, at: configuration.outbox.batchRows)
         case .durable, .failed, nil:
             // The daemon stops, or the spool takes nothing: the rows are where they were.
             return false
@@ -130,8 +122,9 @@ actor OutboxService: Service {
             leave()
             current = OutboxTable(
                 connection: try PostgresConnection(
-                    connectionString: configuration.databaseURL, applicationName: "millrace outbox",
-                    connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+                    connectionString: configuration.database.url.value, applicationName: "millrace outbox",
+                    connectTimeout: configuration.database.connectTimeout,
+                    statementTimeout: configuration.database.statementTimeout,
                     interrupt: interrupt, logger: logger))
             table = current
         }
@@ -148,7 +141,7 @@ actor OutboxService: Service {
     /// Counting reads all rows, so a long outbox is not counted each time.
     private func count(_ table: OutboxTable, atLeast rows: Int) throws(PostgresError) {
         let known = metrics.waiting.value
-        guard rows >= configuration.rowsMax, ContinuousClock.now >= countDue else {
+        guard rows >= configuration.outbox.batchRows, ContinuousClock.now >= countDue else {
             return metrics.waiting.set(max(known, rows))
         }
         metrics.waiting.set(try table.count())
@@ -157,27 +150,27 @@ actor OutboxService: Service {
 
     /// Hands the records over and waits until all are settled in PostgreSQL; nil when the service stops first.
     private func submit(_ records: [Record]) async -> Submission.Outcome? {
-        await withCheckedContinuation { continuation in
-            waiting.withLock { $0 = continuation }
-            // Set before the flag is read, and `stop` sets the flag before it looks for it: one of them answers.
-            guard !isStopping.load(ordering: .sequentiallyConsistent) else { return answer(nil) }
-            channel.send(Submission(records: records, acknowledgement: .committed) { self.answer($0) })
-        }
-    }
-
-    private nonisolated func answer(_ outcome: Submission.Outcome?) {
-        let continuation = waiting.withLock { waiting in
-            defer { waiting = nil }
-            return waiting
-        }
-        continuation?.resume(returning: outcome)
+        guard !Task.isCancelled else { return nil }
+        let (outcomes, answer) = AsyncStream<Submission.Outcome>.makeStream()
+        channel.send(Submission(records: records, acknowledgement: .committed) { answer.yield($0) })
+        return await outcomes.first { _ in true }
     }
 
     /// For a log line: never DETAIL, which quotes rows.
-    private static func metadata(of error: PostgresError) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["code": "\(error.code.rawValue)", "reason": "\(error.message)"]
-        if !error.hint.isEmpty { metadata["hint"] = "\(error.hint)" }
-        if let sqlState = error.sqlState { metadata["sql_state"] = "\(sqlState)" }
+    private static func metadata(of error: PostgresError) -> Logger.Fields {
+        var metadata: Logger.Fields = [.code: "\(error.code.rawValue)", .reason: "\(error.message)"]
+        if !error.hint.isEmpty { metadata[.hint] = "\(error.hint)" }
+        if let sqlState = error.sqlState { metadata[.sqlState] = "\(sqlState)" }
         return metadata
     }
+}
+
+/// What the outbox service counts; read by `/metrics`.
+final class OutboxMetrics: Sendable {
+    /// Rows that wait, as of the last look; 0 unless this daemon is the one that looks.
+    let waiting = MetricCounter()
+    /// Rows that are settled in PostgreSQL and were deleted.
+    let delivered = MetricCounter()
+    /// Of those, rows that are no events.
+    let refused = MetricCounter()
 }

@@ -33,9 +33,9 @@ final class EventsRequest {
         machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: shared.configuration)
         memory = MemoryReservation(shared.configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
-            encoding: head.encoding, outputBytesMax: shared.configuration.decompressedBytesMax,
-            ratioMax: shared.configuration.compressionRatioMax)
-        cutter = ItemCutter(format: head.format, itemBytesMax: shared.configuration.limits.lineBytesMax)
+            encoding: head.encoding, outputBytesMax: shared.configuration.http.decompressedBytesMax,
+            ratioMax: shared.configuration.http.decompressionRatioMax)
+        cutter = ItemCutter(format: head.format, itemBytesMax: shared.configuration.limits.lineBytes)
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
     }
 
@@ -110,11 +110,11 @@ final class EventsRequest {
         case .needsMore: break
         case .broken(let problem): breakOff(problem)
         case .tooLong(let byteCount):
-            refuse(.lineTooLong(byteCount, max: shared.configuration.limits.lineBytesMax))
+            refuse(.lineTooLong(byteCount, max: shared.configuration.limits.lineBytes))
         case .item(let bytes):
             do {
                 let kind = try parser.validate(
-                    bytes, limits: shared.configuration.limits.event, receivedAt: builder.receivedAt)
+                    bytes, limits: shared.configuration.eventLimits, receivedAt: builder.receivedAt)
                 builder.append(kind, bytes, isPretty: cutter.format == .json)
                 machine.itemAccepted()
                 shared.metrics[.http].linesReceived.add(1)
@@ -156,7 +156,7 @@ final class EventsRequest {
             eventLoop.execute { bound.value.submissionEnded(number, isWaiter: isWaiter, outcome) }
         }
         if isWaiter {
-            commitTimer = eventLoop.scheduleTask(in: TimeAmount(shared.configuration.committedWait)) {
+            commitTimer = eventLoop.scheduleTask(in: TimeAmount(shared.configuration.intake.committedWait)) {
                 bound.value.stopWaiting(bound.value.machine.commitOverdue(number))
             }
             submission.onDurable = {

@@ -91,9 +91,9 @@ struct EventsRequestStateMachine {
 
     init(acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration) {
         self.acknowledgement = acknowledgement
-        submissionBytes = configuration.submissionBytes
-        retryAfterSeconds = configuration.retryAfterSeconds
-        result = EventsAnswer(rejectedItemsMax: configuration.rejectedItemsMax)
+        submissionBytes = configuration.http.submissionBytes
+        retryAfterSeconds = configuration.http.retryAfterSeconds
+        result = EventsAnswer(rejectedItemsMax: configuration.http.rejectedItemsMax)
     }
 
     /// Bytes of the submission that is out.

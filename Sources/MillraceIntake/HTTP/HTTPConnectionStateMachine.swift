@@ -42,7 +42,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// The place is one of those that are kept free for operations.
     var isReserved: Bool {
         switch place {
-        case .some(let place): place.number > configuration.connectionsMax - configuration.connectionsReserved
+        case .some(let place): place.number > configuration.http.connectionsMax - configuration.http.reservedConnections
         case .none: false
         }
     }
@@ -72,7 +72,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// `isCrowded`: others want places.
     mutating func connectionAccepted(_ place: consuming ConnectionPlace, isCrowded: Bool, now: NIODeadline) {
         self.place = consume place
-        awaitHead(until: now.after(configuration.headerTimeout), isCrowded: isCrowded, now: now)
+        awaitHead(until: now.after(configuration.http.headerTimeout), isCrowded: isCrowded, now: now)
     }
 
     mutating func connectionRefused() -> Action {
@@ -88,7 +88,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     }
 
     mutating func quiesceRequested(output: Output, now: NIODeadline) -> Action {
-        drainEnd = now.after(configuration.drainTimeout)
+        drainEnd = now.after(configuration.intake.drainLimit)
         switch state {
         case .idle where queue.isEmpty, .sending where queue.isEmpty: return linger(output, now: now)
         default: return .none
@@ -106,7 +106,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
         guard case .lingering = state else { return .none }
         state = .outputClosed
         if isInputClosed { return close() }
-        due = (.linger, now.after(configuration.lingerTimeout))
+        due = (.linger, now.after(configuration.intake.linger))
         return .none
     }
 
@@ -150,7 +150,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// The first bytes of a request came.
     mutating func requestBegun(now: NIODeadline) {
         switch state {
-        case .idle: due = (.head, now.after(configuration.headerTimeout))
+        case .idle: due = (.head, now.after(configuration.http.headerTimeout))
         case .sending: state = .sending(hasNextBegun: true)
         default: break
         }
@@ -212,7 +212,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     }
 
     mutating func requestAdmitted(_ admission: HTTPAdmission, now: NIODeadline) -> Action {
-        due = (.body, now.after(configuration.bodyRateInterval))
+        due = (.body, now.after(configuration.http.bodyRateInterval))
         var exchange = HTTPExchange(
             route: admission.route, answerer: .events(.reading), startedAt: now, version: admission.version,
             isHead: admission.isHead, upgrade: admission.upgrade, closes: admission.closes)
@@ -300,17 +300,17 @@ struct HTTPConnectionStateMachine: ~Copyable {
         guard case .sending(let hasNextBegun) = state else { return }
         state = .idle
         if hasNextBegun {
-            due = (.head, now.after(configuration.headerTimeout))
+            due = (.head, now.after(configuration.http.headerTimeout))
         } else {
-            awaitHead(until: now.after(configuration.idleTimeout), isCrowded: isCrowded, now: now)
+            awaitHead(until: now.after(configuration.http.keepAlive), isCrowded: isCrowded, now: now)
         }
     }
 
     /// No answer is followed by another request.
-    private var keepsNoConnection: Bool { drainEnd < .distantFuture || configuration.idleTimeout <= .zero }
+    private var keepsNoConnection: Bool { drainEnd < .distantFuture || configuration.http.keepAlive <= .zero }
 
     private func refusal(_ problem: HTTPProblem) -> HTTPAnswer {
-        HTTPAnswer(problem, retryAfterSeconds: configuration.retryAfterSeconds)
+        HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds)
     }
 
     private mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
@@ -353,11 +353,11 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// A request may begin, until `end`. Who says nothing loses the place sooner when others want places: idle
     /// connections must not keep out a probe.
     private mutating func awaitHead(until end: NIODeadline, isCrowded: Bool, now: NIODeadline) {
-        due = (.idle(end: end), min(end, now.after(configuration.crowdedWait * (isCrowded ? 1 : 2))))
+        due = (.idle(end: end), min(end, now.after(configuration.http.crowdedWait * (isCrowded ? 1 : 2))))
     }
 
     private mutating func watchWriting(_ output: Output, now: NIODeadline) {
-        due = (.writing(sentBytes: output.sentBytes), now.after(configuration.writeTimeout))
+        due = (.writing(sentBytes: output.sentBytes), now.after(configuration.http.writeTimeout))
     }
 
     /// `deadline` may have come.
@@ -384,8 +384,8 @@ struct HTTPConnectionStateMachine: ~Copyable {
 
     private mutating func checkRate(isWritable: Bool, now: NIODeadline) -> Action {
         guard case .receiving(var exchange) = state else { return .none }
-        let interval = configuration.bodyRateInterval
-        guard exchange.window.isFastEnough(bytesPerSecondMin: configuration.bodyBytesPerSecondMin, over: interval)
+        let interval = configuration.http.bodyRateInterval
+        guard exchange.window.isFastEnough(bytesPerSecondMin: configuration.http.bodyRateMin, over: interval)
         else { return fail(HTTPProblem(.bodyTooSlow, "the body came too slowly")) }
         exchange.window = HTTPBodyWindow(isHeld: !mayRead(isWritable: isWritable))
         state = .receiving(exchange)

@@ -19,7 +19,7 @@ internal import ServiceLifecycle
 /// 3. A body is never whole in memory: at most two submissions, one read, and one item.
 ///
 /// Crash: what was not answered is sent again by its client. Backpressure: sockets are not read. Shutdown: no more
-/// accepts; requests in hand are answered, then connections close; bounded by `drainTimeout`.
+/// accepts; requests in hand are answered, then connections close; bounded by `intake.drain_limit`.
 package struct HTTPIntakeService: Service {
     /// Answers the requests of one connection that are not for the intake; returns when the connection ends.
     package typealias Routes = @Sendable (NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async -> Void
@@ -73,11 +73,10 @@ package struct HTTPIntakeService: Service {
 
     private func listen(_ shared: HTTPIntakeShared) async throws {
         var listeners = Listeners(
-            group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
-            socketsMax: configuration.socketsMax, logger: logger)
+            group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
         do {
             for address in configuration.listen {
-                try await listeners.bind(address, backlog: configuration.backlog) { channel in
+                try await listeners.bind(address, backlog: configuration.http.backlog) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.setUp(channel, shared, parser: LoopParser.ofThisThread)
                     }
@@ -99,9 +98,9 @@ package struct HTTPIntakeService: Service {
     /// Adds a connection's handlers. `parser`: used on the channel's event loop only.
     static func setUp(_ channel: any Channel, _ shared: HTTPIntakeShared, parser: EventParser) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = shared.configuration.headerBytesMax
-        limits.maxHeaderListSize = shared.configuration.headerBytesMax
-        limits.maxHeaderFieldCount = shared.configuration.headerFieldsMax
+        limits.maxHeaderFieldSize = shared.configuration.http.headerBytes
+        limits.maxHeaderListSize = shared.configuration.http.headerBytes
+        limits.maxHeaderFieldCount = shared.configuration.http.headerFields
         let wire = HTTPWireHandler(limits: limits, memory: shared.configuration.memory)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(wire)

@@ -22,13 +22,13 @@ final class HTTPIntakeShared: Sendable {
         self.configuration = configuration
         self.channel = channel
         self.metrics = metrics
-        limiter = ConnectionLimiter(max: configuration.connectionsMax)
-        waiters = ConnectionLimiter(max: configuration.committedWaitersMax)
-        door = HTTPDoor(listen: configuration.listen, hosts: configuration.hosts)
+        limiter = ConnectionLimiter(max: configuration.http.connectionsMax)
+        waiters = ConnectionLimiter(max: configuration.intake.committedWaitersMax)
+        door = HTTPDoor(listen: configuration.listen, hosts: configuration.http.hosts)
         self.logger = logger
         self.attachRoutes = attachRoutes
     }
 
     /// Others want places: those that are left answer only for operations.
-    var isCrowded: Bool { limiter.hasAtMost(max(1, configuration.connectionsReserved)) }
+    var isCrowded: Bool { limiter.hasAtMost(max(1, configuration.http.reservedConnections)) }
 }

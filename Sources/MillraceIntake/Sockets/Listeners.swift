@@ -15,18 +15,14 @@ struct Listeners {
 
     private(set) var open: [Listener] = []
     private let group: any EventLoopGroup
-    /// Permission bits of a Unix socket's file.
-    private let unixMode: mode_t
-
-    private let peer: PeerTimeouts
+    private let configuration: IntakeConfiguration
     private let limit: AcceptLimit
     private let log: RefusalLog
 
     /// `socketsMax`: open sockets of all listeners together, in whatever state.
-    init(group: any EventLoopGroup, unixMode: mode_t, peer: PeerTimeouts, socketsMax: Int, logger: Logger) {
+    init(group: any EventLoopGroup, configuration: IntakeConfiguration, socketsMax: Int, logger: Logger) {
         self.group = group
-        self.peer = peer
-        self.unixMode = unixMode
+        self.configuration = configuration
         limit = AcceptLimit(max: socketsMax)
         log = RefusalLog(
             "connections wait to be accepted",
@@ -54,7 +50,9 @@ struct Listeners {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: address.isUnix ? 0 : 1)
             .childChannelInitializer(makeChild)
         if !address.isUnix {
-            for (option, value) in peer.options { bootstrap = bootstrap.childChannelOption(option, value: value) }
+            for (option, value) in configuration.socketOptions {
+                bootstrap = bootstrap.childChannelOption(option, value: value)
+            }
         }
         do {
             let channel: any Channel
@@ -65,7 +63,9 @@ struct Listeners {
                 bound = .tcp(host: host, port: channel.localAddress?.port ?? port)
             case .unix(let path):
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-                guard chmod(path, unixMode) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
+                guard chmod(path, configuration.unixModeBits) == 0 else {
+                    throw IOError(errnoCode: errno, reason: "chmod")
+                }
             case .inherited(let descriptor):
                 channel = try await bootstrap.withBoundSocket(descriptor).get()
             }

@@ -52,7 +52,7 @@ struct TCPConnectionMemory {
         isHeldBack = budget.isFull
         if isHeldBack { budget.noteShortage(.lines) }
         guard let line else { return isHeldBack ? .lookAgain : .fine }
-        let isOld = line.since + TimeAmount(budget.patience) <= now
+        let isOld = line.since + TimeAmount(budget.lineWait) <= now
         return budget.isOverfull || isOld && budget.isShort ? .giveUp : .lookAgain
     }
 
@@ -64,5 +64,5 @@ struct TCPConnectionMemory {
     }
 
     /// How long until the next look.
-    func interval(retry: TimeAmount) -> TimeAmount { isHeldBack ? retry : TimeAmount(budget.patience) }
+    func interval(retry: TimeAmount) -> TimeAmount { isHeldBack ? retry : TimeAmount(budget.lineWait) }
 }

@@ -1,41 +1,40 @@
 package import MillraceChannels
+package import MillraceEvent
 internal import NIOCore
 
-/// Settings of the TCP intake; the defaults are config.toml's.
-package struct TCPIntakeConfiguration: Sendable {
-    package var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 7171)]
-    /// Permission bits of a Unix socket's file.
-    package var unixMode: UInt32 = 0o660
+/// `[tcp]`.
+package struct TCPConfiguration: Sendable, Equatable {
+    package var listen = ["127.0.0.1:7171"]
     /// Connections the kernel may keep waiting for `accept`.
     package var backlog = 1024
     /// Open connections; one more gets an error line and is closed.
-    package var connectionsMax = 4096
+    package var connectionsMax = 1024
     /// How long nothing may come on a connection that waits for nothing; zero is for ever.
     package var idleTimeout = Duration.seconds(3600)
-    /// How long a half-closed connection waits for commits.
-    package var committedWait = Duration.seconds(30)
-    /// Half-closed connections that wait for commits and don't count as open ones.
-    package var committedWaitersMax = 256
-    /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
-    package var socketsMax = Int.max
-    package var peer = PeerTimeouts()
     /// Bytes of one connection that may wait for their answer before it is read no further.
     package var inflightBytesMax = 1 << 20
-    /// How much of a refused line is kept in `dead_letters`, in bytes.
-    package var refusedLineBytesMax = 4096
-    /// What a connection may send that is refused.
-    package var refusals = RefusalBounds()
-    /// Least time between two log lines about refused lines.
-    package var refusalLogInterval = Duration.seconds(10)
+    /// Refused lines beyond the accepted ones; then the connection is closed.
+    package var refusedLinesMax = 1000
     /// How often lines that a full spool refused are offered again.
     package var retryInterval = Duration.milliseconds(250)
-    /// How long a stop waits for the answers of what was received.
-    package var drainTimeout = Duration.seconds(10)
-    /// How long a connection that was refused may still read what it was told.
-    package var lingerTimeout = Duration.seconds(1)
+
+    package init() {}
+}
+
+/// What the TCP intake goes by: sections of config.toml as they are, and what the daemon found at its start.
+package struct TCPIntakeConfiguration: Sendable {
+    package var tcp = TCPConfiguration()
+    package var intake = IntakeConfiguration()
+    package var limits = LimitsConfiguration()
+    package var refusals = RefusalsConfiguration()
+    /// What the parser accepts.
+    package var eventLimits = EventLimits()
+    /// `tcp.listen`, or the service manager's sockets.
+    package var listen: [ListenAddress] = []
+    /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
+    package var socketsMax = Int.max
     /// What all connections of the daemon hold.
     package var memory = MemoryBudget()
-    package var limits = LineLimits()
     package var tenant: Int32 = 0
     /// In the answer to a greeting.
     package var serverVersion = "dev"
@@ -43,10 +42,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package init() {}
 }
 
-/// What one connection may send that is refused.
-package struct RefusalBounds: Sendable {
-    /// Refused lines beyond the accepted ones; then the connection is closed.
-    package var linesMax = 1000
+/// Of `[dead_letters]`: which refused lines of one connection are kept.
+package struct RefusalsConfiguration: Sendable, Equatable {
     /// Refused lines that are all kept, in each `burstInterval`.
     package var burstLines = 100
     package var burstInterval = Duration.seconds(60)
@@ -54,13 +51,6 @@ package struct RefusalBounds: Sendable {
     package var sampledOneIn = 100
 
     package init() {}
-
-    package init(linesMax: Int, burstLines: Int, burstInterval: Duration, sampledOneIn: Int) {
-        self.linesMax = linesMax
-        self.burstLines = burstLines
-        self.burstInterval = burstInterval
-        self.sampledOneIn = sampledOneIn
-    }
 }
 
 /// What one TCP connection may hold, and how long it may last.
@@ -78,13 +68,13 @@ struct TCPConnectionBounds {
     var drainTimeout: TimeAmount
 
     init(_ configuration: TCPIntakeConfiguration) {
-        inflightBytesMax = configuration.inflightBytesMax
-        refusedLinesMax = configuration.refusals.linesMax
+        inflightBytesMax = configuration.tcp.inflightBytesMax
+        refusedLinesMax = configuration.tcp.refusedLinesMax
         memory = configuration.memory
-        idleTimeout = configuration.idleTimeout > .zero ? TimeAmount(configuration.idleTimeout) : nil
-        retryInterval = TimeAmount(configuration.retryInterval)
-        committedWait = TimeAmount(configuration.committedWait)
-        lingerTimeout = TimeAmount(configuration.lingerTimeout)
-        drainTimeout = TimeAmount(configuration.drainTimeout)
+        idleTimeout = configuration.tcp.idleTimeout > .zero ? TimeAmount(configuration.tcp.idleTimeout) : nil
+        retryInterval = TimeAmount(configuration.tcp.retryInterval)
+        committedWait = TimeAmount(configuration.intake.committedWait)
+        lingerTimeout = TimeAmount(configuration.intake.linger)
+        drainTimeout = TimeAmount(configuration.intake.drainLimit)
     }
 }

@@ -16,7 +16,7 @@ internal import ServiceLifecycle
 ///
 /// Crash: what was not acked is sent again by clients that asked for acks. Backpressure: sockets are not read.
 /// Shutdown: no more accepts and reads; whole lines go in, their answers are written, then connections close; bounded
-/// by `drainTimeout`.
+/// by `intake.drain_limit`.
 package struct TCPIntakeService: Service {
     private let configuration: TCPIntakeConfiguration
     private let channel: RecordChannel
@@ -42,11 +42,10 @@ package struct TCPIntakeService: Service {
     package func run() async throws {
         let shared = TCPIntakeShared(configuration: configuration, channel: channel, metrics: metrics, logger: logger)
         var listeners = Listeners(
-            group: group, unixMode: mode_t(configuration.unixMode), peer: configuration.peer,
-            socketsMax: configuration.socketsMax, logger: logger)
+            group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
         do {
             for address in configuration.listen {
-                try await listeners.bind(address, backlog: configuration.backlog) { channel in
+                try await listeners.bind(address, backlog: configuration.tcp.backlog) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let handler = TCPIntakeHandler(
                             shared: shared, eventLoop: channel.eventLoop, hasPlace: shared.limiter.enter() != nil)

@@ -20,14 +20,14 @@ final class TCPIntakeShared: Sendable {
 
     init(configuration: TCPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger) {
         func log(_ message: String, hint: String? = nil) -> RefusalLog {
-            RefusalLog(message, hint: hint, interval: TimeAmount(configuration.refusalLogInterval), logger: logger)
+            RefusalLog(message, hint: hint, interval: TimeAmount(configuration.limits.refusedLogInterval), logger: logger)
         }
         self.configuration = configuration
         self.channel = channel
         self.metrics = metrics
         self.logger = logger
-        limiter = ConnectionLimiter(max: configuration.connectionsMax)
-        waiters = ConnectionLimiter(max: configuration.committedWaitersMax)
+        limiter = ConnectionLimiter(max: configuration.tcp.connectionsMax)
+        waiters = ConnectionLimiter(max: configuration.intake.committedWaitersMax)
         refusalLog = log("lines refused")
         requestLog = log(
             "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")

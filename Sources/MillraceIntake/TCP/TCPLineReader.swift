@@ -39,7 +39,8 @@ struct TCPLineReader: ~Copyable {
     /// For logs and dead letters.
     var peer = "unknown"
     private let shared: TCPIntakeShared
-    private let limits: LineLimits
+    private let limits: LimitsConfiguration
+    private let eventLimits: EventLimits
     private let parser = LoopParser.ofThisThread
     private var cutter: LineCutter
     private var firstLine: TCPFirstLine?
@@ -55,10 +56,12 @@ struct TCPLineReader: ~Copyable {
     init(shared: TCPIntakeShared) {
         self.shared = shared
         limits = shared.configuration.limits
+        eventLimits = shared.configuration.eventLimits
         cutter = LineCutter(
-            lineBytesMax: limits.lineBytesMax, prefixBytesMax: shared.configuration.refusedLineBytesMax)
+            lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
-        refused = RefusalStateMachine(bounds: shared.configuration.refusals)
+        refused = RefusalStateMachine(
+            linesMax: shared.configuration.tcp.refusedLinesMax, configuration: shared.configuration.refusals)
     }
 
     /// Memory of what was received and not yet cut, in bytes.
@@ -135,14 +138,14 @@ struct TCPLineReader: ~Copyable {
         switch line {
         case .tooLong(let prefix, let byteCount):
             prefix.withUnsafeBytes {
-                refuse(.lineTooLong(byteCount, max: limits.lineBytesMax), line: $0, lineBytes: byteCount, at: now)
+                refuse(.lineTooLong(byteCount, max: limits.lineBytes), line: $0, lineBytes: byteCount, at: now)
             }
         case .whole(let bytes, let offset):
             do throws(Refusal) {
-                guard bytes.count <= limits.lineBytesMax else {
-                    throw .lineTooLong(bytes.count, max: limits.lineBytesMax)
+                guard bytes.count <= limits.lineBytes else {
+                    throw .lineTooLong(bytes.count, max: limits.lineBytes)
                 }
-                let kind = try parser.validate(bytes, limits: limits.event, receivedAt: builder.receivedAt)
+                let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 refused.lineAccepted()
                 extendRun(kind, bytes, at: offset)
             } catch {
@@ -186,7 +189,7 @@ struct TCPLineReader: ~Copyable {
         }
         shared.refusalLog.refused(refusal.code.rawValue, peer: peer, isKept: isKept)
         guard isKept else { return shared.metrics[.tcp].linesNotKept.add(1) }
-        let prefix = line.slice(0..<min(line.count, shared.configuration.refusedLineBytesMax))
+        let prefix = line.slice(0..<min(line.count, limits.refusedLineBytes))
         endRun()
         let kept = RefusedLine(refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes)
         kept.json.withUnsafeBytes { builder.append(.refused, $0) }

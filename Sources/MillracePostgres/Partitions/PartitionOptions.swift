@@ -1,9 +1,9 @@
 /// How months are made.
-package struct PartitionOptions: Sendable {
+package struct PartitionOptions: Sendable, Equatable {
     package var payloadIndex: PayloadIndexPolicy
-    /// Pending list of each GIN index of a month, in KiB: 64 ... 2,097,151. At PostgreSQL's 4 MiB, the COPY that fills
-    /// the list flushes it and stalls; the daemon empties the list from a connection of its own.
-    package var ginPendingListKiB: Int
+    /// Pending list of each GIN index of a month, in bytes, whole KiB: 64 KiB ... 2 GiB. At PostgreSQL's 4 MiB, the COPY
+    /// that fills the list flushes it and stalls; the daemon empties the list from a connection of its own.
+    package var ginPendingListBytes: Int
     /// Inserts into a month after which autovacuum visits it. PostgreSQL's default grows with the table, and comes too
     /// late for index-only scans on a month that is only appended to.
     package var vacuumInsertThreshold: Int
@@ -11,30 +11,20 @@ package struct PartitionOptions: Sendable {
     package var lockTimeout: Duration
     /// Tries for that lock.
     package var attemptsMax: Int
-    /// How old and how far ahead of the clock an event may be.
-    package var acceptPast: Duration
-    package var acceptFuture: Duration
-    /// Where late events of a month go whose table is there and detached.
-    package var retired: RetiredMonthPolicy
 
+    /// The defaults are config.toml's.
     package init(
         payloadIndex: PayloadIndexPolicy = .live,
-        ginPendingListKiB: Int = 65536,
+        ginPendingListBytes: Int = 64 << 20,
         vacuumInsertThreshold: Int = 1_000_000,
         lockTimeout: Duration = .seconds(2),
-        attemptsMax: Int = 10,
-        acceptPast: Duration = .seconds(13 * 31 * 86_400),
-        acceptFuture: Duration = .seconds(86_400),
-        retired: RetiredMonthPolicy = .deadLetter
+        attemptsMax: Int = 10
     ) {
         self.payloadIndex = payloadIndex
-        self.ginPendingListKiB = ginPendingListKiB
+        self.ginPendingListBytes = ginPendingListBytes
         self.vacuumInsertThreshold = vacuumInsertThreshold
         self.lockTimeout = lockTimeout
         self.attemptsMax = attemptsMax
-        self.acceptPast = acceptPast
-        self.acceptFuture = acceptFuture
-        self.retired = retired
     }
 }
 

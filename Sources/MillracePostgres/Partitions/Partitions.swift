@@ -197,7 +197,7 @@ package struct Partitions {
     func payloadIndex(_ name: String, on leaf: String) -> String {
         """
         \(name)_payload_idx ON \(leaf) USING gin (payload jsonb_path_ops)
-            WITH (gin_pending_list_limit = \(options.ginPendingListKiB))
+            WITH (gin_pending_list_limit = \(options.ginPendingListBytes >> 10))
         """
     }
 
@@ -213,7 +213,7 @@ package struct Partitions {
             """, parameters: [.text(leaf)])
         for index in (0..<indexes.rowCount).compactMap({ indexes.string($0, 0) }) {
             try connection.execute(
-                "ALTER INDEX \(index) SET (gin_pending_list_limit = \(options.ginPendingListKiB))")
+                "ALTER INDEX \(index) SET (gin_pending_list_limit = \(options.ginPendingListBytes >> 10))")
         }
     }
 }

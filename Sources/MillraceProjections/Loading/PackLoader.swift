@@ -2,6 +2,16 @@ internal import Crypto
 internal import FoundationEssentials
 internal import MillraceTOML
 
+/// `[projections]`: what is kept current from the events.
+package struct ProjectionsConfiguration: Sendable, Equatable {
+    /// Names of packs.
+    package var packs = ["analytics", "conversations"]
+    /// Of the operator's packs, a folder each. Empty: only those that are compiled in.
+    package var directory = ""
+
+    package init() {}
+}
+
 /// Finds packs, compiled in or in the operator's directory, and reads them. Checks all that can be said without a
 /// database; `PackCheck` does the rest.
 package struct PackLoader: Sendable {

@@ -66,7 +66,7 @@ final class SegmentWriter {
                 throw SpoolError(error, writing: path)
             }
         }
-        let bufferBytes = min(max(configuration.groupBytesMax, RecordHeader.byteCount), Self.bufferBytes)
+        let bufferBytes = min(max(configuration.groupBytes, RecordHeader.byteCount), Self.bufferBytes)
         buffer = .allocate(byteCount: bufferBytes, alignment: 4096)
     }
 

@@ -1,5 +1,18 @@
 internal import Glibc
 
+/// `[latency]`.
+package struct LatencyConfiguration: Sendable, Equatable {
+    /// A file; a relative path begins in the data directory. Empty: there is none.
+    package var log = ""
+    package var logInterval = Duration.seconds(10)
+    /// A file that would grow beyond is rotated first.
+    package var logBytesMax = 64 << 20
+    /// Rotated files that are kept.
+    package var logFiles = 4
+
+    package init() {}
+}
+
 /// `latency.log`: an HdrHistogram log that grows by intervals and is rotated. Every call blocks on the disk; confined to
 /// one thread.
 ///

@@ -94,7 +94,7 @@ actor LedgerService {
     }
 
     private func watch() async throws {
-        var backoff = Backoff(min: configuration.retryMin, max: configuration.retryMax)
+        var backoff = Backoff(min: configuration.database.retryMin, max: configuration.database.retryMax)
         var sessions = SessionWatch(run: configuration.run, spool: spool.spoolID, logger: logger)
         while !ledger.isStopping {
             if let conflict = ledger.conflict { throw conflict }
@@ -116,23 +116,25 @@ actor LedgerService {
                 spool.tell(.serverLost)
                 guard error.code != .interrupted else { return }
                 report(error)
-                ledger.wakeup.wait(upTo: error.category == .stop ? configuration.retryMax : backoff.next())
+                ledger.wakeup.wait(upTo: error.category == .stop ? configuration.database.retryMax : backoff.next())
             }
         }
     }
 
     /// Asks often while commits wait for their flush, and else once in a while whether the server is still there.
     private var pause: Duration {
-        if scheduler.isHelpWanted { return min(configuration.flushPoll, Self.walInterval) }
-        return ledger.unflushedEnd == nil ? max(configuration.flushPoll, .seconds(1)) : configuration.flushPoll
+        if scheduler.isHelpWanted { return min(configuration.database.flushPoll, Self.walInterval) }
+        return ledger.unflushedEnd == nil
+            ? max(configuration.database.flushPoll, .seconds(1)) : configuration.database.flushPoll
     }
 
     private func connected() throws -> (PostgresConnection, ServerIdentity) {
         if let session, session.connection.isUsable, gate.isOpen { return session }
         session = nil
         let connection = try PostgresConnection(
-            connectionString: configuration.databaseURL, applicationName: configuration.run.session("ledger"),
-            connectTimeout: configuration.connectTimeout, statementTimeout: configuration.statementTimeout,
+            connectionString: configuration.database.url.value, applicationName: configuration.run.session("ledger"),
+            connectTimeout: configuration.database.connectTimeout,
+            statementTimeout: configuration.database.statementTimeout,
             interrupt: interrupt, logger: logger
         )
         // What this session writes is written again should it be lost, so that no standby that is away holds it up.
@@ -217,7 +219,8 @@ actor LedgerService {
         }
         let retained = spool.retainedSequences
         let rows = try connection.execute(
-            LedgerRows.query(spool: spool.spoolID, from: oldestSequence), timeout: configuration.statementTimeout
+            LedgerRows.query(spool: spool.spoolID, from: oldestSequence),
+            timeout: configuration.database.statementTimeout
         )
         let ranges = LedgerRows.ranges(rows)
         let end = try connection.execute("SELECT pg_current_wal_insert_lsn()")
@@ -236,7 +239,7 @@ actor LedgerService {
     private func pollFlush(_ connection: PostgresConnection, _ server: ServerIdentity) throws {
         let waking = scheduler.isHelpWanted ? "SELECT pg_current_xact_id();" : ""
         let answer = try connection.execute(
-            "\(waking) SELECT pg_current_wal_flush_lsn()", timeout: configuration.statementTimeout)
+            "\(waking) SELECT pg_current_wal_flush_lsn()", timeout: configuration.database.statementTimeout)
         guard let flushed = answer.string(0, 0).flatMap(LogPosition.init) else { return }
         try probe(connection)
         let oldest = oldestSequence
@@ -256,7 +259,7 @@ actor LedgerService {
         let probes = ledger.probes()
         guard !probes.isEmpty else { return }
         let answer = try connection.execute(
-            LedgerRows.query(spool: spool.spoolID, lacking: probes), timeout: configuration.statementTimeout)
+            LedgerRows.query(spool: spool.spoolID, lacking: probes), timeout: configuration.database.statementTimeout)
         guard answer.rowCount > 0 else { return }
         logger.error(
             "ledger lacks committed batches",
@@ -267,7 +270,7 @@ actor LedgerService {
     /// How far the standbys are that segments wait for; nil when one of them can't be asked.
     private func replayed(_ connection: PostgresConnection) throws(PostgresError) -> LogPosition? {
         guard configuration.retainUntilReplayed != .none else { return LogPosition(bytes: .max) }
-        let answer = try connection.execute(StandbyRequirement.query, timeout: configuration.statementTimeout)
+        let answer = try connection.execute(StandbyRequirement.query, timeout: configuration.database.statementTimeout)
         let standbys = (0..<answer.rowCount).map { row in
             StandbyRequirement.Standby(
                 name: answer.string(row, 0), replayed: answer.string(row, 1).flatMap(LogPosition.init))

@@ -27,7 +27,7 @@ struct LetterKeeping {
     /// Pages between two looks at the rest of the maintenance.
     private static let pagesMax = 20
 
-    private let bounds: LetterBounds
+    private let configuration: DeadLettersConfiguration
     private let maintenanceInterval: Duration
     private let metrics: WriterMetrics
     private let logger: Logger
@@ -39,8 +39,9 @@ struct LetterKeeping {
     private var unsaid = RefusedLetters.Dropped()
     private var logDue = ContinuousClock.now
 
-    init(bounds: LetterBounds, maintenanceInterval: Duration, metrics: WriterMetrics, logger: Logger) {
-        self.bounds = bounds
+    init(configuration: DeadLettersConfiguration, maintenanceInterval: Duration, metrics: WriterMetrics, logger: Logger)
+    {
+        self.configuration = configuration
         self.maintenanceInterval = maintenanceInterval
         self.metrics = metrics
         self.logger = logger
@@ -52,7 +53,7 @@ struct LetterKeeping {
     ) throws(PostgresError) {
         let refused = metrics.refused.value
         guard now >= due, refused != refusedSeen || now >= ageDue else { return say(now) }
-        let letters = RefusedLetters(connection: connection, bounds: bounds, timeout: timeout)
+        let letters = RefusedLetters(connection: connection, configuration: configuration, timeout: timeout)
         var excess = try letters.excess()
         // Someone else drops, retries or purges them; or all pages were taken, and the rest follows at once.
         var isHeldUp = false

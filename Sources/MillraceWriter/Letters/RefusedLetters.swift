@@ -29,7 +29,7 @@ struct RefusedLetters {
     }
 
     let connection: PostgresConnection
-    let bounds: LetterBounds
+    let configuration: DeadLettersConfiguration
     let timeout: Duration
 
     private static let condition = """
@@ -37,7 +37,7 @@ struct RefusedLetters {
         """
     private static let bytes = "COALESCE(octet_length(letter.line), 0) + octet_length(letter.message)"
     private var isOld: String {
-        "dead_at < now() - interval '\(Int(bounds.retain / .milliseconds(1))) milliseconds'"
+        "dead_at < now() - interval '\(Int(configuration.retain / .milliseconds(1))) milliseconds'"
     }
 
     /// Counts all that there are.
@@ -49,7 +49,8 @@ struct RefusedLetters {
             WHERE \(Self.condition)
             """, timeout: timeout)
         return Excess(
-            rows: (counts.int(0, 0) ?? 0) - bounds.rowsMax, bytes: (counts.int(0, 1) ?? 0) - bounds.bytesMax,
+            rows: (counts.int(0, 0) ?? 0) - configuration.rowsMax,
+            bytes: (counts.int(0, 1) ?? 0) - configuration.bytesMax,
             old: counts.int(0, 2) ?? 0)
     }
 

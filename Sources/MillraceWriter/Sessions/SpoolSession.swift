@@ -23,7 +23,8 @@ struct SpoolSession {
         self.logger = logger
         lockKeys = AdvisoryLockKeys(spool: spool)
         machine = TakeoverStateMachine(
-            run: run, lockTimeout: configuration.sessionLockTimeout, statementTimeout: configuration.statementTimeout)
+            run: run, lockTimeout: configuration.database.sessionLockTimeout,
+            statementTimeout: configuration.database.statementTimeout)
     }
 
     /// Takes the spool's lock, and waits until no other session has a writer's. Ends dead ones; throws `SpoolInUse` when a

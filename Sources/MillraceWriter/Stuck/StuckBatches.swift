@@ -17,8 +17,8 @@ final class StuckBatches: Sendable {
         self.spool = spool
         machine = Mutex(
             StuckBatchStateMachine(
-                retryMin: configuration.retryMin, retryMax: configuration.retryMax,
-                rowErrorTries: configuration.rowErrorTries))
+                retryMin: configuration.database.retryMin, retryMax: configuration.database.retryMax,
+                rowErrorTries: configuration.database.rowErrorTries))
         self.scheduler = scheduler
         self.metrics = metrics
     }

@@ -42,7 +42,8 @@ struct DashboardTests {
     @Test func `top users have their names, and fallbacks where they are not known`() async throws {
         let fixture = try fixture()
         let identity = try identity("names")
-        try await fixture.withAPI(identityURL: identity.connectionString, change: { $1.topUsersMax = 3 }) { client in
+        try await fixture.withAPI(identityURL: identity.connectionString, change: { $1.identity.usersMax = 3 }) {
+            client in
             let answer = try await client.get(Self.path)
             #expect(answer.status == 200, "\(answer.body)")
             let stats = answer.json.billing_stats
@@ -69,7 +70,8 @@ struct DashboardTests {
     @Test func `an identity database that is away is marked, and known names stay`() async throws {
         let fixture = try fixture()
         let identity = try identity("away")
-        try await fixture.withAPI(identityURL: identity.connectionString, change: { $1.topUsersMax = 2 }) { client in
+        try await fixture.withAPI(identityURL: identity.connectionString, change: { $1.identity.usersMax = 2 }) {
+            client in
             #expect(try await client.get(Self.path).json.billing_stats.identity.text == "available")
             try TestCluster.shared.superuser().execute("DROP DATABASE \(identity.name) WITH (FORCE)")
             try fixture.database.connect().execute(
@@ -103,7 +105,9 @@ struct DashboardTests {
                 answer.body == #"{"status":"healthy","databases":{"postgresql":{"status":"healthy"},"#
                     + #""supabase":{"status":"not_configured"}}}"#)
         }
-        try await fixture.withAPI(databaseURL: "host=/nonexistent password=hunter2", change: { $1.isStrict = true }) {
+        try await fixture.withAPI(
+            databaseURL: "host=/nonexistent password=hunter2", change: { $1.routes.strictHealthChecks = true }
+        ) {
             client in
             let answer = try await client.get("/api/v1/stats-fast/health")
             #expect(answer.status == 503)

@@ -42,10 +42,11 @@ struct ReadFixture {
         change: (inout ReadPoolConfiguration, inout ReadConfiguration) -> Void = { _, _ in },
         _ body: (APIClient) async throws -> Void
     ) async throws {
-        var settings = ReadPoolConfiguration(databaseURL: databaseURL ?? database.connectionString)
+        var settings = ReadPoolConfiguration(
+            databaseURL: databaseURL ?? database.connectionString, connectTimeout: .seconds(5), drainLimit: .seconds(5))
         var configuration = ReadConfiguration()
         var identity = IdentityConfiguration()
-        identity.databaseURL = identityURL
+        identity.url = Secret(identityURL)
         identity.retryAfter = .zero
         change(&settings, &configuration)
         let pool = ReadPool(settings, logger: logger)
@@ -53,11 +54,11 @@ struct ReadFixture {
         let reading = Reading(
             configuration: configuration, pool: pool, catalog: PackCatalog(definitions: packs, pool: pool),
             identity: directory, isWriting: { true })
-        var tokens = TokenVerifierConfiguration()
-        if hasKeys { tokens.keys = [.hs256(secret: Self.secret)] }
+        var tokens = JWTConfiguration()
+        if hasKeys { tokens.secret = Secret(Self.secret) }
         let channel = RecordChannel(bytesMax: 1 << 20)
         let routes = APIRoutes(
-            configuration: APIConfiguration(), channel: channel, verifier: try await TokenVerifier(tokens),
+            configuration: APIRoutesConfiguration(), channel: channel, verifier: try await TokenVerifier(tokens),
             reading: reading, logger: RunningAPI.quiet, readiness: { Readiness() }, metrics: { "" },
             latencies: { LatencySnapshot(startedAt: .zero, endedAt: .zero, stages: []) })
         try await RunningAPI.run(routes, channel: channel) { port in

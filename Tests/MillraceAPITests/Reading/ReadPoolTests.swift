@@ -61,15 +61,17 @@ struct ReadPoolTests {
     }
 
     private func pool(_ change: (inout ReadPoolConfiguration) -> Void = { _ in }) throws -> ReadPool {
-        var configuration = ReadPoolConfiguration(databaseURL: try SharedReadDatabase.get().connectionString)
+        var configuration = ReadPoolConfiguration(
+            databaseURL: try SharedReadDatabase.get().connectionString, connectTimeout: .seconds(5),
+            drainLimit: .seconds(5))
         change(&configuration)
         return ReadPool(configuration, logger: RunningAPI.quiet)
     }
 
     @Test func `many readers share few connections, and none is lost`() async throws {
         let pool = try pool {
-            $0.connectionsMax = 3
-            $0.acquireTimeout = .seconds(60)
+            $0.api.connectionsMax = 3
+            $0.api.acquireTimeout = .seconds(60)
         }
         let backends = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<200 {
@@ -84,8 +86,8 @@ struct ReadPoolTests {
 
     @Test func `a request waits no longer than it may`() async throws {
         let pool = try pool {
-            $0.connectionsMax = 1
-            $0.acquireTimeout = .milliseconds(50)
+            $0.api.connectionsMax = 1
+            $0.api.acquireTimeout = .milliseconds(50)
         }
         // What the reader waits for until the other one was refused.
         let keeper = try SharedReadDatabase.get().connect()
@@ -109,7 +111,7 @@ struct ReadPoolTests {
     }
 
     @Test func `sessions only read, and statements end`() async throws {
-        let pool = try pool { $0.statementTimeout = .milliseconds(50) }
+        let pool = try pool { $0.api.statementTimeout = .milliseconds(50) }
         let write = await #expect(throws: PostgresError.self) {
             try await pool.read { _ = try $0.execute("CREATE TABLE public.nothing ()") }
         }
@@ -131,7 +133,7 @@ struct ReadPoolTests {
     }
 
     @Test func `a stop interrupts what runs`() async throws {
-        let pool = try pool { $0.statementTimeout = .seconds(600) }
+        let pool = try pool { $0.api.statementTimeout = .seconds(600) }
         let (held, hold) = AsyncStream<Void>.makeStream()
         await withTaskGroup { group in
             group.addTask {

@@ -359,7 +359,7 @@ struct ReadRoutesTests {
             SELECT gen_random_uuid(), 'large', jsonb_build_object('x', repeat('y', 20000)), now() - i * interval '1 s', 1
             FROM generate_series(1, 120) AS i
             """)
-        try await fixture.withAPI(change: { $1.pageBytesMax = 200_000 }) { client in
+        try await fixture.withAPI(change: { $1.api.pageBytes = 200_000 }) { client in
             var count = 0
             var pages = 0
             var cursor = ""

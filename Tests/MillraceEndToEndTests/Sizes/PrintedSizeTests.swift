@@ -56,7 +56,7 @@ struct PrintedSizeTests {
             do throws(Refusal) {
                 _ = try parser.validate(
                     UnsafeRawBufferPointer(rebasing: bytes[..<line.utf8.count]),
-                    limits: EventLimits(payloadTextBytesMax: limit), receivedAt: .now)
+                    limits: EventLimits(payloadTextBytes: limit), receivedAt: .now)
                 return nil
             } catch {
                 return error.code

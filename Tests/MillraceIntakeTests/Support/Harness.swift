@@ -46,7 +46,7 @@ func withHTTP(
     _ body: (Harness) async throws -> Void
 ) async throws {
     var configuration = HTTPIntakeConfiguration()
-    configuration.hosts = ["t", "test"]
+    configuration.http.hosts = ["t", "test"]
     configuration.listen = [.tcp(host: "127.0.0.1", port: 0)]
     configure(&configuration)
     let metrics = IntakeMetrics()

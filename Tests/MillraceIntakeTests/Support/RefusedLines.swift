@@ -35,9 +35,8 @@ let good = #"{"event_type":"good"}"#
 private let deep = String(repeating: #"{"a":"#, count: 70) + "1" + String(repeating: "}", count: 70)
 
 /// Limits under which the table above holds.
-func smallLimits() -> LineLimits {
-    var limits = LineLimits()
-    limits.event = EventLimits(payloadBytesMax: 900)
-    limits.lineBytesMax = 1900
-    return limits
+func smallLimits() -> (lines: LimitsConfiguration, events: EventLimits) {
+    var limits = LimitsConfiguration()
+    limits.lineBytes = 1900
+    return (limits, EventLimits(payloadBytes: 900))
 }

@@ -32,8 +32,8 @@ struct ConversationSearchRoute: ReadingRoute {
         let range = try TimeRange(
             parameters, cursor, length: ConversationsRoute.lengths.narrow, ahead: ConversationsRoute.ahead)
         let limit = parameters.integer("limit", default: 20)
-        let columns = ConversationRow.columns.list(documentBytesMax: configuration.documentBytesMax)
-        let (bytesMax, memory, tenant) = (configuration.pageBytesMax, configuration.memory, configuration.tenant)
+        let columns = ConversationRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes)
+        let (bytesMax, memory, tenant) = (configuration.api.pageBytes, configuration.memory, configuration.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
         let page = try await pool.read(.conversationSearch) { connection in

@@ -29,7 +29,7 @@ struct ConversationsRoute: ReadingRoute {
             parameters, cursor, length: isNarrow ? Self.lengths.narrow : Self.lengths.wide, ahead: Self.ahead)
         let query = TimedRowsQuery(
             table: "public.conversations",
-            columns: ConversationRow.columns.list(documentBytesMax: configuration.documentBytesMax),
+            columns: ConversationRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes),
             tenant: configuration.tenant, range: range
         ) { statement in
             Self.filter(parameters, in: &statement)
@@ -39,7 +39,7 @@ struct ConversationsRoute: ReadingRoute {
             }
         }
         let reader = PageReader(
-            limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
+            limit: parameters.integer("limit", default: 50), bytesMax: configuration.api.pageBytes,
             memory: configuration.memory, keyCount: TimedRowsQuery.keyCount,
             guardedColumn: ConversationRow.columns.guardedIndex
         ) { query.statement(after: $0) }

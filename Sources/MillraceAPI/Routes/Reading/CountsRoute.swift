@@ -53,7 +53,7 @@ struct CountsRoute: ReadingRoute {
         let tail = keys.isEmpty ? "" : "GROUP BY \(keys.map(\.expression).joined(separator: ", "))"
         let order = keys.isEmpty ? "" : "ORDER BY \(keys.map(\.expression).joined(separator: ", "))"
         let reader = PageReader(
-            limit: parameters.integer("limit", default: Self.fallbackLimit), bytesMax: configuration.pageBytesMax,
+            limit: parameters.integer("limit", default: Self.fallbackLimit), bytesMax: configuration.api.pageBytes,
             memory: configuration.memory, keyCount: keys.count
         ) { key in
             var statement = base

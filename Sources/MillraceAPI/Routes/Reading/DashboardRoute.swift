@@ -61,7 +61,7 @@ struct DashboardRoute: ReadingRoute {
         let table = try catalog.table(fold.table, in: live)
         return SQLStatement(
             "SELECT user_id, n FROM \(table.qualified) WHERE tenant_id = \(configuration.tenant) "
-                + "ORDER BY n DESC, user_id LIMIT \(configuration.topUsersMax)")
+                + "ORDER BY n DESC, user_id LIMIT \(configuration.identity.usersMax)")
     }
 
     /// A counter of all conversations by time and source: its table, and the column of the source.

@@ -44,7 +44,7 @@ struct EntitiesRoute: ReadingRoute {
         }
         let cursor = try parameters.cursor(count: query.keyCount)
         let reader = PageReader(
-            limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
+            limit: parameters.integer("limit", default: 50), bytesMax: configuration.api.pageBytes,
             memory: configuration.memory, keyCount: query.keyCount
         ) { query.statement(after: $0) }
         let page = try await catalog.pool.read(.entities) { try reader.read(after: cursor, on: $0) }

@@ -40,7 +40,7 @@ struct EntityRoute: ReadingRoute {
         let cursor = try parameters.cursor(count: children?.keyCount ?? 0)
         let reader = children.map { children in
             PageReader(
-                limit: parameters.integer("limit", default: 100), bytesMax: configuration.pageBytesMax,
+                limit: parameters.integer("limit", default: 100), bytesMax: configuration.api.pageBytes,
                 memory: configuration.memory, keyCount: children.keyCount
             ) { children.statement(after: $0) }
         }

@@ -29,7 +29,7 @@ struct EventQueryRoute: ReadingRoute {
         let range = try TimeRange(parameters, cursor, length: Self.length, ahead: Self.ahead)
         let query = TimedRowsQuery(
             table: "public.analytics_events",
-            columns: EventRow.columns.list(documentBytesMax: configuration.documentBytesMax),
+            columns: EventRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes),
             tenant: configuration.tenant, range: range
         ) { statement in
             if let type = parameters.text("type") {
@@ -43,7 +43,7 @@ struct EventQueryRoute: ReadingRoute {
             }
         }
         let reader = PageReader(
-            limit: parameters.integer("limit", default: 50), bytesMax: configuration.pageBytesMax,
+            limit: parameters.integer("limit", default: 50), bytesMax: configuration.api.pageBytes,
             memory: configuration.memory, keyCount: TimedRowsQuery.keyCount,
             guardedColumn: EventRow.columns.guardedIndex
         ) { query.statement(after: $0) }

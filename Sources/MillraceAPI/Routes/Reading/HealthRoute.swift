@@ -31,7 +31,7 @@ final class HealthRoute: ReadingRoute {
     init(_ reading: Reading) {
         pool = reading.pool
         identity = reading.identity
-        isStrict = reading.configuration.isStrict
+        isStrict = reading.configuration.routes.strictHealthChecks
         isWriting = reading.isWriting
     }
 

@@ -1,4 +1,5 @@
 package import MillraceChannels
+package import MillraceEvent
 
 /// What the reading routes read from; outlives a reload of the tokens' keys.
 package struct Reading: Sendable {
@@ -21,20 +22,16 @@ package struct Reading: Sendable {
     }
 }
 
-/// What all reading routes share.
+/// What all reading routes share: sections of config.toml as they are, and what the daemon found at its start.
 package struct ReadConfiguration: Sendable {
-    package var tenant: Int32 = 0
-    /// A page ends when it has become as large.
-    package var pageBytesMax = 4 << 20
+    package var api = APIConfiguration()
+    package var identity = IdentityConfiguration()
+    package var routes = RoutesConfiguration()
+    /// Events and saves whose numbers print as more than `payloadTextBytes` are not read (`PrintedSize`).
+    package var limits = LimitsConfiguration()
     /// What pages hold while they are made.
     package var memory = MemoryBudget()
-    /// `limits.payload_text_bytes`: events and saves whose numbers print as more are not read (`PrintedSize`).
-    package var documentBytesMax = 4 << 20
-    /// Users on the dashboard.
-    package var topUsersMax = 10
-    /// An unhealthy database answers 503.
-    package var isStrict = false
-
+    package var tenant: Int32 = 0
     /// Signs cursors.
     package var cursorKey = CursorKey()
 

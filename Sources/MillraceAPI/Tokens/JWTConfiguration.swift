@@ -1,3 +1,24 @@
+package import MillracePostgres
+
+/// `[jwt]`: which bearer tokens are believed.
+package struct JWTConfiguration: Sendable, Equatable {
+    /// HS256 secret of tokens without a kid; empty: none.
+    package var secret = Secret("")
+    package var keys: [JWTKey] = []
+    /// A JSON Web Key Set with further keys; empty: none.
+    package var jwksFile = ""
+    /// The `iss` a token must have; empty takes any.
+    package var issuer = ""
+    /// What a token's `aud` must contain; empty takes any.
+    package var audience = ""
+    /// How far the clocks may differ.
+    package var leeway = Duration.seconds(30)
+    /// The value of the claim `role` that lets a token write for every user; empty: none.
+    package var serviceRole = "service_role"
+
+    package init() {}
+}
+
 /// A key that signs bearer tokens: one `[[jwt.keys]]` table. It pins the one algorithm it is used with.
 package struct JWTKey: Sendable, Equatable {
     package enum Algorithm: String, Sendable, CaseIterable {

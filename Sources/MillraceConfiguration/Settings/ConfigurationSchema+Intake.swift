@@ -1,0 +1,220 @@
+internal import MillraceAPI
+internal import MillraceChannels
+internal import MillraceEvent
+internal import MillraceIntake
+internal import MillraceWriter
+
+extension ConfigurationSchema {
+    static let tcp = ConfigurationSection(
+        name: "tcp", doc: "Intake of lines over TCP.",
+        keys: [
+            .list(
+                "listen", \.tcp.listen,
+                "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
+                watch: "millrace_intake_connections_open"),
+            .integer(
+                "backlog", \.tcp.backlog, 1...65_535, unit: "connections",
+                "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",
+                watch: "millrace_intake_connections_accepted_total"),
+            .integer(
+                "connections_max", \.tcp.connectionsMax, 1...1_000_000, unit: "connections",
+                "Open connections; one more is told so and closed.",
+                watch: "millrace_intake_connections_refused_total"),
+            .duration(
+                "idle_timeout", \.tcp.idleTimeout, .zero ... .seconds(7 * 86_400),
+                "How long nothing may come before a connection that waits for no ack is closed; 0s is for ever.",
+                watch: "millrace_intake_connections_open"),
+            .bytes(
+                "inflight_bytes_max", \.tcp.inflightBytesMax, 64 << 10...256 << 20,
+                "Bytes of one connection that wait to become durable before it is read no further.",
+                watch: "millrace_spool_queue_bytes"),
+            .integer(
+                "refused_lines_max", \.tcp.refusedLinesMax, 1...1_000_000_000, unit: "lines",
+                "Refused lines beyond the accepted ones before a connection is told so and closed: no Millrace client.",
+                watch: "millrace_intake_connections_closed_total"),
+            .duration(
+                "retry_interval", \.tcp.retryInterval, .milliseconds(10) ... .seconds(60),
+                "How often lines that a full spool refused are offered again.", watch: "millrace_spool_refused_total"),
+        ])
+
+    static let http = ConfigurationSection(
+        name: "http", doc: "Intake and every other route over HTTP/1.1.",
+        keys: [
+            .list(
+                "listen", \.http.listen,
+                "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
+                watch: "millrace_intake_connections_open"),
+            .list(
+                "hosts", \.http.hosts,
+                "Names in Host that are this daemon's, besides loopback's and listen's: those of a proxy in front of it.",
+                watch: "millrace_http_requests_total"),
+            .integer(
+                "backlog", \.http.backlog, 1...65_535, unit: "connections",
+                "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",
+                watch: "millrace_intake_connections_accepted_total"),
+            .integer(
+                "connections_max", \.http.connectionsMax, 2...1_000_000, unit: "connections",
+                "Open connections, the reserved ones included; one more gets 503 and is closed.",
+                watch: "millrace_intake_connections_refused_total"),
+            .integer(
+                "reserved_connections", \.http.reservedConnections, 1...1000, unit: "connections",
+                "The last of connections_max answer only /livez, /readyz and /metrics.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "crowded_wait", \.http.crowdedWait, .milliseconds(100) ... .seconds(60),
+                "How long a connection may say nothing once only reserved_connections are left; noticed within twice that.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "header_timeout", \.http.headerTimeout, .milliseconds(100) ... .seconds(600),
+                "From a request's first byte to the end of its headers; absolute.",
+                watch: "millrace_http_requests_total"
+            ),
+            .bytes(
+                "header_bytes", \.http.headerBytes, 1 << 10...1 << 20, "All header fields of a request together.",
+                watch: "millrace_http_requests_total"),
+            .integer(
+                "header_fields", \.http.headerFields, 10...10_000, unit: "fields", "Header fields of a request.",
+                watch: "millrace_http_requests_total"),
+            .bytes(
+                "body_rate_min", \.http.bodyRateMin, 0...1 << 30, unit: "bytes a second",
+                "Slowest body, over body_rate_interval; time in which the daemon itself did not read doesn't count.",
+                watch: "millrace_http_requests_total"),
+            .duration(
+                "body_rate_interval", \.http.bodyRateInterval, .seconds(1) ... .seconds(600),
+                "Over what time body_rate_min is measured.", watch: "millrace_http_requests_total"),
+            .duration(
+                "keep_alive", \.http.keepAlive, .zero ... .seconds(3600),
+                "From when an answer is sent to the next request, before the connection is closed.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "write_timeout", \.http.writeTimeout, .milliseconds(100) ... .seconds(3600),
+                "How long a client may take none of its answer; one that takes some is never cut off.",
+                watch: "millrace_intake_connections_open"),
+            .bytes(
+                "request_body_max", \.routes.requestBodyMax, 1 << 10...64 << 20,
+                "Body of a route that is not streamed; /v1/events is, and takes any size.",
+                watch: "millrace_http_requests_total"),
+            .bytes(
+                "decompressed_bytes_max", \.http.decompressedBytesMax, 1 << 20...1 << 40,
+                "What a compressed body may become.", watch: "millrace_http_requests_total"),
+            .integer(
+                "decompression_ratio_max", \.http.decompressionRatioMax, 2...100_000, unit: "bytes out for a byte in",
+                "Checked after the first MiB out.", watch: "millrace_http_requests_total"),
+            .integer(
+                "rejected_items_max", \.http.rejectedItemsMax, 1...100_000, unit: "items",
+                "Refused items that an answer names; it counts all.", watch: "millrace_intake_lines_refused_total"),
+            .bytes(
+                "submission_bytes", \.http.submissionBytes, 4 << 10...16 << 20,
+                "A streamed body goes to the spool in pieces of about this size.", watch: "millrace_spool_queue_bytes"),
+            .duration(
+                "retry_after", \.http.retryAfter, .seconds(1) ... .seconds(3600),
+                "Retry-After of a 503, in whole seconds.", watch: "millrace_spool_refused_total"),
+            .bool(
+                "strict_health_checks", \.routes.strictHealthChecks,
+                "A database that is away makes /readyz and the health page answer 503. Also STRICT_HEALTH_CHECKS.",
+                watch: "millrace_postgresql_up"),
+        ])
+
+    static let intake = ConfigurationSection(
+        name: "intake", doc: "Both intakes.",
+        keys: [
+            .integer(
+                "threads", \.intake.threads, 1...256, unit: "threads", "Event loops that read and parse.",
+                watch: "millrace_intake_lines_received_total"),
+            .string("unix_mode", \.intake.unixMode, "Permission bits of Unix sockets, octal."),
+            .duration(
+                "drain_limit", \.intake.drainLimit, .zero ... .seconds(600),
+                "How long a stop waits for the answers of what was received.", watch: "millrace_intake_connections_open"
+            ),
+            .duration(
+                "linger", \.intake.linger, .zero ... .seconds(60),
+                "How long a connection that was refused may still read what it was told.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "committed_wait", \.intake.committedWait, .milliseconds(100) ... .seconds(3600),
+                "How long ack=committed waits before 202 says durable; a half-closed TCP connection is closed then.",
+                watch: "millrace_spool_uncommitted_lines"),
+            .integer(
+                "committed_waiters_max", \.intake.committedWaitersMax, 1...100_000, unit: "requests",
+                "Of each intake: how many wait for a commit, half of its connections_max at most; others get 202.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "keepalive", \.intake.keepalive, .seconds(1) ... .seconds(7200),
+                "Silence of a TCP connection after which the kernel asks whether its other side is there.",
+                watch: "millrace_intake_connections_open"),
+            .duration(
+                "keepalive_interval", \.intake.keepaliveInterval, .seconds(1) ... .seconds(3600),
+                "Between two such questions.", watch: "millrace_intake_connections_open"),
+            .duration(
+                "peer_timeout", \.intake.peerTimeout, .seconds(1) ... .seconds(7200),
+                "How long these, or bytes sent, stay unanswered before the kernel drops the connection.",
+                watch: "millrace_intake_connections_open"),
+        ])
+
+    static let memory = ConfigurationSection(
+        name: "memory", doc: "What clients may have the daemon hold.",
+        keys: [
+            .bytes(
+                "budget", \.memory.budget, 4 << 20...1 << 40,
+                "Lines and bodies that are not whole, pages in the making, answers that nobody takes, all together; above, "
+                    + "sockets are not read, and requests that want more get 503.",
+                watch: "millrace_memory_used_bytes"),
+            .duration(
+                "line_wait", \.memory.lineWait, .milliseconds(100) ... .seconds(3600),
+                "How long a TCP line of over 16 KiB may take while others want memory, before its connection is closed.",
+                watch: "millrace_memory_refused_total"),
+        ])
+
+    static let limits = ConfigurationSection(
+        name: "limits", doc: "What one event may be.",
+        keys: [
+            .bytes(
+                "line_bytes", \.limits.lineBytes, 1 << 10...16 << 20, "A line, or an item of a body.",
+                watch: "millrace_intake_lines_refused_total"),
+            .bytes(
+                "payload_bytes", \.limits.payloadBytes, 1 << 10...16 << 20, "A payload, or metadata.",
+                watch: "millrace_intake_lines_refused_total"),
+            .bytes(
+                "payload_text_bytes", \.limits.payloadTextBytes, 1 << 10...64 << 20,
+                "The same as PostgreSQL prints it, without exponents: 1e9 is 1000000000. At least payload_bytes.",
+                watch: "millrace_intake_lines_refused_total"),
+            .integer(
+                "depth", \.limits.depth, 2...512, unit: "levels", "Nesting of a payload.",
+                watch: "millrace_intake_lines_refused_total"),
+            .bytes(
+                "refused_line_bytes", \.limits.refusedLineBytes, 0...1 << 20,
+                "How much of a refused line is kept in dead_letters.", watch: "millrace_writer_lines_refused_total"),
+            .duration(
+                "refused_log_interval", \.limits.refusedLogInterval, .zero ... .seconds(86_400),
+                "Least time between two log lines about refused lines.", watch: "millrace_intake_lines_refused_total"),
+        ])
+
+    static let deadLetters = ConfigurationSection(
+        name: "dead_letters",
+        doc: "How much is kept of lines that the intake refused; what was acknowledged is never dropped.",
+        keys: [
+            .duration(
+                "retain", \.deadLetters.retain, .seconds(1) ... .seconds(1200 * 31 * 86_400),
+                "How old such a letter becomes before it is deleted and counted.",
+                watch: "millrace_writer_dead_letters_dropped_total"),
+            .integer(
+                "rows_max", \.deadLetters.rowsMax, 0...1_000_000_000, unit: "letters",
+                "All such letters; the oldest go.", watch: "millrace_writer_dead_letters_dropped_total"),
+            .bytes(
+                "bytes_max", \.deadLetters.bytesMax, 0...1 << 40,
+                "Their lines and messages together; a row and its indexes are some 300 bytes more.",
+                watch: "millrace_writer_dead_letters_dropped_total"),
+            .integer(
+                "burst_lines", \.refusals.burstLines, 0...1_000_000_000, unit: "lines",
+                "Refused lines of one connection that are all kept, in a burst_interval.",
+                watch: "millrace_intake_lines_not_kept_total"),
+            .duration(
+                "burst_interval", \.refusals.burstInterval, .seconds(1) ... .seconds(86_400),
+                "After it a connection's burst_lines are kept whole again.",
+                watch: "millrace_intake_lines_not_kept_total"),
+            .integer(
+                "sampled_one_in", \.refusals.sampledOneIn, 1...1_000_000_000, unit: "lines",
+                "Of the further ones one in so many is kept; all are counted.",
+                watch: "millrace_intake_lines_not_kept_total"),
+        ])
+}

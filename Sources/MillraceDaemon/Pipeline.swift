@@ -1,0 +1,29 @@
+import MillraceChannels
+import MillraceConfiguration
+import MillraceEvent
+import MillraceSpool
+import MillraceTelemetry
+import MillraceWriter
+
+/// What the stages are joined by: their channels, the memory that they share, and what they count.
+struct Pipeline {
+    let channel: RecordChannel
+    let extents: ExtentChannel
+    let board = CommitBoard()
+    let memory: MemoryBudget
+    let metrics: DaemonMetrics
+
+    /// `packs`: names of those that are folded. `log`: whose dropped lines are counted.
+    init(_ configuration: DaemonConfiguration, packs: [String], log: LogWriter) {
+        let database = configuration.database
+        channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
+        extents = ExtentChannel(rowsMax: database.batchRows, bytesMax: database.batchBytes)
+        memory = MemoryBudget(configuration.memory)
+        metrics = DaemonMetrics(
+            channel: channel, extents: extents, spoolDirectory: configuration.spool.directory,
+            stallAfter: database.stallAfter, log: log)
+        metrics.bootstrap()
+        metrics.observeMemory(memory)
+        metrics.observeProjections(packs)
+    }
+}
