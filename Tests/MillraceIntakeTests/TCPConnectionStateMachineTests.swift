@@ -313,7 +313,7 @@ struct TCPConnectionStateMachineTests {
     }
 
     @Test func `a line that is open for long is given up when its memory is wanted`() {
-        let budget = MemoryBudget(bytesMax: 100_000, patience: .seconds(60))
+        let budget = MemoryBudget(MemoryConfiguration(budget: 100_000, lineWait: .seconds(60)))
         let connection = Connection(.spooled) { $0.memory = budget }
         #expect(connection.happensNow { $0.bytesHeld(100_000, lineBytes: 100_000, lineNumber: 0, at: $1) } == [])
         #expect(!connection.asksToRead && budget.usedBytes == 100_000)

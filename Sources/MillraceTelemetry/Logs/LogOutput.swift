@@ -74,9 +74,3 @@ package struct LogOutput: Sendable {
         }
     }
 }
-
-/// How log lines look. Raw value = `log.format`.
-package enum LogFormat: String, Sendable, CaseIterable {
-    case text
-    case json
-}

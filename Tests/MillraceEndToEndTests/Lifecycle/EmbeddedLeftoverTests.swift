@@ -1,3 +1,4 @@
+import CDispatch  // The compiler takes it for the module of `stat`.
 import Glibc
 import MillracePostgres
 import MillraceTestSupport
