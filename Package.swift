@@ -172,7 +172,8 @@ let package = Package(
         .target(
             name: "MillraceConsole",
             dependencies: [
-                "CZlib", "CZstd", "MillraceAPI", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "CZlib", "CZstd", "MillraceAPI", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon",
+                "MillraceEvent",
                 "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

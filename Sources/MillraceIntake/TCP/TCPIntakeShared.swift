@@ -20,7 +20,8 @@ final class TCPIntakeShared: Sendable {
 
     init(configuration: TCPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger) {
         func log(_ message: String, hint: String? = nil) -> RefusalLog {
-            RefusalLog(message, hint: hint, interval: TimeAmount(configuration.limits.refusedLogInterval), logger: logger)
+            RefusalLog(
+                message, hint: hint, interval: TimeAmount(configuration.limits.refusedLogInterval), logger: logger)
         }
         self.configuration = configuration
         self.channel = channel
