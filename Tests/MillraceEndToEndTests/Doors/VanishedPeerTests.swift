@@ -45,8 +45,11 @@ extension EndToEnd {
             let silent = try TCPClient(daemon.tcp, acks: "spooled")
             let mute = try StreamSocket(daemon.tcp)
             #expect(try mute.line() == nil)
-            try silent.finish()
-            #expect(silent.problem?.code == "idle_timeout")
+            #expect(
+                try eventually {
+                    try silent.takeMessages()
+                    return silent.problem?.code == "idle_timeout"
+                })
             // Both places are free again, and the one who waits still does.
             for _ in 0..<2 {
                 // The daemon learns a moment later that the one before is gone.
