@@ -43,6 +43,7 @@ package final class IntakeMetrics: Sendable {
         self.onRequest = onRequest
     }
 
+    /// The counters of one transport: the same object at each call.
     package subscript(transport: Transport) -> TransportCounters { transports[transport.rawValue] }
 
     /// Lines that are durable, by kind.

@@ -64,10 +64,12 @@ package struct JSONScanner {
 }
 
 extension JSONScanner {
+    /// Whether `byte` is one of the four that JSON allows between values: space, newline, carriage return, tab.
     package static func isSpace(_ byte: UInt8) -> Bool {
         byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
     }
 
+    /// Whether `value`, without white space around it, is the literal `null`.
     package static func isNull(_ value: Text) -> Bool {
         value.elementsEqual("null".utf8)
     }

@@ -17,18 +17,22 @@ package struct JSONSchema: Sendable, ExpressibleByDictionaryLiteral {
         members = elements
     }
 
+    /// A string of so many characters (Unicode code points).
     package static func text(lengths: ClosedRange<Int>) -> JSONSchema {
         ["type": "string", "minLength": .integer(lengths.lowerBound), "maxLength": .integer(lengths.upperBound)]
     }
 
+    /// A whole number within `range`, its ends included.
     package static func integer(in range: ClosedRange<Int>) -> JSONSchema {
         ["type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound)]
     }
 
+    /// One of these strings.
     package static func choice(_ values: [String]) -> JSONSchema {
         ["type": "string", "enum": .strings(values)]
     }
 
+    /// An array of any length, each element of it as `element` says.
     package static func array(of element: JSONSchema) -> JSONSchema {
         ["type": "array", "items": element.value]
     }
@@ -55,6 +59,7 @@ package struct JSONSchema: Sendable, ExpressibleByDictionaryLiteral {
         return schema
     }
 
+    /// The same with a `description`, which must not be there yet.
     package func described(_ text: String) -> JSONSchema {
         var schema = self
         schema.members.append(("description", .string(text)))

@@ -75,6 +75,7 @@ extension JSONShape {
             required: fields.filter(\.isRequired).compactMap(\.name), others: fields.first { $0.name == nil }?.schema)
     }
 
+    /// The fields in their order, as one object.
     package func write(to json: inout JSONWriter) {
         json.append(raw: "{")
         let fields = Self.fields
@@ -94,27 +95,32 @@ extension JSONWritable {
 
 extension JSONChoice {
     package static var schema: JSONSchema { .choice(allCases.map(\.rawValue)) }
+    /// The raw value as a string.
     package func write(to json: inout JSONWriter) { json.append(rawValue) }
 }
 
 extension String: JSONWritable {
     package static var schema: JSONSchema { .text }
+    /// A string literal, with what JSON wants escaped.
     package func write(to json: inout JSONWriter) { json.append(self) }
 }
 
 extension Int: JSONWritable {
     package static var schema: JSONSchema { .integer }
+    /// A decimal number.
     package func write(to json: inout JSONWriter) { json.append(self) }
 }
 
 extension Bool: JSONWritable {
     package static var schema: JSONSchema { .boolean }
+    /// `true` or `false`.
     package func write(to json: inout JSONWriter) { json.append(self) }
 }
 
 extension Optional: JSONWritable where Wrapped: JSONWritable {
     package static var schema: JSONSchema { Wrapped.schema.nullable }
 
+    /// The value, or `null`.
     package func write(to json: inout JSONWriter) {
         if let self { self.write(to: &json) } else { json.append(raw: "null") }
     }
@@ -123,6 +129,7 @@ extension Optional: JSONWritable where Wrapped: JSONWritable {
 extension Array: JSONWritable where Element: JSONWritable {
     package static var schema: JSONSchema { .array(of: Element.schema) }
 
+    /// An array of the elements in their order.
     package func write(to json: inout JSONWriter) {
         json.append(raw: "[")
         for element in self {

@@ -6,6 +6,7 @@ package indirect enum JSONValue: Sendable {
     case integer(Int)
     case bool(Bool)
 
+    /// Appends the value without white space; members and elements in their order.
     package func write(to json: inout JSONWriter) {
         switch self {
         case .object(let members):
@@ -28,6 +29,7 @@ package indirect enum JSONValue: Sendable {
         }
     }
 
+    /// An array of these strings.
     package static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
 }
 

@@ -19,10 +19,12 @@ package struct JSONWriter: Sendable {
         bytes.append(contentsOf: text)
     }
 
+    /// A whole number in decimal digits.
     package mutating func append(_ number: some BinaryInteger) {
         bytes.append(contentsOf: String(number).utf8)
     }
 
+    /// `true` or `false`.
     package mutating func append(_ bool: Bool) {
         if bool { append(raw: "true") } else { append(raw: "false") }
     }

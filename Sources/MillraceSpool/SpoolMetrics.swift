@@ -48,6 +48,7 @@ package final class SpoolMetrics: Sendable {
     /// Lines of `kind` that were found in the spool and that the ledger lacked.
     package func recovered(_ kind: RecordKind) -> MetricCounter { recoveredLines[Int(kind.rawValue) - 1] }
 
+    /// The counters of one kind of records.
     package func appended(_ kind: RecordKind) -> Appended {
         switch kind {
         case .event: events

@@ -79,6 +79,8 @@ package struct WriterStage: Service {
         }
     }
 
+    /// Runs until a graceful shutdown has been drained or the task is cancelled. Throws what ends the ledger's session, and
+    /// stops the writers before.
     package func run() async throws {
         try await withThrowingTaskGroup { group in
             group.addTask { try await ledgerService.run() }

@@ -33,6 +33,8 @@ package final class ThreadExecutor: SerialExecutor, Sendable {
         mutex.deallocate()
     }
 
+    /// Hands the job to the thread, which runs jobs in the order of their calls, and starts the thread when none runs.
+    /// Does not wait for any job.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         pthread_mutex_lock(mutex)

@@ -7,6 +7,7 @@ package enum BatchID {
     /// Of the spool's id and the sequence.
     private static let mixedBits = 22
 
+    /// The id of the batch that is made at `now` and begins with `firstSequence` of this spool. No randomness is in it.
     package static func make(spool: UniqueID, firstSequence: UInt64, at now: Timestamp) -> Int64 {
         let mixed = mix(spool.high ^ mix(spool.low ^ mix(firstSequence)))
         return first(at: now) | Int64(mixed >> 42)

@@ -78,26 +78,31 @@ package struct RecordHeader: Sendable, Equatable {
 
 /// CRC-32C (Castagnoli), by processor instruction where there is one.
 package enum Checksum {
+    /// Of all of `bytes`; 0 for none. Formats.md says which bytes a record's and a header's checksum cover.
     package static func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         crc32c_extend(0, bytes.baseAddress, bytes.count)
     }
 }
 
 extension UnsafeRawBufferPointer {
+    /// The little-endian number at `offset` in bytes, which need not be aligned. All 4 bytes must be inside.
     package func load32(_ offset: Int) -> UInt32 {
         UInt32(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
+    /// The same of 8 bytes.
     package func load64(_ offset: Int) -> UInt64 {
         UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 }
 
 extension UnsafeMutableRawBufferPointer {
+    /// Writes `value` in little endian at `offset` in bytes, which need not be aligned. All 4 bytes must be inside.
     package func store32(_ value: UInt32, _ offset: Int) {
         storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
     }
 
+    /// The same of 8 bytes.
     package func store64(_ value: UInt64, _ offset: Int) {
         storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
     }

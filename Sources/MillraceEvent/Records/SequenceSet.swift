@@ -28,6 +28,7 @@ package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
         return low
     }
 
+    /// Adds all of `range`, of which some may be in the set already; joins it with ranges that it overlaps or touches.
     package mutating func insert(_ range: Range<UInt64>) {
         guard !range.isEmpty else { return }
         let start = firstIndex(endingAtOrAfter: range.lowerBound)
@@ -40,6 +41,7 @@ package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
         ranges.replaceSubrange(start..<end, with: CollectionOfOne(merged))
     }
 
+    /// Takes out what of `range` is in the set; a range that reaches beyond it is cut or split.
     package mutating func remove(_ range: Range<UInt64>) {
         guard !range.isEmpty else { return }
         self = SequenceSet(
@@ -56,6 +58,7 @@ package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
         ranges = sorted
     }
 
+    /// Whether all of `range` is in the set; true for an empty range.
     package func contains(_ range: Range<UInt64>) -> Bool {
         guard !range.isEmpty else { return true }
         let index = firstIndex(endingAtOrAfter: range.upperBound)

@@ -36,6 +36,7 @@ package enum EventTypePattern: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether events of this type are taken; upper and lower case differ.
     package func matches(_ eventType: String) -> Bool {
         switch self {
         case .any: true

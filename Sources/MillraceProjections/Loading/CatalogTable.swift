@@ -24,6 +24,7 @@ package struct CatalogTable: Sendable, Equatable {
     /// Column names of the primary key in its order; empty when there is none.
     package var primaryKey: [String]
 
+    /// The column of this name; nil when the table has none.
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
 
     /// Tables of `schema` whose names start with `prefix`, by name. Blocks.

@@ -110,8 +110,10 @@ package struct HyperLogLog: Sendable, Equatable {
         }
     }
 
+    /// The hash of a value's bytes, by which sketches count it: XXH64 with seed 0.
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXHash64.hash(bytes) }
 
+    /// Counts the value with this `hash`, if it was not counted before.
     package mutating func insert(hash: UInt64) {
         insert(CollectionOfOne(hash))
     }

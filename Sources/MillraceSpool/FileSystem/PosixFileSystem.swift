@@ -4,6 +4,7 @@ internal import Glibc
 package struct PosixFileSystem: FileSystem {
     package init() {}
 
+    /// With `O_CLOEXEC`. `isMissing` without a file (`read`, `update`), `isThereAlready` with one (`create`).
     package func open(_ path: String, _ mode: OpenMode) throws(FileSystemError) -> FileID {
         let flags =
             switch mode {
@@ -17,56 +18,67 @@ package struct PosixFileSystem: FileSystem {
         return FileID(descriptor: Int32(descriptor))
     }
 
+    /// The result of `close(2)` is not looked at.
     package func close(_ file: FileID) {
         _ = Glibc.close(file.descriptor)
     }
 
+    /// One `pwrite`: returns the bytes written, which may be fewer than asked.
     package func write(_ bytes: UnsafeRawBufferPointer, to file: FileID, at offset: Int)
         throws(FileSystemError) -> Int
     {
         try check(.write) { pwrite(file.descriptor, bytes.baseAddress, bytes.count, offset) }
     }
 
+    /// One `pread`: returns the bytes read, which may be fewer than asked; 0 at the end of the file.
     package func read(into bytes: UnsafeMutableRawBufferPointer, from file: FileID, at offset: Int)
         throws(FileSystemError) -> Int
     {
         try check(.read) { pread(file.descriptor, bytes.baseAddress, bytes.count, offset) }
     }
 
+    /// `POSIX_FADV_DONTNEED` on these bytes of the file. Errors are ignored.
     package func forget(_ file: FileID, at offset: Int, byteCount: Int) {
         // An advice: when it is not taken, the pages stay in the cache.
         _ = posix_fadvise(file.descriptor, offset, byteCount, POSIX_FADV_DONTNEED)
     }
 
+    /// In bytes, by `fstat`.
     package func size(of file: FileID) throws(FileSystemError) -> Int {
         var status = stat()
         _ = try check(.size) { Int(fstat(file.descriptor, &status)) }
         return status.st_size
     }
 
+    /// `fdatasync`, once: an error is thrown at once, EINTR too.
     package func synchronize(_ file: FileID) throws(FileSystemError) {
         // Not repeated on EINTR: after any failure the state of the pages is unknown.
         guard fdatasync(file.descriptor) == 0 else { throw FileSystemError(.synchronize, errno: errno) }
     }
 
+    /// Opens the directory, calls `fsync`, closes it.
     package func synchronizeDirectory(_ path: String) throws(FileSystemError) {
         let descriptor = try check(.synchronizeDirectory) { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         defer { _ = Glibc.close(Int32(descriptor)) }
         guard fsync(Int32(descriptor)) == 0 else { throw FileSystemError(.synchronizeDirectory, errno: errno) }
     }
 
+    /// Cuts the file, or makes it longer by zeros. Durable only after `synchronize`.
     package func truncate(_ file: FileID, to sizeBytes: Int) throws(FileSystemError) {
         _ = try check(.truncate) { ftruncate(file.descriptor, sizeBytes) }
     }
 
+    /// Replaces what is at `newPath`, in one step. Durable only after `synchronizeDirectory`.
     package func rename(_ path: String, to newPath: String) throws(FileSystemError) {
         _ = try check(.rename) { Glibc.rename(path, newPath) }
     }
 
+    /// Unlinks one file, no directory. Durable only after `synchronizeDirectory`.
     package func remove(_ path: String) throws(FileSystemError) {
         _ = try check(.remove) { unlink(path) }
     }
 
+    /// Names without `.` and `..`, in the order of the file system.
     package func list(_ directory: String) throws(FileSystemError) -> [String] {
         guard let stream = opendir(directory) else { throw FileSystemError(.list, errno: errno) }
         defer { closedir(stream) }
@@ -83,6 +95,7 @@ package struct PosixFileSystem: FileSystem {
         return names
     }
 
+    /// One directory with mode 0700; false when something is at `path` already. Its parent must exist.
     package func makeDirectory(_ path: String) throws(FileSystemError) -> Bool {
         do {
             _ = try check(.makeDirectory) { mkdir(path, 0o700) }
@@ -92,6 +105,7 @@ package struct PosixFileSystem: FileSystem {
         }
     }
 
+    /// Bytes that a user who is not root may still take, by `statvfs`.
     package func freeBytes(at path: String) throws(FileSystemError) -> Int {
         // The type picks the function among the function and the structure of this name.
         let query: (UnsafePointer<CChar>, UnsafeMutablePointer<statvfs>) -> Int32 = statvfs
@@ -101,6 +115,7 @@ package struct PosixFileSystem: FileSystem {
             clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
+    /// An exclusive `flock`; returns false at once when another open file holds it.
     package func lock(_ file: FileID) throws(FileSystemError) -> Bool {
         do {
             _ = try check(.lock) { flock(file.descriptor, LOCK_EX | LOCK_NB) }

@@ -47,6 +47,7 @@ package final class SegmentStore: SpoolReader {
 
     package var runStarts: [UInt64] { catalogue.runStarts(before: firstSequence) + [firstSequence] }
 
+    /// Notes in the catalogue which sequences are settled, and when the server was seen. Does not touch the disk.
     package func tell(_ event: RetentionEvent) {
         state.withLock { $0.catalogue.told(event) }
     }
@@ -59,6 +60,8 @@ package final class SegmentStore: SpoolReader {
     /// Of all segment files.
     var fileBytes: Int { state.withLock { $0.catalogue.fileBytes } }
 
+    /// Blocks on the disk. What is damaged or missing goes to `body` as such; a disk that fails is thrown, as is what
+    /// `body` throws.
     package func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws {
         guard let open = try openSegment(extent.segment) else {
             let reason = "\(SegmentName.file(extent.segment)) is missing from \(directory)"
@@ -105,6 +108,8 @@ package final class SegmentStore: SpoolReader {
         }
     }
 
+    /// Reads on a thread of its own, which ends with the call. Counts lines that are lost as recovered too, since they
+    /// become dead letters.
     package func scan(_ ranges: [Range<UInt64>], into channel: ExtentChannel) async -> [LostSequences] {
         let scanner = SegmentScanner(self)
         defer { scanner.stop() }

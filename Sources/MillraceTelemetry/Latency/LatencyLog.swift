@@ -20,6 +20,7 @@ package struct LatencyLog {
         written = snapshot
     }
 
+    /// Closes the file and hands what was written to the disk: blocks on it. A later interval would open it again.
     package func close() {
         file.close()
     }

@@ -14,11 +14,13 @@ package struct TextLogHandler: LogHandler {
         self.output = output
     }
 
+    /// Of the logger itself, without what its provider or a line adds.
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
+    /// Hands one line to the output; keys in the order of the alphabet. Blocks only where the output does.
     package func log(event: LogEvent) {
         var line = output.prefix(event.level)
         if !output.isJournal { line += "\(LogTime.now()) \(event.level) " }

@@ -74,6 +74,7 @@ package final class LatencyRecorder: TimerHandler, Sendable {
         }
     }
 
+    /// One duration in nanoseconds, rounded up to microseconds: for libraries that use swift-metrics.
     package func recordNanoseconds(_ duration: Int64) {
         record(.nanoseconds(duration))
     }

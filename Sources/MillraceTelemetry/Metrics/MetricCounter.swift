@@ -19,10 +19,12 @@ package final class MetricCounter: CounterHandler, Sendable {
         number.store(value, ordering: .relaxed)
     }
 
+    /// For libraries that use swift-metrics: the same as `add`.
     package func increment(by amount: Int64) {
         add(Int(amount))
     }
 
+    /// Sets it to 0.
     package func reset() {
         set(0)
     }

@@ -9,14 +9,17 @@ package final class MetricNumber: MeterHandler, RecorderHandler, FloatingPointCo
 
     package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 
+    /// Replaces the number.
     package func set(_ value: Double) {
         bits.store(value.bitPattern, ordering: .relaxed)
     }
 
+    /// The same; rounded above 2^53.
     package func set(_ value: Int64) {
         set(Double(value))
     }
 
+    /// Adds `amount`; repeats when another thread was faster, so that nothing is lost.
     package func increment(by amount: Double) {
         var seen = bits.load(ordering: .relaxed)
         while true {
@@ -27,18 +30,22 @@ package final class MetricNumber: MeterHandler, RecorderHandler, FloatingPointCo
         }
     }
 
+    /// Takes `amount` away.
     package func decrement(by amount: Double) {
         increment(by: -amount)
     }
 
+    /// The same as `set`: a recorder that does not aggregate shows the last value.
     package func record(_ value: Int64) {
         set(Double(value))
     }
 
+    /// The same as `set`.
     package func record(_ value: Double) {
         set(value)
     }
 
+    /// Sets it to 0.
     package func reset() {
         set(0.0)
     }

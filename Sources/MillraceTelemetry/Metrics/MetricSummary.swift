@@ -10,10 +10,12 @@ package final class MetricSummary: RecorderHandler, Sendable {
     /// Read together.
     package var total: (sum: Double, count: Int) { state.withLock { $0 } }
 
+    /// Adds one value; rounded above 2^53.
     package func record(_ value: Int64) {
         record(Double(value))
     }
 
+    /// Adds one value to the sum and 1 to the count, under a lock.
     package func record(_ value: Double) {
         state.withLock { state in
             state.sum += value

@@ -7,22 +7,26 @@ extension PrometheusRegistry: MetricsFactory {
     /// Series of one library's metric; what comes later is counted under the label value `other`.
     package static let seriesMax = 200
 
+    /// A counter named after `label` with `_total`. Asking again gives the same series, as with all of these.
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         let source = foreign(label, "_total", .counter, dimensions) { .counter(MetricCounter()) }
         guard case .counter(let counter) = source else { return MetricCounter() }
         return counter
     }
 
+    /// A counter that grows by fractions, named as `makeCounter` does.
     package func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         number(label, "_total", .counter, dimensions)
     }
 
+    /// A gauge named after `label`.
     package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         number(label, "", .gauge, dimensions)
     }
 
+    /// A summary (sum and count) if it aggregates, else a gauge that shows the last value.
     package func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
@@ -32,6 +36,7 @@ extension PrometheusRegistry: MetricsFactory {
         return summary
     }
 
+    /// A histogram in seconds, named after `label` with `_seconds`.
     package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         let source = foreign(label, "_seconds", .timer, dimensions) { .timer(LatencyRecorder()) }
         guard case .timer(let timer) = source else { return LatencyRecorder() }
@@ -40,9 +45,13 @@ extension PrometheusRegistry: MetricsFactory {
 
     /// Series stay: a library that makes one again goes on where it was.
     package func destroyCounter(_ handler: any CounterHandler) {}
+    /// Does nothing: the series stays.
     package func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    /// Does nothing: the series stays.
     package func destroyMeter(_ handler: any MeterHandler) {}
+    /// Does nothing: the series stays.
     package func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Does nothing: the series stays.
     package func destroyTimer(_ handler: any TimerHandler) {}
 
     private func number(
