@@ -62,3 +62,76 @@ package enum FoldKind: Sendable, Equatable {
         }
     }
 }
+
+/// The span of time that a projection's row stands for, in UTC; the column `bucket` holds its start.
+package enum TimeBucket: String, Sendable, CaseIterable {
+    case hour
+    case day
+    case month
+}
+
+/// A column of a projection's table and the field that it is filled from.
+package struct ColumnMapping: Sendable, Equatable {
+    package var column: String
+    package var field: FieldPath
+    /// The value of a row whose field is missing or null, as PostgreSQL reads the column's type; nil: NULL.
+    package var fallback: String?
+    /// Of pack.toml, from 1; for messages.
+    package var line: Int
+
+    package init(column: String, field: FieldPath, fallback: String? = nil, line: Int = 1) {
+        self.column = column
+        self.field = field
+        self.fallback = fallback
+        self.line = line
+    }
+}
+
+/// A field of a row, as pack.toml names it: `event_type`, `payload`, `payload.page.path`, `metadata.tags.0`.
+package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
+    /// The column of `analytics_events` or `conversations`.
+    package var column: String
+    /// Object members, or array elements by number, within the jsonb column; empty: the whole column.
+    package var path: [String]
+
+    package init(column: String, path: [String] = []) {
+        self.column = column
+        self.path = path
+    }
+
+    package var description: String { ([column] + path).joined(separator: ".") }
+}
+
+/// Counts of an entity table's rows that are not deleted, kept by difference as the rows change.
+package struct StatusCounts: Sendable, Equatable {
+    package var name: String
+    /// Without its schema.
+    package var table: String
+    /// Columns of the entity table, and of the counts'.
+    package var by: [String]
+    /// The timestamptz column that the bucket is of; nil: no bucket.
+    package var bucket: Bucket?
+    /// Numeric columns of the entity table that are added up.
+    package var sums: [String]
+    /// Of pack.toml, from 1; for messages.
+    package var line: Int
+
+    package struct Bucket: Sendable, Equatable {
+        package var column: String
+        package var unit: TimeBucket
+
+        package init(column: String, unit: TimeBucket) {
+            self.column = column
+            self.unit = unit
+        }
+    }
+
+    package init(name: String, table: String, by: [String], bucket: Bucket?, sums: [String], line: Int = 1) {
+        self.name = name
+        self.table = table
+        self.by = by
+        self.bucket = bucket
+        self.sums = sums
+        self.line = line
+    }
+}
