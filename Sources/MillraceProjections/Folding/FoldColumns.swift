@@ -111,3 +111,58 @@ struct FoldColumns {
                 field: mapping.field.description))
     }
 }
+
+/// A column of a fold's tuples, as the statements see it: an array that is unnested as `k.cN`.
+struct FoldColumn {
+    /// In the table.
+    var name: String
+    var element: ArrayElement
+    /// What goes into the table, of `k.cN`.
+    var expression: String
+    var step: FoldStep
+    /// For messages.
+    var field: String
+
+    var quotedName: String { "\"\(name)\"" }
+}
+
+extension [FoldColumn] {
+    /// The columns' arrays, then `more`, as rows: `unnest($1::…[], …) AS k (c0, c1, …)`; `isNumbered`: with `number`, from 1.
+    func unnested(_ more: [(name: String, element: ArrayElement)] = [], isNumbered: Bool = false) -> String {
+        let arrays = (map(\.element) + more.map(\.element)).enumerated()
+            .map { "$\($0 + 1)::\($1.arrayName)" }.joined(separator: ", ")
+        let names = indices.map { "c\($0)" } + more.map(\.name) + (isNumbered ? ["number"] : [])
+        return "unnest(\(arrays))\(isNumbered ? " WITH ORDINALITY" : "") AS k (\(names.joined(separator: ", ")))"
+    }
+}
+
+/// What one column of a fold's tuples is filled from. Plain values: the steps lie in memory that rows are run over.
+struct FoldStep {
+    enum Source: UInt8 {
+        /// `index`: of the row's column, which is copied with its length.
+        case column
+        /// `index`: of what the field extractor found.
+        case path
+        /// Start of the bucket that created_at is in.
+        case bucket
+        /// int4, 1 for an event that deletes.
+        case isDeleted
+    }
+
+    var source: Source
+    var index: Int
+    /// Without a value the row has no key.
+    var isRequired: Bool
+    /// A text like "now" would depend on when the row arrives.
+    var isTime: Bool
+    /// Left null for an event that deletes.
+    var isState: Bool
+
+    init(_ source: Source, index: Int = 0, isRequired: Bool = false, isTime: Bool = false, isState: Bool = false) {
+        self.source = source
+        self.index = index
+        self.isRequired = isRequired
+        self.isTime = isTime
+        self.isState = isState
+    }
+}

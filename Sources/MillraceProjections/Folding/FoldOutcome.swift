@@ -1,3 +1,4 @@
+package import MillraceEvent
 package import MillracePostgres
 
 /// What became of a batch in the versions it was folded into.
@@ -15,4 +16,79 @@ package struct FoldOutcome: Sendable {
     package var failures: [Failure] = []
 
     package init() {}
+}
+
+/// Rows whose document would have been too large to read.
+package struct UnreadRows: Sendable, Equatable {
+    private static let examplesMax = 10
+
+    package private(set) var count = 0
+    /// Ids of the first ones.
+    package private(set) var examples: [UniqueID] = []
+
+    package init() {}
+
+    /// Counts one more row; its id is kept if there are fewer than ten.
+    package mutating func append(_ id: UniqueID) {
+        count += 1
+        if examples.count < Self.examplesMax { examples.append(id) }
+    }
+
+    /// Adds the count of `others`, and of their ids as many as make ten.
+    package mutating func append(_ others: UnreadRows) {
+        count += others.count
+        examples += others.examples.prefix(Self.examplesMax - examples.count)
+    }
+}
+
+/// An event that a fold's table does not take: a row of `projections.parked`.
+struct ParkedEvent {
+    /// The longest key that is kept, in characters.
+    static let keyLengthMax = 200
+    /// Of events whose row is too large to read.
+    static let unreadCode = "row_too_large"
+
+    var versionID: Int32
+    var pack: String
+    var fold: String
+    var key: String
+    /// `missing_key`, `relative_time`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
+    var code: String
+    var sqlState: String?
+    var message: String
+    /// In microseconds since 2000.
+    var eventAt: Int64
+    var eventID: UniqueID
+
+    /// Blocks.
+    static func write(
+        _ events: [ParkedEvent], batchID: Int64, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        guard !events.isEmpty else { return }
+        var versions = BinaryArray(.int4)
+        var times = BinaryArray(.timestamptz)
+        var ids = BinaryArray(.uuid)
+        var texts = (0..<6).map { _ in BinaryArray(.text) }
+        for event in events {
+            versions.append(integer: event.versionID)
+            times.append(integer: event.eventAt)
+            event.eventID.bytes.withUnsafeBytes { ids.append($0) }
+            for (index, text) in [event.pack, event.fold, event.key, event.code, event.sqlState, event.message]
+                .enumerated()
+            {
+                texts[index].append(text)
+            }
+        }
+        try connection.query(
+            """
+            INSERT INTO projections.parked (
+                version_id, event_at, event_id, pack, fold, key, code, sqlstate, message, batch_id
+            )
+            SELECT *, $10::bigint
+            FROM unnest(
+                $1::int4[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[])
+            """,
+            parameters: [versions, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
+    }
 }
