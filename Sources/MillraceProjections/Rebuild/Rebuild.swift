@@ -249,11 +249,44 @@ package struct Rebuild {
     }
 }
 
-extension RebuildProgress {
+/// How far a rebuild is.
+package struct RebuildProgress: Sendable, Equatable {
+    package enum Step: String, Sendable {
+        case folding
+        /// Waiting for the moment without a batch under way, to switch.
+        case switching
+    }
+
+    package var step: Step
+    /// Of batches that were there when the version was begun, or that nobody else folded since.
+    package var batchesDone: Int
+    package var batchesTotal: Int
+    /// Read in this run.
+    package var rows: Int
+    /// Still to be read, as the ledger counts them.
+    package var rowsLeft: Int
+
     fileprivate mutating func advance(batches: Int, rows: Int) {
         batchesDone += batches
         batchesTotal = max(batchesTotal, batchesDone)
         self.rows += rows
         rowsLeft = max(0, rowsLeft - rows)
     }
+}
+
+/// What a rebuild did.
+package struct RebuildReport: Sendable, Equatable {
+    package var pack: String
+    package var version: Int
+    /// Whether an earlier run was gone on with.
+    package var isContinued: Bool
+    /// Folded in this run; the writers folded the others.
+    package var batches: Int
+    package var rows: Int
+    /// Events whose row the tables refused.
+    package var parked: Int
+    /// Events among them whose rows are too large to read.
+    package var unread: Int
+    /// Months whose rows were taken over as they were, `2026-10`.
+    package var sealedMonths: [String]
 }
