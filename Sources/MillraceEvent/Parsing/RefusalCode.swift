@@ -1,3 +1,5 @@
+package import CMillrace
+
 /// Why a line (an item of a body) is refused. Raw value = wire code = metric tag = `dead_letters.code`.
 package enum RefusalCode: String, Sendable, CaseIterable {
     case invalidJSON = "invalid_json"
@@ -39,5 +41,14 @@ package struct Refusal: Error, Sendable, Equatable {
     package init(_ code: RefusalCode, _ message: String) {
         self.code = code
         self.message = message
+    }
+
+    /// From the C parser.
+    package init(_ refusal: mr_refusal) {
+        guard let code = RefusalCode(parserCode: refusal.code) else {
+            preconditionFailure("the parser refuses with a code that RefusalCode does not know")
+        }
+        let message = withUnsafeBytes(of: refusal.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        self.init(code, message)
     }
 }

@@ -1,3 +1,5 @@
+internal import Crypto
+
 /// A UUID as two big-endian halves: the spool's id, a row's id. Written in lower case, 8-4-4-4-12.
 package struct UniqueID: Sendable, Hashable, CustomStringConvertible {
     package var high: UInt64
@@ -57,5 +59,25 @@ package struct UniqueID: Sendable, Hashable, CustomStringConvertible {
             text += byte < 16 ? "0" + String(byte, radix: 16) : String(byte, radix: 16)
         }
         return text
+    }
+}
+
+/// The id of something that came without one: the same content gives the same id, and another content another.
+package enum ContentIdentity {
+    /// A UUIDv8 (so that nobody reads a time in it) whose 122 bits are the start of the SHA-256 of, for each part, its
+    /// length in bytes as 8 bytes big endian and its bytes.
+    package static func id(of parts: [[UInt8]]) -> UniqueID {
+        var hash = SHA256()
+        for part in parts {
+            withUnsafeBytes(of: UInt64(part.count).bigEndian) { hash.update(bufferPointer: $0) }
+            part.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        }
+        let (high, low) = hash.finalize().withUnsafeBytes { digest in
+            (
+                UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        return UniqueID(high: high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000, low: low >> 2 | 1 << 63)
     }
 }
