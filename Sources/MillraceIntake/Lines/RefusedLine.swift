@@ -1,5 +1,6 @@
 package import MillraceEvent
 internal import MillraceJSON
+internal import NIOCore
 
 /// A refused line of a sender that gets no answers, as it is kept in `dead_letters`: the line of a `refused` record.
 package struct RefusedLine {
@@ -34,5 +35,15 @@ package struct RefusedLine {
         json.append(lineBytes)
         json.append(raw: "}")
         return json.bytes
+    }
+}
+
+extension SocketAddress {
+    /// For logs and dead letters: without the host name.
+    var peerName: String {
+        switch self {
+        case .unixDomainSocket: "unix"
+        case .v4, .v6: "\(ipAddress ?? "unknown"):\(port ?? 0)"
+        }
     }
 }
