@@ -1,7 +1,7 @@
 internal import Glibc
 internal import NIOCore
 
-/// `[intake]`: what both intakes go by.
+/// `[intake]`: the settings that both intakes share.
 package struct IntakeConfiguration: Sendable, Equatable {
     /// Event loops.
     package var threads = 2
@@ -9,7 +9,7 @@ package struct IntakeConfiguration: Sendable, Equatable {
     package var unixMode = "0660"
     /// How long a stop waits for the answers of what was received.
     package var drainLimit = Duration.seconds(5)
-    /// How long a connection that was refused may still read what it was told.
+    /// How long a refused client may take to read why, before its connection is closed.
     package var linger = Duration.seconds(1)
     /// How long a request, or a half-closed TCP connection, waits for its commit.
     package var committedWait = Duration.seconds(30)
@@ -19,7 +19,7 @@ package struct IntakeConfiguration: Sendable, Equatable {
     package var keepalive = Duration.seconds(60)
     /// Between two such questions. At least a second.
     package var keepaliveInterval = Duration.seconds(15)
-    /// How long questions, or bytes that were sent, may stay without an answer; also how long a client may take nothing.
+    /// How long the kernel's questions, or sent bytes, may go unanswered, or a client may take none of its answer.
     package var peerTimeout = Duration.seconds(120)
 
     package init() {}
@@ -34,7 +34,7 @@ package struct IntakeConfiguration: Sendable, Equatable {
             (.tcpOption(.init(rawValue: TCP_KEEPIDLE)), seconds(keepalive)),
             (.tcpOption(.init(rawValue: TCP_KEEPINTVL)), seconds(keepaliveInterval)),
             (.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), SocketOptionValue(peerTimeout / .milliseconds(1))),
-            // So that what waits to be sent waits here, where it is seen, and not in the kernel.
+            // So that unsent bytes wait in the process, which sees them, and not in the kernel.
             (.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), SocketOptionValue(Self.unsentBytesMax)),
         ]
     }

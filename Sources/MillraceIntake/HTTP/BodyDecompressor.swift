@@ -60,7 +60,7 @@ struct BodyDecompressor {
     /// What came and is not text yet, and what makes text of it.
     var heldBytes: Int { pending.readableBytes + (inflater?.heldBytes ?? 0) }
 
-    /// Gives its memory back: nothing more will be asked of it.
+    /// Frees its memory; no call may follow.
     mutating func close() {
         pending = ByteBuffer()
         inflater = nil
@@ -101,10 +101,10 @@ struct BodyDecompressor {
 
 /// One decompression stream.
 protocol Inflater: AnyObject {
-    /// True at the border between whole streams (also before the first byte): the body may end here.
+    /// True between whole streams, and before the first byte: the body may end here.
     var isAtEnd: Bool { get }
 
-    /// Memory that it takes now.
+    /// Bytes of memory that it uses now.
     var heldBytes: Int { get }
 
     /// Reads some of `source` and writes some of `target`. Throws `invalid_compression`.

@@ -2,9 +2,9 @@ internal import MillraceEvent
 internal import MillraceJSON
 internal import MillraceRoutes
 
-/// Gathers what `POST /v1/events` answers.
+/// Builds the answer of `POST /v1/events` item by item.
 struct EventsAnswer {
-    /// The whole text where one event came and was taken: most requests are such, so it is made once.
+    /// The whole text when the body was one event and it was accepted: most requests are such, so it is made once.
     private static let oneAccepted = {
         var items = AcceptedEvents()
         items.accepted = 1
@@ -13,7 +13,7 @@ struct EventsAnswer {
 
     private var rejections: [AcceptedEvents.Rejection] = []
     private let rejectedItemsMax: Int
-    /// Items rejected, also those that the answer does not name.
+    /// All rejected items, including those that the answer doesn't name.
     private(set) var rejectedTotal = 0
     var accepted = 0
     var duplicates = 0
@@ -32,7 +32,7 @@ struct EventsAnswer {
             AcceptedEvents.Rejection(index: index, code: refusal.code.rawValue, message: refusal.message))
     }
 
-    /// The body broke: what comes from `index` on is not taken. `rejectedBefore`: items rejected before it.
+    /// The body broke: items from `index` on are not accepted. `rejectedBefore`: items rejected before it.
     mutating func cutShort(at index: Int, rejectedBefore: Int, _ problem: HTTPProblem) {
         rejections.removeAll { $0.index >= index }
         rejectedTotal = rejectedBefore + 1

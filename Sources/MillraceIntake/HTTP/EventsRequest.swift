@@ -20,7 +20,7 @@ final class EventsRequest {
     private let memory: MemoryReservation
     private var commitTimer: Scheduled<Void>?
 
-    /// Called after each change that was not caused by a call from outside.
+    /// Called after each change that comes from a submission or a time limit, not from a call.
     var onProgress: (EventsProgress) -> Void = { _ in }
 
     /// `parser`: used on the event loop only.
@@ -72,7 +72,7 @@ final class EventsRequest {
         }
     }
 
-    /// What counts of the memory budget.
+    /// Bytes that count against the memory budget.
     private var heldBytes: Int {
         let held = input.capacity + decompressor.heldBytes + builder.byteCount + machine.flightBytes
         return held > MemoryBudget.freeBytes ? held : 0
@@ -134,7 +134,7 @@ final class EventsRequest {
         if machine.bodyBroke(problem) { discard() }
     }
 
-    /// Throws away what came and is not on its way.
+    /// Drops what was received and has not been submitted.
     private func discard() {
         builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
         input.removeAll()
@@ -172,7 +172,7 @@ final class EventsRequest {
         }
     }
 
-    /// `accepted`: what counts as accepted without its commit; nil while that is waited for.
+    /// `accepted`: what counts as accepted without its commit; nil while the request still waits for that.
     private func stopWaiting(_ accepted: EventsRequestStateMachine.Counts?) {
         guard let accepted else { return }
         count(accepted)

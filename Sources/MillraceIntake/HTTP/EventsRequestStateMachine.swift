@@ -5,24 +5,25 @@ internal import MillraceEvent
 enum EventsProgress {
     /// More of the body is wanted.
     case reading
-    /// The body should be read no further: the spool is behind.
+    /// The body should be read no further for now, because the spool can't keep up with it.
     case behind
     /// The body was read to its end, and the client waits for PostgreSQL.
     case awaitingCommit
     case answered(HTTPAnswer)
 }
 
-/// Decides about one `POST /v1/events`: when more of its body is cut, when what gathered is submitted, how long a commit
-/// is waited for, and what is answered. No I/O: what the cutter found and how submissions ended comes in.
+/// Decides about one `POST /v1/events`: when more of its body is cut, when the gathered lines are submitted, how long
+/// it waits for a commit, and what it answers. No I/O: what the cutter found and how submissions ended comes in as
+/// events.
 ///
 /// One submission is out while the next one gathers. When both are full, or the record channel is, the body is held
 /// back. What breaks before anything was accepted refuses the whole request; later, the answer says from where on
 /// nothing was taken.
 struct EventsRequestStateMachine {
     enum Action {
-        /// Take the next piece of what came.
+        /// Cut the next piece of what was received.
         case cut
-        /// Send what gathered, then tell with `submitted`.
+        /// Submit the gathered lines, then call `submitted`.
         case submit
         /// Nothing can be done before the next event. `isBehind`: nor should more of the body be read.
         case rest(isBehind: Bool)
@@ -34,10 +35,10 @@ struct EventsRequestStateMachine {
 
     /// How a submission ended.
     enum Ended {
-        /// The request was not waiting for it any more.
+        /// The request no longer waited for it.
         case late
         case accepted(Counts)
-        /// What gathered since is not taken either.
+        /// The lines gathered since then are not accepted either.
         case refused
     }
 
@@ -49,7 +50,7 @@ struct EventsRequestStateMachine {
     }
 
     private enum Body {
-        /// All that came is cut.
+        /// All that was received has been cut.
         case starved
         case fed
         /// Its end came.
@@ -60,10 +61,10 @@ struct EventsRequestStateMachine {
         case answered
     }
 
-    /// Whether somebody waits for the commit of a submission, but not for ever.
+    /// The wait for a submission's commit, and its limit.
     private enum CommitWait {
         case none, waiting, durable
-        /// The time is up: durable will do.
+        /// The time is up: durable counts as accepted.
         case overdue
     }
 
@@ -82,7 +83,7 @@ struct EventsRequestStateMachine {
     private var body = Body.starved
     private var hasBodyEnded = false
     private var nextIndex = 0
-    /// Where what gathers begins; nil while nothing does.
+    /// Where the lines being gathered begin in the body; nil while there are none.
     private var gathering: Place?
     private var flight: Flight?
     private var flightNumber = 0
@@ -99,7 +100,7 @@ struct EventsRequestStateMachine {
     /// Bytes of the submission that is out.
     var flightBytes: Int { flight?.byteCount ?? 0 }
 
-    /// True when nothing of the body is wanted any more.
+    /// True when no more of the body is read.
     var isBroken: Bool {
         if case .broken = body { true } else { false }
     }
@@ -107,7 +108,7 @@ struct EventsRequestStateMachine {
     /// True before the first item, accepted or not.
     var isEmpty: Bool { nextIndex == 0 }
 
-    /// The client waits for PostgreSQL, and for nothing that it would have to send.
+    /// The client waits for PostgreSQL only: it has sent its whole request.
     var isAwaitingCommit: Bool { acknowledgement == .committed && hasBodyEnded }
 
     /// `gatheredBytes`: of accepted lines that are not submitted.
@@ -151,7 +152,7 @@ struct EventsRequestStateMachine {
         }
     }
 
-    /// All that came is cut. True when the body has ended, so that the last item is what is left.
+    /// All that was received has been cut. Returns true when the body has ended, so that the last item is what is left.
     mutating func inputCut() -> Bool {
         guard case .ended = body else {
             body = .starved
@@ -174,7 +175,8 @@ struct EventsRequestStateMachine {
         nextIndex += 1
     }
 
-    /// The body can't go on. What gathered is not taken; false when it was too late to break.
+    /// The body can't go on. The gathered lines are not accepted. Returns false when it was cut whole, or
+    /// broken, already.
     mutating func bodyBroke(_ problem: HTTPProblem) -> Bool {
         switch body {
         case .starved, .fed, .ended:
@@ -191,7 +193,7 @@ struct EventsRequestStateMachine {
 
     // MARK: Submissions
 
-    /// The record channel takes no more for now. False when that was known.
+    /// The record channel takes no more for now. Returns false when that was known already.
     mutating func channelFilled() -> Bool {
         defer { isChannelFull = true }
         return !isChannelFull
@@ -201,13 +203,13 @@ struct EventsRequestStateMachine {
         isChannelFull = false
     }
 
-    /// The waiting room for commits is full: nobody waits for those of this request.
+    /// All places of those who wait for commits are taken: this request doesn't wait for its own.
     mutating func commitWaitRefused() {
         acknowledgement = .spooled
         result.isCommitted = false
     }
 
-    /// What gathered is on its way. Returns its number.
+    /// The gathered lines were submitted. Returns the submission's number.
     mutating func submitted(byteCount: Int, counts: Counts) -> Int {
         guard let place = gathering else { preconditionFailure("what is submitted has gathered before") }
         gathering = nil

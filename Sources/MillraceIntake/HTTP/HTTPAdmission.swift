@@ -16,7 +16,7 @@ struct HTTPAdmission {
         case cutOff(HTTPProblem)
     }
 
-    /// A refused body up to this many bytes is read away, for the sake of the connection.
+    /// A refused body of up to this many bytes is read and dropped, so that the connection can be kept.
     private static let shortBodyBytesMax = 64 << 10
 
     let route: HTTPRoute
@@ -90,7 +90,7 @@ struct HTTPAdmission {
             head.uri = target.uri
             if let authority = target.authority { head.headers.replaceOrAdd(name: "Host", value: authority) }
         }
-        // For the routes, which see no version: what speaks 1.0 today is a proxy.
+        // For the routes, which don't see the version; a client that speaks 1.0 today is a proxy.
         if head.version == .http1_0 { head.headers.add(name: "Via", value: "1.0 client") }
         return head
     }

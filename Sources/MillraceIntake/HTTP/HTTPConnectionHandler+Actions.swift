@@ -53,8 +53,8 @@ extension HTTPConnectionHandler {
 
     private func startEvents(_ head: EventsRequestHead) {
         let events = EventsRequest(head: head, shared: shared, parser: parser, eventLoop: eventLoop)
-        // Holds this handler until the request is answered or the connection gone. A weak reference would make each
-        // count of references to the handler slow.
+        // Keeps this handler alive until the request is answered or the connection is gone. A weak reference would make
+        // each count of references to the handler slow.
         events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }
         self.events = events
     }

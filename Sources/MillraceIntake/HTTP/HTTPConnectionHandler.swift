@@ -5,8 +5,8 @@ internal import NIOCore
 internal import NIOExtras
 internal import NIOHTTP1
 
-/// One HTTP connection: tells its machine what happens, and carries out what that decides. `POST /v1/events` is
-/// answered here, other requests are passed on.
+/// One HTTP connection: passes events to its machine and carries out the actions. `POST /v1/events` is answered here,
+/// other requests are passed on.
 final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -4,7 +4,7 @@ internal import NIOHTTP1
 extension HTTPConnectionStateMachine {
     enum Action {
         case none
-        /// Look at the head, and tell with `requestAdmitted` what becomes of it.
+        /// Look at the head, then call `requestAdmitted` with the verdict.
         case admit(HTTPRequestHead)
         case startEvents(EventsRequestHead, saysContinue: Bool)
         case startRoutes(HTTPRequestHead, saysContinue: Bool)
@@ -15,11 +15,11 @@ extension HTTPConnectionStateMachine {
         case forward(HTTPServerRequestPart)
         /// The decoder has stopped after a request that offers another protocol; HTTP goes on with a new one.
         case replaceDecoder
-        /// Write it, then tell with `answerWritten`. The exchange is nil when there was no request.
+        /// Write it, then call `answerWritten`. The exchange is nil when there was no request.
         case answer(HTTPAnswer, HTTPExchange?)
-        /// Tell with `answerTaken` when the socket has taken all that was written.
+        /// Call `answerTaken` once the socket has taken all that was written.
         case awaitTaken
-        /// Close the output after what was written, then tell with `outputClosed`.
+        /// Close the output after what was written, then call `outputClosed`.
         case closeOutput
         case close
     }
@@ -27,7 +27,7 @@ extension HTTPConnectionStateMachine {
     /// What becomes of what the routes write.
     enum RoutedAction {
         case write(HTTPServerResponsePart)
-        /// Write the end, then tell with `answerWritten`.
+        /// Write the end, then call `answerWritten`.
         case end(HTTPHeaders?, HTTPExchange, status: Int)
         /// It counts as written.
         case skip

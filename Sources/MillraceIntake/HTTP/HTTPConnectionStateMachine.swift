@@ -17,19 +17,19 @@ struct HTTPConnectionStateMachine: ~Copyable {
     private var place: ConnectionPlace?
     private var state = State.idle
     private var queue = CircularBuffer<HTTPServerRequestPart>()
-    /// Why the decoder gave up; told after what came before it.
+    /// Why the decoder gave up; it is handled after the parts that came before it.
     private var decoderProblem: HTTPProblem?
     private var isInputClosed = false
     private var isReadHeld = false
     private var due: (deadline: Deadline, time: NIODeadline)?
-    /// When a connection ends that is asked to stop.
+    /// When a connection that is asked to stop ends at the latest.
     private var drainEnd = NIODeadline.distantFuture
 
     init(configuration: HTTPIntakeConfiguration) {
         self.configuration = configuration
     }
 
-    /// When `deadlineElapsed` is to be told; may move at any event.
+    /// When `deadlineElapsed` is to be called; may move at any event.
     var deadline: NIODeadline { min(due?.time ?? .distantFuture, drainEnd) }
 
     var isOpen: Bool {
@@ -332,8 +332,8 @@ struct HTTPConnectionStateMachine: ~Copyable {
         }
     }
 
-    /// Ends the connection after what was written, and gives the client a moment to read it: a reset would take the
-    /// answer back.
+    /// Ends the connection after what was written, and gives the client a moment to read it: a reset would discard the
+    /// answer.
     private mutating func linger(_ output: Output, now: NIODeadline) -> Action {
         state = .lingering
         queue.removeAll()

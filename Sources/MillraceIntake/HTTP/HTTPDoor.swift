@@ -1,5 +1,5 @@
-/// Who may knock: tells requests of this machine's programs from those that a page of a foreign site makes a browser
-/// send, by `Host` (a foreign name that was pointed at this address) and by `Origin`.
+/// Decides which requests are let in: tells requests of this machine's programs from those that a page of a foreign
+/// site makes a browser send, by `Host` (a foreign name that was pointed at this address) and by `Origin`.
 struct HTTPDoor: Sendable {
     /// Where a connection came in.
     struct Entrance: Sendable, Equatable {

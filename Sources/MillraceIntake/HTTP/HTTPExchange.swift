@@ -8,7 +8,7 @@ struct HTTPExchange {
     enum Answerer {
         /// `POST /v1/events`, and how far it is.
         case events(EventsProgress)
-        /// Refused by its head; told once its body, which is short, has been read.
+        /// Refused by its head; answered once its body, which is short, has been read.
         case refusal(HTTPAnswer)
         /// The routes; the status once their answer has begun.
         case routes(status: Int?)
@@ -32,7 +32,7 @@ struct HTTPExchange {
         if case .events(.behind) = answerer { true } else { false }
     }
 
-    /// True when its client waits for PostgreSQL, and for nothing that it would have to send.
+    /// True when its client waits for PostgreSQL only: it has sent its whole request.
     var isAwaitingCommit: Bool {
         if case .events(.awaitingCommit) = answerer { true } else { false }
     }
@@ -44,10 +44,10 @@ struct HTTPExchange {
     }
 }
 
-/// What came of a body since its rate was last looked at.
+/// How much of a body was received since its rate was last checked.
 struct HTTPBodyWindow {
     var byteCount = 0
-    /// The socket was read no further for a while: then the client is not to blame.
+    /// The intake held reading back for a while, so that a low rate is not the client's fault.
     var isHeld = false
 
     func isFastEnough(bytesPerSecondMin: Int, over interval: Duration) -> Bool {

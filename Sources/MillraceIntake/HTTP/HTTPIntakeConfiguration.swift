@@ -1,7 +1,7 @@
 package import MillraceChannels
 package import MillraceEvent
 
-/// `[http]`, but for what only other routes than the intake's go by.
+/// `[http]`, without the keys that only other routes use.
 package struct HTTPConfiguration: Sendable, Equatable {
     package var listen = ["127.0.0.1:8080"]
     /// Names in `Host` that are this daemon's, besides loopback's and those it listens on.
@@ -12,7 +12,7 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package var connectionsMax = 1024
     /// The last connections of `connectionsMax` answer only `/livez`, `/readyz` and `/metrics`.
     package var reservedConnections = 16
-    /// How long a connection may say nothing once only those are left, and twice that at most until it is noticed.
+    /// How long a connection may be silent once only the reserved places are left; noticed within twice that time.
     package var crowdedWait = Duration.milliseconds(500)
     /// From the first byte (or the start of the connection) to the end of a request's headers; absolute.
     package var headerTimeout = Duration.seconds(10)
@@ -43,7 +43,7 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package var retryAfterSeconds: Int { Int(retryAfter.components.seconds) }
 }
 
-/// What the HTTP intake goes by: sections of config.toml as they are, and what the daemon found at its start.
+/// What the HTTP intake is configured by: sections of config.toml as they are, and what the daemon found at its start.
 package struct HTTPIntakeConfiguration: Sendable {
     package var http = HTTPConfiguration()
     package var intake = IntakeConfiguration()
@@ -54,7 +54,7 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
     package var socketsMax = Int.max
-    /// What all connections of the daemon hold.
+    /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
     package var tenant: Int32 = 0
 

@@ -29,6 +29,6 @@ final class HTTPIntakeShared: Sendable {
         self.attachRoutes = attachRoutes
     }
 
-    /// Others want places: those that are left answer only for operations.
+    /// Whether only the places reserved for operations are left, so that idle connections must go.
     var isCrowded: Bool { limiter.hasAtMost(max(1, configuration.http.reservedConnections)) }
 }

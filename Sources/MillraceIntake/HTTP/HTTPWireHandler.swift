@@ -58,7 +58,7 @@ final class HTTPWireHandler: ChannelDuplexHandler {
 
     func flush(context: ChannelHandlerContext) {
         context.flush()
-        // Else a timer or the next writing looks.
+        // Otherwise a timer or the next write looks.
         if memory.bytes == 0, countUnsent() > 0 { whenSent {} }
     }
 
@@ -90,7 +90,7 @@ final class HTTPWireHandler: ChannelDuplexHandler {
         (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Calls `body` once the socket took all that is written now; never when the connection ends before.
+    /// Calls `body` once the socket has taken all that is written by now; never if the connection ends first.
     func whenSent(_ body: @escaping () -> Void) {
         guard let context else { return }
         let promise = context.eventLoop.makePromise(of: Void.self)

@@ -11,7 +11,7 @@ struct ItemCutter {
     enum Step {
         /// Valid until the input is changed or the next step is taken.
         case item(UnsafeRawBufferPointer)
-        /// An item of so many bytes went by that was not kept.
+        /// An item of so many bytes was skipped: it was too long to keep.
         case tooLong(Int)
         case needsMore
         case broken(HTTPProblem)
@@ -28,7 +28,7 @@ struct ItemCutter {
     private var itemStart: Int?
     /// Bytes of the open item that were thrown away because it is too long.
     private var droppedBytes = 0
-    /// Bytes of the body that went before the input.
+    /// Bytes of the body before the input's first one.
     private var offset = 0
 
     init(format: Format, itemBytesMax: Int) {

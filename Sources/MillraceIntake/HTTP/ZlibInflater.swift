@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// gzip (members may follow each other, and zeros them), or deflate with or without the zlib header.
+/// gzip (one member after another, zeros after the last one), or deflate with or without the zlib header.
 final class ZlibInflater: Inflater {
     private var stream = z_stream()
     private let isGzip: Bool

@@ -1,6 +1,6 @@
 internal import CZstd
 
-/// zstd frames, one after the other and those to be skipped among them, with windows up to 8 MiB (RFC 9659).
+/// zstd frames one after another, skippable ones among them, with windows up to 8 MiB (RFC 9659).
 final class ZstdInflater: Inflater {
     private static let windowLogMax: Int32 = 23
 

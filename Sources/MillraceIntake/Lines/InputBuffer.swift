@@ -1,13 +1,14 @@
 internal import Glibc
 internal import MillraceEvent
 
-/// Bytes received and not yet consumed, in one piece, with `EventParser.paddingBytes` readable bytes behind them for the parser.
+/// Bytes received and not yet consumed, in one piece, with `EventParser.paddingBytes` readable bytes after them for the
+/// parser.
 struct InputBuffer: ~Copyable {
     /// Memory kept while the buffer is empty; more is given back, so that idle connections cost little.
     private static let idleBytesMax = 16 << 10
 
     private var base: UnsafeMutableRawPointer?
-    /// Memory that it takes, in bytes.
+    /// Memory that it uses, in bytes.
     private(set) var capacity = 0
     private var start = 0
     private var end = 0
@@ -46,7 +47,7 @@ struct InputBuffer: ~Copyable {
         if capacity > Self.idleBytesMax { release() }
     }
 
-    /// Takes no more memory than its bytes want.
+    /// Gives back the memory that its bytes don't need.
     mutating func compact() {
         guard let base, count + EventParser.paddingBytes < capacity else { return }
         move(base, to: UnsafeMutableRawPointer.allocate(byteCount: count + EventParser.paddingBytes, alignment: 16))
@@ -66,14 +67,15 @@ struct InputBuffer: ~Copyable {
         capacity = 0
     }
 
-    /// Takes in what was written at the end. Values behind it do not matter to the parser, but must not be undefined.
+    /// Counts bytes that were written at the end. The values after them don't matter to the parser, but must be
+    /// defined.
     private mutating func extend(by byteCount: Int) {
         end += byteCount
         guard let base else { return }
         memset(base + end, 0, EventParser.paddingBytes)
     }
 
-    /// Room for `byteCount` bytes at the end, with that for the padding behind them.
+    /// Makes room for `byteCount` bytes at the end, and for the padding after them.
     private mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
         let padding = EventParser.paddingBytes
         if let base, end + byteCount + padding <= capacity {

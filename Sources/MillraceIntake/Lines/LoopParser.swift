@@ -18,7 +18,7 @@ final class LoopParser: @unchecked Sendable {
 }
 
 extension Refusal {
-    /// `byteCount`: of the line. `max`: what is taken.
+    /// `byteCount`: of the line. `max`: of the longest line that is accepted.
     package static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
         Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
     }

@@ -7,7 +7,7 @@ struct RecordBuilder {
     private(set) var byteCount = 0
     /// Number of lines.
     private(set) var count = 0
-    /// Of every record built next.
+    /// The time received of every record built from now on.
     var receivedAt: Timestamp
     /// How many bytes of lines are likely to come: room for them is made at once.
     var expectedBytes = 0
@@ -37,7 +37,7 @@ struct RecordBuilder {
         records[index].bytes.append(0x0A)
     }
 
-    /// Appends `count` lines of one kind that lie one behind the other, each with its `\n`: at most
+    /// Appends `count` lines of one kind that follow each other in memory, each with its `\n`: at most
     /// `Record.payloadBytesMax` bytes, unless it is one.
     mutating func append(_ kind: RecordKind, lines: UnsafeRawBufferPointer, count: Int) {
         byteCount += lines.count

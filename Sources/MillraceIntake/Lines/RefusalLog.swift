@@ -3,7 +3,7 @@ internal import MillraceTelemetry
 internal import NIOCore
 internal import Synchronization
 
-/// Logs what was refused at most once an interval, with how many there were since.
+/// Logs refusals at most once an interval, with how many there were since the last line.
 final class RefusalLog: Sendable {
     private struct State {
         var count = 0
@@ -24,7 +24,7 @@ final class RefusalLog: Sendable {
         self.logger = logger
     }
 
-    /// `isKept`: false of a line that is counted only.
+    /// `isKept`: false for a line that is only counted.
     func refused(_ code: String, peer: String? = nil, isKept: Bool = true, now: NIODeadline = .now()) {
         let said = state.withLock { state -> State? in
             state.count += 1

@@ -61,7 +61,7 @@ final class AcceptHandler: ChannelInboundHandler {
         }
     }
 
-    /// Accepts, or does not. A listener that is closed has no such option any more.
+    /// Starts or stops accepting. A closed listener no longer has the option, so errors are ignored.
     private func update(_ context: ChannelHandlerContext) {
         try? context.channel.syncOptions?.setOption(.autoRead, value: !isFull && pauseEnd == nil)
     }

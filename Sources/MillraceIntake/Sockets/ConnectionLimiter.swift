@@ -10,7 +10,7 @@ final class ConnectionLimiter: Sendable {
         self.max = max
     }
 
-    /// Takes a place and says how many are taken now; nil when all are.
+    /// Takes a place and returns how many are taken now; nil when none was free.
     func enter() -> Int? {
         let taken = open.wrappingAdd(1, ordering: .relaxed).newValue
         guard taken > max else { return taken }

@@ -4,7 +4,7 @@ internal import MillraceEvent
 /// `lineBytesMax` only the first bytes are kept until its end.
 struct LineCutter: ~Copyable {
     enum Line {
-        /// Without its `\n` or `\r\n`, never blank; valid until the cutter is next told something else than `next`.
+        /// Without its `\n` or `\r\n`, never blank; valid until another method of the cutter than `next` is called.
         /// `offset`: where it starts in `bytes`; nil when a single `\n` does not follow it there.
         case whole(UnsafeRawBufferPointer, offset: Int?)
         /// Its first bytes, and how many it has.
@@ -16,11 +16,11 @@ struct LineCutter: ~Copyable {
     private var input = InputBuffer()
     /// Bytes at the start of `input` whose lines were given out.
     private var cutBytes = 0
-    /// Bytes at the start of `input` behind which the next newline is; `cutBytes` or more.
+    /// Bytes at the start of `input` that were searched for newlines; `cutBytes` or more.
     private var scannedBytes = 0
-    /// No line went by: a byte order mark may stand in front.
+    /// No line was cut yet: the stream may begin with a byte order mark.
     private var isAtStart = true
-    /// What went before of the line that `input` goes on with.
+    /// What was dropped of a line that is too long, its first bytes kept; `input` has what follows.
     private var longLine: (prefix: [UInt8], byteCount: Int)?
 
     /// `prefixBytesMax`: kept of a line that is too long.
@@ -29,16 +29,16 @@ struct LineCutter: ~Copyable {
         self.prefixBytesMax = prefixBytesMax
     }
 
-    /// What came and was not let go; offsets of lines are into this.
+    /// What was received and not released; offsets of lines count from its start.
     var bytes: UnsafeRawBufferPointer { input.readable }
 
-    /// Memory that it takes.
+    /// Memory that it uses, in bytes.
     var heldBytes: Int { input.capacity }
 
     /// What is there of the line that is not whole. Of what is left after `release`.
     var openBytes: Int { input.count }
 
-    /// Takes no more memory than its bytes want.
+    /// Gives back the memory that its bytes don't need.
     mutating func compact() {
         input.compact()
     }
@@ -72,7 +72,7 @@ struct LineCutter: ~Copyable {
         scannedBytes = 0
     }
 
-    /// The stream has ended: what stands behind the last newline is a line too. Call after `next` has given nil.
+    /// The stream has ended: what follows the last newline is a line too. Call it after `next` has returned nil.
     mutating func last() -> Line? {
         let rest = input.readable.slice(cutBytes..<input.count)
         cutBytes = input.count

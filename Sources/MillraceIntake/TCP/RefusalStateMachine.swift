@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// Decides about the refused lines of one connection: which are kept, and when there were too many.
+/// Decides about the refused lines of one connection: which ones are kept, and when they are too many.
 ///
 /// An accepted line makes up for a refused one. So a client that now and then sends a bad line goes on for ever, and one
 /// that speaks another protocol, or whose every line is bad, ends soon.
@@ -19,7 +19,7 @@ struct RefusalStateMachine {
         self.configuration = configuration
     }
 
-    /// The connection is to be closed, and no further line to be taken.
+    /// The connection is to be closed; no further line is accepted.
     var isSpent: Bool { excess >= linesMax }
 
     mutating func lineAccepted() {

@@ -49,7 +49,7 @@ enum TCPAnswers {
         return json.bytes
     }
 
-    /// A client that speaks HTTP gets it as an answer to a request.
+    /// Written as an HTTP answer to a client that speaks HTTP.
     static func end(_ end: TCPConnectionEnd) -> [UInt8] {
         let line = ErrorAnswer(code: end.code.rawValue, message: end.message).json + [UInt8(ascii: "\n")]
         guard end.code == .httpRequest else { return line }

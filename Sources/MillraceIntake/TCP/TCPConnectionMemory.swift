@@ -16,7 +16,7 @@ struct TCPConnectionMemory {
 
     private let budget: MemoryBudget
     private let reservation: MemoryReservation
-    /// The connection is not read for want of memory.
+    /// The connection isn't read, because memory is short.
     private(set) var isHeldBack = false
     /// When the line that is not whole began, and its number.
     private var line: (number: UInt64, since: NIODeadline)?

@@ -11,17 +11,17 @@ struct TCPConnectionStateMachine: ~Copyable {
     enum Action {
         /// The greeting is answered.
         case greet
-        /// One batch is cut, from what was received. `takesLast`: what stands behind the last newline is a line too.
+        /// One batch is cut, from what was received. `takesLast`: what follows the last newline is a line too.
         case cut(takesLast: Bool)
         case submit(TCPBatch, id: UInt64, Submission.Acknowledgement)
-        /// The record channel is full: it is to say when it no longer is.
+        /// Ask the record channel, which is full, to report when it has room.
         case awaitChannel
-        /// Does the spool still refuse?
+        /// Ask whether the spool still refuses.
         case askSpool
         case answer(TCPAnswer)
         /// Says why, if there is something to say, and ends the output after all that was written.
         case end(TCPConnectionEnd?)
-        /// What was received goes away.
+        /// Drop what was received.
         case dropLines
         /// So many lines of a client without acks are lost: the daemon stops, and the spool refuses.
         case abandon(lineCount: Int)
@@ -100,7 +100,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         idleSince = now
     }
 
-    // MARK: What is so
+    // MARK: State
 
     /// Another batch may be cut from what was received.
     var mayCut: Bool {
@@ -151,7 +151,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         return first == .distantFuture ? nil : first
     }
 
-    // MARK: What happened
+    // MARK: Events
 
     mutating func bytesReceived(at now: NIODeadline) {
         idleSince = now
@@ -254,7 +254,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         }
     }
 
-    /// There was a place among those who wait for commits.
+    /// The connection got a place among those who wait for commits.
     mutating func waitersJoined() {
         place = .waiter
     }
@@ -278,7 +278,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         if mode != .oneWay { submissions.removeAll() }
     }
 
-    /// `deadline` is here.
+    /// `deadline` has come.
     mutating func deadlineElapsed(at now: NIODeadline) {
         if let at = memoryAt, at <= now { memoryAt = nil }
         submissions.deadlineElapsed(at: now)
@@ -306,7 +306,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         closeAt = min(closeAt ?? end, end)
     }
 
-    // MARK: What is to be done
+    // MARK: Actions
 
     /// The next thing to do; nil when nothing is until something happens. What it says counts as done.
     mutating func next(at now: NIODeadline) -> Action? {

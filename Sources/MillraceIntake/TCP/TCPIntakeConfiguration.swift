@@ -21,7 +21,7 @@ package struct TCPConfiguration: Sendable, Equatable {
     package init() {}
 }
 
-/// What the TCP intake goes by: sections of config.toml as they are, and what the daemon found at its start.
+/// What the TCP intake is configured by: sections of config.toml as they are, and what the daemon found at its start.
 package struct TCPIntakeConfiguration: Sendable {
     package var tcp = TCPConfiguration()
     package var intake = IntakeConfiguration()
@@ -33,7 +33,7 @@ package struct TCPIntakeConfiguration: Sendable {
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.
     package var socketsMax = Int.max
-    /// What all connections of the daemon hold.
+    /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
     package var tenant: Int32 = 0
     /// In the answer to a greeting.
@@ -60,7 +60,7 @@ struct TCPConnectionBounds {
     /// Refused lines beyond the accepted ones.
     var refusedLinesMax: Int
     var memory: MemoryBudget
-    /// Nil is for ever.
+    /// Nil: no limit.
     var idleTimeout: TimeAmount?
     var retryInterval: TimeAmount
     var committedWait: TimeAmount

@@ -5,7 +5,7 @@ internal import MillraceTelemetry
 internal import NIOCore
 internal import NIOExtras
 
-/// One TCP connection: tells its state machine what happens, and does what that says.
+/// One TCP connection: passes events to its state machine and carries out the actions.
 ///
 /// The socket is read no further while the record channel is full, while too many of its bytes wait for their answer,
 /// while its answers are not taken, or while the spool refuses.
@@ -21,7 +21,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Outlives the socket: lines of a connection without acks may still be waiting for the spool.
     private let eventLoop: any EventLoop
     private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
-    /// What is done may make something happen, which waits for its turn then.
+    /// True while an action is carried out: an event that it causes waits for its turn.
     private var isActing = false
 
     private var bound: NIOLoopBound<TCPIntakeHandler> { NIOLoopBound(self, eventLoop: eventLoop) }
@@ -35,7 +35,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         lines = TCPLineReader(shared: shared)
     }
 
-    // MARK: What happens
+    // MARK: Events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -105,7 +105,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         act()
     }
 
-    // MARK: What is done
+    // MARK: Actions
 
     private func act() {
         guard !isActing else { return }
@@ -159,7 +159,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         if shared.channel.send(submission) == .pause { machine.channelFilled() }
     }
 
-    /// A reset would take back what was written: the client gets a moment to read it.
+    /// Gives the client a moment to read: a reset would discard what was written and not read yet.
     private func end(_ end: TCPConnectionEnd?) {
         lines.removeAll()
         if let end {

@@ -84,7 +84,7 @@ struct TCPLineReader: ~Copyable {
         cutter.removeAll()
     }
 
-    /// Takes lines up to the bounds of one batch. `takesLast`: what stands behind the last newline is a line too.
+    /// Takes lines up to the bounds of one batch. `takesLast`: what follows the last newline is a line too.
     mutating func cut(takesLast: Bool, at now: NIODeadline) -> Cut {
         builder.receivedAt = .now
         builder.expectedBytes = cutter.bytes.count

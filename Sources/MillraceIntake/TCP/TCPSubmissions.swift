@@ -18,7 +18,7 @@ struct TCPSubmissions {
         case taking
         case refusing(retryAt: NIODeadline)
         case asking
-        /// It takes nothing any more.
+        /// The daemon stops: the spool refuses whatever comes.
         case draining
     }
 
@@ -83,7 +83,7 @@ struct TCPSubmissions {
         if case .refusing(let retryAt) = spool, retryAt <= now { spool = .asking }
     }
 
-    /// Forgets what is not with the spool. Returns how many lines that were.
+    /// Drops the batches that were not submitted. Returns how many lines those had.
     @discardableResult
     mutating func removeAll() -> Int {
         defer { unsent.removeAll() }

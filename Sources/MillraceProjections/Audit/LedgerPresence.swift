@@ -1,6 +1,6 @@
 import MillracePostgres
 
-/// Tells batches that the ledger lacks. In a transaction that sees one moment.
+/// Finds batches that the ledger lacks. In a transaction with one snapshot.
 struct LedgerPresence {
     /// Rows read for one that is asked for, before each is asked for by itself.
     private static let surplusMax = 4

@@ -28,7 +28,7 @@ package struct ProjectionAudit {
         try lock.hold(alone: false)
         defer { lock.release() }
         try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        // Whatever the recount made goes.
+        // What the recount made is dropped.
         defer { lock.rollBack() }
         let live = try liveVersion()
         let schema = "projections_\(pack.name)_recount_\(connection.backendID)"
@@ -85,7 +85,7 @@ package struct ProjectionAudit {
         let fold = BatchFold(slot: 0)
         let rows = BatchRows(connection: connection, pack: pack)
         let ledger = try LedgerPresence(connection: connection, timeout: timeout)
-        // A page is too short to compile for.
+        // A page is too short for the server's JIT to pay off.
         try connection.execute("SET LOCAL millrace.slot = 0; SET LOCAL jit = off")
         for leaf in try Partitions(connection: connection).list() where !leaf.isDetachPending {
             let name = leaf.relation
@@ -155,7 +155,7 @@ package struct ProjectionAudit {
     ) throws(PostgresError) {
         let tables = TableComparison(connection: connection, schema: target.schema, limit: limit, timeout: timeout)
         let time = SealedMonths.bucket(of: fold)
-        // What is over all time can't be compared when part of the time is gone.
+        // A table without buckets can't be compared when rows of some months are gone.
         guard sealed.isEmpty || time != nil else { return }
         let condition = sealed.isEmpty ? nil : time.map { "NOT \(SealedMonths.condition($0, sealed))" }
         switch fold.kind {
@@ -197,7 +197,7 @@ package struct ProjectionAudit {
 
 /// A month's table as it lies on disk, some of its pages at a time: each row is read once, whatever its batch.
 struct LeafPages {
-    /// Rows aimed at.
+    /// How many rows a page should have.
     private static let rowsAim = 30_000
     /// Of PostgreSQL's pages; a page holds 291 rows at most.
     private static let blocksMax = 4096
@@ -206,14 +206,15 @@ struct LeafPages {
     private var next = 0
     private var blocks = 128
 
-    /// `leaf`: with its schema. In a transaction that sees one moment: rows that come later are behind the end or unseen.
+    /// `leaf`: with its schema. In a transaction with one snapshot: rows that come later lie after the end or aren't
+    /// seen.
     init(_ leaf: String, connection: PostgresConnection) throws(PostgresError) {
         let size = try connection.execute(
             "SELECT pg_relation_size('\(leaf.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
         end = size.int(0, 0) ?? 0
     }
 
-    /// Which rows come next, as a condition; nil behind the last page.
+    /// Which rows come next, as a condition; nil after the last page.
     mutating func take() -> String? {
         guard next < end else { return nil }
         let first = next

@@ -3,7 +3,7 @@ package import MillracePostgres
 /// Makes and removes the versions of packs in the database. Blocks; the connection must be idle, and its role must own
 /// the schema `projections`.
 package struct PackInstaller {
-    /// What became of one pack.
+    /// What was done about one pack.
     package enum Outcome: Sendable, Equatable {
         case alreadyThere
         /// From an earlier version, in place.
@@ -154,8 +154,8 @@ package struct PackInstaller {
         try connection.execute("SET LOCAL search_path TO DEFAULT")
     }
 
-    /// Puts the version `id` in the place of the live one, whose objects go; what was granted on them stays. In a
-    /// transaction that holds the lock alone; waits for readers of both versions' tables.
+    /// Puts the version `id` in the place of the live one, whose objects are dropped; what was granted on them stays.
+    /// In a transaction that holds the lock alone; waits for readers of both versions' tables.
     func putLive(_ id: Int32, of pack: String, replacing old: PackVersion?) throws {
         let objects = VersionObjects(connection: connection)
         let next = PackVersion.nextSchema(of: pack)

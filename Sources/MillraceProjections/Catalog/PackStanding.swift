@@ -61,7 +61,7 @@ package struct PackStanding: Sendable, Equatable {
         }
     }
 
-    /// What an operator has to do though the daemon runs; nil: nothing.
+    /// What the operator should fix although the daemon runs, and how; nil: nothing.
     package var warning: (message: String, mend: String)? {
         switch state {
         case .current, .missing, .changed: nil

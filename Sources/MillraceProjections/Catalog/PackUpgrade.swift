@@ -12,7 +12,7 @@ struct PackUpgrade {
     private let live: PackVersion
     private let pack: PackDefinition
 
-    /// Nil when there is none from `live` to `pack`.
+    /// Nil when there is no upgrade from `live` to `pack`.
     init?(of live: PackVersion?, to pack: PackDefinition) {
         guard let live, let known = Self.wholeSketches[pack.name], live.hash == known.hash, pack.version == known.next
         else { return nil }

@@ -68,9 +68,10 @@ package struct PackVersion: Sendable, Equatable {
     }
 }
 
-/// How far a version of a pack is behind the ledger: for metrics.
+/// How many of the ledger's batches a version of a pack lacks: for metrics.
 package struct VersionProgress: Sendable, Equatable {
-    /// Newest rows of the ledger that are looked at: what is behind is there, and the look stays cheap on a long ledger.
+    /// Newest rows of the ledger that are looked at: batches that a version lacks are among them, and the query stays
+    /// cheap on a long ledger.
     package static let batchesMax = 100_000
 
     package var pack: String

@@ -3,11 +3,11 @@ package import MillracePostgres
 /// The locks around the packs' tables. Batches hold `AdvisoryLock.projections`, 0 shared; who changes the set of versions
 /// holds it alone, so that no batch is under way.
 package struct ProjectionsLock {
-    /// Each wait for a lock; batches wait behind it, so it is short.
+    /// Limit of each wait for a lock; short, because batches queue up after it meanwhile.
     private static let waitMax = Duration.seconds(2)
     private static let attemptsMax = 30
 
-    /// Taken by what folds, at the beginning of its transaction.
+    /// Taken by whoever folds, at the beginning of the transaction.
     package static let sharedStatement = "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.projections.rawValue), 0)"
 
     private let connection: PostgresConnection
@@ -16,8 +16,8 @@ package struct ProjectionsLock {
         self.connection = connection
     }
 
-    /// Runs `body` in a transaction that no batch is beside. Tried again while locks can't be had, so `body` may run more
-    /// than once; throws 55P03 in the end.
+    /// Runs `body` in a transaction while no batch is under way. Tried again while locks can't be had, so `body` may
+    /// run more than once; throws 55P03 in the end.
     package func alone<Answer>(_ body: () throws -> Answer) throws -> Answer {
         var backoff = Backoff(min: .milliseconds(100), max: .seconds(2))
         while true {

@@ -13,7 +13,7 @@ package enum FoldKind: Sendable, Equatable {
 
     package struct Counter: Sendable, Equatable {
         package var bucket: TimeBucket?
-        /// Key columns behind tenant_id and bucket.
+        /// Key columns after tenant_id and bucket.
         package var dimensions: [ColumnMapping]
         /// Numeric columns that are added up beside `n`.
         package var sums: [ColumnMapping]
@@ -47,7 +47,7 @@ package enum FoldKind: Sendable, Equatable {
     package struct Entity: Sendable, Equatable {
         /// Event types that remove; nothing else in their payload than the key is read.
         package var deletes: [EventTypePattern]
-        /// The primary key behind tenant_id.
+        /// The primary key after tenant_id.
         package var key: [ColumnMapping]
         package var columns: [ColumnMapping]
         package var counts: [StatusCounts]

@@ -65,7 +65,7 @@ package enum EventTypePattern: Sendable, Hashable, CustomStringConvertible {
     case prefix(String)
     case exactly(String)
 
-    /// Of its text in pack.toml; nil when a star stands anywhere but alone or behind a dot at the end.
+    /// Of its text in pack.toml; nil when a star stands anywhere but alone or after a dot at the end.
     package init?(_ text: String) {
         if text == "*" {
             self = .any

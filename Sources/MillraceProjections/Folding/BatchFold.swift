@@ -28,8 +28,8 @@ package final class BatchFold {
     private var targets: [FoldTarget] = []
     /// In the order of targets and folds.
     private var programs: [(target: Int, program: FoldProgram)] = []
-    // SAFETY: as many as programs; made in `prepare`, destroyed in `release`. Behind a pointer, because the path of a row
-    // must not pay for checks of exclusive access.
+    // SAFETY: as many as programs; made in `prepare`, destroyed in `release`. A pointer, because the path of a row must
+    // not pay for checks of exclusive access.
     private var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
     private var types = TypeTable()
     private var plans: [Plan] = []
@@ -38,10 +38,10 @@ package final class BatchFold {
     // SAFETY: both are allocated with the object, `paths` again in `prepare` with a place for each output, and freed in
     // `deinit` or before the next one. Rows and accumulators get the pointers for the time of a call only.
     private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
-    /// Fields of a row that came without.
+    /// Room for the field offsets of a row from a table, which comes without them.
     private let found = UnsafeMutablePointer<UInt32>.allocate(capacity: RowLayout.columnsMax + 1)
     private var refused: [(fold: Int, event: ParkedEvent)] = []
-    /// Rows whose document was wanted and had not been read.
+    /// Rows whose document a fold needs and which was too large to be read.
     package private(set) var unread = UnreadRows()
     private let slot: Int
     private let known = KnownSketches()
@@ -118,7 +118,7 @@ package final class BatchFold {
     private func add(_ row: FoldRow, _ plan: Plan, document: Int) {
         if plan.extractor != nil, row.length(document) < 0 { return addUnread(row, plan) }
         if let extractor = plan.extractor {
-            // Behind jsonb's version byte.
+            // After jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
         for (index, isDelete) in plan.folds {

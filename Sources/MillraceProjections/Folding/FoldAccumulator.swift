@@ -11,7 +11,7 @@ struct FoldAccumulator: ~Copyable {
         case append
     }
 
-    /// Why a row does not go in.
+    /// Why a row is not folded.
     enum Refusal {
         /// Which column.
         case missingKey(Int)
@@ -71,7 +71,8 @@ struct FoldAccumulator: ~Copyable {
         return Array(0..<tuples.count)
     }
 
-    /// Folds a row in. Returns why not; a count's row without key, and a unique's without value, just don't count.
+    /// Folds a row in. Returns why it can't be. A row without a key, unless it is an entity's, and a unique's row
+    /// without a value are left out silently.
     mutating func add(_ row: FoldRow, isDelete: Bool) -> Refusal? {
         var keyLength = 0
         let length: Int

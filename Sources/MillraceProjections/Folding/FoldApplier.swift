@@ -21,8 +21,8 @@ struct FoldApplier {
         try put(accumulator.pointee.winningTuples, of: accumulator, program)
     }
 
-    /// Each part behind a savepoint; what is refused is halved until it is one, which is parked. Of an entity every event
-    /// of the batch is tried, because the winner may be the one that is refused.
+    /// Puts each part in after a savepoint; a part that is refused is halved down to single rows, which are parked. Of
+    /// an entity every event of the batch is tried, because the winner may be the one that is refused.
     mutating func applyCarefully(
         _ program: FoldProgram, _ accumulator: UnsafeMutablePointer<FoldAccumulator>
     ) throws(PostgresError) {

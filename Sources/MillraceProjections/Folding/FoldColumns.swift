@@ -151,9 +151,9 @@ struct FoldStep {
 
     var source: Source
     var index: Int
-    /// Without a value the row has no key.
+    /// Part of the key: without this value the row has no key.
     var isRequired: Bool
-    /// A text like "now" would depend on when the row arrives.
+    /// Texts like "now" are refused: their value would depend on when the row arrives.
     var isTime: Bool
     /// Left null for an event that deletes.
     var isState: Bool

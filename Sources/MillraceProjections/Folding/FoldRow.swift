@@ -2,7 +2,7 @@ internal import CMillrace
 
 /// One row as the folds read it; the pointers are valid while it is being added.
 struct FoldRow {
-    // SAFETY: a whole row lies behind it, as `fields` says.
+    // SAFETY: points to a whole row, as `fields` says.
     private let start: UnsafeRawPointer
     /// Of each column, where its length stands, from `start`.
     private let fields: UnsafePointer<UInt32>

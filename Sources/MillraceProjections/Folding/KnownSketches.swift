@@ -20,7 +20,7 @@ final class KnownSketches {
     private var entries: [Int: [Entry]] = [:]
     private var pauseLeft = 0
 
-    /// Another batch begins.
+    /// To be called when a batch begins.
     func begin() {
         if pauseLeft > 0 { pauseLeft -= 1 }
     }
@@ -38,7 +38,7 @@ final class KnownSketches {
         entries[fold] = entries[fold, default: []].suffix(Self.countMax - 1) + [entry]
     }
 
-    /// Forgets all, for a while.
+    /// Forgets all entries, and keeps none for the next `pauseBatches` batches.
     func distrust() {
         clear()
         pauseLeft = Self.pauseBatches

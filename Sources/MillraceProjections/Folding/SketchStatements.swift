@@ -6,7 +6,7 @@ internal import MillracePostgres
 /// leaves another one or none. Sessions of one slot take turns from `turn` to the end of their transaction; nothing else
 /// keeps them from waiting for each other's rows in opposite orders.
 struct SketchStatements {
-    /// Waits for other sessions that write the slot's rows.
+    /// Waits until no other session writes the slot's rows.
     let turn: String
     /// Number of the key (from 1), the first number that is the same key, and, of that one only, each of its rows: chunk
     /// (smallint), version, sketch; nulls when it has none. Texts that differ may be one value of a column's type.
@@ -88,7 +88,7 @@ struct SketchRows {
         if hasVersions { versions.append(stored.versions[row]) }
     }
 
-    /// The arrays behind those of the keys: chunk, sketch, version, as far as there are any.
+    /// The arrays after those of the keys: chunk, sketch, version, as far as there are any.
     var parameters: [PostgresParameter?] {
         [chunks.parameter] + (hasSketches ? [sketches.parameter] : []) + (hasVersions ? [versions.parameter] : [])
     }

@@ -59,7 +59,7 @@ struct TupleStore: ~Copyable {
     }
 
     /// Where the next tuple is written, with room for `length` bytes; valid until the next call. It is kept only when
-    /// `append` or `intern` follows: a row that is refused half-way leaves nothing behind.
+    /// `append` or `intern` follows, so a row that is refused half-way leaves no trace.
     mutating func tail(_ length: Int) -> UnsafeMutableRawPointer {
         if byteCapacity - byteCount < length { reserve(length) }
         return bytes + byteCount

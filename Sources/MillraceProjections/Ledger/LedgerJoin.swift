@@ -26,7 +26,7 @@ package struct LedgerJoin {
     /// Whether all of the ledger was looked at.
     package private(set) var isAtEnd = false
 
-    /// What a clock of a daemon may be ahead of this one's.
+    /// How far another daemon's clock may be ahead of this one's.
     private static let skewMax = Duration.seconds(300)
 
     /// - Parameters:
@@ -41,7 +41,7 @@ package struct LedgerJoin {
         if let start { last = BatchID.first(at: start) - 1 }
     }
 
-    /// With bounds of one's own.
+    /// With other bounds, for tests.
     init(connection: PostgresConnection, age: Duration, portionRows: Int, linesMax: Int, timeout: Duration) {
         self.connection = connection
         self.age = age
@@ -78,7 +78,7 @@ package struct LedgerJoin {
         return removed
     }
 
-    /// Until the transaction ends; false when it can't be had at once.
+    /// Takes the lock until the transaction ends; false when someone else has it.
     private func lock() throws(PostgresError) -> Bool {
         // Who waits for a row does so shorter than the server looks for deadlocks: the other one goes on.
         let answer = try connection.execute(
@@ -96,7 +96,7 @@ package struct LedgerJoin {
         rows::bigint + duplicates + dead + refused
         """
 
-    /// Those that there are: `folded` may name others, which went since.
+    /// Ids of the versions that exist: `folded` may name others, which were removed since.
     private func versionIDs() throws(PostgresError) -> Set<Int> {
         let rows = try connection.execute("SELECT id FROM projections.versions", timeout: timeout)
         return Set((0..<rows.rowCount).compactMap { rows.int($0, 0) })

@@ -267,7 +267,7 @@ extension PackReader {
 /// What a fold may read of a row.
 struct PackFields {
     var names: [String]
-    /// The jsonb column, whose members may be named behind a dot.
+    /// The jsonb column, whose members may be named after a dot.
     var document: String
 
     static let events = PackFields(

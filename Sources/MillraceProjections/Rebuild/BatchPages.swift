@@ -57,7 +57,7 @@ struct BatchPages {
         self.connection = connection
     }
 
-    /// Keeps the page's ledger rows as they are until the transaction ends; nil behind the last page.
+    /// Locks the page's ledger rows until the transaction ends; nil after the last page.
     mutating func next(timeout: Duration) throws(PostgresError) -> Page? {
         let found = try connection.execute(
             """

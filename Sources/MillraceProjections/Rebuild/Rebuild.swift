@@ -9,7 +9,7 @@ package import MillracePostgres
 /// 2. From the moment the version is in the catalog, writers fold new batches into it; this folds the others.
 /// 3. The switch happens while no batch is under way, after the last batch: readers see the old version or the new one.
 ///
-/// Crash: the page under way is rolled back; the next run goes on behind the last one.
+/// Crash: the page under way is rolled back; the next run goes on after the last one.
 /// Backpressure: a page is what it holds in memory: 20,000 rows, or the 100,000 of a span of joined batches.
 package struct Rebuild {
     /// The rebuild's own, beside the writers' 0 ... 15: no writer waits for its counters, nor it for theirs.
@@ -111,14 +111,14 @@ package struct Rebuild {
         }
     }
 
-    /// Those that are settled; what comes meanwhile the writers fold.
+    /// Joins rows that are settled; writers fold what comes meanwhile.
     private func joinLedger() throws(PostgresError) {
         var join = LedgerJoin(connection: connection, age: joinAge, timeout: timeout)
         repeat {
             do throws(PostgresError) {
                 try join.joinPortion()
             } catch {
-                // Someone holds a row, of a dead letter that is retried: it will be folded as it is.
+                // Someone holds a row, to retry a dead letter: it will be folded as it is.
                 guard error.sqlState == .lockNotAvailable else { throw error }
                 return
             }
@@ -133,7 +133,7 @@ package struct Rebuild {
         }
         report.sealedMonths = try lock.alone {
             let versions = try PackVersion.all(of: pack.name, connection)
-            // Of other files: what it holds is of no use any more.
+            // Made from other files: what it holds is of no use any more.
             if let building = versions.building { try installer.drop(building) }
             _ = try installer.make(pack, batches: try installer.ledgerCount())
             guard versions.live != nil else { return [] }
@@ -278,7 +278,7 @@ package struct RebuildProgress: Sendable, Equatable {
 package struct RebuildReport: Sendable, Equatable {
     package var pack: String
     package var version: Int
-    /// Whether an earlier run was gone on with.
+    /// Whether this continued an earlier run.
     package var isContinued: Bool
     /// Folded in this run; the writers folded the others.
     package var batches: Int

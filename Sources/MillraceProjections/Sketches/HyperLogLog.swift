@@ -131,7 +131,7 @@ package struct HyperLogLog: Sendable, Equatable {
         return true
     }
 
-    /// Adds what `other` has seen. Returns whether that changed anything.
+    /// Adds the values of `other`. Returns whether that changed anything.
     @discardableResult
     package mutating func merge(_ other: HyperLogLog) -> Bool {
         other.isExact ? insert(other.hashes) : merge(registers: other.registers, from: 0)
@@ -157,7 +157,7 @@ package struct HyperLogLog: Sendable, Equatable {
         }
     }
 
-    /// Adds what registers from the number `first` on have seen.
+    /// Adds the values of registers from the number `first` on.
     @discardableResult
     private mutating func merge(registers other: [UInt8], from first: Int) -> Bool {
         var changed: UInt8 = isExact ? 1 : 0
@@ -256,7 +256,7 @@ package struct HyperLogLog: Sendable, Equatable {
     private static func register(of hash: UInt64) -> Int { Int(hash >> UInt64(valueBits)) }
 
     private static func rank(of hash: UInt64) -> UInt8 {
-        // The bit behind the 50 ends the count.
+        // The bit after the 50 ends the count.
         let rest = hash << UInt64(registerBits) | 1 << UInt64(registerBits - 1)
         return UInt8(truncatingIfNeeded: rest.leadingZeroBitCount + 1)
     }

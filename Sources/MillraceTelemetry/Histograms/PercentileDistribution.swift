@@ -79,7 +79,7 @@ package enum PercentileTable {
 
 /// Decimal numbers as text, without Foundation and locales.
 enum FixedPoint {
-    /// `value` rounded to `decimals` digits behind the point, flush right in `width` characters. What doesn't fit into
+    /// `value` rounded to `decimals` digits after the point, flush right in `width` characters. What doesn't fit into
     /// 63 bits at that resolution is `Infinity`.
     static func text(_ value: Double, decimals: Int, width: Int = 0) -> String {
         var scale = 1

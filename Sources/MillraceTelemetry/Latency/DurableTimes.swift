@@ -1,5 +1,5 @@
-/// When groups of lines became durable, until they are committed: from it comes the time from durable to committed, which
-/// stands on no disk. Times are microseconds since 1970.
+/// When groups of lines became durable, until they are committed: the time from durable to committed is computed from
+/// this, since no disk holds it. Times are microseconds since 1970.
 ///
 /// Bounded: beyond `groupsMax` groups, neighbours are joined in pairs. The joined one has the later time, so that the
 /// error is at most the distance of two groups, after thousands of groups that waited much longer.
@@ -24,7 +24,7 @@ package struct DurableTimes: Sendable {
     /// Groups that are kept now.
     package var count: Int { groups.count - head }
 
-    /// A group became durable; its sequences lie behind those of all groups before.
+    /// A group became durable; its sequences come after those of all earlier groups.
     package mutating func groupDurable(_ sequences: Range<UInt64>, receivedAt: Int64, durableAt: Int64) {
         guard !sequences.isEmpty else { return }
         if count == Self.groupsMax { join() }

@@ -25,7 +25,7 @@ package final class LatencyLogFile {
     private struct File {
         var descriptor: Int32
         var bytes: Int
-        /// The line that comes next lacks this in front of it.
+        /// Goes in front of the next line: nothing, or a header, after a line break if the last line is torn.
         var missing: String
     }
 
@@ -81,7 +81,7 @@ package final class LatencyLogFile {
             && open.st_dev == named.st_dev
     }
 
-    /// A file that is there is gone on with, behind a header of its own; its last line may be torn.
+    /// Goes on with a file that is there: a new header goes in first, and a line break if the last line is torn.
     private func open(startedAt: Duration) throws(LatencyLogError) -> File {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw LatencyLogError("open", path) }
@@ -143,7 +143,7 @@ package struct LatencyLogError: Error, CustomStringConvertible {
 }
 
 /// Cuts what was recorded into intervals for `latency.log`. Whatever fails, the intervals add up to all that was
-/// recorded: an interval that could not be written goes on in the next one.
+/// recorded: an interval that could not be written becomes part of the next one.
 package struct LatencyLog {
     private let file: LatencyLogFile
     /// All that was recorded up to the end of the last interval that is in the file.

@@ -1,7 +1,7 @@
 package import Logging
 
 /// One JSON object a line: `{"time":"…","level":"error","label":"spool","message":"…","segment":"7"}`.
-/// A key of the metadata that is one of the first four gets an underscore behind it.
+/// A metadata key that has the name of one of the first four gets an underscore at its end.
 package struct JSONLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?

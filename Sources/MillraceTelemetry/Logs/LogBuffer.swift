@@ -1,11 +1,11 @@
 /// Log lines that wait for their reader, up to a bound in bytes. Without I/O and locks.
 ///
-/// A line that finds no room is dropped and counted. Room is there again once half of the bound is free, so that a slow
-/// reader gets some lines one behind the other and then a notice, not a notice between any two lines.
+/// A line that finds no room is dropped and counted. Lines are taken again once half of the bound is free, so that a
+/// slow reader gets many lines in a row and then one notice, not a notice between any two lines.
 struct LogBuffer {
     enum Entry: Equatable {
         case line(String)
-        /// Stands where so many lines are missing.
+        /// Written in the place of so many dropped lines.
         case notice(dropped: Int)
     }
 
@@ -28,7 +28,7 @@ struct LogBuffer {
     /// Whether `take` gives something.
     var hasWork: Bool { !entries.isEmpty || isDrained }
 
-    /// The reader has caught up, and no line has come since that could bring the notice.
+    /// Whether the reader has caught up and a notice is due that no new line has carried yet.
     private var isDrained: Bool { isOver && dropped > 0 && bytes == 0 }
 
     /// False when the line was dropped.

@@ -1,7 +1,7 @@
 /// The keys of log metadata. Raw value = the key in a line; the same words as the metrics' labels and the tables' columns.
 package enum LogKey: String, Sendable {
     case addresses
-    /// Seconds that something lasted that is over.
+    /// How long something took, in seconds, once it is over.
     case afterSeconds = "after_seconds"
     /// A batch's sequences.
     case batch
@@ -14,14 +14,14 @@ package enum LogKey: String, Sendable {
     /// An error's whole description.
     case error
     case finding
-    /// Seconds that something has lasted and goes on.
+    /// How long something has lasted so far, in seconds.
     case forSeconds = "for_seconds"
     case from
     case heldBy = "held_by"
     /// The operator's next step.
     case hint
     case httpConnections = "http_connections"
-    /// Code of the last refusal that a line counts.
+    /// The last refusal's code, in a line that counts several.
     case lastRefusal = "last_code"
     case lastPeer = "last_peer"
     case limit

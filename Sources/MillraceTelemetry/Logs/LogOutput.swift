@@ -40,7 +40,7 @@ package struct LogOutput: Sendable {
         }
     }
 
-    /// The line that stands where others are missing.
+    /// The line that is written in the place of dropped ones.
     static func notice(dropped: Int, format: LogFormat, isJournal: Bool) -> String {
         let line = Mutex("")
         let output = LogOutput(isJournal: isJournal) { text in line.withLock { $0 = text } }

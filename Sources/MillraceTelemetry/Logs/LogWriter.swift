@@ -7,7 +7,7 @@ internal import Glibc
 package final class LogWriter: Sendable {
     // SAFETY: both allocated once and never freed; made for use by many threads.
     private nonisolated(unsafe) let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    // Tells the thread that there is work, and who waits in `flush` that there is none.
+    // Signals work to the thread, and to whoever waits in `flush` that none is left.
     private nonisolated(unsafe) let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     // SAFETY: touched only with `mutex` held.
     private nonisolated(unsafe) var buffer: LogBuffer
@@ -116,7 +116,7 @@ package final class LogWriter: Sendable {
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
-                // Someone who shares the terminal or pipe has switched it to not blocking.
+                // Another process that shares the terminal or pipe has made it non-blocking.
                 var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&entry, 1, -1)
             } else if errno != EINTR {

@@ -1,6 +1,6 @@
 internal import MillraceJSON
 
-/// Text that strangers had a hand in, made fit for a terminal: what would move the cursor, change the order of what is
+/// Text with parts from clients, made fit for a terminal: what would move the cursor, change the order of what is
 /// read, or begin a line of its own is written out as `\\u009b`. Within a string of JSON that means the same character.
 package enum TerminalText {
     /// C0, DEL and C1, the marks and overrides of writing direction, and the separators of lines and paragraphs.

@@ -14,7 +14,7 @@ package final class MetricCounter: CounterHandler, Sendable {
         number.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    /// For a level that is known whole.
+    /// Replaces the level.
     package func set(_ value: Int) {
         number.store(value, ordering: .relaxed)
     }

@@ -202,7 +202,7 @@ extension MetricName {
 }
 
 extension MetricName {
-    /// What tables, logs and `--stage` call a timer; nil for the others. A label's value follows behind a colon.
+    /// What tables, logs and `--stage` call a timer; nil for other metrics. A label's value follows after a colon.
     package var stage: String? {
         switch self {
         case .pipelineDurable: "received_to_durable"

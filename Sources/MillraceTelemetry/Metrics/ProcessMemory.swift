@@ -16,9 +16,9 @@ package enum ProcessMemory {
         }
     }
 
-    /// Lets go of the pages of code, for after work that is seldom done: what runs on comes back from the page cache.
-    /// Of the binary with everything linked in, some 20 MiB are resident after a start, most of it for nothing more.
-    /// Reads `/proc/self/maps`; does nothing where there is none.
+    /// Gives back the pages of code, to be called after rare work: code that runs again comes back from the page cache.
+    /// The binary has everything linked in; some 20 MiB of it are resident after a start, most of it never needed
+    /// again. Reads `/proc/self/maps`; does nothing where there is none.
     package static func releaseCode() {
         guard let maps = contents(of: "/proc/self/maps") else { return }
         for line in maps.split(separator: UInt8(ascii: "\n")) {
@@ -30,7 +30,7 @@ package enum ProcessMemory {
             guard let start = UInt(String(decoding: bounds[0], as: UTF8.self), radix: 16),
                 let end = UInt(String(decoding: bounds[1], as: UTF8.self), radix: 16)
             else { continue }
-            // Nobody has written to these pages, so that the file still holds what they do.
+            // Nobody has written to these pages, so the file still has their contents.
             madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
         }
     }
