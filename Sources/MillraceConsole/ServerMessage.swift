@@ -13,7 +13,7 @@ package struct ServerMessage: Decodable, Equatable {
     }
 
     package var hello: Hello?
-    /// The first `ack` lines of this connection are settled.
+    /// The first `ack` lines of this connection are answered.
     package var ack: Int?
     /// Counts from 1, the greeting not counted.
     package var line: Int?

@@ -39,7 +39,7 @@ struct ProjectionGate {
             guard let warning = standing.warning else { continue }
             logger.warning(
                 "pack not folded",
-                metadata: [.pack: "\(standing.pack)", .reason: "\(warning.message)", .hint: "\(warning.mend)"])
+                metadata: [.pack: "\(standing.pack)", .reason: "\(warning.message)", .hint: "\(warning.fix)"])
         }
     }
 }

@@ -48,8 +48,8 @@ struct AnswerReaderTests {
             + answer("502 Bad Gateway", "")
         #expect(
             answers(.http(HTTPAnswerReader(batch: 2)), text, cutAt: size) == [
-                .settled(accepted: 2, reason: nil), .settled(accepted: 2, reason: nil),
-                .settled(accepted: 1, reason: "c: m"), .settled(accepted: 0, reason: "d: n"),
+                .answered(accepted: 2, reason: nil), .answered(accepted: 2, reason: nil),
+                .answered(accepted: 1, reason: "c: m"), .answered(accepted: 0, reason: "d: n"),
                 .failed(reason: "spool_full: full"), .failed(reason: "status 502"),
             ])
     }

@@ -16,10 +16,10 @@ struct LoadStateMachineTests {
             rate: rate, warmupNanoseconds: warmup, extent: extent)
     }
 
-    private func settle(_ machine: inout LoadStateMachine, _ connection: Int, _ lines: Int, at now: Int64) -> [Int64] {
+    private func answer(_ machine: inout LoadStateMachine, _ connection: Int, _ lines: Int, at now: Int64) -> [Int64] {
         var latencies: [Int64] = []
-        machine.settled(connection, lines: lines, at: now) { settled in
-            if settled.isMeasured { latencies += Array(repeating: now - settled.intendedAt, count: settled.lines) }
+        machine.answered(connection, lines: lines, at: now) { answered in
+            if answered.isMeasured { latencies += Array(repeating: now - answered.intendedAt, count: answered.lines) }
         }
         return latencies
     }
@@ -30,7 +30,7 @@ struct LoadStateMachineTests {
         #expect(machine.grant(0, linesMax: 6, at: 1) == .init(numbers: 106..<110, isMeasured: true))
         #expect(machine.grant(0, linesMax: 6, at: 1) == nil)
         #expect(machine.grant(1, linesMax: 6, at: 2)?.numbers == 110..<116)
-        #expect(settle(&machine, 0, 3, at: 50) == [49, 49, 49])
+        #expect(answer(&machine, 0, 3, at: 50) == [49, 49, 49])
         #expect(machine.grant(0, linesMax: 6, at: 51)?.lines == 3)
         #expect(machine.inFlight == 16)
     }
@@ -42,7 +42,7 @@ struct LoadStateMachineTests {
         #expect(machine.grant(1, linesMax: 4, at: 100) == nil)
         #expect(machine.isSendingOver(at: 100))
         #expect(!machine.isDone(at: 100))
-        _ = settle(&machine, 0, 4, at: 130)
+        _ = answer(&machine, 0, 4, at: 130)
         #expect(machine.isDone(at: 130))
         #expect(machine.tally.events == 4)
         #expect(machine.tally.nanoseconds == 31)
@@ -54,9 +54,9 @@ struct LoadStateMachineTests {
         #expect(machine.grant(0, linesMax: 3, at: 10) == .init(numbers: 3..<6, isMeasured: true))
         #expect(machine.grant(1, linesMax: 9, at: 11) == .init(numbers: 6..<8, isMeasured: true))
         #expect(machine.grant(1, linesMax: 9, at: 12) == nil)
-        #expect(settle(&machine, 0, 4, at: 20) == [10])
-        _ = settle(&machine, 0, 2, at: 21)
-        _ = settle(&machine, 1, 2, at: 30)
+        #expect(answer(&machine, 0, 4, at: 20) == [10])
+        _ = answer(&machine, 0, 2, at: 21)
+        _ = answer(&machine, 1, 2, at: 30)
         #expect(machine.isDone(at: 30))
         #expect(machine.tally.sent == 8)
         #expect(machine.tally.events == 5)
@@ -73,10 +73,10 @@ struct LoadStateMachineTests {
         // At 45, ticks 0 … 4 are due: 1 and 3 to connection 1, 2 and 4 to connection 0.
         #expect(machine.ticksDue(at: 45) == 5)
         #expect(machine.grant(1, linesMax: 10, at: 45)?.lines == 2)
-        #expect(settle(&machine, 1, 2, at: 50) == [40, 20])
+        #expect(answer(&machine, 1, 2, at: 50) == [40, 20])
         // Nothing was sent on connection 0 for a while: its latencies count from when they were due.
         #expect(machine.grant(0, linesMax: 10, at: 90)?.lines == 4)
-        #expect(settle(&machine, 0, 5, at: 95) == [95, 75, 55, 35, 15])
+        #expect(answer(&machine, 0, 5, at: 95) == [95, 75, 55, 35, 15])
     }
 
     @Test func `what a connection cannot take stays due on it`() {
@@ -85,7 +85,7 @@ struct LoadStateMachineTests {
             firstNumber: 0)
         #expect(machine.grant(0, linesMax: 100, at: 95)?.lines == 3)
         #expect(machine.grant(0, linesMax: 100, at: 95) == nil)
-        _ = settle(&machine, 0, 3, at: 96)
+        _ = answer(&machine, 0, 3, at: 96)
         #expect(machine.grant(0, linesMax: 100, at: 96)?.lines == 3)
         // Late ones still go out for a moment after the end, then no more.
         #expect(!machine.isSendingOver(at: 100 + LoadStateMachine.grace - 1))
@@ -102,10 +102,10 @@ struct LoadStateMachineTests {
         #expect(machine.grant(0, linesMax: 100, at: 1000) == .init(numbers: 0..<6, isMeasured: false))
         #expect(machine.grant(0, linesMax: 100, at: 1000) == .init(numbers: 6..<10, isMeasured: true))
         #expect(machine.grant(0, linesMax: 100, at: 1000) == nil, "10 lines are in flight")
-        _ = settle(&machine, 0, 6, at: 1001)
+        _ = answer(&machine, 0, 6, at: 1001)
         #expect(machine.grant(0, linesMax: 100, at: 1001) == .init(numbers: 10..<11, isMeasured: true))
         #expect(machine.isSendingOver(at: 1001))
-        #expect(settle(&machine, 0, 5, at: 1010) == [980, 980, 970, 970, 960])
+        #expect(answer(&machine, 0, 5, at: 1010) == [980, 980, 970, 970, 960])
         #expect(machine.tally.events == 5)
         #expect(machine.tally.measuredFrom == 30)
     }
@@ -117,11 +117,11 @@ struct LoadStateMachineTests {
             firstNumber: 0)
         #expect(machine.grant(0, linesMax: 100, at: 500)?.numbers == 0..<4)
         #expect(machine.grant(0, linesMax: 100, at: 600) == nil)
-        _ = settle(&machine, 0, 4, at: 700)
+        _ = answer(&machine, 0, 4, at: 700)
         #expect(machine.grant(0, linesMax: 100, at: 700)?.numbers == 4..<8)
         machine.failed(0, lines: 4)
         #expect(machine.tally.failed == 4)
-        #expect(machine.tally.settled == 4)
+        #expect(machine.tally.answered == 4)
         #expect(machine.inFlight == 0)
     }
 
@@ -132,7 +132,7 @@ struct LoadStateMachineTests {
         _ = machine.grant(0, linesMax: 9, at: 10)
         machine.refused(0, line: 2)
         machine.refused(0, line: 3)
-        _ = settle(&machine, 0, 6, at: 20)
+        _ = answer(&machine, 0, 6, at: 20)
         #expect(machine.tally.refused == 2)
         #expect(machine.tally.accepted == 4)
         #expect(machine.tally.events == 3)
@@ -155,13 +155,13 @@ struct LoadStateMachineTests {
                 next = grant.numbers.upperBound
             }
             let lines = random.below(machine.inFlight(connection) + 1)
-            machine.settled(connection, lines: lines, at: now) { settled in
-                #expect(settled.intendedAt <= settled.sentAt, "seed \(seed)")
+            machine.answered(connection, lines: lines, at: now) { answered in
+                #expect(answered.intendedAt <= answered.sentAt, "seed \(seed)")
             }
         }
         machine.finish()
         #expect(machine.tally.sent + machine.tally.overdue == 3000, "seed \(seed)")
-        #expect(machine.tally.sent == machine.tally.settled, "seed \(seed)")
+        #expect(machine.tally.sent == machine.tally.answered, "seed \(seed)")
     }
 }
 

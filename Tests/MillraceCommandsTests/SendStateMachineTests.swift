@@ -67,7 +67,7 @@ struct SendStateMachineTests {
         #expect(machine.resentCount == 0)
     }
 
-    @Test func `a refusal counts once, when its line is settled`() throws {
+    @Test func `a refusal counts once, when its line is answered`() throws {
         var machine = machine()
         for index in 1...3 { machine.lineRead("line".utf8, number: index * 10) }
         let refusal = ServerMessage(line: 2, error: .init(code: "invalid_json", message: "no"))
@@ -97,7 +97,7 @@ struct SendStateMachineTests {
         #expect(machine.wantsLines)
     }
 
-    @Test func `it gives up when connections fail for too long without a line settled`() throws {
+    @Test func `it gives up when connections fail for too long without a line answered`() throws {
         var machine = machine(retryFor: .seconds(1))
         machine.lineRead("a".utf8, number: 1)
         let lost = CommandError("lost", hint: "")

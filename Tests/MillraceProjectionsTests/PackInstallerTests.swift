@@ -68,7 +68,7 @@ import Testing
         try #expect(texts("SELECT to_regclass('projections_shop_next.shop_orders') IS NOT NULL") == ["t"])
         let standing = try #require(PackStanding.all([try pack()], try PackVersion.all(connection)).first)
         #expect(standing.state == .building && standing.refusal == nil)
-        #expect(standing.warning?.mend.contains("millrace projections rebuild shop") == true)
+        #expect(standing.warning?.fix.contains("millrace projections rebuild shop") == true)
     }
 
     @Test func `daemons that install at once make one version`() throws {

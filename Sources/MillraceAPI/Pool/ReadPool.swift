@@ -22,7 +22,7 @@ package final class ReadPool: Sendable {
         var sessions: [Int: ReadSession] = [:]
         var waiters: [Int: CheckedContinuation<Result<Int, ReadRefusal>, Never>] = [:]
         /// What came for waiters before they had begun to wait.
-        var settled: [Int: Result<Int, ReadRefusal>] = [:]
+        var resolved: [Int: Result<Int, ReadRefusal>] = [:]
     }
 
     private let configuration: ReadPoolConfiguration
@@ -92,7 +92,7 @@ package final class ReadPool: Sendable {
             metrics.update(state.machine)
             return (sessions.compactMap { state.sessions.removeValue(forKey: $0) }, waiters)
         }
-        for waiter in waiters { settle(waiter, .failure(.draining)) }
+        for waiter in waiters { resolve(waiter, .failure(.draining)) }
         for session in sessions { await session.end() }
     }
 
@@ -119,12 +119,12 @@ package final class ReadPool: Sendable {
         await withTaskGroup(of: Result<Int, ReadRefusal>?.self) { group in
             group.addTask {
                 await withCheckedContinuation { continuation in
-                    let settled = self.state.withLock { state in
-                        let settled = state.settled.removeValue(forKey: waiter)
-                        if settled == nil { state.waiters[waiter] = continuation }
-                        return settled
+                    let resolved = self.state.withLock { state in
+                        let resolved = state.resolved.removeValue(forKey: waiter)
+                        if resolved == nil { state.waiters[waiter] = continuation }
+                        return resolved
                     }
-                    if let settled { continuation.resume(returning: settled) }
+                    if let resolved { continuation.resume(returning: resolved) }
                 }
             }
             group.addTask {
@@ -148,13 +148,13 @@ package final class ReadPool: Sendable {
             defer { metrics.update(state.machine) }
             return state.machine.gaveUp(waiter)
         }
-        if waited { settle(waiter, .failure(.acquireTimeout)) }
+        if waited { resolve(waiter, .failure(.acquireTimeout)) }
     }
 
-    private func settle(_ waiter: Int, _ result: Result<Int, ReadRefusal>) {
+    private func resolve(_ waiter: Int, _ result: Result<Int, ReadRefusal>) {
         let continuation = state.withLock { state in
             let continuation = state.waiters.removeValue(forKey: waiter)
-            if continuation == nil { state.settled[waiter] = result }
+            if continuation == nil { state.resolved[waiter] = result }
             return continuation
         }
         continuation?.resume(returning: result)
@@ -169,7 +169,7 @@ package final class ReadPool: Sendable {
             return released
         }
         switch released {
-        case .hand(_, let waiter): settle(waiter, .success(number))
+        case .hand(_, let waiter): resolve(waiter, .success(number))
         case .keep: break
         case .end: await session.end()
         }

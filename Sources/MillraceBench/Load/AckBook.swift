@@ -13,8 +13,8 @@ struct AckBook {
         var isMeasured: Bool
     }
 
-    /// Lines that were settled together.
-    struct Settled: Equatable {
+    /// Lines that were answered together.
+    struct Answered: Equatable {
         var lines: Int
         /// When they were to be sent: the schedule's time; in the closed loop the same as `sentAt`.
         var intendedAt: Int64
@@ -27,9 +27,9 @@ struct AckBook {
     private let batch: Int
     private var entries: [Entry] = []
     private var head = 0
-    /// Lines of the first entry that are settled.
+    /// Lines of the first entry that are answered.
     private var done = 0
-    /// Lines sent and not settled.
+    /// Lines sent and not answered.
     private(set) var inFlight = 0
 
     /// `schedule`: nil in the closed loop.
@@ -43,9 +43,9 @@ struct AckBook {
         inFlight += entry.lines
     }
 
-    /// The oldest `count` lines are settled.
-    mutating func settle(_ count: Int, _ body: (Settled) -> Void) {
-        precondition(count <= inFlight, "only lines in flight can be settled")
+    /// The oldest `count` lines are answered.
+    mutating func answer(_ count: Int, _ body: (Answered) -> Void) {
+        precondition(count <= inFlight, "only lines in flight can be answered")
         inFlight -= count
         var rest = count
         while rest > 0 {
@@ -56,7 +56,7 @@ struct AckBook {
                 lines = min(lines, batch - done % batch)
                 intendedAt = schedule.due(schedule.tick(done / batch, after: entry.firstTick))
             }
-            body(Settled(lines: lines, intendedAt: intendedAt, sentAt: entry.sentAt, isMeasured: entry.isMeasured))
+            body(Answered(lines: lines, intendedAt: intendedAt, sentAt: entry.sentAt, isMeasured: entry.isMeasured))
             rest -= lines
             done += lines
             if done == entry.lines {

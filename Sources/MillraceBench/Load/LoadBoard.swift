@@ -53,8 +53,8 @@ struct LoadInterval: Sendable {
     /// Time since 1970 at its start.
     var startedAt: Duration
     var length: Duration
-    /// Lines settled in it, ramp-up included.
-    var settled: Int
+    /// Lines answered in it, ramp-up included.
+    var answered: Int
     /// Lines in flight at its end.
     var inFlight: Int
     /// False for the ramp-up, whose latencies are not here.

@@ -40,9 +40,9 @@ struct LoadLoop: ~Copyable {
     private var pumpedAt: Int64 = 0
     private var resumesAt: Int64?
     private var intervalFrom: Int64 = 0
-    private var intervalSettled = 0
+    private var intervalAnswered = 0
     private var progressAt: Int64 = 0
-    private var progressSettled = 0
+    private var progressAnswered = 0
     private var times: ClosedRange<Int64>
     private var complaints: [String] = []
     private var failure: CommandError?
@@ -62,7 +62,7 @@ struct LoadLoop: ~Copyable {
         times = now.microseconds...now.microseconds
     }
 
-    /// Blocks until everything is settled, or the run has failed.
+    /// Blocks until everything is answered, or the run has failed.
     mutating func run() -> LoadResult {
         let cpuBefore = MonotonicClock.threadTime
         do throws(CommandError) {
@@ -195,16 +195,16 @@ struct LoadLoop: ~Copyable {
                 return Self.ended("it acknowledged \(lines) lines, which were not sent")
             }
             connection.acknowledged = lines
-            settle(index, lines: count, refused: 0, at: now)
+            answer(index, lines: count, refused: 0, at: now)
         case .refused(let number, let reason):
             machine.refused(index, line: number)
             complain(reason)
-        case .settled(let accepted, let reason):
+        case .answered(let accepted, let reason):
             // One request at a time: all that is in flight is what was answered.
             let lines = machine.inFlight(index)
             guard lines > 0, accepted <= lines else { return Self.ended("it answered what was not asked") }
             if accepted < lines { complain(reason ?? "no reason given") }
-            settle(index, lines: lines, refused: lines - accepted, at: now)
+            answer(index, lines: lines, refused: lines - accepted, at: now)
         case .failed(let reason):
             complain(reason)
             machine.failed(index, lines: machine.inFlight(index))
@@ -215,12 +215,12 @@ struct LoadLoop: ~Copyable {
         return nil
     }
 
-    private mutating func settle(_ index: Int, lines: Int, refused: Int, at now: Int64) {
+    private mutating func answer(_ index: Int, lines: Int, refused: Int, at now: Int64) {
         let isOpenLoop = plan.rate != nil
-        machine.settled(index, lines: lines, refused: refused, at: now) { settled in
-            guard settled.isMeasured else { return }
-            latencies.uncorrected.record(nanoseconds: now - settled.sentAt, count: settled.lines)
-            if isOpenLoop { latencies.corrected.record(nanoseconds: now - settled.intendedAt, count: settled.lines) }
+        machine.answered(index, lines: lines, refused: refused, at: now) { answered in
+            guard answered.isMeasured else { return }
+            latencies.uncorrected.record(nanoseconds: now - answered.sentAt, count: answered.lines)
+            if isOpenLoop { latencies.corrected.record(nanoseconds: now - answered.intendedAt, count: answered.lines) }
         }
     }
 
@@ -254,9 +254,9 @@ struct LoadLoop: ~Copyable {
     }
 
     private mutating func checkProgress(at now: Int64) throws(CommandError) {
-        let answered = machine.tally.settled + machine.tally.failed
-        if answered > progressSettled || machine.inFlight == 0 {
-            progressSettled = answered
+        let answered = machine.tally.answered + machine.tally.failed
+        if answered > progressAnswered || machine.inFlight == 0 {
+            progressAnswered = answered
             progressAt = now
         }
         guard now - progressAt < Self.stallMax else {
@@ -269,11 +269,11 @@ struct LoadLoop: ~Copyable {
 
     private mutating func post(at now: Int64) {
         let length = Duration.nanoseconds(now - intervalFrom)
-        let settled = machine.tally.settled
-        let done = settled / plan.linesPerPlace
+        let answered = machine.tally.answered
+        let done = answered / plan.linesPerPlace
         let elapsed = Double(now - startedAt) / 1000
         let interval = LoadInterval(
-            startedAt: WallClock.sinceEpoch - length, length: length, settled: settled - intervalSettled,
+            startedAt: WallClock.sinceEpoch - length, length: length, answered: answered - intervalAnswered,
             inFlight: machine.inFlight,
             // The ramp-up's last interval ends a little late, and may hold the first measured lines.
             isMeasured: intervalFrom >= machine.measuresFrom || latencies.uncorrected.totalCount > 0,
@@ -282,7 +282,7 @@ struct LoadLoop: ~Copyable {
                 ? UInt64(elapsed * Double(plan.places) / Double(done)) : nil)
         latencies = board.post(interval)
         intervalFrom = now
-        intervalSettled = settled
+        intervalAnswered = answered
     }
 }
 

@@ -22,7 +22,7 @@ struct LoadTally: Equatable, Sendable {
     /// With line endings, without HTTP's heads.
     var sentBytes = 0
     /// Acknowledged lines, the refused ones included.
-    var settled = 0
+    var answered = 0
     /// Lines that the daemon refused, one by one.
     var refused = 0
     /// Lines of requests that were answered by an error.
@@ -31,21 +31,21 @@ struct LoadTally: Equatable, Sendable {
     /// The measured part of `sent`, and so on.
     var measuredSent = 0
     var measuredSentBytes = 0
-    var measuredSettled = 0
+    var measuredAnswered = 0
     var measuredRefused = 0
     /// Lines that were due in the measured part and never sent, since the connections took no more.
     var overdue = 0
 
-    /// The first line of the measured part was sent (open loop: due), and the last of it was settled; nanoseconds of a
+    /// The first line of the measured part was sent (open loop: due), and the last of it was answered; nanoseconds of a
     /// monotonic clock.
     var measuredFrom: Int64?
     var measuredUntil: Int64?
 
     /// Accepted lines of the whole run.
-    var accepted: Int { settled - refused }
+    var accepted: Int { answered - refused }
     /// Accepted lines of the measured part.
-    var events: Int { measuredSettled - measuredRefused }
-    /// Length of the measured part; 0 when nothing of it was settled.
+    var events: Int { measuredAnswered - measuredRefused }
+    /// Length of the measured part; 0 when nothing of it was answered.
     var nanoseconds: Int64 {
         guard let measuredFrom, let measuredUntil else { return 0 }
         return max(0, measuredUntil - measuredFrom)

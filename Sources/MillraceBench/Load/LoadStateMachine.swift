@@ -88,20 +88,20 @@ struct LoadStateMachine {
         if grant.isMeasured { tally.measuredSentBytes += bytes }
     }
 
-    /// The oldest `lines` of `connection` are settled. `refused`: those of them that were refused.
-    mutating func settled(
-        _ connection: Int, lines: Int, refused: Int = 0, at now: Int64, _ body: (AckBook.Settled) -> Void
+    /// The oldest `lines` of `connection` are answered. `refused`: those of them that were refused.
+    mutating func answered(
+        _ connection: Int, lines: Int, refused: Int = 0, at now: Int64, _ body: (AckBook.Answered) -> Void
     ) {
         var measured = 0
-        places[connection].book.settle(lines) { settled in
-            if settled.isMeasured { measured += settled.lines }
-            body(settled)
+        places[connection].book.answer(lines) { answered in
+            if answered.isMeasured { measured += answered.lines }
+            body(answered)
         }
         inFlight -= lines
-        tally.settled += lines
+        tally.answered += lines
         tally.refused += refused
         guard measured > 0 else { return }
-        tally.measuredSettled += measured
+        tally.measuredAnswered += measured
         tally.measuredRefused += min(refused, measured)
         tally.measuredUntil = now
     }
@@ -114,7 +114,7 @@ struct LoadStateMachine {
 
     /// The oldest `lines` of `connection` were answered by an error: nothing is known of how long they would take.
     mutating func failed(_ connection: Int, lines: Int) {
-        places[connection].book.settle(lines) { _ in }
+        places[connection].book.answer(lines) { _ in }
         inFlight -= lines
         tally.failed += lines
     }

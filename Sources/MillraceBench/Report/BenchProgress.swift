@@ -14,7 +14,7 @@ struct BenchProgress {
 
     /// `p99`: corrected, of the measured part so far.
     mutating func show(_ interval: LoadInterval, elapsed: Duration, p99Microseconds: UInt64?) {
-        let rate = Int((Double(interval.settled) / max(0.001, interval.length.inSeconds)).rounded())
+        let rate = Int((Double(interval.answered) / max(0.001, interval.length.inSeconds)).rounded())
         var parts = [
             Format.duration(elapsed), "\(Format.count(rate)) events/s", "\(Format.count(interval.inFlight)) in flight",
         ]

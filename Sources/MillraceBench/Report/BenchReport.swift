@@ -48,7 +48,7 @@ struct BenchReport: Encodable {
     var batch: Int
     /// nil when the events come from a file.
     var seed: UInt64?
-    /// The measured part: from its first line sent (open loop: due) to its last one settled.
+    /// The measured part: from its first line sent (open loop: due) to its last one answered.
     var seconds: Double
     /// Accepted ones of the measured part.
     var events: Int

@@ -60,13 +60,13 @@ struct HTTPAnswerReader {
 
     private func answer(_ status: Int, _ bytes: UnsafeRawBufferPointer) -> LoadAnswer {
         let isTaken = status == 200 || status == 202
-        if isTaken, Self.accepted(bytes) == batch { return .settled(accepted: batch, reason: nil) }
+        if isTaken, Self.accepted(bytes) == batch { return .answered(accepted: batch, reason: nil) }
         let body = try? JSONDecoder().decode(Body.self, from: Data(bytes))
         let error = body?.error ?? body?.rejected?.first?.error
         let reason = error.map { "\($0.code): \($0.message)" } ?? "status \(status)"
         // 400 with `accepted` is an answer about the items; others are about the request.
         guard let accepted = body?.accepted, isTaken || status == 400 else { return .failed(reason: reason) }
-        return .settled(accepted: accepted, reason: accepted == batch ? nil : reason)
+        return .answered(accepted: accepted, reason: accepted == batch ? nil : reason)
     }
 
     /// Up to the end of the empty line; nil when that has not come.

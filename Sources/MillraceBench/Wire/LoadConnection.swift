@@ -9,7 +9,7 @@ final class LoadConnection {
     /// Bytes offered and not taken.
     private var pending: [UInt8] = []
     private var pendingHead = 0
-    /// Lines of which the daemon has said that they are settled.
+    /// Lines of which the daemon has said that they are answered.
     var acknowledged = 0
     var isGreeted = false
     /// Nothing is sent before: the daemon asked for a pause.

@@ -167,7 +167,7 @@ struct DatabaseChecks {
                 // Left alone on purpose, perhaps; the daemon starts.
                 return CheckResult(
                     "pack \(standing.pack)", ok: standing.state == .unconfigured, detail: warning.message,
-                    fix: warning.mend)
+                    fix: warning.fix)
             }
             return try tables(of: standing, packs, connection)
         }

@@ -10,7 +10,7 @@ internal import MillraceProjections
 /// goes in is folded into exactly those versions of projections that hold its batch: the others fold the whole batch.
 ///
 /// A transaction that a letter makes fail is halved until that letter is alone; it stays, with the new reason. Killed at
-/// any point, what was committed is settled and the rest is open.
+/// any point, what was committed is closed and the rest is open.
 struct LetterRetry {
     enum Choice {
         /// Every open letter; nil: of every reason.
@@ -24,7 +24,7 @@ struct LetterRetry {
         case duplicate
         /// Stays open, with the new reason.
         case refused(code: String, message: String)
-        /// There is no whole line to write, or someone else settled the letter meanwhile.
+        /// There is no whole line to write, or someone else closed the letter meanwhile.
         case skipped
     }
 
@@ -52,12 +52,12 @@ struct LetterRetry {
     }
 
     /// Throws what is no fault of a letter: what went before it stays done.
-    func run(_ choice: Choice, _ settled: (_ id: String, Outcome) -> Void) throws {
+    func run(_ choice: Choice, _ closed: (_ id: String, Outcome) -> Void) throws {
         let parser = EventParser()
         var last: StoredLetter?
         while true {
             let page = try StoredLetter.page(choice, after: last, count: Self.pageCount, on: connection)
-            for (letter, outcome) in zip(page, try retry(page, parser)) { settled(letter.id, outcome) }
+            for (letter, outcome) in zip(page, try retry(page, parser)) { closed(letter.id, outcome) }
             guard let end = page.last else { return }
             last = end
         }

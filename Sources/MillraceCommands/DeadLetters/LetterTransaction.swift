@@ -44,7 +44,7 @@ struct LetterTransaction {
         }
     }
 
-    /// Settles the letters that are still open; returns their ids.
+    /// Closes the letters that are still open; returns their ids.
     private func take(_ lines: [RetriedLine]) throws(PostgresError) -> Set<String> {
         let taken = try connection.query(
             """

@@ -137,7 +137,7 @@ struct ImportCommand: ParsableCommand {
     private func checkAll(_ source: ImportSource, _ meter: inout ProgressMeter) throws(CommandError) {
         while true {
             switch try source.next() {
-            case .line: source.settled(1, refused: [])
+            case .line: source.answered(1, refused: [])
             case .tooLong: break
             case .needsInput:
                 try source.read()

@@ -4,7 +4,7 @@ internal import MillraceEvent
 
 /// The lines that files become, for `SendSession`, and the account of what became of them.
 ///
-/// A record is counted once all is known of it: what is bad, when it is read; what went out, when the daemon has settled
+/// A record is counted once all is known of it: what is bad, when it is read; what went out, when the daemon has answered
 /// it. Memory is bounded by the longest record and by what is on its way.
 final class ImportSource: LineSource {
     private struct Sent {
@@ -30,10 +30,10 @@ final class ImportSource: LineSource {
     /// Lines made and not handed out.
     private var waiting: [(line: ImportLine, place: RecordPlace)] = []
     private var waitingHead = 0
-    /// Lines handed out and not settled, in order.
+    /// Lines handed out and not answered, in order.
     private var sent: [Sent] = []
     private var sentHead = 0
-    private var settledCount = 0
+    private var answeredCount = 0
 
     /// Accepted records by the name of their kind.
     private(set) var accepted: [String: Int] = [:]
@@ -84,7 +84,7 @@ final class ImportSource: LineSource {
                     Sent(
                         kind: line.kind, isMoved: line.isMoved, isCounted: line.isCounted, file: fileIndex, place: place
                     ))
-                return .line(line.bytes[...], number: settledCount + sent.count - sentHead)
+                return .line(line.bytes[...], number: answeredCount + sent.count - sentHead)
             }
             waiting.removeAll(keepingCapacity: true)
             waitingHead = 0
@@ -110,13 +110,13 @@ final class ImportSource: LineSource {
         }
     }
 
-    func settled(_ count: Int, refused: [SendStateMachine.Refused]) {
+    func answered(_ count: Int, refused: [SendStateMachine.Refused]) {
         let reasons = Dictionary(refused.map { ($0.lineNumber, $0) }) { first, _ in first }
         for _ in 0..<count {
             let entry = sent[sentHead]
             sentHead += 1
-            settledCount += 1
-            if let refusal = reasons[settledCount] {
+            answeredCount += 1
+            if let refusal = reasons[answeredCount] {
                 problem(entry.place, entry.kind, refusal.code, refusal.message, file: entry.file)
             } else if entry.isCounted {
                 accepted[entry.kind, default: 0] += 1

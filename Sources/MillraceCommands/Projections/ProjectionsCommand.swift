@@ -105,7 +105,7 @@ struct ProjectionsReport: Encodable {
                 versions: try [standing.live, standing.building].compactMap { $0 }.map {
                     try Self.version($0, total: total, connection)
                 },
-                sealedMonths: sealed, fix: standing.refusal?.hint ?? standing.warning?.mend)
+                sealedMonths: sealed, fix: standing.refusal?.hint ?? standing.warning?.fix)
         }
         ok = self.packs.allSatisfy { $0.fix == nil || !$0.isConfigured }
     }

@@ -1,4 +1,4 @@
-/// The lines read but not yet settled, in order, in one run of bytes that goes to the socket as it stands.
+/// The lines read but not yet answered, in order, in one run of bytes that goes to the socket as it stands.
 struct LineWindow {
     private struct Line {
         /// The position after its `\n`, counted from the first byte ever appended.
@@ -9,22 +9,22 @@ struct LineWindow {
 
     private var bytes: [UInt8] = []
     private var lines: [Line] = []
-    /// How many of `lines` are settled already and not yet cut off.
+    /// How many of `lines` are answered already and not yet cut off.
     private var head = 0
     /// Position of `bytes[0]`, counted from the first byte ever appended.
     private var base = 0
-    /// Position up to which lines are settled.
-    private var settledEnd = 0
+    /// Position up to which lines are answered.
+    private var answeredEnd = 0
     /// Position up to which bytes went to the present connection.
     private var sentEnd = 0
 
-    /// Lines not yet settled.
+    /// Lines not yet answered.
     var count: Int { lines.count - head }
 
-    /// Bytes of the lines not yet settled.
-    var byteCount: Int { base + bytes.count - settledEnd }
+    /// Bytes of the lines not yet answered.
+    var byteCount: Int { base + bytes.count - answeredEnd }
 
-    /// Lines that went out whole on the present connection and are not settled.
+    /// Lines that went out whole on the present connection and are not answered.
     var sentCount: Int { firstIndex(endingAfter: sentEnd) - head }
 
     var hasUnsent: Bool { sentEnd < base + bytes.count }
@@ -36,7 +36,7 @@ struct LineWindow {
         lines.append(Line(end: base + bytes.count, number: number))
     }
 
-    /// The input's number of the unsettled line at `index`.
+    /// The input's number of the unanswered line at `index`.
     func number(at index: Int) -> Int { lines[head + index].number }
 
     /// Gives the bytes that have not gone out; `body` returns how many went.
@@ -45,24 +45,24 @@ struct LineWindow {
         sentEnd += bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
     }
 
-    /// The first `count` unsettled lines are settled.
-    mutating func settle(_ count: Int) {
-        precondition(count <= self.count, "only lines in the window can be settled")
+    /// The first `count` unanswered lines are answered.
+    mutating func answer(_ count: Int) {
+        precondition(count <= self.count, "only lines in the window can be answered")
         guard count > 0 else { return }
         head += count
-        settledEnd = lines[head - 1].end
-        // Cut only when half of it is settled: each byte is then moved once at most.
-        if settledEnd - base > bytes.count / 2 {
-            bytes.removeSubrange(..<(settledEnd - base))
-            base = settledEnd
+        answeredEnd = lines[head - 1].end
+        // Cut only when half of it is answered: each byte is then moved once at most.
+        if answeredEnd - base > bytes.count / 2 {
+            bytes.removeSubrange(..<(answeredEnd - base))
+            base = answeredEnd
             lines.removeSubrange(..<head)
             head = 0
         }
     }
 
-    /// A new connection: everything unsettled goes out again.
+    /// A new connection: everything unanswered goes out again.
     mutating func rewind() {
-        sentEnd = settledEnd
+        sentEnd = answeredEnd
     }
 
     private func firstIndex(endingAfter position: Int) -> Int {

@@ -74,7 +74,7 @@ struct SendProgress: Equatable {
     var readBytes: Int
     /// nil when the input is no file.
     var totalBytes: Int?
-    /// Lines read and not settled.
+    /// Lines read and not answered.
     var unsettled: Int
     /// Why there is no connection now.
     var trouble: String?

@@ -6,7 +6,7 @@ internal import MillraceEvent
 /// Carries lines from an input to a daemon: the shell around `SendStateMachine`.
 ///
 /// One thread, one `poll` on both sides: it reads lines while the window has room, writes while the socket takes bytes,
-/// and takes answers as they come. Blocks until every line is settled or there is no hope; a stop of the daemon is
+/// and takes answers as they come. Blocks until every line is answered or there is no hope; a stop of the daemon is
 /// waited out, up to the limit given to the state machine.
 struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     private static var connectTimeout: Duration { .seconds(5) }
@@ -25,7 +25,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     private var answer: [UInt8] = []
     private var outgoing: [UInt8] = []
     private var mayHaveLines = true
-    /// Why the input ended before its end; told once what was read of it is settled.
+    /// Why the input ended before its end; told once what was read of it is answered.
     private var inputFailure: CommandError?
 
     init(
@@ -55,7 +55,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
         if let inputFailure { throw inputFailure }
     }
 
-    /// One connection, from the greeting until every line is settled. Throws when it ends before.
+    /// One connection, from the greeting until every line is answered. Throws when it ends before.
     private mutating func converse(_ progress: (SendProgress) -> Void) throws(CommandError) {
         let socket = try ClientSocket(connectingTo: endpoint, timeout: Self.connectTimeout)
         machine.connected()
@@ -149,7 +149,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
 
     private mutating func tellSource() {
         let (count, refused) = machine.takeSettled()
-        if count > 0 { reader.settled(count, refused: refused) }
+        if count > 0 { reader.answered(count, refused: refused) }
     }
 
     private func pause(_ wait: Duration, _ reason: CommandError, _ progress: (SendProgress) -> Void) {
@@ -190,10 +190,10 @@ protocol LineSource: ~Copyable {
 
     mutating func read() throws(CommandError)
     mutating func next() throws(CommandError) -> LineReader.Next
-    /// The daemon has settled the next `count` lines; of those it `refused` some.
-    mutating func settled(_ count: Int, refused: [SendStateMachine.Refused])
+    /// The daemon has answered the next `count` lines; of those it `refused` some.
+    mutating func answered(_ count: Int, refused: [SendStateMachine.Refused])
 }
 
 extension LineReader: LineSource {
-    mutating func settled(_ count: Int, refused: [SendStateMachine.Refused]) {}
+    mutating func answered(_ count: Int, refused: [SendStateMachine.Refused]) {}
 }

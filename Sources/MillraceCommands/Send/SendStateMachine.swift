@@ -2,7 +2,7 @@ internal import MillraceChannels
 internal import MillraceConsole
 internal import MillraceEvent
 
-/// The decisions of `millrace send`: what is settled, what goes out again, when to give up.
+/// The decisions of `millrace send`: what is answered, what goes out again, when to give up.
 ///
 /// 1. A line leaves the window only by an ack, so what was not acked when a connection ends goes out again, in order.
 /// 2. A refusal counts once the ack that covers its line has come: before that, the line will be sent again.
@@ -24,7 +24,7 @@ struct SendStateMachine {
     private enum Connection {
         case none
         case awaitingGreeting
-        /// `base`: lines settled when it began.
+        /// `base`: lines answered when it began.
         case open(base: Int, since: ContinuousClock.Instant)
     }
 
@@ -45,9 +45,9 @@ struct SendStateMachine {
     private var failingSince: ContinuousClock.Instant?
     private var failures = 0
 
-    /// Lines settled by the daemon, accepted and refused.
-    private(set) var settledCount = 0
-    /// Of `settledCount`: those that `takeSettled` has told.
+    /// Lines answered by the daemon, accepted and refused.
+    private(set) var answeredCount = 0
+    /// Of `answeredCount`: those that `takeSettled` has told.
     private var toldCount = 0
     private var untoldRefused: [Refused] = []
     /// Lines that could not be sent at all.
@@ -64,14 +64,14 @@ struct SendStateMachine {
     private(set) var serverVersion: String?
 
     /// `windowBytesMax`: bytes of unsettled lines above which no more are read. `retryFor`: how long connections may
-    /// fail in a row, without a line settled, before it gives up. `refusedKeptMax`: refusals kept for the summary.
+    /// fail in a row, without a line answered, before it gives up. `refusedKeptMax`: refusals kept for the summary.
     init(windowBytesMax: Int, retryFor: Duration, refusedKeptMax: Int) {
         self.windowBytesMax = windowBytesMax
         self.retryFor = retryFor
         self.refusedKeptMax = refusedKeptMax
     }
 
-    var acceptedCount: Int { settledCount + refusedHereCount - refusedCount }
+    var acceptedCount: Int { answeredCount + refusedHereCount - refusedCount }
     var wantsLines: Bool { !isInputEnded && window.byteCount < windowBytesMax }
     var isDone: Bool { isInputEnded && window.count == 0 }
     var isAwaitingGreeting: Bool {
@@ -130,19 +130,19 @@ struct SendStateMachine {
         }
     }
 
-    /// Lines settled since the last call, and those of them that were refused.
+    /// Lines answered since the last call, and those of them that were refused.
     mutating func takeSettled() -> (count: Int, refused: [Refused]) {
         defer {
-            toldCount = settledCount
+            toldCount = answeredCount
             untoldRefused = []
         }
-        return (settledCount - toldCount, untoldRefused)
+        return (answeredCount - toldCount, untoldRefused)
     }
 
     /// The connection ended or could not be made.
     mutating func connectionLost(_ reason: CommandError, at now: ContinuousClock.Instant) -> Action {
         // A connection that stood longer than the limit is no part of a row of failures, even when nothing was
-        // settled on it: a daemon may hold its acks back for hours while a disk is full.
+        // answered on it: a daemon may hold its acks back for hours while a disk is full.
         if case .open(_, let since) = connection, now - since >= retryFor { failingSince = nil }
         resentCount += window.sentCount
         window.rewind()
@@ -165,17 +165,17 @@ struct SendStateMachine {
         serverVersion = hello.version
         if wasGreeted { reconnectCount += 1 }
         wasGreeted = true
-        connection = .open(base: settledCount, since: now)
+        connection = .open(base: answeredCount, since: now)
     }
 
     private mutating func acknowledged(_ total: Int) throws(CommandError) {
-        let count = total - settledCount
+        let count = total - answeredCount
         guard count >= 0, count <= window.sentCount else {
-            throw Self.foreign("it acknowledged \(total) lines where \(settledCount + window.sentCount) were sent")
+            throw Self.foreign("it acknowledged \(total) lines where \(answeredCount + window.sentCount) were sent")
         }
         guard count > 0 else { return }
-        window.settle(count)
-        settledCount = total
+        window.answer(count)
+        answeredCount = total
         for entry in unsettledRefusals where entry.ordinal < total {
             self.count(entry.refused)
             untoldRefused.append(entry.refused)
@@ -186,7 +186,7 @@ struct SendStateMachine {
     }
 
     private mutating func refused(ordinal: Int, _ error: ServerMessage.Failure) throws(CommandError) {
-        let index = ordinal - settledCount
+        let index = ordinal - answeredCount
         guard index >= 0, index < window.sentCount else {
             throw Self.foreign("it refused a line that was not sent")
         }

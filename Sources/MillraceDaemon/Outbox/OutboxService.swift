@@ -148,7 +148,7 @@ actor OutboxService: Service {
         countDue = ContinuousClock.now + Self.countInterval
     }
 
-    /// Hands the records over and waits until all are settled in PostgreSQL; nil when the service stops first.
+    /// Hands the records over and waits until all are in PostgreSQL; nil when the service stops first.
     private func submit(_ records: [Record]) async -> Submission.Outcome? {
         guard !Task.isCancelled else { return nil }
         let (outcomes, answer) = AsyncStream<Submission.Outcome>.makeStream()
@@ -169,7 +169,7 @@ actor OutboxService: Service {
 final class OutboxMetrics: Sendable {
     /// Rows that wait, as of the last look; 0 unless this daemon is the one that looks.
     let waiting = MetricCounter()
-    /// Rows that are settled in PostgreSQL and were deleted.
+    /// Rows that are in PostgreSQL and were deleted.
     let delivered = MetricCounter()
     /// Of those, rows that are no events.
     let refused = MetricCounter()

@@ -75,8 +75,8 @@ struct OutboxTable {
         try connection.query(
             """
             DELETE FROM public.outbox AS row
-            USING unnest($1::timestamptz[], $2::uuid[]) AS settled (created_at, id)
-            WHERE row.created_at = settled.created_at AND row.id = settled.id
+            USING unnest($1::timestamptz[], $2::uuid[]) AS written (created_at, id)
+            WHERE row.created_at = written.created_at AND row.id = written.id
             """,
             parameters: [
                 .text("{" + rows.map { "\"\($0.createdAt)\"" }.joined(separator: ",") + "}"),

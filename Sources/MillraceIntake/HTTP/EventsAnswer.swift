@@ -42,7 +42,7 @@ struct EventsAnswer {
                 message: "this item and what follows was not taken: " + problem.message))
     }
 
-    /// The answer once everything is settled.
+    /// The answer once all that was wanted is known.
     func answer() -> HTTPAnswer {
         if accepted == 1, rejectedTotal == 0, isCommitted != true {
             return HTTPAnswer(status: 202, body: Self.oneAccepted)

@@ -43,7 +43,7 @@ struct SketchComparison {
             let fields = Self.fields(row)
             guard fields.count == 4 else { return true }
             if !fields[0].elementsEqual(current.key) {
-                settle(current, &result)
+                compare(current, &result)
                 current = Sketches(key: Array(fields[0]))
             }
             let side = fields[1].first == 1 ? \Sketches.found : \Sketches.expected
@@ -54,11 +54,11 @@ struct SketchComparison {
             current[keyPath: side] = sketch
             return true
         }
-        settle(current, &result)
+        compare(current, &result)
         return result
     }
 
-    private func settle(_ sketches: Sketches, _ result: inout ProjectionRecount.Table) {
+    private func compare(_ sketches: Sketches, _ result: inout ProjectionRecount.Table) {
         guard sketches.isDamaged || sketches.found != sketches.expected else { return }
         result.differenceCount += 1
         guard result.differences.count < limit else { return }

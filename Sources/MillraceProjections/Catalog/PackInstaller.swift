@@ -29,7 +29,7 @@ package struct PackInstaller {
     package func install(_ packs: [PackDefinition]) throws -> [(pack: PackDefinition, outcome: Outcome)] {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
         for pack in packs { outcomes.append((pack, try install(pack))) }
-        try settleRoutines()
+        try pinRoutines()
         try restrictReader()
         return outcomes
     }
@@ -43,15 +43,15 @@ package struct PackInstaller {
     }
 
     /// Corrects the functions of versions that were made before the engine set their path.
-    private func settleRoutines() throws {
+    private func pinRoutines() throws {
         let objects = VersionObjects(connection: connection)
-        guard try objects.hasUnsettledRoutines else { return }
+        guard try objects.hasUnpinnedRoutines else { return }
         try lock.alone {
             for version in try PackVersion.all(connection) {
                 let entries = try connection.query(
                     "SELECT unnest(objects) FROM projections.versions WHERE id = $1::integer",
                     parameters: [.integer(version.id)])
-                try objects.settleRoutines(
+                try objects.pinRoutines(
                     in: version.schema, only: (0..<entries.rowCount).compactMap { entries.string($0, 0) })
             }
         }
@@ -109,7 +109,7 @@ package struct PackInstaller {
                 "its up.sql makes the extension \(extensions.joined(separator: ", ")) among its tables",
                 hint: "Write CREATE EXTENSION IF NOT EXISTS … SCHEMA public.")
         }
-        try objects.settleRoutines(in: schema, only: nil)
+        try objects.pinRoutines(in: schema, only: nil)
         try restrictReader()
         _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, on: connection)
         let made = try connection.query(

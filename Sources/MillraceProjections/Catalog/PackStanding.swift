@@ -62,7 +62,7 @@ package struct PackStanding: Sendable, Equatable {
     }
 
     /// What the operator should fix although the daemon runs, and how; nil: nothing.
-    package var warning: (message: String, mend: String)? {
+    package var warning: (message: String, fix: String)? {
         switch state {
         case .current, .missing, .changed: nil
         case .outdated:

@@ -43,14 +43,14 @@ package struct VersionObjects {
         let objects = try objects(in: schema, only: entries)
         guard !objects.isEmpty else { return }
         try connection.execute(objects.map { "ALTER \($0.target) SET SCHEMA \(target)" }.joined(separator: ";\n"))
-        try settleRoutines(in: target, only: objects.map(\.entry))
+        try pinRoutines(in: target, only: objects.map(\.entry))
     }
 
     /// Makes the functions that `entries` name (nil: all) look for names in their own schema first, and in that of
     /// temporary objects last: where a path doesn't name `pg_temp`, it is searched first for tables and types, and a
     /// caller's table would stand in for one of the pack's, with its owner's rights. A SECURITY DEFINER function does
     /// without `public` too, where others may make objects.
-    package func settleRoutines(in schema: String, only entries: [String]?) throws(PostgresError) {
+    package func pinRoutines(in schema: String, only entries: [String]?) throws(PostgresError) {
         let routines = try objects(in: schema, only: entries).filter(\.isRoutine)
         guard !routines.isEmpty else { return }
         try connection.execute(
@@ -61,7 +61,7 @@ package struct VersionObjects {
     }
 
     /// Whether functions of some version look for temporary objects first.
-    var hasUnsettledRoutines: Bool {
+    var hasUnpinnedRoutines: Bool {
         get throws(PostgresError) {
             let rows = try connection.execute(
                 """
