@@ -42,7 +42,7 @@ struct EventsAnswer {
                 message: "this item and what follows was not taken: " + problem.message))
     }
 
-    /// The answer once all that was wanted is known.
+    /// The answer, once every item was rejected or its submission has ended.
     func answer() -> HTTPAnswer {
         if accepted == 1, rejectedTotal == 0, isCommitted != true {
             return HTTPAnswer(status: 202, body: Self.oneAccepted)

@@ -1,7 +1,7 @@
 package import MillraceEvent
 package import MillracePostgres
 
-/// Joins settled neighbours in the ledger, so that it does not keep a row a batch for ever. Blocks; the connection must
+/// Joins old neighbours in the ledger, so that it does not keep a row a batch for ever. Blocks; the connection must
 /// be idle, or in no transaction at least.
 ///
 /// Enters: plain rows of all spools that were committed longer ago than `age`. Leaves: joined rows, as `LedgerJoinPlan`

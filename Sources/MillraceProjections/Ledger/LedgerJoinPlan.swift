@@ -28,7 +28,7 @@ struct LedgerJoinPlan: Equatable {
     private var end = Int64.min
     private var lines = 0
 
-    /// `entries`: plain rows that are settled, and the joined rows of every span that lies between them or before them,
+    /// `entries`: plain rows that are old enough, and the joined rows of every span that lies between them or before them,
     /// sorted by `LedgerEntry.precedes`. Of a span all joined rows are there.
     init(_ entries: [LedgerEntry], linesMax: Int = Self.linesMax) {
         let common = Self.commonFolded(entries)

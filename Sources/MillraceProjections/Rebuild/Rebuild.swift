@@ -111,7 +111,7 @@ package struct Rebuild {
         }
     }
 
-    /// Joins rows that are settled; writers fold what comes meanwhile.
+    /// Joins the ledger's old rows; writers fold what comes meanwhile.
     private func joinLedger() throws(PostgresError) {
         var join = LedgerJoin(connection: connection, age: joinAge, timeout: timeout)
         repeat {
