@@ -28,7 +28,8 @@ struct HTTPAdmission {
     let closes: Bool
     let verdict: Verdict
 
-    /// `isReserved`: the connection is kept free for operations. `spoolRefusal`: why the spool takes nothing now.
+    /// `isReserved`: the connection has one of the places kept for operations. `spoolRefusal`: why the spool takes
+    /// nothing now.
     init(
         _ received: HTTPRequestHead, at entrance: HTTPDoor.Entrance, door: HTTPDoor, isReserved: Bool,
         spoolRefusal: @autoclosure () -> SpoolRefusal?

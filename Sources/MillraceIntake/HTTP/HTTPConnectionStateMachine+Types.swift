@@ -29,9 +29,9 @@ extension HTTPConnectionStateMachine {
         case write(HTTPServerResponsePart)
         /// Write the end, then call `answerWritten`.
         case end(HTTPHeaders?, HTTPExchange, status: Int)
-        /// It counts as written.
+        /// Drop it, and count it as written.
         case skip
-        /// Nobody waits for it.
+        /// Fail it: nobody waits for it any more.
         case fail
     }
 
@@ -47,9 +47,9 @@ extension HTTPConnectionStateMachine {
         case idle
         case receiving(HTTPExchange)
         case answering(HTTPExchange)
-        /// The last answer is not taken. `hasNextBegun`: bytes of the next request came.
+        /// The client hasn't taken all of the last answer. `hasNextBegun`: bytes of the next request came.
         case sending(hasNextBegun: Bool)
-        /// What still comes is thrown away.
+        /// What is still received is dropped.
         case lingering
         case outputClosed
         case closed

@@ -67,8 +67,8 @@ final class AcceptHandler: ChannelInboundHandler {
     }
 }
 
-/// Counts every open socket of one intake, whatever it is doing: waiting for a commit, or lingering over its refusal. At the
-/// limit the kernel keeps who comes next, so that files stay for the rest of the daemon.
+/// Counts every open socket of one intake, including those that wait for a commit or linger after a refusal. At the
+/// limit new connections wait in the kernel, so that file descriptors are left for the rest of the daemon.
 final class AcceptLimit: Sendable {
     private struct State {
         var open = 0
@@ -82,7 +82,7 @@ final class AcceptLimit: Sendable {
         self.max = max
     }
 
-    /// A socket was accepted. False when it was the last that may be; `onFree` is then called once another one has closed.
+    /// A socket was accepted. Returns false when no further one may be; `onFree` is then called once one has closed.
     func entered(_ onFree: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
             state.open += 1

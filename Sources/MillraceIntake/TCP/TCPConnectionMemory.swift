@@ -5,7 +5,7 @@ internal import NIOCore
 /// further; a line that has been open for long meanwhile is given up with its connection, so that no set of lines that
 /// never end can keep the others waiting for ever.
 struct TCPConnectionMemory {
-    /// What is to be done after a look at what is held.
+    /// What to do, given the memory that the connection holds.
     enum Verdict: Equatable {
         case fine
         /// Look again after a while: the connection is held back, or its line is long and may become old.
@@ -26,7 +26,7 @@ struct TCPConnectionMemory {
         reservation = MemoryReservation(budget, for: .lines)
     }
 
-    /// What is left free of the budget is too little to hold a buffer that is larger than what is in it.
+    /// The budget is full: a buffer should give back the memory that its bytes don't need.
     var isScarce: Bool { budget.isFull }
 
     /// - Parameters:
@@ -56,7 +56,7 @@ struct TCPConnectionMemory {
         return budget.isOverfull || isOld && budget.isShort ? .giveUp : .lookAgain
     }
 
-    /// Nothing is held any more.
+    /// The connection holds nothing any more.
     mutating func release() {
         reservation.count(0)
         isHeldBack = false

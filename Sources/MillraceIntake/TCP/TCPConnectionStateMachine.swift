@@ -58,7 +58,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         case flowing
         /// The daemon stops: no more is read.
         case quiescing
-        /// By the client. `waitEnd`: until when it waits for commits.
+        /// The client has closed its side. `waitEnd`: until when it waits for commits.
         case ended(waitEnd: NIODeadline?)
     }
 
@@ -90,7 +90,7 @@ struct TCPConnectionStateMachine: ~Copyable {
     private var memory: TCPConnectionMemory
     private var memoryAt: NIODeadline?
 
-    /// `hasPlace`: false when the connection is one too many, only to be told so.
+    /// `hasPlace`: false when there are too many connections: this one is only told so.
     init(bounds: TCPConnectionBounds, hasPlace: Bool, at now: NIODeadline) {
         self.bounds = bounds
         submissions = TCPSubmissions(retryInterval: bounds.retryInterval)
@@ -112,7 +112,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         }
     }
 
-    /// What comes is cut into lines.
+    /// Received bytes are still cut into lines.
     var takesBytes: Bool {
         switch state {
         case .open, .spent: true

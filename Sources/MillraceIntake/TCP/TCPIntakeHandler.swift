@@ -26,7 +26,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     private var bound: NIOLoopBound<TCPIntakeHandler> { NIOLoopBound(self, eventLoop: eventLoop) }
 
-    /// `hasPlace`: false when the connection is one too many, only to be told so.
+    /// `hasPlace`: false when there are too many connections: this one is only told so.
     init(shared: TCPIntakeShared, eventLoop: any EventLoop, hasPlace: Bool) {
         self.shared = shared
         self.eventLoop = eventLoop

@@ -40,14 +40,14 @@ final class TCPIntakeShared: Sendable {
             hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open")
     }
 
-    /// `hasPlace`: false of one that is one too many.
+    /// `hasPlace`: false when there are too many connections.
     func connectionOpened(hasPlace: Bool) {
         let counters = metrics[.tcp]
         if hasPlace { counters.connectionsOpen.add(1) }
         (hasPlace ? counters.connectionsAccepted : counters.connectionsRefused).add(1)
     }
 
-    /// A place is free.
+    /// A place has become free.
     func placeLeft() {
         limiter.leave()
         metrics[.tcp].connectionsOpen.add(-1)

@@ -21,15 +21,15 @@ struct TCPBatch {
 /// Lines are numbered from 1 as the client sent them; the greeting and empty lines are not counted. Refused lines of a
 /// connection without acks are kept as records.
 struct TCPLineReader: ~Copyable {
-    /// What a cut gave.
+    /// The result of one cut.
     struct Cut {
-        /// The first line of the connection, when this was it. Its batch, if it has one, comes with the next call.
+        /// The first line of the connection, when this cut found it. Its batch, if any, comes with the next call.
         var firstLine: TCPFirstLine?
         /// Nil when there was no line.
         var batch: TCPBatch?
         /// No whole line is left.
         var isLast = false
-        /// So many lines were refused that no further one is taken.
+        /// Too many lines were refused: no further one is accepted.
         var isSpent = false
     }
 

@@ -2,7 +2,7 @@ import MillracePostgres
 
 /// Finds batches that the ledger lacks. In a transaction with one snapshot.
 struct LedgerPresence {
-    /// Rows read for one that is asked for, before each is asked for by itself.
+    /// Ledger rows that may be read for each batch asked for; beyond that, the batches are looked up one by one.
     private static let surplusMax = 4
 
     private let connection: PostgresConnection
@@ -29,7 +29,7 @@ struct LedgerPresence {
     /// Those of `batchIDs` (sorted, each once) that are in no row of the ledger.
     func missing(_ batchIDs: [Int64]) throws(PostgresError) -> [Int64] {
         var unknown = batchIDs.filter { !isInSpan($0) }
-        // Neighbours in a table are neighbours in the ledger, but for a few: of dead letters that were retried.
+        // Neighbours in a table are neighbours in the ledger, except for a few that come from retried dead letters.
         let few = unknown.count / 50
         guard !unknown.isEmpty else { return [] }
         let (first, last) = (unknown[few], unknown[unknown.count - 1 - few])

@@ -10,7 +10,7 @@ package struct ProjectionAudit {
     private let lock: ProjectionsLock
     /// Differences that are kept of each table.
     private let limit: Int
-    /// For one statement.
+    /// Limit of one statement.
     private let timeout: Duration
 
     package init(

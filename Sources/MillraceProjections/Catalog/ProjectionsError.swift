@@ -6,7 +6,7 @@ package struct ProjectionsError: Error, Sendable, Equatable, CustomStringConvert
         case notMigrated = "not_migrated"
         /// A pack of `projections.packs` has no version in the database.
         case notInstalled = "not_installed"
-        /// The pack's files are others than those its version was made from.
+        /// The pack's files differ from those that its version was made from.
         case definitionChanged = "definition_changed"
         /// The database has a higher version of the pack than these files.
         case newerInDatabase = "newer_in_database"
@@ -14,17 +14,17 @@ package struct ProjectionsError: Error, Sendable, Equatable, CustomStringConvert
         case invalidSQL = "invalid_sql"
         /// Another rebuild or recount holds the lock.
         case busy
-        /// Rows of a retired month would be lost.
+        /// Counts of a retired month, whose rows are gone, would be lost.
         case sealedMonths = "sealed_months"
-        /// A view of someone else's reads the tables that were to go.
+        /// A view that isn't the pack's reads tables that would be dropped.
         case dependentView = "dependent_view"
         case unknownPack = "unknown_pack"
-        /// Events of the pack that its own functions wrote are not yet in the tables.
+        /// Events that the pack's own functions wrote still wait in the outbox.
         case outboxWaiting = "outbox_waiting"
     }
 
     package var code: Code
-    /// Empty when no single one is meant.
+    /// Empty when the error isn't about one pack.
     package var pack: String
     /// What is wrong, without payloads.
     package var message: String

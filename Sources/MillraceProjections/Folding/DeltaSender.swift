@@ -7,12 +7,12 @@ struct DeltaSender: ~Copyable {
     private struct Expected {
         /// Of each row that the statement names, in their order: which of `sketches`, and its number there.
         var rows: [(sketch: Int, row: Int)]
-        /// Else the rows were only counted.
+        /// False: the statement only counts the rows.
         var isWrite: Bool
     }
 
-    /// Of tuples in one message; a larger one goes alone. The server takes 1 GiB; both sides keep a message whole in memory,
-    /// this one several times.
+    /// Bytes of tuples in one message; a larger tuple goes alone. The server takes 1 GiB, but both sides keep a message
+    /// whole in memory, this one several times.
     private static let messageBytesMax = 4 << 20
     /// Sketches in memory at a time.
     private static let sketchesMax = 16
@@ -21,7 +21,7 @@ struct DeltaSender: ~Copyable {
     private let known: KnownSketches?
     /// By the statement's number.
     private var expected: [Int: Expected] = [:]
-    /// Those that statements under way are about.
+    /// The sketches that statements under way write or count.
     private var sketches: [(fold: Int, entry: KnownSketches.Entry)] = []
     /// Whether a row was not as it was known.
     private var isStale = false
@@ -36,8 +36,8 @@ struct DeltaSender: ~Copyable {
         try pipeline.send(sql)
     }
 
-    /// Waits for all that was sent. Returns false when a row of a sketch was not as it was known: it was not written, and the
-    /// transaction is to go back.
+    /// Waits for the answers to all that was sent. Returns false when a row of a sketch was not as it was known: it was
+    /// not written then, and the caller rolls back to its savepoint.
     mutating func finish() throws(PostgresError) -> Bool {
         let expected = expected
         var (isStale, sketches) = (isStale, sketches)
@@ -53,7 +53,7 @@ struct DeltaSender: ~Copyable {
                 return
             }
             for row in 0..<result.rowCount {
-                // An update says which row it is; what is inserted comes in its order.
+                // An update returns each row's number; inserted rows come back in their order.
                 let isNumbered = result.columns.count == 2
                 let place = expected.rows[isNumbered ? (result.int(row, 0) ?? 1) - 1 : row]
                 sketches[place.sketch].entry.stored.versions[place.row] = result.string(row, isNumbered ? 1 : 0)
@@ -122,7 +122,7 @@ struct DeltaSender: ~Copyable {
         for start in stride(from: 0, to: tuples.count, by: Self.sketchesMax) {
             let part = start..<min(start + Self.sketchesMax, tuples.count)
             let read = try read(Array(tuples[part]), of: accumulator, program, statements)
-            // What is not to be known again has no key.
+            // An entry without a key is not kept for the next batch.
             let rows = read.map { stored, numbers in
                 let isKept = isFew && numbers.count == 1
                 return (

@@ -62,7 +62,7 @@ struct FoldColumns {
         addRowColumn("tenant_id")
         for column in entity.key {
             add(column)
-            // An empty text is a key like another, but what is missing is none.
+            // An empty text is a key like any other; a missing value is no key.
             columns[columns.count - 1].step.isRequired = true
         }
         keyCount = columns.count
@@ -88,7 +88,7 @@ struct FoldColumns {
             FoldColumn(name: name, element: element, expression: "k.c\(columns.count)", step: step, field: name))
     }
 
-    /// `isKey`: a null is an empty text, or the row has no place.
+    /// `isKey`: a null counts as the fallback, or else as an empty text; in a column of another type it means no key.
     private mutating func add(
         _ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isState: Bool = false
     ) {

@@ -24,7 +24,7 @@ package struct Rebuild {
     private let rows: BatchRows
     /// Of ledger rows that are joined first, since to mark one is as much work as to mark a batch.
     private let joinAge: Duration
-    /// For one statement.
+    /// Limit of one statement.
     private let timeout: Duration
     private let fold = BatchFold(slot: Rebuild.slot)
 

@@ -1,4 +1,4 @@
-/// A sketch and how its rows hold it, as the session knows it that adds to it.
+/// A sketch and its rows, as the session that adds to it knows them.
 package struct StoredSketch {
     /// What an insertion does to the rows. Both ascend.
     package struct Change: Sendable, Equatable {
@@ -13,7 +13,8 @@ package struct StoredSketch {
         }
     }
 
-    /// Hashes that go into chunk 0 whatever they start with. A row more costs 100 bytes with its key and index.
+    /// As many hashes go into chunk 0, whatever they start with: each further row costs 100 bytes with its key and
+    /// index.
     private static let firstMax = 32
 
     package private(set) var sketch = HyperLogLog()
