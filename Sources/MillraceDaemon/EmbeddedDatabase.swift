@@ -10,14 +10,11 @@ import MillraceWriter
 import ServiceLifecycle
 
 /// The private PostgreSQL of `serve --embedded`: started and migrated before the stages, stopped after them.
-/// On a thread of its own, since every step blocks.
-actor EmbeddedDatabase {
-    private let executor = ThreadExecutor(name: "embedded")
+/// Its steps block, and have a thread of their own.
+struct EmbeddedDatabase {
     private let cluster: EmbeddedCluster
     private let configuration: DaemonConfiguration
     private let logger: Logger
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(configuration: DaemonConfiguration, logger: Logger) {
         cluster = EmbeddedCluster(
@@ -32,7 +29,11 @@ actor EmbeddedDatabase {
     }
 
     /// Makes the data directory if there is none, and the tables of `packs`. Returns the connection string of the daemon's role.
-    func start(installing packs: [PackDefinition]) throws -> String {
+    func start(installing packs: [PackDefinition]) async throws -> String {
+        try await BlockingThread.run(named: "embedded") { try startNow(packs) }
+    }
+
+    private func startNow(_ packs: [PackDefinition]) throws -> String {
         try FileManager.default.createDirectory(
             atPath: configuration.data.directory, withIntermediateDirectories: true)
         try cluster.start(timeout: configuration.embedded.startTimeout, progress: tell)
@@ -73,18 +74,23 @@ actor EmbeddedDatabase {
         logger.notice("embedded database", metadata: [.step: "\(step)"])
     }
 
-    func isRunning() -> Bool { cluster.isAlive }
+    var isRunning: Bool {
+        get async { await BlockingThread.run(named: "embedded") { cluster.isAlive } }
+    }
 
-    func ended() -> EmbeddedClusterError { cluster.ended }
+    var ended: EmbeddedClusterError {
+        get async { await BlockingThread.run(named: "embedded") { cluster.ended } }
+    }
 
     /// A database that does not stop in time goes on stopping by itself.
-    func stop() {
-        do {
-            try cluster.stop(timeout: configuration.embedded.stopTimeout, progress: tell)
-        } catch {
-            logger.warning("embedded database not stopped", metadata: [.error: "\(error)"])
+    func stop() async {
+        await BlockingThread.run(named: "embedded") {
+            do {
+                try cluster.stop(timeout: configuration.embedded.stopTimeout, progress: tell)
+            } catch {
+                logger.warning("embedded database not stopped", metadata: [.error: "\(error)"])
+            }
         }
-        executor.stop()
     }
 }
 
@@ -102,8 +108,8 @@ struct EmbeddedWatchService: Service {
         try await cancelWhenGracefulShutdown {
             var seenAt = ContinuousClock.now
             while !Task.isCancelled {
-                if await database.isRunning() { seenAt = .now }
-                guard ContinuousClock.now - seenAt < Self.absenceMax else { throw await database.ended() }
+                if await database.isRunning { seenAt = .now }
+                guard ContinuousClock.now - seenAt < Self.absenceMax else { throw await database.ended }
                 try? await Task.sleep(for: Self.interval)
             }
         }
