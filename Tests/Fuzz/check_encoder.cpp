@@ -66,14 +66,15 @@ struct encoded_row {
   int64_t created_us;
 };
 
-const char *check_leaf(const mr_leaf &leaf, std::map<uint64_t, encoded_row> &rows) {
+const char *check_leaf(mr_encoder *encoder, size_t index, std::map<uint64_t, encoded_row> &rows) {
+  const mr_leaf leaf = mr_encoder_leaf(encoder, index);
   size_t created_column = leaf.kind == MR_KIND_EVENT ? 5 : 8;
   size_t staged_bytes = 0;
   for (size_t i = 0; i < leaf.count; i++) {
     encoded_row row{std::string(view(leaf.rows[i])), {}, 0};
     if (!read_row(row.bytes, row.columns)) return "a row is not framed as COPY wants it";
     if (row.columns.size() != column_count(leaf)) return "a row lacks columns";
-    if (!are_fields_of(row.columns, leaf.fields + i * (column_count(leaf) + 1))) return "a row's fields are elsewhere";
+    if (!are_fields_of(row.columns, mr_encoder_fields(encoder, index, i))) return "a row's fields are elsewhere";
     row.created_us = row.columns[created_column].as_time();
     if (!leaf.is_identified) {
       auto seconds = static_cast<time_t>((row.created_us - (row.created_us < 0 ? 999999 : 0)) / 1000000);
@@ -159,7 +160,7 @@ const char *check_encoder(std::string_view input) {
     for (size_t i = 0; i < mr_encoder_leaf_count(encoder); i++) {
       mr_leaf leaf = mr_encoder_leaf(encoder, i);
       if (leaf.kind != kind) return "a leaf is of another kind";
-      if (const char *wrong = check_leaf(leaf, rows)) return wrong;
+      if (const char *wrong = check_leaf(encoder, i, rows)) return wrong;
     }
     if (rows.size() + mr_encoder_rejection_count(encoder) != lines.size()) return "a line is neither row nor rejection";
 

@@ -58,6 +58,8 @@ struct mr_encoder {
   growing_buffer<uint64_t> spare_keys;
   growing_buffer<uint8_t> chunk;
   growing_buffer<uint32_t> chunk_fields;
+  /// Of a row alone.
+  uint32_t row_fields[MR_CONVERSATION_COLUMNS + 1];
 
   ~mr_encoder() { mr_parser_destroy(parser); }
 
@@ -183,7 +185,7 @@ struct mr_encoder {
     if (leaves_used == leaves.size() && !add_leaf()) return nullptr;
     leaf_rows &leaf = leaves[leaves_used];
     leaf.kind = event.kind;
-    leaf.fields_a_row = 1 + (event.kind == MR_KIND_EVENT ? MR_EVENT_COLUMNS : MR_CONVERSATION_COLUMNS);
+    leaf.columns = event.kind == MR_KIND_EVENT ? MR_EVENT_COLUMNS : MR_CONVERSATION_COLUMNS;
     leaf.is_identified = is_identified;
     leaf.is_ordered = true;
     leaf.date = {0, 0, 0};
@@ -226,14 +228,16 @@ struct mr_encoder {
     if (as_it_came && leaves_used == 1) {
       // They lie one after the other, up to the end of a block, and go from where they are.
       const uint8_t *start = rows[first].bytes;
-      const uint8_t *end = start;
+      const uint8_t *end = start + rows[first].length;
+      chunk_fields.clear();
+      if (!add_fields(leaf, (*row)++)) return {rows[first], 1, fields_of(leaf, first)};
       while (*row < count && rows[*row].bytes == end) {
         size_t length = static_cast<size_t>(end - start) + rows[*row].length;
-        if (*row > first && length > MR_CHUNK_BYTES) break;
+        if (length > MR_CHUNK_BYTES || !add_fields(leaf, *row)) break;
         end = start + length;
         ++*row;
       }
-      return {{start, static_cast<size_t>(end - start)}, *row - first, leaf.fields_of(first)};
+      return {{start, static_cast<size_t>(end - start)}, *row - first, chunk_fields.values()};
     }
     auto place_of = [&](size_t nth) -> size_t {
       return as_it_came ? nth : leaf.keys.values()[nth] & ((uint64_t{1} << row_bits) - 1);
@@ -245,18 +249,30 @@ struct mr_encoder {
       size_t place = place_of(*row);
       const mr_text &from = rows[place];
       if (*row > first && chunk.count() + from.length > MR_CHUNK_BYTES) break;
-      if (!chunk.reserve(from.length) || !chunk_fields.reserve(leaf.fields_a_row)) {
+      if (!chunk.reserve(from.length) || !add_fields(leaf, place)) {
         // Without memory for a chunk, what there is goes, or else this row alone from where it is.
         if (*row > first) break;
         ++*row;
-        return {from, 1, leaf.fields_of(place)};
+        return {from, 1, fields_of(leaf, place)};
       }
       memcpy(chunk.end(), from.bytes, from.length);
       chunk.set_end(chunk.end() + from.length);
-      memcpy(chunk_fields.end(), leaf.fields_of(place), leaf.fields_a_row * sizeof(uint32_t));
-      chunk_fields.set_end(chunk_fields.end() + leaf.fields_a_row);
     }
     return {{chunk.values(), chunk.count()}, *row - first, chunk_fields.values()};
+  }
+
+  /// Adds the fields of a row to those of the chunk; false when there is no memory.
+  bool add_fields(const leaf_rows &leaf, size_t row) {
+    if (!chunk_fields.reserve(leaf.columns + 1)) return false;
+    leaf.write_fields(row, chunk_fields.end());
+    chunk_fields.set_end(chunk_fields.end() + leaf.columns + 1);
+    return true;
+  }
+
+  /// Of one row; valid until the next call.
+  const uint32_t *fields_of(const leaf_rows &leaf, size_t row) {
+    leaf.write_fields(row, row_fields);
+    return row_fields;
   }
 
   void reset() {
@@ -321,9 +337,12 @@ mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index) {
   leaf.month = static_cast<uint8_t>(from.date.month);
   leaf.count = from.sequences.count();
   leaf.rows = from.rows.values();
-  leaf.fields = from.fields.values();
   leaf.sequences = from.sequences.values();
   return leaf;
+}
+
+const uint32_t *mr_encoder_fields(mr_encoder *encoder, size_t leaf, size_t row) {
+  return encoder->fields_of(encoder->leaves[leaf], row);
 }
 
 bool mr_encoder_sort(mr_encoder *encoder) { return encoder->sort(); }

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "copy_encoder.h"
 #include "growing_buffer.hpp"
+#include "row_writer.hpp"
 #include "time/timestamp.hpp"
 
 namespace millrace {
@@ -21,8 +23,7 @@ static_assert(time_bits % (2 * digit_bits) == 0 && row_bits + time_bits == 64);
 /// Rows of one leaf, or a spare whose buffers wait for the next leaf.
 struct leaf_rows {
   uint8_t kind;
-  /// Its columns and one more.
-  size_t fields_a_row;
+  size_t columns;
   bool is_identified;
   civil_date date;
   /// The month, in microseconds since the Unix epoch: `start ..< end`.
@@ -31,8 +32,9 @@ struct leaf_rows {
   /// Where each row is, in the encoder's blocks.
   growing_buffer<mr_text> rows;
   growing_buffer<uint64_t> sequences;
-  /// `fields_a_row` of each row, as in mr_leaf.
-  growing_buffer<uint32_t> fields;
+  /// Of each row, where its columns start, in 16 bits: what is kept of every row of a batch is to be small. Those of a
+  /// row that is too long for them are looked for in the row.
+  growing_buffer<uint16_t> fields;
   /// Of each row: created_at since the start of the month, and in the lower bits which row it is. Sorted by
   /// mr_encoder_sort.
   growing_buffer<uint64_t> keys;
@@ -58,17 +60,35 @@ struct leaf_rows {
   }
 
   /// Room for what `add_row` adds; false when there is no memory.
-  bool reserve_row() { return rows.reserve(1) && sequences.reserve(1) && fields.reserve(fields_a_row); }
+  bool reserve_row() { return rows.reserve(1) && sequences.reserve(1) && fields.reserve(columns); }
 
   /// A row whose fields a row_writer has put to the end of `fields`.
   void add_row(const mr_text &row, uint64_t sequence) {
     rows.append(row);
     sequences.append(sequence);
-    fields.end()[fields_a_row - 1] = static_cast<uint32_t>(row.length);
-    fields.set_end(fields.end() + fields_a_row);
+    fields.set_end(fields.end() + columns);
   }
 
-  const uint32_t *fields_of(size_t row) const { return fields.values() + row * fields_a_row; }
+  const uint16_t *fields_of(size_t row) const { return fields.values() + row * columns; }
+
+  /// Writes the fields of a row as mr_rows has them.
+  void write_fields(size_t row, uint32_t *out) const {
+    const mr_text &text = rows.values()[row];
+    if (text.length <= UINT16_MAX) {
+      const uint16_t *from = fields_of(row);
+      for (size_t column = 0; column < columns; column++) out[column] = from[column];
+    } else {
+      size_t offset = 2;
+      for (size_t column = 0; column < columns; column++) {
+        out[column] = static_cast<uint32_t>(offset);
+        uint32_t length;
+        memcpy(&length, text.bytes + offset, sizeof length);
+        length = __builtin_bswap32(length);
+        offset += 4 + (length == null_length ? 0 : length);
+      }
+    }
+    out[columns] = static_cast<uint32_t>(text.length);
+  }
 
   /// Whether the rows go as they came: they are in order, or too many for a key to say which row it is.
   bool goes_as_it_came() const { return is_ordered || sequences.count() > size_t{1} << row_bits; }

@@ -35,10 +35,13 @@ struct byte_writer {
   }
 };
 
-/// Appends the fields of one row, and writes down where each of them starts.
+/// The length of a field that is NULL.
+constexpr uint32_t null_length = 0xFFFFFFFF;
+
+/// Appends the fields of one row, and writes down where each of them starts, as far as 16 bits can say it.
 class row_writer : public byte_writer {
  public:
-  row_writer(uint8_t *row, uint32_t *fields) : byte_writer{row}, row_(row), fields_(fields) {}
+  row_writer(uint8_t *row, uint16_t *fields) : byte_writer{row}, row_(row), fields_(fields) {}
 
   void int4(int32_t value) {
     start_field(4);
@@ -53,7 +56,7 @@ class row_writer : public byte_writer {
     start_field(16);
     copy(id, 16);
   }
-  void null() { start_field(0xFFFFFFFF); }
+  void null() { start_field(null_length); }
   void text(const mr_text &value) {
     start_field(static_cast<uint32_t>(value.length));
     copy(value.bytes, value.length);
@@ -66,12 +69,12 @@ class row_writer : public byte_writer {
 
  private:
   void start_field(uint32_t length) {
-    *fields_++ = static_cast<uint32_t>(at - row_);
+    *fields_++ = static_cast<uint16_t>(at - row_);
     put32(length);
   }
 
   const uint8_t *row_;
-  uint32_t *fields_;
+  uint16_t *fields_;
 };
 
 }  // namespace millrace

@@ -38,16 +38,15 @@ typedef struct {
   size_t count;
   /// Each row in one piece, anywhere.
   const mr_text *rows;
-  /// Of each row, in bytes from its start: where each column's length stands, and where the row ends. As many numbers a
-  /// row as it has columns, and one more.
-  const uint32_t *fields;
   const uint64_t *sequences;
 } mr_leaf;
 
-/// Rows one after the other, and where their fields are, as in mr_leaf.
+/// Rows one after the other.
 typedef struct {
   mr_text bytes;
   size_t count;
+  /// Of each row, in bytes from its start: where each column's length stands, and where the row ends. As many numbers a
+  /// row as it has columns, and one more.
   const uint32_t *fields;
 } mr_rows;
 
@@ -82,6 +81,9 @@ int32_t mr_encoder_add(mr_encoder *encoder, const uint8_t *payload, size_t lengt
 size_t mr_encoder_leaf_count(const mr_encoder *encoder);
 /// `index` below mr_encoder_leaf_count.
 mr_leaf mr_encoder_leaf(const mr_encoder *encoder, size_t index);
+
+/// The fields of one row of a leaf, as in mr_rows; valid until the next call, or that of mr_encoder_next_chunk.
+const uint32_t *mr_encoder_fields(mr_encoder *encoder, size_t leaf, size_t row);
 
 /// Puts the rows of each month in order of created_at (those of one time in the order in which they were added), for
 /// mr_encoder_next_chunk: neighbours in time are neighbours in the indexes, whose pages are then found in the cache.

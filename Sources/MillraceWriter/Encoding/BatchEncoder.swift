@@ -71,6 +71,11 @@ package final class BatchEncoder {
             fields: UnsafeBufferPointer(start: chunk.fields, count: chunk.count * fieldsARow))
     }
 
+    /// Where the columns of one row are, as in `CopyRows`; valid until the next call, or that of `nextChunk`.
+    func fields(ofLeaf index: Int, fieldsARow: Int, row: Int) -> UnsafeBufferPointer<UInt32> {
+        UnsafeBufferPointer(start: mr_encoder_fields(encoder, index, row), count: fieldsARow)
+    }
+
     /// The leaves that have rows, in the order in which they were first seen.
     package var leaves: [EncodedLeaf] {
         (0..<mr_encoder_leaf_count(encoder)).map { EncodedLeaf(mr_encoder_leaf(encoder, $0), index: $0, of: self) }

@@ -67,7 +67,7 @@ package struct EncodedLeaf {
     private func copyRow(_ row: Int) -> CopyRows {
         CopyRows(
             bytes: UnsafeRawBufferPointer(start: leaf.rows[row].bytes, count: leaf.rows[row].length),
-            fields: UnsafeBufferPointer(start: leaf.fields + row * fieldsARow, count: fieldsARow))
+            fields: encoder.fields(ofLeaf: index, fieldsARow: fieldsARow, row: row))
     }
 
     /// The months of the rows' `created_at`; for leaves whose key does not tell.
