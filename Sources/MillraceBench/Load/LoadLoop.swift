@@ -195,7 +195,7 @@ struct LoadLoop: ~Copyable {
                 return Self.ended("it acknowledged \(lines) lines, which were not sent")
             }
             connection.acknowledged = lines
-            answer(index, lines: count, refused: 0, at: now)
+            linesAnswered(index, lines: count, refused: 0, at: now)
         case .refused(let number, let reason):
             machine.refused(index, line: number)
             complain(reason)
@@ -204,7 +204,7 @@ struct LoadLoop: ~Copyable {
             let lines = machine.inFlight(index)
             guard lines > 0, accepted <= lines else { return Self.ended("it answered what was not asked") }
             if accepted < lines { complain(reason ?? "no reason given") }
-            answer(index, lines: lines, refused: lines - accepted, at: now)
+            linesAnswered(index, lines: lines, refused: lines - accepted, at: now)
         case .failed(let reason):
             complain(reason)
             machine.failed(index, lines: machine.inFlight(index))
@@ -215,7 +215,7 @@ struct LoadLoop: ~Copyable {
         return nil
     }
 
-    private mutating func answer(_ index: Int, lines: Int, refused: Int, at now: Int64) {
+    private mutating func linesAnswered(_ index: Int, lines: Int, refused: Int, at now: Int64) {
         let isOpenLoop = plan.rate != nil
         machine.answered(index, lines: lines, refused: refused, at: now) { answered in
             guard answered.isMeasured else { return }
