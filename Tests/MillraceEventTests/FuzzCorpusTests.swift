@@ -2,9 +2,10 @@ import CFuzz
 import FoundationEssentials
 import Testing
 
-/// Replays the inputs that `make fuzz` found worth keeping, without its sanitizers.
+/// Replays the inputs that `make fuzz` found worth keeping, without its sanitizers. One folder after the other: the checks
+/// keep a parser, an encoder and an extractor for the process, as a fuzzer wants it.
 struct FuzzCorpusTests {
-    @Test(arguments: ["corpus", "findings"])
+    @Test(.serialized, arguments: ["corpus", "findings"])
     func `parser, body cut, encoder and extractor agree about what the fuzzer kept`(folder: String) throws {
         let path = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         let directory = "/\(path)/Fuzz/\(folder)"
