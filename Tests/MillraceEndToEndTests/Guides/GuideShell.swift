@@ -7,7 +7,7 @@ final class GuideShell {
     private let scratch: ScratchDirectory
     private let daemon: DaemonProcess
     private let environment: [String: String]
-    private var work: String { scratch.path + "/work" }
+    private var work: String { scratch.path + "/desk" }
     private var socket: String { scratch.path + "/data/postgres/socket" }
 
     /// `database`: nil for a private PostgreSQL, as `make run` starts it.
@@ -23,8 +23,8 @@ final class GuideShell {
             arguments: database == nil ? ["--embedded"] : [], scratch: scratch)
         let databaseURL =
             database?.connectionString ?? "host=\(root)/data/postgres/socket user=millrace dbname=millrace"
-        for directory in ["/bin", "/work"] { mkdir(root + directory, 0o755) }
-        symlink(Repository.root + "/sql", root + "/work/sql")
+        for directory in ["/bin", "/desk"] { mkdir(root + directory, 0o755) }
+        symlink(Repository.root + "/sql", root + "/desk/sql")
         symlink(try MillraceBinary.path, root + "/bin/millrace")
         try TextFile.write("silent\nshow-error\nfail-with-body\n", to: root + "/.curlrc")
         environment = [

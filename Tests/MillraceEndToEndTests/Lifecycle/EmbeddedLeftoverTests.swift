@@ -1,4 +1,3 @@
-import CDispatch  // The compiler takes it for the module of `stat`.
 import Glibc
 import MillracePostgres
 import MillraceTestSupport
@@ -50,10 +49,9 @@ extension EndToEnd {
 
         /// Puts `text` into a lock file, as the server's user.
         private func write(_ text: String, to path: String) throws {
-            var owner = stat()
-            try #require(stat(data, &owner) == 0)
+            let directory = try #require(FileStatus(data))
             try TextFile.write(text, to: path)
-            chown(path, owner.st_uid, owner.st_gid)
+            chown(path, directory.owner, directory.group)
         }
 
         /// A program of the server's user, which is no server.

@@ -1,4 +1,3 @@
-import CDispatch  // The compiler takes it for the module of `stat`.
 import Glibc
 import MillraceTestSupport
 import Testing
@@ -11,7 +10,7 @@ extension EndToEnd {
             scratch = try ScratchDirectory()
         }
 
-        private var folder: String { scratch.path + "/root/etc/millrace" }
+        private var folder: String { scratch.path + "/installed/etc/millrace" }
 
         /// `make install` of the binary under test; returns what it says.
         private func install() throws -> String {
@@ -19,7 +18,8 @@ extension EndToEnd {
             let process = try SpawnedProcess(
                 "/usr/bin/make",
                 [
-                    "-C", Repository.root, "install", "DESTDIR=\(scratch.path)/root", "BINARY=\(MillraceBinary.path)",
+                    "-C", Repository.root, "install", "DESTDIR=\(scratch.path)/installed",
+                    "BINARY=\(MillraceBinary.path)",
                 ], mark: scratch.path, output: output, errors: output)
             let exit = try process.waitForExit(within: .seconds(60))
             let text = TextFile.read(output)
@@ -27,10 +27,7 @@ extension EndToEnd {
             return text
         }
 
-        private func mode(_ name: String) -> mode_t? {
-            var status = stat()
-            return stat(folder + "/" + name, &status) == 0 ? status.st_mode & 0o7777 : nil
-        }
+        private func mode(_ name: String) -> mode_t? { FileStatus(folder + "/" + name)?.permissions }
 
         @Test(arguments: [0o022, 0o000, 0o077] as [mode_t])
         func `a new config.toml is for the daemon's group, and no one else`(mask: mode_t) throws {

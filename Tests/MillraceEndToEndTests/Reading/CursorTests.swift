@@ -1,4 +1,3 @@
-import CDispatch  // The compiler takes it for the module of `stat`.
 import FoundationEssentials
 import Glibc
 import MillraceTestSupport
@@ -46,8 +45,7 @@ extension EndToEnd {
             // What anybody could make before: eight bytes of SHA-256 over the question and the values.
             try expectRefused(forged(), daemon, "forged")
 
-            var status = stat()
-            #expect(stat(daemon.directory + "/spool/cursor.key", &status) == 0 && status.st_mode & 0o777 == 0o600)
+            #expect(FileStatus(daemon.directory + "/spool/cursor.key")?.permissions == 0o600)
             #expect(try daemon.stop() == .status(0))
             try daemon.start()
             try daemon.waitUntil("/readyz")
