@@ -36,19 +36,23 @@ extension PostgresConnection {
         try execute("BEGIN", timeout: timeout)
         do throws(PostgresError) {
             let answer = try body()
-            let commit = try execute("COMMIT", timeout: timeout)
-            // The COMMIT of a failed transaction is no error to the server: it says ROLLBACK.
-            guard commit.commandTag == "COMMIT" else {
-                throw PostgresError(
-                    code: .serverError, sqlState: SQLState(rawValue: "25P02"),
-                    message: "the transaction had failed and was rolled back")
-            }
+            try commit(timeout: timeout)
             return answer
         } catch {
             if transactionStatus == .inTransaction || transactionStatus == .failed {
                 do throws(PostgresError) { try execute("ROLLBACK", timeout: timeout) } catch { close() }
             }
             throw error
+        }
+    }
+
+    /// Ends the open transaction; throws also when it had failed.
+    package func commit(timeout: Duration? = nil) throws(PostgresError) {
+        // The COMMIT of a failed transaction is no error to the server: it says ROLLBACK.
+        guard try execute("COMMIT", timeout: timeout).commandTag == "COMMIT" else {
+            throw PostgresError(
+                code: .serverError, sqlState: SQLState(rawValue: "25P02"),
+                message: "the transaction had failed and was rolled back")
         }
     }
 

@@ -122,7 +122,7 @@ package struct PackInstaller {
             """,
             parameters: [
                 .text(pack.name), .integer(pack.version), .text(pack.hash), .text(schema), .integer(batches),
-                .text(Self.arrayLiteral(try objects.entries(in: schema))),
+                .array(try objects.entries(in: schema)),
             ])
         return Int32(truncatingIfNeeded: made.int(0, 0) ?? 0)
     }
@@ -219,11 +219,5 @@ package struct PackInstaller {
             }
             return Set(versions.map(\.pack)).sorted()
         }
-    }
-
-    /// A text[] as PostgreSQL reads it.
-    private static func arrayLiteral(_ texts: [String]) -> String {
-        let quoted = texts.map { "\"" + $0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\"" }
-        return "{\(quoted.joined(separator: ","))}"
     }
 }

@@ -44,12 +44,7 @@ package struct ProjectionsLock {
         try connection.execute("BEGIN ISOLATION LEVEL \(isolation)")
         do {
             let answer = try body()
-            let commit = try connection.execute("COMMIT")
-            guard commit.commandTag == "COMMIT" else {
-                throw PostgresError(
-                    code: .serverError, sqlState: SQLState(rawValue: "25P02"),
-                    message: "the transaction had failed and was rolled back")
-            }
+            try connection.commit()
             return answer
         } catch {
             rollBack()

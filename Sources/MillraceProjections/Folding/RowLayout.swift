@@ -13,6 +13,13 @@ package struct CopyRows {
         self.bytes = bytes
         self.fields = fields
     }
+
+    /// Of the first row, the value of a column, by its place in `PartitionedTable.columns`; nil: NULL.
+    package func value(ofColumn column: Int) -> UnsafeRawBufferPointer? {
+        let start = Int(fields[column])
+        let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: start, as: Int32.self)))
+        return length < 0 ? nil : UnsafeRawBufferPointer(rebasing: bytes[start + 4..<start + 4 + length])
+    }
 }
 
 /// Where a row of binary COPY has the columns that every row is looked at for: in the encoder's order.

@@ -329,13 +329,6 @@ final class BatchWriter {
     private static let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }
         .joined(separator: ", ")
 
-    private static func array(_ names: Set<String>) -> String {
-        let quoted = names.map { name in
-            "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-        }
-        return "{" + quoted.joined(separator: ",") + "}"
-    }
-
     private func commit(
         _ outcome: BatchOutcome, _ encoded: EncodedBatch, folded: [Int32], on connection: PostgresConnection
     ) throws -> LogPosition {
@@ -351,7 +344,7 @@ final class BatchWriter {
         var look: Int?
         if !tablesFilled.isEmpty {
             look = try pipeline.send(
-                Self.attachment, parameters: [.text(Self.array(tablesFilled)), .integer(tablesFilled.count)])
+                Self.attachment, parameters: [.array(Array(tablesFilled)), .integer(tablesFilled.count)])
         }
         try pipeline.send(
             """

@@ -31,10 +31,10 @@ struct OverlapAudit {
     /// Sequences of the leaf's rows that are neither in their table nor dead.
     private func missing(_ leaf: EncodedLeaf, _ covered: SequenceSet) throws(PostgresError) -> [UInt64] {
         var identities: [RowIdentity] = []
-        let columns = leaf.key.columns
+        let columns = leaf.key.table.columns
         leaf.forEachRow { sequence, row in
             guard covered.contains(sequence..<sequence + 1),
-                let identity = RowIdentity(sequence, row.bytes, columns: columns)
+                let identity = RowIdentity(sequence, row, columns: columns)
             else { return }
             identities.append(identity)
         }
@@ -62,8 +62,8 @@ struct OverlapAudit {
                 )
                 """,
                 parameters: [
-                    .text(Self.array(page.map(\.sequence))), .text(Self.array(page.map(\.id))),
-                    .text(Self.array(page.map(\.createdAt))), .text("\(spoolID)"),
+                    .array(page.map(\.sequence)), .array(page.map { "\($0.id)" }), .array(page.map(\.createdAt)),
+                    .text("\(spoolID)"),
                     .text(leaf.key.needsEventID ? "true" : "false"),
                 ])
             missing += (0..<rows.rowCount).compactMap { rows.int($0, 0).map { UInt64($0) } }
@@ -84,10 +84,6 @@ struct OverlapAudit {
             WHERE spool_id = '\(spoolID)' AND first_seq < \(sequences.upperBound) AND last_seq >= \(sequences.lowerBound)
             """)
         return answer.string(0, 0).flatMap { Int($0) } ?? 0
-    }
-
-    private static func array(_ values: [some CustomStringConvertible]) -> String {
-        "{\(values.map(\.description).joined(separator: ","))}"
     }
 }
 
@@ -110,37 +106,21 @@ package struct SequenceConflict: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// What names a row, read out of its binary COPY form: an int16 count of fields, then each with its length (int32; -1 is
-/// NULL) in front, big endian.
+/// What names a row.
 struct RowIdentity {
     var sequence: UInt64
     var id: UniqueID
     /// In microseconds since 2000-01-01T00:00:00Z, as PostgreSQL counts.
     var createdAt: Int64
 
-    /// `columns`: the fields' names in order. nil when the row has no `id` or `created_at`.
-    init?(_ sequence: UInt64, _ row: UnsafeRawBufferPointer, columns: String) {
-        let names = columns.split(separator: ",").map { $0.drop { $0 == " " } }
-        var id: UniqueID?
-        var createdAt: Int64?
-        var offset = MemoryLayout<Int16>.size
-        for name in names {
-            guard offset + 4 <= row.count else { return nil }
-            let length = Int(Int32(bigEndian: row.loadUnaligned(fromByteOffset: offset, as: Int32.self)))
-            offset += 4
-            guard length >= 0 else { continue }
-            guard offset + length <= row.count else { return nil }
-            let field = UnsafeRawBufferPointer(rebasing: row[offset..<offset + length])
-            switch name {
-            case "id": id = UniqueID(bytes: field)
-            case "created_at" where length == 8: createdAt = Int64(bigEndian: field.loadUnaligned(as: Int64.self))
-            default: break
-            }
-            offset += length
-        }
-        guard let id, let createdAt else { return nil }
+    /// `columns`: of the row's table. nil when the row has no `id` or `created_at`.
+    init?(_ sequence: UInt64, _ row: CopyRows, columns: [String]) {
+        guard let idColumn = columns.firstIndex(of: "id"), let timeColumn = columns.firstIndex(of: "created_at"),
+            let id = row.value(ofColumn: idColumn).flatMap({ UniqueID(bytes: $0) }),
+            let createdAt = row.value(ofColumn: timeColumn), createdAt.count == 8
+        else { return nil }
         self.sequence = sequence
         self.id = id
-        self.createdAt = createdAt
+        self.createdAt = Int64(bigEndian: createdAt.loadUnaligned(as: Int64.self))
     }
 }

@@ -5,11 +5,7 @@ internal import MillraceProjections
 /// Turns records into rows of PostgreSQL's binary COPY, gathered by leaf partition.
 ///
 /// One writer's thread owns it and reuses its buffers from batch to batch; up to 16 MiB of them stay.
-/// Columns, in order:
-///
-/// - events: `id, tenant_id, event_type, user_id, payload, created_at, received_at, batch_id`
-/// - conversations: `id, tenant_id, conversation_id, user_id, question, response, source, metadata, created_at,
-///   received_at, batch_id`
+/// The columns are those of `PartitionedTable.columns`, in that order.
 package final class BatchEncoder {
     private let encoder: OpaquePointer
     /// Counts changes, so that a leaf can tell that it is out of date.

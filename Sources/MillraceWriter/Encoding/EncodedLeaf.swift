@@ -80,10 +80,11 @@ package struct EncodedLeaf {
     /// The month of a row's `created_at`.
     func month(ofRow row: Int) -> PartitionMonth? {
         check(row..<row + 1)
-        guard let column = key.table.columns.firstIndex(of: "created_at") else { return nil }
-        let copy = copyRow(row)
-        let microseconds = copy.bytes.loadUnaligned(fromByteOffset: Int(copy.fields[column]) + 4, as: Int64.self)
-        return PartitionMonth(microseconds: Int64(bigEndian: microseconds) + Timestamp.postgresEpoch)
+        guard let column = key.table.columns.firstIndex(of: "created_at"),
+            let createdAt = copyRow(row).value(ofColumn: column)
+        else { return nil }
+        return PartitionMonth(
+            microseconds: Int64(bigEndian: createdAt.loadUnaligned(as: Int64.self)) + Timestamp.postgresEpoch)
     }
 
     /// `rows` for a staging table: each with its sequence (int8) as one more column in front.
