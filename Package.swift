@@ -43,6 +43,7 @@ let package = Package(
         ),
 
         // Shared by the stages
+        .target(name: "MillraceThreads", swiftSettings: swiftSettings),
         .target(name: "MillraceJSON", swiftSettings: swiftSettings),
         .target(name: "MillraceRoutes", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .target(
@@ -56,7 +57,7 @@ let package = Package(
         .target(
             name: "MillraceTelemetry",
             dependencies: [
-                "CZlib", "MillraceJSON",
+                "CZlib", "MillraceJSON", "MillraceThreads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -97,7 +98,7 @@ let package = Package(
         .target(
             name: "MillraceSpool",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceTelemetry",
+                "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "MillraceThreads",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -126,8 +127,8 @@ let package = Package(
         .target(
             name: "MillraceWriter",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
-                "CMillrace",
+                "CMillrace", "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "MillraceTelemetry", "MillraceThreads",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -138,8 +139,7 @@ let package = Package(
             name: "MillraceAPI",
             dependencies: [
                 "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
-                "MillraceRoutes",
-                "MillraceTelemetry", "MillraceTOML",
+                "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -156,8 +156,8 @@ let package = Package(
             name: "MillraceDaemon",
             dependencies: [
                 "MillraceAPI", "MillraceConfiguration", "MillraceChannels", "MillraceEvent", "MillraceIntake",
-                "MillracePostgres",
-                "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
+                "MillraceThreads", "MillraceWriter",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -183,8 +183,8 @@ let package = Package(
         .target(
             name: "MillraceBench",
             dependencies: [
-                "CEpoll", "MillraceChannels", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres",
-                "MillraceTelemetry",
+                "CEpoll", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTelemetry",
+                "MillraceThreads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -215,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "MillraceSpoolTests",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceSpool",
+                "MillraceChannels", "MillraceEvent", "MillraceSpool", "MillraceThreads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -226,6 +226,9 @@ let package = Package(
             dependencies: ["MillraceChannels", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceThreadsTests", dependencies: ["MillraceEvent", "MillraceTestSupport", "MillraceThreads"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceEventTests",
             dependencies: ["CChecksum", "CFuzz", "CMillrace", "MillraceEvent", "MillraceTestSupport"],

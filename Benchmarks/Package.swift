@@ -70,16 +70,15 @@ let package = Package(
             name: "CMillrace", path: "Millrace/CMillrace",
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
+        part("MillraceThreads", []),
         part("MillraceJSON", []),
         part("MillraceRoutes", ["MillraceJSON"]),
-        part(
-            "MillraceEvent",
-            ["CChecksum", "CMillrace", "MillraceTelemetry", .product(name: "Crypto", package: "swift-crypto")]),
-        part("MillraceChannels", ["MillraceEvent"]),
+        part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
+        part("MillraceChannels", ["MillraceEvent", "MillraceTelemetry"]),
         part(
             "MillraceTelemetry",
             [
-                "CZlib", "MillraceJSON",
+                "CZlib", "MillraceJSON", "MillraceThreads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -103,7 +102,7 @@ let package = Package(
         part(
             "MillraceSpool",
             [
-                "MillraceChannels", "MillraceEvent", "MillraceTelemetry",
+                "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "MillraceThreads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -123,8 +122,8 @@ let package = Package(
         part(
             "MillraceWriter",
             [
-                "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTelemetry",
-                "CMillrace",
+                "CMillrace", "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "MillraceTelemetry", "MillraceThreads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

@@ -1,5 +1,5 @@
 internal import Histogram
-internal import MillraceChannels
+internal import MillraceThreads
 internal import MillraceConsole
 internal import MillraceTelemetry
 

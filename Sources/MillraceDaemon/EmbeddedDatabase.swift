@@ -2,7 +2,7 @@ import FoundationEssentials
 import Logging
 import MillraceAPI
 import MillraceConfiguration
-internal import MillraceChannels
+internal import MillraceThreads
 import MillracePostgres
 import MillraceProjections
 import MillraceTelemetry

@@ -1,5 +1,5 @@
 import Logging
-internal import MillraceChannels
+internal import MillraceThreads
 import MillraceTelemetry
 import ServiceLifecycle
 

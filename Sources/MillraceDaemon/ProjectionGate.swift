@@ -1,6 +1,6 @@
 import Logging
 import MillraceConfiguration
-internal import MillraceChannels
+internal import MillraceThreads
 import MillracePostgres
 import MillraceProjections
 import MillraceTelemetry

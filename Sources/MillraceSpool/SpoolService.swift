@@ -1,6 +1,7 @@
 internal import AsyncAlgorithms
 package import Logging
 package import MillraceChannels
+internal import MillraceThreads
 internal import MillraceTelemetry
 internal import ServiceLifecycle
 

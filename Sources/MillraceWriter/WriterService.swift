@@ -1,5 +1,6 @@
 import Logging
 internal import MillraceChannels
+internal import MillraceThreads
 import MillraceEvent
 import MillracePostgres
 import MillraceTelemetry

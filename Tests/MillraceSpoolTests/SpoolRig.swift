@@ -1,6 +1,7 @@
 import Logging
 import MillraceChannels
 import MillraceEvent
+import MillraceThreads
 import Synchronization
 
 @testable import MillraceSpool

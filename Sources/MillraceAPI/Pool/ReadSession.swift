@@ -1,5 +1,5 @@
 internal import Logging
-internal import MillraceChannels
+internal import MillraceThreads
 internal import MillracePostgres
 
 /// One connection for reading, on a thread of its own. Connects when it is first used, and anew when the connection

@@ -1,5 +1,6 @@
 import Logging
 import MillraceChannels
+internal import MillraceThreads
 import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake

@@ -2,8 +2,9 @@ internal import MillraceChannels
 internal import Synchronization
 
 /// Bytes to read into, grown when a record needs it; reused, since an extent is about a MiB.
-// SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); `bytes` is freed in deinit only.
 final class ReadBuffer: @unchecked Sendable {
+    // SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); `bytes` is freed in deinit only.
+
     /// Readable bytes after what was asked for: the parsers read ahead.
     static let paddingBytes = 64
 

@@ -1,4 +1,5 @@
 internal import MillraceChannels
+internal import MillraceThreads
 internal import MillraceEvent
 internal import MillraceTelemetry
 

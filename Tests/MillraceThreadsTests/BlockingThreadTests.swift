@@ -1,5 +1,5 @@
 import Foundation
-import MillraceChannels
+import MillraceThreads
 import Testing
 
 @Suite struct BlockingThreadTests {

@@ -1,5 +1,5 @@
 import Glibc
-import MillraceChannels
+import MillraceThreads
 import MillraceEvent
 import Testing
 
