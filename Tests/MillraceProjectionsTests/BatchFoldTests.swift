@@ -273,15 +273,16 @@ import Testing
         let outcome = try rig.fold(rows.rows)
         #expect(outcome.folded == [rig.target.versionID])
         let parked = try rig.connection.execute(
-            "SELECT fold, code, coalesce(sqlstate, ''), right(event_id::text, 1) FROM projections.parked "
-                + "ORDER BY 4, 1")
-        let found = (0..<parked.rowCount).map { row in
-            (0..<4).map { parked.string(row, $0) ?? "" }.joined(separator: " ")
-        }
+            """
+            SELECT concat_ws(' ', fold, code, sqlstate, constraint_name, right(event_id::text, 1))
+            FROM projections.parked
+            ORDER BY right(event_id::text, 1), fold
+            """)
+        let found = (0..<parked.rowCount).map { parked.string($0, 0) }
         #expect(
             found == [
-                "orders database 22P02 2", "orders missing_key  3", "orders database 23514 4",
-                "orders database 22P02 5", "orders relative_time  6", "by_day database 22P02 7",
+                "orders database 22P02 2", "orders missing_key 3", "orders database 23514 demo_orders_total_check 4",
+                "orders database 22P02 5", "orders relative_time 6", "by_day database 22P02 7",
                 "visitors database 22P02 7", "orders database 22001 8",
             ])
         #expect(outcome.parkedCount == found.count)

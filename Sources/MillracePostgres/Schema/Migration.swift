@@ -71,6 +71,10 @@ package struct Migration: Sendable, Hashable {
             13, "bounded_refusals",
             up: PackageResources._013_bounded_refusals_up_sql,
             down: PackageResources._013_bounded_refusals_down_sql),
+        Migration(
+            14, "parked_constraints",
+            up: PackageResources._014_parked_constraints_up_sql,
+            down: PackageResources._014_parked_constraints_down_sql),
     ]
 }
 

@@ -291,7 +291,7 @@ package final class BatchFold {
                 index,
                 ParkedEvent(
                     versionID: targets[number].versionID, pack: targets[number].pack.name, fold: program.fold.name,
-                    key: "", code: code, sqlState: nil, message: message, eventAt: row.createdAt,
+                    key: "", code: code, sqlState: nil, constraint: nil, message: message, eventAt: row.createdAt,
                     eventID: UniqueID(high: row.idHigh, low: row.idLow))
             ))
     }

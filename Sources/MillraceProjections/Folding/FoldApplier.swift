@@ -76,7 +76,8 @@ struct FoldApplier {
             ParkedEvent(
                 versionID: target.versionID, pack: target.pack.name, fold: program.fold.name,
                 key: String(key.joined(separator: ", ").prefix(ParkedEvent.keyLengthMax)), code: "database",
-                sqlState: error.sqlState?.rawValue, message: error.message + events, eventAt: entry.eventAt,
+                sqlState: error.sqlState?.rawValue, constraint: error.constraint, message: error.message + events,
+                eventAt: entry.eventAt,
                 eventID: UniqueID(high: entry.idHigh, low: entry.idLow)))
     }
 }

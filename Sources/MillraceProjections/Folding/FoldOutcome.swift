@@ -55,6 +55,8 @@ struct ParkedEvent {
     /// `missing_key`, `relative_time`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
     var code: String
     var sqlState: String?
+    /// The constraint or unique index that the database named.
+    var constraint: String?
     var message: String
     /// In microseconds since 2000.
     var eventAt: Int64
@@ -68,26 +70,25 @@ struct ParkedEvent {
         var versions = BinaryArray(.int4)
         var times = BinaryArray(.timestamptz)
         var ids = BinaryArray(.uuid)
-        var texts = (0..<6).map { _ in BinaryArray(.text) }
+        var texts = (0..<7).map { _ in BinaryArray(.text) }
         for event in events {
             versions.append(integer: event.versionID)
             times.append(integer: event.eventAt)
             event.eventID.bytes.withUnsafeBytes { ids.append($0) }
-            for (index, text) in [event.pack, event.fold, event.key, event.code, event.sqlState, event.message]
-                .enumerated()
-            {
-                texts[index].append(text)
-            }
+            let values = [
+                event.pack, event.fold, event.key, event.code, event.sqlState, event.constraint, event.message,
+            ]
+            for (index, text) in values.enumerated() { texts[index].append(text) }
         }
         try connection.query(
             """
             INSERT INTO projections.parked (
-                version_id, event_at, event_id, pack, fold, key, code, sqlstate, message, batch_id
+                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, batch_id
             )
-            SELECT *, $10::bigint
+            SELECT *, $11::bigint
             FROM unnest(
                 $1::int4[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[])
+                $9::text[], $10::text[])
             """,
             parameters: [versions, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
     }
