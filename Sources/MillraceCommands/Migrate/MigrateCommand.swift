@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceSpool
 
 /// `millrace migrate`: the schema.
 struct MigrateCommand: ParsableCommand {
@@ -32,12 +33,16 @@ struct MigrateCommand: ParsableCommand {
         var installed: [String] = []
         /// Packs whose tables went with what was undone.
         var removed: [String] = []
+        /// Segments that were removed from the spool.
+        var segments = 0
 
         init(
-            undone: [Migration] = [], applied: [Migration] = [], installed: [String] = [], removed: [String] = []
+            undone: [Migration] = [], applied: [Migration] = [], installed: [String] = [], removed: [String] = [],
+            segments: Int = 0
         ) {
             self.installed = installed
             self.removed = removed
+            self.segments = segments
             self.undone = undone.map { Entry(version: $0.version, title: $0.title) }
             self.applied = applied.map { Entry(version: $0.version, title: $0.title) }
         }
@@ -47,6 +52,7 @@ struct MigrateCommand: ParsableCommand {
             let packs = installed.count + removed.count
             if count + packs == 0 { return "nothing to do: the schema is where you want it" }
             return "\(count) migrations done" + (packs == 0 ? "" : ", \(packs) packs")
+                + (segments == 0 ? "" : ", \(segments) segments removed from the spool")
         }
     }
 }
@@ -101,11 +107,20 @@ extension MigrateCommand {
 
     struct Reset: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Delete everything that Millrace has in the database and apply all migrations again.",
-            discussion: "Stop the daemon first. Refuses without --yes.\n\nExample:\n  millrace migrate reset --yes")
+            abstract: "Delete everything that Millrace has in the database and the spool; apply all migrations again.",
+            discussion: """
+                Stop the daemon first. Refuses without --yes, and says what would go. A spool that stayed would be written \
+                into the new tables at the next start, so its segments go too; those of a daemon on another host have to be \
+                removed there.
+
+                Example:
+                  millrace migrate reset --yes
+                """)
 
         @OptionGroup var options: ConfigurationOptions
-        @Flag(help: "Yes, delete every event, conversation, ledger row and dead letter.") var yes = false
+        @Flag(help: "Yes, delete every event, conversation, ledger row and dead letter, and the spool.") var yes = false
+        @Flag(help: "Leave the spool: what it still holds is written into the new tables at the next start.")
+        var keepSpool = false
         @Flag(help: "What was done as JSON.") var json = false
 
         func run() throws {
@@ -113,15 +128,21 @@ extension MigrateCommand {
             let connection = try context.connect()
             let migrator = Migrator(connection: connection)
             let packs = PackSteps(connection: connection, packs: try context.packs())
+            let spool = keepSpool ? nil : try context.spoolSnapshot(verifiesPayloads: false)
             guard yes else {
                 throw CommandError(
-                    "nothing was done: reset would delete \(try Self.contents(connection))",
+                    "nothing was done: reset would delete \(try Self.contents(connection)), and "
+                        + (keepSpool ? "leave the spool" : Self.contents(spool, context)),
                     hint: "Run `millrace migrate reset --yes` if that is what you want")
             }
+            // Before anything is gone: it says so when the daemon still runs.
+            let reset = try spool.map { _ in try SpoolReset(directory: context.spoolDirectory) }
             let removed = try packs.remove(beforeUndoing: .max, isQuiet: json)
             let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
             let installed = try packs.install(isQuiet: json)
-            try finish(Report(applied: applied, installed: installed, removed: removed), json: json)
+            let segments = try reset?.run() ?? 0
+            try finish(
+                Report(applied: applied, installed: installed, removed: removed, segments: segments), json: json)
         }
 
         /// What would be deleted, for a sentence: `about 1,200 rows of … in database "millrace"`.
@@ -133,6 +154,13 @@ extension MigrateCommand {
                 return "about \(Format.count(rows)) rows of \(table.rawValue)"
             }
             return parts.joined(separator: ", ") + ", the ledger and the dead letters, in database \"\(database)\""
+        }
+
+        private static func contents(_ spool: SpoolSnapshot?, _ context: CommandContext) -> String {
+            guard let spool else { return "no spool, because there is none in \(context.spoolDirectory) on this host" }
+            let lines = spool.runs.reduce(0) { $0 + $1.sequences.count }
+            return "\(Format.count(lines)) lines (\(Format.size(spool.fileBytes))) of the spool in "
+                + "\(context.spoolDirectory), also those that are in no table yet"
         }
     }
 

@@ -61,5 +61,37 @@ extension EndToEnd {
             #expect(try installation.auditor.rows == 0)
             #expect(try daemon.run("migrate", "status").isSuccess)
         }
+
+        @Test func `a reset takes the spool with it, unless it is told to leave it`() throws {
+            let installation = try Installation()
+            let daemon = installation.daemon
+            func send(_ range: Range<Int>) throws {
+                let events = EventFactory(seed: 52).lines(range)
+                #expect(try HTTPClient(daemon.http).postEvents(events, query: "?ack=committed").status == 200)
+            }
+            try daemon.start()
+            try send(0..<20)
+            let running = try daemon.run("migrate", "reset", "--yes")
+            #expect(running.exit == .status(1))
+            #expect(running.errors.contains("uses this spool"), "\(running.errors)")
+            #expect(try installation.auditor.rows == 20)
+            #expect(try daemon.stop() == .status(0))
+
+            let refused = try daemon.run("migrate", "reset")
+            #expect(
+                refused.errors.contains("20 lines") && refused.errors.contains(daemon.directory), "\(refused.errors)")
+            #expect(try daemon.run("migrate", "reset", "--yes", "--keep-spool").isSuccess)
+            try daemon.start()
+            #expect(try eventually { try installation.auditor.rows == 20 })
+            #expect(try daemon.stop() == .status(0))
+
+            let run = try daemon.run("migrate", "reset", "--yes")
+            #expect(run.isSuccess && run.output.contains("removed from the spool"), "\(run.output) \(run.errors)")
+            try daemon.start()
+            try send(20..<25)
+            #expect(try installation.auditor.rows == 5)
+            #expect(try daemon.run("verify").isSuccess)
+            #expect(try daemon.stop() == .status(0))
+        }
     }
 }
