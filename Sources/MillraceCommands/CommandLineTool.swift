@@ -66,6 +66,7 @@ struct MillraceCommand: ParsableCommand {
             Example:
               millrace serve --embedded
             """,
+        version: "millrace \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,

@@ -48,17 +48,17 @@ struct ServeCommand: AsyncParsableCommand {
     var embedded = false
 
     func run() async throws {
-        let loaded = try options.load()
+        let loaded = try options.load(isEmbedded: embedded)
         let log = loaded.configuration.log
         let environment = ProcessInfo.processInfo.environment
         let writer = LogOutput.bootstrap(
             level: log.level, format: log.format, bufferBytes: log.bufferBytes, environment: environment)
         defer { writer.flush(within: log.flushLimit) }
-        let options = options
+        let (options, embedded) = (options, embedded)
         let logger = Logger(label: "millrace")
         let daemon = Daemon(
             configuration: loaded.configuration, isEmbedded: embedded, environment: environment, log: writer,
-            logger: logger, reload: { try options.load().configuration }
+            logger: logger, reload: { try options.load(isEmbedded: embedded).configuration }
         )
         do {
             try await daemon.run()

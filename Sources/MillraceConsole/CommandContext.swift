@@ -34,8 +34,14 @@ package struct ConfigurationOptions: ParsableArguments {
     }
 
     /// The configuration in force, and where each value came from. Throws `ConfigurationErrors`.
-    package func load() throws -> LoadedConfiguration {
+    ///
+    /// `isEmbedded`: the database is the daemon's own, whatever URL the environment has for others.
+    package func load(isEmbedded: Bool = false) throws -> LoadedConfiguration {
         var overrides = assignments.compactMap { ConfigurationOverride(assignment: $0) }
+        if isEmbedded {
+            let builtIn = DaemonConfiguration().database.url.value
+            overrides.append(ConfigurationOverride(key: "database.url", value: builtIn, flag: "--embedded"))
+        }
         if let dataDirectory {
             overrides.append(
                 ConfigurationOverride(key: "data.directory", value: dataDirectory, flag: "--data-directory"))

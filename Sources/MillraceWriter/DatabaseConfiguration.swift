@@ -2,8 +2,13 @@ package import MillracePostgres
 
 /// `[database]`: how the writers reach PostgreSQL and how patient they are.
 package struct DatabaseConfiguration: Sendable, Equatable {
+    /// This machine's server. `database` empty: libpq's own choice, as is the server where it `hasSocket` not.
+    package static func local(database: String, hasSocket: Bool) -> Secret {
+        Secret("postgresql:///\(database)" + (hasSocket ? "?host=/var/run/postgresql" : ""))
+    }
+
     /// libpq connection string or URI; of `serve --embedded`, that of its own cluster.
-    package var url = Secret("postgresql:///millrace?host=/var/run/postgresql")
+    package var url = Self.local(database: "millrace", hasSocket: true)
     /// Number of writers, each with a connection and a thread of its own: 1 ... `WriterConfiguration.writersMax`.
     package var writers = 2
     /// Rows that wait when writers beyond the first take batches.

@@ -76,6 +76,39 @@ struct ConfigurationLoaderTests {
         #expect(loaded.origin(of: "database.url") == .environment(variable))
     }
 
+    @Test(arguments: [
+        (["PGHOST": "db"], "postgresql:///millrace", "PGHOST"),
+        (["PGHOSTADDR": "10.0.0.1", "PGUSER": "u"], "postgresql:///millrace", "PGHOSTADDR"),
+        (["PGHOST": "db", "PGDATABASE": "events"], "postgresql:///", "PGHOST"),
+        (["PGDATABASE": "events"], "postgresql:///?host=/var/run/postgresql", "PGDATABASE"),
+        (["PGPORT": "6432"], "postgresql:///millrace?host=/var/run/postgresql", "PGPORT"),
+        (["PGSERVICE": "events", "PGHOST": "db"], "postgresql:///", "PGSERVICE"),
+    ])
+    func `libpq's variables count where nobody wrote a URL`(
+        environment: [String: String], url: String, variable: String
+    ) throws {
+        let loaded = try load("", environment: environment)
+        #expect(loaded.configuration.database.url == Secret(url))
+        #expect(loaded.origin(of: "database.url") == .environment(variable))
+        let shipped = try load(
+            "[database]\nurl = \"\(DaemonConfiguration().database.url.value)\"\n", environment: environment)
+        #expect(shipped.configuration.database.url == Secret(url))
+        let written = try load("[database]\nurl = \"postgresql://file/\"\n", environment: environment)
+        #expect(written.configuration.database.url == Secret("postgresql://file/"))
+        let user = try load("", environment: ["PGUSER": "u", "PGPASSWORD": "p"])
+        #expect(user.origin(of: "database.url") == .builtIn)
+    }
+
+    @Test(arguments: ["database.url", "api.read_url", "identity.url"])
+    func `a connection string that cannot be read is an error of its key, and is not repeated`(key: String) throws {
+        for text in ["postgresql://u:hunter@zwei@h/d", "mysql://u:hunterzwei@h/d", "host=h password='hunterzwei"] {
+            let error = try #require(throws: ConfigurationErrors.self) { try load("", set: ["\(key)=\(text)"]) }
+            #expect(error.errors.map(\.key) == [key])
+            #expect(error.description.contains("%40") && error.description.contains("cannot be parsed"))
+            #expect(!error.description.contains("hunter") && !error.description.contains("zwei"))
+        }
+    }
+
     @Test func `Millrace's own variable wins over the shared one`() throws {
         let environment = ["DATABASE_URL": "postgresql://shared/", "MILLRACE_DATABASE_URL": "postgresql://own/"]
         #expect(try load("", environment: environment).configuration.database.url.value == "postgresql://own/")

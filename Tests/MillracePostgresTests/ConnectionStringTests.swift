@@ -1,5 +1,6 @@
-import MillracePostgres
 import Testing
+
+@testable import MillracePostgres
 
 struct ConnectionStringTests {
     @Test(arguments: [
@@ -23,6 +24,7 @@ struct ConnectionStringTests {
         ("host=h\tpassword\t=\tx", "password=*** host=h"),
         ("host=h password=x password=y", "password=*** host=h"),
         ("host=h dbname=postgresql://u:p@h/d", "dbname=*** host=h"),
+        ("postgresql+asyncpg://u:p@h/d?schema=app&sslpassword=x", "postgresql://u:***@h/d?sslpassword=***"),
     ])
     func `passwords go, the rest stays`(text: String, shown: String) {
         #expect(ConnectionString(text).shown == shown)
@@ -31,14 +33,44 @@ struct ConnectionStringTests {
     @Test(arguments: [
         "postgresql://u:p@ss:w@h/d", "postgresql://u:p/w@h/d", "postgresql://u:p%w@h/d",
         "postgresql://h?password=p@x/d", "postgresql://u:p/w?user=x@h/d", "postgresql://u:p@[h/d",
-        "postgresql://u:p@h/d?nonsense=1",
+        "postgresql://u:p@h/d?nonsense=1", "postgresql+asyncpg://u:p@ss@h/d", "postgresql://u:p?schema=x@ss@h/d",
     ])
     func `of a URL that libpq reads otherwise than it was meant nothing is shown`(text: String) {
         #expect(ConnectionString(text).shown == "postgresql://***")
     }
 
-    @Test(arguments: ["password='open", "host=h password=a b", "passwort=x", "secret", "mysql://u:p@h/d", "a=b\0c"])
+    @Test(arguments: [
+        "password='open", "host=h password=a b", "passwort=x", "secret", "mysql://u:p@h/d", "a=b\0c",
+        "mysql+postgresql://u:p@h/d", "postgresql+://u:p@h/d", "postgresql+a/b://u:p@h/d",
+    ])
     func `of what libpq can't read nothing is shown`(text: String) {
         #expect(ConnectionString(text).shown == "***")
+    }
+
+    @Test(arguments: [
+        ("postgresql+asyncpg://u:p@h/d", "postgresql://u:p@h/d"),
+        ("postgresql+psycopg2://u@h/d?sslmode=require", "postgresql://u@h/d?sslmode=require"),
+        ("Postgres+psycopg2cffi://h/d", "postgres://h/d"),
+        ("postgresql://h/d?schema=public", "postgresql://h/d"),
+        ("postgresql://u:p?schema=x@h/d", "postgresql://u:p?schema=x@h/d"),
+        (
+            "postgresql://h/d?sslmode=require&schema=app&connect_timeout=3",
+            "postgresql://h/d?sslmode=require&connect_timeout=3"
+        ),
+        ("postgresql://h/d?pgbouncer=true&connection_limit=1&pool_timeout=0", "postgresql://h/d"),
+        ("postgresql+asyncpg://h/d?ssl=verify-full", "postgresql://h/d?sslmode=verify-full"),
+        ("postgresql://h/d?ssl=true", "postgresql://h/d?ssl=true"),
+        ("host=h dbname=schema", "host=h dbname=schema"), ("", ""),
+    ])
+    func `URLs of other clients are taken`(text: String, libpq: String) {
+        let string = ConnectionString(text)
+        #expect(string.libpq == libpq)
+        #expect(string.flaw == nil)
+    }
+
+    @Test func `what was left out is named once`() {
+        #expect(
+            ConnectionString("postgresql://h/d?schema=a&pool_timeout=1&schema=b").leftOut == ["schema", "pool_timeout"])
+        #expect(ConnectionString("postgresql://h/d?sslmode=require").leftOut.isEmpty)
     }
 }

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import MillraceConfiguration
 internal import MillraceConsole
+internal import MillracePostgres
+internal import MillraceWriter
 
 /// `millrace check`: what would stop the daemon, and how to fix it.
 struct CheckCommand: ParsableCommand {
@@ -63,6 +65,14 @@ struct CheckCommand: ParsableCommand {
             }
             report.checks.append(
                 CheckResult("configuration", ok: true, detail: loaded.file ?? "no file: defaults", fix: ""))
+            let leftOut = ConnectionString(loaded.configuration.database.url.value).leftOut
+            if !leftOut.isEmpty {
+                let detail = """
+                    without \(leftOut.joined(separator: ", ")), which is for other clients; Millrace's tables are in the schemas \
+                    public and projections
+                    """
+                report.checks.append(CheckResult("database.url", ok: true, detail: detail, fix: ""))
+            }
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()

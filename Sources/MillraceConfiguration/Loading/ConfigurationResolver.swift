@@ -1,5 +1,6 @@
 internal import MillraceAPI
 internal import MillraceTOML
+internal import MillraceWriter
 internal import TOMLKit
 
 /// Applies one source after the other, and collects what is wrong on the way.
@@ -162,6 +163,21 @@ extension ConfigurationResolver {
         for variable in environment.keys.sorted() where !known.contains(variable) {
             reportUnknown(variable: variable, known: known)
         }
+        applyDatabasePlace(environment)
+    }
+
+    /// Where libpq's own variables say the place of the database and nothing else does, the default must not win: neither the
+    /// built-in one nor the same as the shipped file writes it.
+    private mutating func applyDatabasePlace(_ environment: [String: String]) {
+        func first(_ variables: [String]) -> String? { variables.first { environment[$0] != nil } }
+        let server = first(["PGSERVICE", "PGHOST", "PGHOSTADDR"])
+        let database = first(["PGSERVICE", "PGDATABASE"])
+        guard configuration.database.url == DatabaseConfiguration().url,
+            let variable = server ?? database ?? first(["PGPORT"])
+        else { return }
+        configuration.database.url = DatabaseConfiguration.local(
+            database: database == nil ? "millrace" : "", hasSocket: server == nil)
+        origins["database.url"] = .environment(variable)
     }
 
     private mutating func apply(

@@ -49,7 +49,7 @@ extension ConfigurationSchema {
         keys: [
             .secret(
                 "url", \.database.url, .connectionString,
-                "libpq connection string; PG* variables and service files work too. Also DATABASE_URL.",
+                "libpq connection string. Also DATABASE_URL; where neither says another, PGHOST and the like, and service files.",
                 watch: "millrace_postgresql_up"),
             .integer(
                 "writers", \.database.writers, 1...64, unit: "connections", "Batches written at the same time.",

@@ -1,6 +1,9 @@
 internal import CLibPQ
 
 /// A libpq connection string, read by libpq's own parser, so that what is secret in it is known however it is spelled.
+///
+/// URLs of other clients are taken as they are written for these: a driver in the scheme (`postgresql+asyncpg://`) and
+/// parameters that only concern the client (`?schema=app&pool_timeout=5`) are left out.
 package struct ConnectionString {
     /// One of the string's parameters.
     private struct Option {
@@ -12,35 +15,44 @@ package struct ConnectionString {
         var isOpen: Bool { !isSecret && !value.contains("://") }
     }
 
-    private let text: String
+    /// As libpq takes it.
+    let libpq: String
+    /// Names of the parameters that are left out, each once, in their order.
+    package let leftOut: [String]
     /// nil: libpq can't read it, or reads something else than was meant.
     private let options: [Option]?
     /// Why, without anything that the string says.
-    private let flaw: String
+    private let reason: String
 
     package init(_ text: String) {
-        self.text = text
-        (options, flaw) = Self.parse(text)
+        (libpq, leftOut) = Self.translated(text)
+        (options, reason) = Self.parse(libpq)
     }
 
     /// Fit to be shown: without passwords, and without what can't be told from one. The empty string stays empty.
     package var shown: String {
-        guard !text.isEmpty else { return "" }
-        guard let options else { return (Self.scheme(of: text) ?? "") + "***" }
-        return Self.scheme(of: text).map { Self.shown(uri: text.dropFirst($0.count), scheme: $0) }
+        guard !libpq.isEmpty else { return "" }
+        guard let options else { return (Self.scheme(of: libpq) ?? "") + "***" }
+        return Self.scheme(of: libpq).map { Self.shown(uri: libpq.dropFirst($0.count), scheme: $0) }
             ?? options.map { "\($0.keyword)=\(Self.shown($0))" }.joined(separator: " ")
     }
 
-    /// Throws when libpq could not read it, or would take a part of a password for a host: its own messages would then
-    /// quote what must not be seen.
+    /// Why it cannot be used, without anything that it says, and how to write it: libpq could not read it, or would take a
+    /// part of a password for a host, and its own messages would then quote what must not be seen.
+    package var flaw: (message: String, hint: String)? {
+        guard options == nil, !libpq.isEmpty else { return nil }
+        return (
+            "the connection string cannot be parsed: \(reason)",
+            "Write it like postgresql://user:password@host:5432/database, with @ : / ? # % and blanks of a user or "
+                + "password as %40 %3A %2F %3F %23 %25 %20; or like host=… dbname=… password='…', with \\' for ' and "
+                + "\\\\ for \\."
+        )
+    }
+
+    /// Throws where there is a `flaw`.
     func check() throws(PostgresError) {
-        guard options == nil, !text.isEmpty else { return }
-        throw PostgresError(
-            code: .connectionFailed, message: "the connection string cannot be parsed: \(flaw)",
-            hint:
-                "Write database.url like postgresql://user:password@host:5432/database, with @ : / ? # % and blanks of a "
-                + "user or password as %40 %3A %2F %3F %23 %25 %20; or like host=… dbname=… password='…', with \\' for ' "
-                + "and \\\\ for \\.")
+        guard let flaw else { return }
+        throw PostgresError(code: .connectionFailed, message: flaw.message, hint: flaw.hint)
     }
 
     /// What libpq or the server said of it, without its passwords.
@@ -86,6 +98,48 @@ package struct ConnectionString {
     /// libpq's schemes of a URL.
     private static func scheme(of text: String) -> String? {
         ["postgresql://", "postgres://"].first { text.hasPrefix($0) }
+    }
+
+    /// Parameters that mean something to other clients only; libpq would refuse the whole URL for them. Millrace's own tables
+    /// are in the schemas public and projections, whatever `schema` an application has its tables in.
+    private static let foreignParameters: Set<Substring> = [
+        "schema", "connection_limit", "pool_timeout", "socket_timeout", "pgbouncer", "pool", "pool_size",
+        "pool_recycle",
+        "pool_pre_ping", "max_overflow", "min_size", "max_size", "prepared_statements", "prepared_statement_cache_size",
+        "prepareThreshold", "statement_cache_size", "command_timeout", "async_fallback", "sslaccept", "sslidentity",
+    ]
+
+    /// `postgresql+asyncpg` and the like without the driver, in lower case; nil when it is none of PostgreSQL's.
+    private static func clientScheme(_ written: Substring) -> String? {
+        let parts = written.lowercased().split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
+        let isDriver = parts.dropFirst().allSatisfy { driver in
+            !driver.isEmpty
+                && driver.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+        }
+        return isDriver && ["postgresql", "postgres"].contains(parts[0]) ? String(parts[0]) : nil
+    }
+
+    private static func translated(_ text: String) -> (libpq: String, leftOut: [String]) {
+        guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://"),
+            let scheme = clientScheme(text[..<colon])
+        else { return (text, []) }
+        let rest = text[colon...].dropFirst("://".count)
+        let translated = scheme + "://"
+        // As `shown` does: what follows the first question mark behind user and password are parameters.
+        guard let question = split(rest).others.firstIndex(of: "?") else { return (translated + rest, []) }
+        var (kept, leftOut): ([String], [String]) = ([], [])
+        for parameter in rest[rest.index(after: question)...].split(separator: "&", omittingEmptySubsequences: false) {
+            let name = parameter.prefix { $0 != "=" }
+            if foreignParameters.contains(name) {
+                if !leftOut.contains(String(name)) { leftOut.append(String(name)) }
+            } else if name == "ssl", parameter != "ssl=true" {
+                // asyncpg's name of sslmode.
+                kept.append("sslmode\(parameter.dropFirst(name.count))")
+            } else {
+                kept.append(String(parameter))
+            }
+        }
+        return (translated + rest[..<question] + (kept.isEmpty ? "" : "?" + kept.joined(separator: "&")), leftOut)
     }
 
     /// What stands before the first @, unless a slash comes earlier; and what follows. So libpq ends user and password: of

@@ -28,7 +28,7 @@ package final class PostgresConnection {
     /// Connects, and sets all that Millrace relies on: UTF-8, UTC, ISO dates, no time limits of the server's.
     ///
     /// - Parameters:
-    ///   - connectionString: libpq's keywords or URI; what it leaves out comes from the `PG…` environment.
+    ///   - connectionString: see `ConnectionString`; what it leaves out comes from the `PG…` environment.
     ///   - applicationName: what `pg_stat_activity` shows.
     ///   - connectTimeout: for all hosts and addresses together, the first statement included.
     ///   - statementTimeout: for each statement or COPY that is given no time limit of its own.
@@ -46,7 +46,7 @@ package final class PostgresConnection {
         try target.check()
         let deadline = Deadline(after: connectTimeout)
         let notices = NoticeLog(logger: logger)
-        let handle = try Self.start(connectionString, applicationName: applicationName)
+        let handle = try Self.start(target.libpq, applicationName: applicationName)
         do throws(PostgresError) {
             notices.attach(to: handle)
             try Self.finish(handle, deadline: deadline, interrupt: interrupt)

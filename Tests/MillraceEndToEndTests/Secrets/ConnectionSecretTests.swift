@@ -68,9 +68,14 @@ extension EndToEnd {
                         "MILLRACE_IDENTITY_URL": spelling, "MILLRACE_API_CURSOR_KEY": "hunterzweihunterzwei",
                     ])
                 try daemon.launch()
-                let isTold = eventually { daemon.log.contains("database") && daemon.log.contains("connection_failed") }
+                let isTold = eventually {
+                    daemon.log.contains("database.url: the connection string cannot be parsed")
+                        || daemon.log.contains("connection_failed")
+                }
                 #expect(isTold, "\(spelling): \(daemon.log.suffix(2000))")
-                if try daemon.process.isRunning {
+                if daemon.log.contains("cannot be parsed") {
+                    #expect(try daemon.process.waitForExit(within: .seconds(20)) == .status(2))
+                } else {
                     try daemon.waitUntil("/livez")
                     let client = HTTPClient(daemon.http)
                     _ = try client.postEvents(Array(#"{"event_type":"a"}"#.utf8), type: "application/json")
@@ -101,12 +106,49 @@ extension EndToEnd {
             expectNoSecret(daemon.log, "the log")
         }
 
-        @Test func `a raw @ in a password is refused with how to write it`() throws {
+        @Test func `a raw @ in a password is refused at the start with how to write it`() throws {
             let daemon = try DaemonProcess(databaseURL: "postgresql://u:hunter@zwei@127.0.0.1:1/d")
-            let run = try daemon.run("migrate", "status")
-            #expect(run.errors.contains("%40") && run.errors.contains("cannot be parsed"), "\(run.errors)")
-            let check = try daemon.run("check")
-            #expect(check.output.contains("postgresql://***"), "\(check.output)")
+            try daemon.launch()
+            #expect(try daemon.process.waitForExit(within: .seconds(20)) == .status(2))
+            for text in [daemon.log, try daemon.run("migrate", "status").errors, try daemon.run("check").output] {
+                #expect(text.contains("%40") && text.contains("cannot be parsed"), "\(text)")
+                expectNoSecret(text, "a raw @")
+            }
+        }
+
+        @Test func `a URL that the environment has for others does not keep the embedded database from starting`()
+            throws
+        {
+            let daemon = try DaemonProcess(
+                databaseURL: nil, arguments: ["--embedded"], environment: ["DATABASE_URL": "mysql://u:p@h/d"])
+            try daemon.start()
+            try daemon.waitUntil("/readyz")
+            #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test func `URLs as other clients write them, and libpq's variables, lead to the database`() throws {
+            let database = try TestCluster.shared.database()
+            let options = Dictionary(
+                uniqueKeysWithValues: database.connectionString.split(separator: " ").map { option in
+                    let parts = option.split(separator: "=", maxSplits: 1)
+                    return (String(parts[0]), parts[1].filter { $0 != "'" })
+                })
+            let (host, user) = (try #require(options["host"]), try #require(options["user"]))
+            let daemon = try DaemonProcess(databaseURL: nil)
+            for environment in [
+                ["DATABASE_URL": "postgresql+asyncpg:///\(database.name)?host=\(host)&user=\(user)&schema=app"],
+                ["DATABASE_URL": "postgresql+psycopg2://\(user)@/\(database.name)?host=\(host)&pool_timeout=3"],
+                ["PGHOST": host, "PGDATABASE": database.name, "PGUSER": user],
+            ] {
+                let run = try daemon.run(["migrate", "status", "--json"], environment: environment)
+                #expect(
+                    run.output.contains("\"applied\"") && !run.output.contains("\"pending\""),
+                    "\(environment): \(run.errors)")
+            }
+            let check = try daemon.run(
+                ["check"],
+                environment: ["DATABASE_URL": "postgresql:///\(database.name)?host=\(host)&user=\(user)&schema=app"])
+            #expect(check.output.contains("without schema, which is for other clients"), "\(check.output)")
         }
 
         @Test(arguments: [
