@@ -74,6 +74,33 @@ import Testing
         #expect(try rig.count("projections.demo_lines") == lines)
     }
 
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func `an old record is as old as its id says, in any order and whenever it was imported`(seed: UInt64) throws {
+        let rig = try Rig()
+        var generator = SeededGenerator(seed: seed)
+        // Months 1 to 9 are those in which an import dated what was older.
+        let month: Int64 = 30 * 86_400_000_000
+        let start: Int64 = 1_795_000_000_000_000
+        var rows = EventRows()
+        func save(_ total: Int64, savedAt: Int64, importedIn months: Int64) throws {
+            let id = try #require(
+                DatedIdentity.id(at: Timestamp(microseconds: savedAt), of: [Array("\(total)".utf8)]))
+            rows.append(
+                "order.saved", "{\"id\":1,\"total\":\(total)}", user: nil, createdAt: start + months * month, id: id)
+        }
+        for state in 1...9 as ClosedRange<Int64> {
+            try save(state, savedAt: start - 10 + state, importedIn: 10 - state)
+        }
+        // Before all those imports, and after all those states.
+        rows.append(
+            "order.saved", #"{"id":1,"total":100}"#, user: nil, createdAt: start, id: UniqueID(high: 7, low: 7))
+        for row in rows.shuffled(using: &generator).rows { try rig.fold([row]) }
+        #expect(try rig.count("projections.demo_orders", where: "total = 100") == 1, "seed \(seed)")
+        let second = try Rig()
+        try second.fold(rows.shuffled(using: &generator).rows)
+        #expect(try second.count("projections.demo_orders", where: "total = 100") == 1, "seed \(seed)")
+    }
+
     @Test func `two writers at once, even of one slot, count exactly`() throws {
         let rig = try Rig()
         let threads = try (0..<2).map { writer in

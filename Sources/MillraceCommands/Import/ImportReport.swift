@@ -59,8 +59,9 @@ struct ImportReport: Encodable {
         }
         if moved > 0 {
             lines.append(
-                "\(Format.count(moved)) records are older than partitions.accept_past: their events are dated in the "
-                    + "oldest month taken; their own times are in the payload")
+                "\(Format.count(moved)) records are older than partitions.accept_past: their events are dated at the "
+                    + "start of the oldest month taken, and their ids keep their order; their own times are in the payload"
+            )
         }
         if unsettled > 0 { lines.append("\(Format.count(unsettled)) lines are not known to be kept: import again") }
         if bad > 0 { lines.append("\(Format.count(bad)) bad records were left out:") }

@@ -4,7 +4,9 @@ internal import MillraceJSON
 /// Turns records into lines for the daemon.
 ///
 /// 1. The same record gives the same lines, however often and with whatever else it is imported: a line's id is made of
-///    its event type and payload, its time is the record's (or the file's), never the clock's.
+///    its event type and payload, its time is the record's (or the file's), never the clock's. Of what is too old for the
+///    daemon the clock decides the time, and the id begins with the record's: events of one time are in order of their
+///    ids, and an entity keeps the latest state by the time in the id (`FoldRow.stateAt`).
 /// 2. Nothing goes out that the daemon's own parser does not take.
 /// 3. Passwords and other secrets are left out of every payload.
 final class RecordTranslator {
@@ -111,15 +113,12 @@ final class RecordTranslator {
             default: fields.times["updated_at"] ?? parent?.updatedAt ?? fileTime
             }
         var lines = [
-            try packLine(
-                kind, kind.eventType, fields.values, parent, time: accepted(time, now: now), isCounted: true, now: now)
+            try packLine(kind, kind.eventType, fields.values, parent, time: time, isCounted: true, now: now)
         ]
         if let type = kind.deletedType, let deletedAt = fields.times["deleted_at"], let id = fields.values["id"] {
             // After the state, or it would not count.
             let later = max(deletedAt, time.advanced(by: .microseconds(1)))
-            lines.append(
-                try packLine(
-                    kind, type, ["id": id], nil, time: accepted(later, now: now), isCounted: false, now: now))
+            lines.append(try packLine(kind, type, ["id": id], nil, time: later, isCounted: false, now: now))
         }
         result.lines += lines
         for (childKind, text) in fields.children {
@@ -134,23 +133,26 @@ final class RecordTranslator {
 
     private func packLine(
         _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
-        time: (createdAt: Timestamp, isMoved: Bool), isCounted: Bool, now: Timestamp
+        time: Timestamp, isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
         let payload = JSONWriter.object(values)
         var identity = [Array("import".utf8), Array(eventType.utf8), payload]
         // Two nested records without an id may say the same and are two.
         if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
+        let oldest = RecordTime.monthStart(from: now.advanced(by: .zero - limits.acceptPast))
+        // What is of that very time is among those that are moved there.
+        let dated = time <= oldest ? DatedIdentity.id(at: time, of: identity) : nil
         var line: [String: [UInt8]] = [
-            "id": JSONString.literal("\(ContentIdentity.id(of: identity))"),
+            "id": JSONString.literal("\(dated ?? ContentIdentity.id(of: identity))"),
             "event_type": JSONString.literal(eventType),
-            "payload": payload, "created_at": JSONString.literal(time.createdAt.rfc3339),
+            "payload": payload, "created_at": JSONString.literal(max(time, oldest).rfc3339),
         ]
         if let user = values["user_id"], user.first == UInt8(ascii: "\""),
             UniqueID(JSONString.text(of: user[...])) != nil
         {
             line["user_id"] = user
         }
-        return try checkedLine(line, kind, isMoved: time.isMoved, isCounted: isCounted, now: now)
+        return try checkedLine(line, kind, isMoved: time < oldest, isCounted: isCounted, now: now)
     }
 
     // MARK: - Millrace's own formats
@@ -222,17 +224,6 @@ final class RecordTranslator {
             }
         }
         return line
-    }
-
-    // MARK: - Times
-
-    /// `time`, or when the daemon would not take it any more, one in the first minute of the oldest month that it takes
-    /// as a whole: the same for the same time until that month is too old as well, and a later one for a later time.
-    private func accepted(_ time: Timestamp, now: Timestamp) -> (createdAt: Timestamp, isMoved: Bool) {
-        let oldest = RecordTime.monthStart(from: now.advanced(by: .zero - limits.acceptPast))
-        guard time < oldest else { return (time, false) }
-        let part = Double(max(0, time.microseconds)) / Double(oldest.microseconds)
-        return (Timestamp(microseconds: oldest.microseconds + Int64(part * 60_000_000)), true)
     }
 
     // MARK: - JSON

@@ -104,14 +104,15 @@ struct FoldAccumulator: ~Copyable {
             let tuple = tuples.tuple(index)
             if let start = tuple.baseAddress { keys.tail(keyLength).copyMemory(from: start, byteCount: keyLength) }
             let before = keys.count
-            let key = keys.intern(keyLength, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            let stateAt = row.stateAt
+            let key = keys.intern(keyLength, eventAt: stateAt, idHigh: row.idHigh, idLow: row.idLow)
             // SAFETY: nothing is added to `keys` until this row is done, so its entries stay where they are.
             let entry = keys.entries + key
             let isLater =
                 (entry.pointee.eventAt, entry.pointee.idHigh, entry.pointee.idLow)
-                < (row.createdAt, row.idHigh, row.idLow)
+                < (stateAt, row.idHigh, row.idLow)
             if keys.count > before || isLater {
-                entry.pointee.eventAt = row.createdAt
+                entry.pointee.eventAt = stateAt
                 entry.pointee.idHigh = row.idHigh
                 entry.pointee.idLow = row.idLow
                 entry.pointee.n = Int64(index)
@@ -136,7 +137,7 @@ struct FoldAccumulator: ~Copyable {
             switch step.source {
             case .column: room += 4 + max(0, row.length(step.index))
             case .path: room += 4 + max(0, row.paths[step.index].length)
-            case .bucket, .isDeleted: room += 12
+            case .bucket, .stateAt, .isDeleted: room += 12
             }
         }
         let start = tuples.tail(room)
@@ -174,6 +175,10 @@ struct FoldAccumulator: ~Copyable {
                 at.storeBytes(of: Int32(8).bigEndian, as: Int32.self)
                 (at + 4).storeBytes(of: span.start(of: row.createdAt).bigEndian, as: Int64.self)
                 at += 12
+            case .stateAt:
+                at.storeBytes(of: Int32(8).bigEndian, as: Int32.self)
+                (at + 4).storeBytes(of: row.stateAt.bigEndian, as: Int64.self)
+                at += 12
             case .isDeleted:
                 at.storeBytes(of: Int32(4).bigEndian, as: Int32.self)
                 (at + 4).storeBytes(of: Int32(isDelete ? 1 : 0).bigEndian, as: Int32.self)
@@ -189,7 +194,7 @@ struct FoldAccumulator: ~Copyable {
         case .path:
             guard let bytes = row.paths[step.index].bytes else { return nil }
             return UnsafeRawBufferPointer(start: bytes, count: row.paths[step.index].length)
-        case .column, .bucket, .isDeleted:
+        case .column, .bucket, .stateAt, .isDeleted:
             return row.length(step.index) < 0 ? nil : row.value(step.index)
         }
     }

@@ -66,7 +66,7 @@ struct FoldColumns {
             columns[columns.count - 1].step.isRequired = true
         }
         keyCount = columns.count
-        addRowColumn("created_at", as: "event_at")
+        add("event_at", .timestamptz, FoldStep(.stateAt))
         addRowColumn("id", as: "event_id")
         add("deleted_at", .int4, FoldStep(.isDeleted))
         columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
@@ -145,6 +145,8 @@ struct FoldStep {
         case path
         /// Start of the bucket that created_at is in.
         case bucket
+        /// When the state that the row says was so.
+        case stateAt
         /// int4, 1 for an event that deletes.
         case isDeleted
     }

@@ -1,4 +1,5 @@
 internal import CMillrace
+internal import MillraceEvent
 
 /// One row as the folds read it; the pointers are valid while it is being added.
 struct FoldRow {
@@ -25,6 +26,13 @@ struct FoldRow {
             bigEndian: start.loadUnaligned(fromByteOffset: Int(fields[layout.createdAt]) + 4, as: Int64.self))
         idHigh = UInt64(bigEndian: id.loadUnaligned(as: UInt64.self))
         idLow = UInt64(bigEndian: id.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+
+    /// When what the row says was so: created_at, or the earlier time in the id of a record that was too old when it was
+    /// imported. In microseconds since 2000.
+    var stateAt: Int64 {
+        guard let time = DatedIdentity.microseconds(high: idHigh, low: idLow) else { return createdAt }
+        return min(time, createdAt)
     }
 
     /// The column's length and, when it isn't null, its value.

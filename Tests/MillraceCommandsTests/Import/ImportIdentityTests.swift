@@ -54,10 +54,41 @@ struct ImportIdentityTests {
         #expect(run.problems.isEmpty)
         #expect(run.report.moved == 2)
         let times = run.lines.compactMap(\.createdAt)
-        #expect(times == times.sorted())
-        #expect(times[0].contains("-01T00:00:"))
+        #expect(times[0] == times[1] && times[1] < times[2])
+        #expect(times[0].contains("-01T00:00:00.000000Z"))
+        let ids = run.lines.compactMap(\.id)
+        #expect(ids[0] < ids[1])
         #expect(run.lines[0].payload?.createdAt == "2019-01-01T00:00:00.000000Z")
         #expect(times[2] == recent)
+    }
+
+    @Test func `the id of what is too old has its time to the microsecond, whatever the clock says`() throws {
+        func id(_ time: String, title: String = "a", days: Int = 396) throws -> UniqueID {
+            let record = "[{\"id\":1,\"userId\":1,\"title\":\"\(title)\",\"updatedAt\":\"\(time)\"}]"
+            let run = try ImportRun(
+                "documents.json", record, system: .casework, limits: EventLimits(acceptPast: .seconds(86_400 * days)))
+            return try #require(run.lines.first?.id.flatMap { UniqueID($0) })
+        }
+        let first = try id("2024-03-02T08:00:01.000001Z")
+        let second = try id("2024-03-02T08:00:01.000002Z", title: "b")
+        #expect((first.high, first.low) < (second.high, second.low))
+        #expect(try id("2024-03-02T08:00:01.000001Z", days: 40) == first)
+        #expect(try id("2024-03-02T08:00:01.000001Z", title: "b") != first)
+        let time = try #require(DatedIdentity.microseconds(high: first.high, low: first.low))
+        #expect(Timestamp(microseconds: time + Timestamp.postgresEpoch).rfc3339 == "2024-03-02T08:00:01.000001Z")
+    }
+
+    @Test func `a tombstone comes after the state that it ends, however old both are`() throws {
+        for time in ["0001-01-01T00:00:00Z", "2024-03-02T08:00:01Z", recent] {
+            let run = try ImportRun(
+                "documents.json", "[{\"id\":1,\"userId\":1,\"updatedAt\":\"\(time)\",\"deletedAt\":\"\(time)\"}]",
+                system: .casework)
+            try #require(run.lines.count == 2, "\(run.problems)")
+            let (saved, deleted) = (run.lines[0], run.lines[1])
+            let (savedAt, deletedAt) = (try #require(saved.createdAt), try #require(deleted.createdAt))
+            let (savedID, deletedID) = (try #require(saved.id), try #require(deleted.id))
+            #expect((savedAt, savedID) < (deletedAt, deletedID), "\(time)")
+        }
     }
 
     @Test func `a conversation save or an event that is too old is bad, and never changed`() throws {
