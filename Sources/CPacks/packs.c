@@ -10,6 +10,9 @@ static const unsigned char analytics_up[] = {
 static const unsigned char analytics_down[] = {
 #embed "../../sql/packs/analytics/down.sql"
 };
+static const unsigned char analytics_seed[] = {
+#embed "../../sql/packs/analytics/seed.ndjson"
+};
 static const unsigned char casework_pack[] = {
 #embed "../../sql/packs/casework/pack.toml"
 };
@@ -18,6 +21,9 @@ static const unsigned char casework_up[] = {
 };
 static const unsigned char casework_down[] = {
 #embed "../../sql/packs/casework/down.sql"
+};
+static const unsigned char casework_seed[] = {
+#embed "../../sql/packs/casework/seed.ndjson"
 };
 static const unsigned char commerce_pack[] = {
 #embed "../../sql/packs/commerce/pack.toml"
@@ -28,6 +34,9 @@ static const unsigned char commerce_up[] = {
 static const unsigned char commerce_down[] = {
 #embed "../../sql/packs/commerce/down.sql"
 };
+static const unsigned char commerce_seed[] = {
+#embed "../../sql/packs/commerce/seed.ndjson"
+};
 static const unsigned char conversations_pack[] = {
 #embed "../../sql/packs/conversations/pack.toml"
 };
@@ -36,6 +45,9 @@ static const unsigned char conversations_up[] = {
 };
 static const unsigned char conversations_down[] = {
 #embed "../../sql/packs/conversations/down.sql"
+};
+static const unsigned char conversations_seed[] = {
+#embed "../../sql/packs/conversations/seed.ndjson"
 };
 static const unsigned char workspaces_pack[] = {
 #embed "../../sql/packs/workspaces/pack.toml"
@@ -46,6 +58,9 @@ static const unsigned char workspaces_up[] = {
 static const unsigned char workspaces_down[] = {
 #embed "../../sql/packs/workspaces/down.sql"
 };
+static const unsigned char workspaces_seed[] = {
+#embed "../../sql/packs/workspaces/seed.ndjson"
+};
 
 #define FILE_OF(pack, name, bytes) {pack, name, bytes, sizeof bytes}
 
@@ -53,17 +68,22 @@ const mr_pack_file mr_pack_files[] = {
     FILE_OF("analytics", "pack.toml", analytics_pack),
     FILE_OF("analytics", "up.sql", analytics_up),
     FILE_OF("analytics", "down.sql", analytics_down),
+    FILE_OF("analytics", "seed.ndjson", analytics_seed),
     FILE_OF("casework", "pack.toml", casework_pack),
     FILE_OF("casework", "up.sql", casework_up),
     FILE_OF("casework", "down.sql", casework_down),
+    FILE_OF("casework", "seed.ndjson", casework_seed),
     FILE_OF("commerce", "pack.toml", commerce_pack),
     FILE_OF("commerce", "up.sql", commerce_up),
     FILE_OF("commerce", "down.sql", commerce_down),
+    FILE_OF("commerce", "seed.ndjson", commerce_seed),
     FILE_OF("conversations", "pack.toml", conversations_pack),
     FILE_OF("conversations", "up.sql", conversations_up),
     FILE_OF("conversations", "down.sql", conversations_down),
+    FILE_OF("conversations", "seed.ndjson", conversations_seed),
     FILE_OF("workspaces", "pack.toml", workspaces_pack),
     FILE_OF("workspaces", "up.sql", workspaces_up),
     FILE_OF("workspaces", "down.sql", workspaces_down),
+    FILE_OF("workspaces", "seed.ndjson", workspaces_seed),
 };
 const size_t mr_pack_file_count = sizeof mr_pack_files / sizeof mr_pack_files[0];

@@ -99,6 +99,11 @@ package struct CommandContext {
         return [try packLoader.load(name)]
     }
 
+    /// The events to try a pack with, a line each; nil when it has none. Blocks on the disk.
+    package func seed(of pack: String) throws(PackErrors) -> [String]? {
+        try packLoader.seed(of: pack)
+    }
+
     /// A session with the database in use. Blocks up to `timeout`.
     package func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {
         try connect(to: try connectionString(), timeout: timeout)

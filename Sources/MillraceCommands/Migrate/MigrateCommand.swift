@@ -17,7 +17,9 @@ struct MigrateCommand: ParsableCommand {
               millrace migrate up
               millrace migrate status --json
             """,
-        subcommands: [Up.self, Down.self, Status.self, History.self, Reset.self]
+        subcommands: [
+            Up.self, Down.self, Status.self, History.self, Reset.self, MigrateSeed.self, MigrateUnseed.self,
+        ]
     )
 
     /// What one run did.

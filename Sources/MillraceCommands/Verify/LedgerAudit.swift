@@ -75,6 +75,14 @@ struct LedgerAudit {
         return (0..<result.rowCount).compactMap { result.string($0, 0).flatMap { UniqueID($0) } }
     }
 
+    /// What `ingest_spools` says of a seed's spool; nil of a daemon's.
+    func seedHost(of spoolID: UniqueID) throws(PostgresError) -> String? {
+        try connection.query(
+            "SELECT host FROM public.ingest_spools WHERE spool_id = $1::uuid AND starts_with(host, $2)",
+            parameters: [.text("\(spoolID)"), .text(PackSeed.hostPrefix)], timeout: timeout
+        ).texts.first?.first
+    }
+
     /// Sums over the batches of `spoolID` that begin between `first` and `end`, or were committed before `instant` (as the
     /// server writes it). The bounds are of those before `end` alone.
     func totals(

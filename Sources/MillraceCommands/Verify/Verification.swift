@@ -67,7 +67,11 @@ struct Verification {
                     lastSequence: max(totals.endSequence, 1) - 1, holes: Int(account.holes.count),
                     isLocal: local != nil))
             guard let local else {
-                report.notes.append(Self.remote(spoolID, account))
+                if let host = try audit.seedHost(of: spoolID) {
+                    report.notes.append("spool \(spoolID) is the \(host), which `millrace migrate seed` has put in")
+                } else {
+                    report.notes.append(Self.remote(spoolID, account))
+                }
                 continue
             }
             for (kind, count) in account.inSpool { kinds[kind]?.inSpool += count }

@@ -52,6 +52,29 @@ package struct PackLoader: Sendable {
         try load([name])[0]
     }
 
+    /// The lines of a pack's `seed.ndjson`, events to try it with; nil when it has none. Blocks on the disk. Throws when its
+    /// file can't be read.
+    package func seed(of name: String) throws(PackErrors) -> [String]? {
+        let path = directory.map { "\($0)/\(name)" } ?? ""
+        guard directory != nil, !name.contains("/"), FileManager.default.fileExists(atPath: "\(path)/pack.toml") else {
+            return PackFiles.seed(builtIn: name).map(Self.lines)
+        }
+        guard FileManager.default.fileExists(atPath: "\(path)/seed.ndjson") else { return nil }
+        guard let data = FileManager.default.contents(atPath: "\(path)/seed.ndjson"),
+            let text = String(validating: data, as: UTF8.self)
+        else {
+            let error = PackError(
+                code: .unreadableFile, file: "\(path)/seed.ndjson", line: 1,
+                message: "cannot be read as UTF-8; it holds an event a line")
+            throw PackErrors(errors: [error])
+        }
+        return Self.lines(text)
+    }
+
+    private static func lines(_ text: String) -> [String] {
+        text.split(whereSeparator: \.isNewline).map(String.init).filter { !$0.allSatisfy(\.isWhitespace) }
+    }
+
     /// A folder of the operator's stands before a pack of the same name that is compiled in.
     private func read(_ name: String, _ errors: inout [PackError]) -> PackDefinition? {
         if let directory, !name.contains("/"), FileManager.default.fileExists(atPath: "\(directory)/\(name)/pack.toml")
@@ -105,13 +128,22 @@ struct PackFiles {
 
     /// Nil when no such pack is compiled in.
     init?(builtIn name: String) {
+        let texts = Self.texts(builtIn: name)
+        guard let toml = texts["pack.toml"], let up = texts["up.sql"], let down = texts["down.sql"] else { return nil }
+        self.init(path: "sql/packs/\(name)/pack.toml", toml: toml, upSQL: up, downSQL: down)
+    }
+
+    /// Nil when no such pack is compiled in, or none with a seed.
+    static func seed(builtIn name: String) -> String? { texts(builtIn: name)["seed.ndjson"] }
+
+    /// By the files' names.
+    private static func texts(builtIn name: String) -> [String: String] {
         var texts: [String: String] = [:]
-        for file in Self.files where String(cString: file.pack) == name {
+        for file in files where String(cString: file.pack) == name {
             let bytes = UnsafeBufferPointer(start: file.bytes, count: file.length)
             texts[String(cString: file.name)] = String(decoding: bytes, as: UTF8.self)
         }
-        guard let toml = texts["pack.toml"], let up = texts["up.sql"], let down = texts["down.sql"] else { return nil }
-        self.init(path: "sql/packs/\(name)/pack.toml", toml: toml, upSQL: up, downSQL: down)
+        return texts
     }
 
     /// Of a folder; blocks on the disk. `errors` say what can't be read; then it is nil.

@@ -38,6 +38,12 @@ package struct SealedMonths {
         Set(try find(timeout: .seconds(600)).values.joined()).sorted()
     }
 
+    /// Throws `sealedMonths` when a rebuild would: a fold's rows of sealed months can't be told apart. Blocks.
+    package func check() throws {
+        let sealed = try find(timeout: .seconds(600))
+        for fold in pack.folds { _ = try sealedTime(of: fold, in: sealed) }
+    }
+
     /// Copies the live rows of sealed months into the version being built, in its transaction. Throws `sealedMonths` for
     /// a fold whose rows don't say which month they are of.
     ///
@@ -45,16 +51,19 @@ package struct SealedMonths {
     func takeOver(timeout: Duration) throws -> [String] {
         let sealed = try find(timeout: timeout)
         for fold in pack.folds {
-            guard let months = sealed[fold.rowsTable] else { continue }
+            guard let months = sealed[fold.rowsTable], let time = try sealedTime(of: fold, in: sealed) else { continue }
             let live = try columns(of: fold.table, in: PackVersion.liveSchema)
-            guard let time = Self.bucket(of: fold) else {
-                throw refusal(
-                    months, "fold \(fold.name) has no bucket, so its rows of these months can't be told apart")
-            }
             if live.isEmpty { continue }
             try copy(fold, live, time, months, timeout: timeout)
         }
         return Set(sealed.values.joined()).sorted()
+    }
+
+    /// The column that tells rows of sealed months; nil when the fold has none of these.
+    private func sealedTime(of fold: FoldDefinition, in sealed: [PartitionedTable: [String]]) throws -> String? {
+        guard let months = sealed[fold.rowsTable] else { return nil }
+        if let time = Self.bucket(of: fold) { return time }
+        throw refusal(months, "fold \(fold.name) has no bucket, so its rows of these months can't be told apart")
     }
 
     private func copy(
