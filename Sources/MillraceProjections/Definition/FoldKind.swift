@@ -60,6 +60,11 @@ package enum FoldKind: Sendable, Equatable {
             self.columns = columns
             self.counts = counts
         }
+
+        /// Columns that its counts are by, or add up.
+        package var countedColumns: Set<String> {
+            Set(counts.flatMap { $0.by + $0.sums + ($0.bucket.map { [$0.column] } ?? []) })
+        }
     }
 }
 

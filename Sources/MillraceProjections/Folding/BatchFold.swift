@@ -274,6 +274,11 @@ package final class BatchFold {
             case .missingKey(let column): ("missing_key", "\(program.label(of: column)) is missing or null")
             case .relativeTime(let column):
                 ("relative_time", "\(program.label(of: column)) depends on when it is read; a time is wanted")
+            case .notFinite(let column):
+                (
+                    "not_finite",
+                    "\(program.label(of: column)) is NaN or infinite, and is counted or added up; a finite value is wanted"
+                )
             case .longNumbers(let column):
                 (
                     "long_numbers",

@@ -16,6 +16,7 @@ struct FoldAccumulator: ~Copyable {
         /// Which column.
         case missingKey(Int)
         case relativeTime(Int)
+        case notFinite(Int)
         /// nil: what a unique counts.
         case longNumbers(Int?)
         case unreadDocument
@@ -152,9 +153,11 @@ struct FoldAccumulator: ~Copyable {
                     if step.isRequired { return .refusal(.missingKey(index)) }
                     at.storeBytes(of: Int32(-1).bigEndian, as: Int32.self)
                     at += 4
-                } else {
+                } else if step.rules.isEmpty {
                     at.copyMemory(from: row.field(step.index), byteCount: 4 + length)
                     at += 4 + length
+                } else if let refusal = Self.put(row.value(step.index), step.rules, column: index, &at) {
+                    return .refusal(refusal)
                 }
             case .path:
                 let text = row.paths[step.index]
@@ -165,8 +168,10 @@ struct FoldAccumulator: ~Copyable {
                     continue
                 }
                 if text.hasLongNumbers { return .refusal(.longNumbers(index)) }
-                if step.isTime, Self.isRelativeTime(UnsafeBufferPointer(start: bytes, count: text.length)) {
-                    return .refusal(.relativeTime(index))
+                guard step.rules.isEmpty else {
+                    let value = UnsafeRawBufferPointer(start: bytes, count: text.length)
+                    if let refusal = Self.put(value, step.rules, column: index, &at) { return .refusal(refusal) }
+                    continue
                 }
                 at.storeBytes(of: Int32(truncatingIfNeeded: text.length).bigEndian, as: Int32.self)
                 (at + 4).copyMemory(from: bytes, byteCount: text.length)
@@ -189,6 +194,21 @@ struct FoldAccumulator: ~Copyable {
         return .success(at - start)
     }
 
+    /// Writes a text that has rules, with its length in front; or tells why not.
+    private static func put(
+        _ text: UnsafeRawBufferPointer, _ rules: ValueRules, column: Int, _ at: inout UnsafeMutableRawPointer
+    ) -> Refusal? {
+        switch rules.verdict(on: text) {
+        case .relativeTime: return .relativeTime(column)
+        case .notFinite: return .notFinite(column)
+        case .taken(let length):
+            at.storeBytes(of: Int32(truncatingIfNeeded: length).bigEndian, as: Int32.self)
+            if let start = text.baseAddress { (at + 4).copyMemory(from: start, byteCount: length) }
+            at += 4 + length
+            return nil
+        }
+    }
+
     private static func value(of step: FoldStep, _ row: FoldRow) -> UnsafeRawBufferPointer? {
         switch step.source {
         case .path:
@@ -197,13 +217,6 @@ struct FoldAccumulator: ~Copyable {
         case .column, .bucket, .stateAt, .isDeleted:
             return row.length(step.index) < 0 ? nil : row.value(step.index)
         }
-    }
-
-    /// PostgreSQL reads these words as times from its clock.
-    private static func isRelativeTime(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard text.contains(where: { $0 | 0x20 == UInt8(ascii: "o") }) else { return false }
-        let lowered = String(decoding: text, as: UTF8.self).lowercased()
-        return ["now", "today", "tomorrow", "yesterday"].contains { lowered.contains($0) }
     }
 }
 

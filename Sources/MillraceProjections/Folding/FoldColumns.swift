@@ -41,14 +41,17 @@ struct FoldColumns {
 
     /// How the value of `field` is taken out of a row.
     func step(
-        _ field: FieldPath, wantsJSON: Bool = false, isRequired: Bool, isTime: Bool = false, isState: Bool = false
+        _ field: FieldPath, wantsJSON: Bool = false, isRequired: Bool, rules: ValueRules = [], isState: Bool = false
     ) -> FoldStep {
         guard field.column == document else {
+            // Other columns than texts have values of their own types.
+            let isText = RowLayout.element(of: field.column) == .text
             return FoldStep(
-                .column, index: RowLayout.index(of: field.column, in: source), isRequired: isRequired, isState: isState)
+                .column, index: RowLayout.index(of: field.column, in: source), isRequired: isRequired,
+                rules: isText ? rules : [], isState: isState)
         }
         return FoldStep(
-            .path, index: output(field.path, wantsJSON), isRequired: isRequired, isTime: isTime, isState: isState)
+            .path, index: output(field.path, wantsJSON), isRequired: isRequired, rules: rules, isState: isState)
     }
 
     private mutating func addKey(_ bucket: TimeBucket?, _ dimensions: [ColumnMapping]) {
@@ -61,7 +64,7 @@ struct FoldColumns {
     private mutating func add(_ entity: FoldKind.Entity) {
         addRowColumn("tenant_id")
         for column in entity.key {
-            add(column)
+            add(column, isCounted: true)
             // An empty text is a key like any other; a missing value is no key.
             columns[columns.count - 1].step.isRequired = true
         }
@@ -70,8 +73,9 @@ struct FoldColumns {
         addRowColumn("id", as: "event_id")
         add("deleted_at", .int4, FoldStep(.isDeleted))
         columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
+        let counted = entity.countedColumns
         for column in entity.columns {
-            add(column, isState: true)
+            add(column, isCounted: counted.contains(column.column), isState: true)
             guard column.fallback != nil else { continue }
             let expression = columns[columns.count - 1].expression
             columns[columns.count - 1].expression = "CASE WHEN k.c\(keyCount + 2) = 0 THEN \(expression) END"
@@ -89,8 +93,10 @@ struct FoldColumns {
     }
 
     /// `isKey`: a null counts as the fallback, or else as an empty text; in a column of another type it means no key.
+    /// `isCounted`: of an entity's key, or added up or counted by.
     private mutating func add(
-        _ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isState: Bool = false
+        _ mapping: ColumnMapping, isKey: Bool = false, isSum: Bool = false, isCounted: Bool = false,
+        isState: Bool = false
     ) {
         let column = catalog?.column(mapping.column)
         let type = (isSum ? column?.fullType : column?.type) ?? "text"
@@ -107,7 +113,7 @@ struct FoldColumns {
                 expression: expression,
                 step: step(
                     mapping.field, wantsJSON: type == "jsonb", isRequired: isKey && fallback == nil,
-                    isTime: isPath && (column?.isTime ?? false), isState: isState),
+                    rules: ValueRules(of: column, isCounted: isKey || isSum || isCounted), isState: isState),
                 field: mapping.field.description))
     }
 }
@@ -155,16 +161,16 @@ struct FoldStep {
     var index: Int
     /// Part of the key: without this value the row has no key.
     var isRequired: Bool
-    /// Texts like "now" are refused: their value would depend on when the row arrives.
-    var isTime: Bool
+    /// Of its text; none where the value is no text.
+    var rules: ValueRules
     /// Left null for an event that deletes.
     var isState: Bool
 
-    init(_ source: Source, index: Int = 0, isRequired: Bool = false, isTime: Bool = false, isState: Bool = false) {
+    init(_ source: Source, index: Int = 0, isRequired: Bool = false, rules: ValueRules = [], isState: Bool = false) {
         self.source = source
         self.index = index
         self.isRequired = isRequired
-        self.isTime = isTime
+        self.rules = rules
         self.isState = isState
     }
 }

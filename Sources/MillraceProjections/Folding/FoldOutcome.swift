@@ -52,7 +52,7 @@ struct ParkedEvent {
     var pack: String
     var fold: String
     var key: String
-    /// `missing_key`, `relative_time`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
+    /// `missing_key`, `relative_time`, `not_finite`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
     var code: String
     var sqlState: String?
     /// The constraint or unique index that the database named.

@@ -8,14 +8,18 @@ package struct CatalogTable: Sendable, Equatable {
         package var type: String
         /// With its length or scale: `numeric(12,2)`.
         package var fullType: String
-        /// `pg_type.typcategory`: `S` texts, `D` times, `N` numbers.
+        /// `pg_type.typcategory`: `S` texts, `D` times, `N` numbers, `T` intervals. Of a domain that of its base type.
         package var category: String
+        /// Of integers of some size, and of domains over them.
+        package var isWhole: Bool
         package var isNotNull: Bool
         /// The expression of its default, and "identity" or "generated" for such columns; nil: none.
         package var fallback: String?
 
         package var isText: Bool { category == "S" }
         package var isTime: Bool { category == "D" }
+        /// Whether there may be a NaN or an infinity of its type.
+        package var mayBeInfinite: Bool { category == "D" || category == "T" || category == "N" && !isWhole }
     }
 
     package var name: String
@@ -37,7 +41,17 @@ package struct CatalogTable: Sendable, Equatable {
                 t.typcategory, a.attnotnull,
                 CASE WHEN a.attidentity <> '' THEN 'identity'
                     WHEN a.attgenerated <> '' THEN 'generated'
-                    ELSE pg_get_expr(d.adbin, d.adrelid) END
+                    ELSE pg_get_expr(d.adbin, d.adrelid) END,
+                EXISTS (
+                    WITH RECURSIVE base AS (
+                        SELECT t.oid, t.typbasetype
+                        UNION ALL
+                        SELECT below.oid, below.typbasetype
+                        FROM base
+                        JOIN pg_type AS below ON below.oid = base.typbasetype
+                    )
+                    SELECT FROM base WHERE oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                )
             FROM pg_class AS c
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -53,6 +67,7 @@ package struct CatalogTable: Sendable, Equatable {
                 Column(
                     name: columns.string(row, 1) ?? "", type: columns.string(row, 2) ?? "",
                     fullType: columns.string(row, 3) ?? "", category: columns.string(row, 4) ?? "",
+                    isWhole: columns.bool(row, 7) ?? false,
                     isNotNull: columns.bool(row, 5) ?? false, fallback: columns.string(row, 6)))
         }
         let keys = try connection.query(

@@ -63,7 +63,10 @@ package struct PackCheck {
         var filled = keyed(
             counter.bucket, counter.dimensions, more: hasSlot ? ["slot"] : [], table, fold, &found)
         type("n", "bigint", in: table, line: fold.line, &found)
-        for sum in counter.sums { summed(sum.column, in: table, line: sum.line, &found) }
+        for sum in counter.sums {
+            summed(sum.column, in: table, line: sum.line, &found)
+            finite(sum, in: table, &found)
+        }
         filled += ["n"] + counter.sums.map(\.column)
         rest(of: table, filled: filled, line: fold.line, &found)
     }
@@ -88,6 +91,8 @@ package struct PackCheck {
                 "\(table.name).\(name) is NOT NULL, and a deleted row has no value for it; write "
                     + "CHECK (deleted_at IS NOT NULL OR \(name) IS NOT NULL) instead")
         }
+        let counted = entity.countedColumns
+        for column in entity.columns where counted.contains(column.column) { finite(column, in: table, &found) }
         for counts in entity.counts { check(counts, of: table, &found) }
     }
 
@@ -163,7 +168,10 @@ package struct PackCheck {
         type("tenant_id", "integer", in: table, line: fold.line, &found)
         if bucket != nil { type("bucket", "timestamp with time zone", in: table, line: fold.line, &found) }
         if more.contains("slot") { type("slot", "smallint", in: table, line: fold.line, &found) }
-        for dimension in dimensions { mapped(dimension, in: table, fold.source, &found) }
+        for dimension in dimensions {
+            mapped(dimension, in: table, fold.source, &found)
+            finite(dimension, in: table, &found)
+        }
         let keys = ["tenant_id"] + dimensions.map(\.column) + (bucket == nil ? [] : ["bucket"]) + more
         key(keys, of: table, line: fold.line, &found)
         return keys
@@ -195,6 +203,17 @@ package struct PackCheck {
         found.add(
             .wrongType, mapping.line,
             "\(table.name).\(column.name) is \(column.type), and \(mapping.field) does not fit; make it \(fitting[0])")
+    }
+
+    /// The engine parks values of events that are not finite; what is missing in an event has the default.
+    private func finite(_ mapping: ColumnMapping, in table: CatalogTable, _ found: inout Findings) {
+        guard var fallback = mapping.fallback,
+            case .notFinite = ValueRules(of: table.column(mapping.column), isCounted: true).verdict(on: &fallback)
+        else { return }
+        found.add(
+            .notCommutative, mapping.line,
+            "the default of \(table.name).\(mapping.column) is \(fallback): it is added up or counted by, and could not "
+                + "be taken off again; give a finite one")
     }
 
     private func key(_ columns: [String], of table: CatalogTable, line: Int, _ found: inout Findings) {
