@@ -9,10 +9,11 @@ struct FoldRig {
     let connection: PostgresConnection
     let target: FoldTarget
 
-    init(_ name: String = #function, pack: PackDefinition) throws {
+    /// `isNew`: false for tables as an older Millrace let them be.
+    init(_ name: String = #function, pack: PackDefinition, isNew: Bool = true) throws {
         database = try TestCluster.shared.database(name)
         connection = try database.connect()
-        target = try PackFixture.install(pack, on: connection)
+        target = try PackFixture.install(pack, isNew: isNew, on: connection)
     }
 
     /// Folds rows in a transaction of their own.

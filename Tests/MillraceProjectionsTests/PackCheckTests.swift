@@ -29,7 +29,8 @@ import Testing
         ("order_id bigint,", "order_id bigint, extra text NOT NULL,", "nothing fills it"),
         ("saved_at timestamptz,", "saved_at timestamptz NOT NULL,", "CHECK (deleted_at IS NOT NULL OR saved_at"),
         ("tags jsonb", "tags json", "make it jsonb"),
-        ("PRIMARY KEY (tenant_id, event_id)", "PRIMARY KEY (event_id)", "make it (tenant_id, event_id)"),
+        ("(tenant_id, event_at, event_id)", "(event_id)", "make it (tenant_id, event_at, event_id)"),
+        ("(tenant_id, event_at, event_id)", "(tenant_id, event_id)", "make it (tenant_id, event_at, event_id)"),
         ("note varchar(20)", "notes varchar(20)", "has no column note; the nearest is notes"),
         ("user_id uuid,", "user_id bigint,", "demo_orders.user_id is bigint, and user_id does not fit; make it uuid"),
     ])

@@ -127,7 +127,7 @@ package enum DemoPack {
             event_at timestamptz NOT NULL,
             order_id bigint,
             text text,
-            PRIMARY KEY (tenant_id, event_id)
+            PRIMARY KEY (tenant_id, event_at, event_id)
         );
         """
 }

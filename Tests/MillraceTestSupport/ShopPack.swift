@@ -162,7 +162,7 @@ package struct ShopPack: Sendable {
             event_at timestamptz NOT NULL,
             "order" bigint,
             text text,
-            PRIMARY KEY (tenant_id, event_id)
+            PRIMARY KEY (tenant_id, event_at, event_id)
         );
 
         CREATE VIEW shop_open_orders AS

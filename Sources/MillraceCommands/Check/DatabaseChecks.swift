@@ -182,7 +182,10 @@ struct DatabaseChecks {
             return CheckResult(name, ok: true, detail: "no version is live", fix: "")
         }
         do {
-            _ = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
+            let target = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
+            if let advice = target.advice {
+                return CheckResult(name, ok: false, detail: advice.message, fix: advice.fix)
+            }
             return CheckResult(name, ok: true, detail: "version \(live.version) is live", fix: "")
         } catch let changed as PackErrors {
             return CheckResult(

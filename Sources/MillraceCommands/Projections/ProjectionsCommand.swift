@@ -105,9 +105,23 @@ struct ProjectionsReport: Encodable {
                 versions: try [standing.live, standing.building].compactMap { $0 }.map {
                     try Self.version($0, total: total, connection)
                 },
-                sealedMonths: sealed, fix: standing.refusal?.hint ?? standing.warning?.fix)
+                sealedMonths: sealed,
+                fix: try standing.refusal?.hint ?? standing.warning?.fix ?? Self.advice(standing, pack, connection))
         }
         ok = self.packs.allSatisfy { $0.fix == nil || !$0.isConfigured }
+    }
+
+    /// Of a live version whose tables some events don't fit into.
+    private static func advice(
+        _ standing: PackStanding, _ pack: PackDefinition?, _ connection: PostgresConnection
+    ) throws -> String? {
+        guard standing.isFolded, let live = standing.live, let pack else { return nil }
+        do {
+            return try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection).advice?.fix
+        } catch is PackErrors {
+            // `check` tells what of the tables was changed.
+            return nil
+        }
     }
 
     private static func version(

@@ -175,8 +175,7 @@ package struct ProjectionAudit {
         case .append(let columns):
             recount.tables.append(
                 try tables.rows(
-                    fold.table, keys: ["tenant_id", "event_id"], columns: ["event_at"] + columns.map(\.column),
-                    where: condition))
+                    fold.table, keys: AppendKey.columns, columns: columns.map(\.column), where: condition))
         case .entity(let entity):
             recount.tables.append(
                 try tables.rows(

@@ -111,7 +111,7 @@ package struct PackInstaller {
         }
         try objects.pinRoutines(in: schema, only: nil)
         try restrictReader()
-        _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, on: connection)
+        _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, isNew: true, on: connection)
         let made = try connection.query(
             """
             INSERT INTO projections.versions (

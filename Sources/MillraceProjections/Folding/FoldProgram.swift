@@ -43,7 +43,7 @@ struct FoldProgram {
         case .counter: statement = counterStatement(slot: slot)
         case .top: statement = counterStatement(slot: nil)
         case .entity: statement = entityStatement()
-        case .append: statement = appendStatement()
+        case .append: statement = appendStatement(key: catalog?.primaryKey ?? AppendKey.columns)
         case .unique: sketches = SketchStatements(table: table, keys: columns, slot: slot, isChunked: isChunked)
         }
     }
@@ -107,13 +107,13 @@ struct FoldProgram {
             """
     }
 
-    private func appendStatement() -> String {
+    private func appendStatement(key: [String]) -> String {
         """
         INSERT INTO \(table) (\(names))
         SELECT \(columns.map(\.expression).joined(separator: ", "))
         FROM \(columns.unnested())
-        ORDER BY k.c0, k.c2
-        ON CONFLICT (tenant_id, event_id) DO NOTHING
+        ORDER BY \(keyNumbers)
+        ON CONFLICT (\(key.joined(separator: ", "))) DO NOTHING
         """
     }
 }
@@ -144,12 +144,12 @@ package final class FoldTarget: Sendable {
     }
 
     /// Reads the catalog, and checks that the tables are those that the folds want. Blocks. Throws `PackErrors`, or what
-    /// the connection throws.
+    /// the connection throws. `isNew`: the tables have just been made, and are not those of an older Millrace.
     package static func load(
-        versionID: Int32, schema: String, pack: PackDefinition, on connection: PostgresConnection
+        versionID: Int32, schema: String, pack: PackDefinition, isNew: Bool = false, on connection: PostgresConnection
     ) throws -> FoldTarget {
         let tables = try CatalogTable.read(schema: schema, prefix: pack.name + "_", on: connection)
-        let errors = PackCheck(pack: pack, schema: schema, tables: tables).errors()
+        let errors = PackCheck(pack: pack, schema: schema, tables: tables, isNew: isNew).errors()
         guard errors.isEmpty else { throw PackErrors(errors: errors) }
         return FoldTarget(versionID: versionID, schema: schema, pack: pack, tables: tables)
     }

@@ -6,12 +6,15 @@ package struct PackCheck {
     private let pack: PackDefinition
     private let schema: String
     private let tables: [String: CatalogTable]
+    private let isNew: Bool
 
-    /// `tables`: of `schema`, by name.
-    package init(pack: PackDefinition, schema: String, tables: [String: CatalogTable]) {
+    /// `tables`: of `schema`, by name. `isNew`: they have just been made, so that what older versions of packs may have is
+    /// an error too.
+    package init(pack: PackDefinition, schema: String, tables: [String: CatalogTable], isNew: Bool) {
         self.pack = pack
         self.schema = schema
         self.tables = tables
+        self.isNew = isNew
     }
 
     /// All that is wrong, in the order of the lines.
@@ -49,7 +52,9 @@ package struct PackCheck {
             type("event_at", "timestamp with time zone", in: table, line: fold.line, &found)
             type("event_id", "uuid", in: table, line: fold.line, &found)
             for column in columns { mapped(column, in: table, fold.source, &found) }
-            key(["tenant_id", "event_id"], of: table, line: fold.line, &found)
+            if isNew || Set(table.primaryKey) != Set(AppendKey.narrow) {
+                key(AppendKey.columns, of: table, line: fold.line, &found)
+            }
             rest(
                 of: table, filled: ["tenant_id", "event_at", "event_id"] + columns.map(\.column), line: fold.line,
                 &found)

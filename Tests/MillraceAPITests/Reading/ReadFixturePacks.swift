@@ -103,7 +103,7 @@ struct ReadFixturePacks {
         );
         CREATE TABLE shop_notes (
             tenant_id integer NOT NULL DEFAULT 0, order_id bigint, text text, event_at timestamptz NOT NULL,
-            event_id uuid NOT NULL, PRIMARY KEY (tenant_id, event_id)
+            event_id uuid NOT NULL, PRIMARY KEY (tenant_id, event_at, event_id)
         );
         CREATE INDEX ON shop_notes (tenant_id, order_id, event_at);
         """

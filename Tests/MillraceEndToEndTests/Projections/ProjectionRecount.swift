@@ -186,7 +186,12 @@ struct ProjectionRecount {
     }
 
     private func isNotParked(_ fold: FoldDefinition) -> String {
-        "id NOT IN (SELECT event_id FROM projections.parked WHERE pack = '\(pack.name)' AND fold = '\(fold.name)')"
+        """
+        (created_at, id) NOT IN (
+            SELECT event_at, event_id FROM projections.parked
+            WHERE pack = '\(pack.name)' AND fold = '\(fold.name)'
+        )
+        """
     }
 
     private func rows(_ fold: FoldDefinition) -> String {

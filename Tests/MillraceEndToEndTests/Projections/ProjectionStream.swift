@@ -3,7 +3,7 @@ import MillraceEvent
 import MillraceTestSupport
 
 /// A random stream for the packs: events of all their types in random order, with few keys and few times, so that they
-/// meet; a part of them come twice, and a part of them late.
+/// meet; a part of them come twice, and a part of them late. Some ids come at several times, some numbers are no numbers.
 ///
 /// What a type's payload may hold is learnt from the packs' examples (`seed.ndjson`): each field's value is one that an
 /// example of the type has, so that values fit their columns without this file knowing them.
@@ -15,7 +15,7 @@ struct ProjectionStream: LineSource {
     /// `examples`: lines of NDJSON, events and conversation saves.
     init(examples: [String], count: Int, seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
-        let templates = try Templates(examples)
+        var templates = try Templates(examples)
         let now = Timestamp.now.microseconds / 1000
         var made: [[UInt8]] = []
         for index in 0..<count {
@@ -39,10 +39,14 @@ extension ProjectionStream {
         private var types: [String] = []
         private var byType: [String: [Object]] = [:]
         private var users: [String] = []
+        /// Of events that may come again at another time.
+        private var ids: [String] = []
         private static let conversation = "conversation"
         /// Columns that are unique in a guide's table: equal values of two keys would be parked, which of them depends on
         /// the order of arrival.
         private static let uniqueFields: Set<String> = ["email", "username", "idempotency_key", "token"]
+
+        private static let numericFields: Set<String> = ["price", "total_amount", "unit_price", "progress"]
 
         init(_ examples: [String]) throws {
             for example in examples where !example.isEmpty {
@@ -56,7 +60,7 @@ extension ProjectionStream {
             types = byType.keys.sorted()
         }
 
-        func line(index: Int, at time: String, using random: inout SeededGenerator) throws -> [UInt8] {
+        mutating func line(index: Int, at time: String, using random: inout SeededGenerator) throws -> [UInt8] {
             guard let type = types.randomElement(using: &random), let examples = byType[type] else {
                 throw TestSupportError(message: "there are no examples")
             }
@@ -69,7 +73,12 @@ extension ProjectionStream {
             } else {
                 object["event_type"] = type
                 object["created_at"] = time
-                object["id"] = "\(EventFactory.uuid(random.next(), random.next(), version: 4))"
+                if ids.count < 20 || Int.random(in: 0..<10, using: &random) > 0 {
+                    ids.append("\(EventFactory.uuid(random.next(), random.next(), version: 4))")
+                    object["id"] = ids.last
+                } else {
+                    object["id"] = ids.randomElement(using: &random)
+                }
                 object["payload"] = payload(examples.compactMap { $0["payload"] as? Object }, using: &random)
             }
             if type == Self.conversation || Int.random(in: 0..<4, using: &random) > 0 {
@@ -86,6 +95,9 @@ extension ProjectionStream {
                 let holders = examples.filter { $0[name] != nil }
                 if holders.count < examples.count, Bool.random(using: &random) { continue }
                 payload[name] = holders.randomElement(using: &random)?[name]
+            }
+            for name in names where Self.numericFields.contains(name) && Int.random(in: 0..<20, using: &random) == 0 {
+                payload[name] = ["NaN", " nan "].randomElement(using: &random)
             }
             for name in names where Self.uniqueFields.contains(name) && payload[name] != nil {
                 payload[name] = "\(name)-\(payload["id"] ?? "")@example.org"

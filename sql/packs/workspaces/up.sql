@@ -111,22 +111,22 @@ CREATE TABLE workspaces_workspaces_by_user (
 
 CREATE TABLE workspaces_messages (
     tenant_id integer NOT NULL DEFAULT 0,
-    event_id uuid NOT NULL,
     event_at timestamptz NOT NULL,
+    event_id uuid NOT NULL,
     id bigint,
     workspace_id bigint NOT NULL,
     role workspaces_message_role NOT NULL,
     content text NOT NULL,
     message_metadata jsonb,
     created_at timestamptz NOT NULL,
-    CONSTRAINT workspaces_messages_pkey PRIMARY KEY (tenant_id, event_id)
+    CONSTRAINT workspaces_messages_pkey PRIMARY KEY (tenant_id, event_at, event_id)
 );
 
 CREATE INDEX workspaces_messages_workspace_id_created_at_idx
-    ON workspaces_messages (tenant_id, workspace_id, created_at DESC, event_id DESC);
+    ON workspaces_messages (tenant_id, workspace_id, created_at DESC, event_at DESC, event_id DESC);
 
 CREATE INDEX workspaces_messages_created_at_idx
-    ON workspaces_messages (tenant_id, created_at DESC, event_id DESC);
+    ON workspaces_messages (tenant_id, created_at DESC, event_at DESC, event_id DESC);
 
 CREATE TABLE workspaces_templates (
     tenant_id integer NOT NULL DEFAULT 0,

@@ -15,7 +15,7 @@ struct EntityTable: Sendable {
         let names: [String]
         switch fold.kind {
         case .entity(let entity): names = entity.key.map(\.column)
-        default: names = ["event_id"]
+        default: names = ["event_at", "event_id"]
         }
         self.table = table
         key = names.compactMap { table.column($0) }
