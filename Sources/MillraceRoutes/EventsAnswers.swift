@@ -19,9 +19,12 @@ package struct AcceptedEvents: JSONShape {
 
     package var accepted = 0
     package var duplicates: Int?
-    package var deadLetters: Int?
     package var rejected: [Rejection] = []
     package var rejectedTotal: Int?
+    package var parked: [ParkedItem]?
+    package var parkedTotal: Int?
+    package var deadLetters: [DeadItem]?
+    package var deadLettersTotal: Int?
 
     package init() {}
 
@@ -30,14 +33,20 @@ package struct AcceptedEvents: JSONShape {
     package static let fields: [JSONField<Self>] = [
         JSONField("accepted", \.accepted),
         JSONField("duplicates", optional: \.duplicates, doc: duplicatesDoc),
-        JSONField("dead_letters", optional: \.deadLetters, doc: deadLettersDoc),
         JSONField("rejected", \.rejected),
         JSONField("rejected_total", optional: \.rejectedTotal, doc: rejectedTotalDoc),
+        JSONField("parked", optional: \.parked, doc: parkedDoc),
+        JSONField("parked_total", optional: \.parkedTotal, doc: "Where more are parked than are listed"),
+        JSONField("dead_letters", optional: \.deadLetters, doc: deadLettersDoc),
+        JSONField("dead_letters_total", optional: \.deadLettersTotal, doc: "Where there are more than are listed"),
     ]
 
-    fileprivate static let duplicatesDoc = "With ?ack=committed"
-    fileprivate static let deadLettersDoc = "With ?ack=committed, where there are some"
+    private static let duplicatesDoc = "With ?ack=committed: accepted items whose row was there already"
     fileprivate static let rejectedTotalDoc = "Where more were rejected than are listed"
+    private static let parkedDoc =
+        "With ?ack=committed: accepted items that are stored and that a projection lacks, once for each of its folds"
+    private static let deadLettersDoc =
+        "With ?ack=committed: accepted items that the database refuses, which are in dead_letters and in no table"
 }
 
 /// What `POST /v1/events` answers when it takes nothing; `items` when they were looked at.
@@ -55,8 +64,6 @@ package struct RefusedEvents: JSONShape {
     package static let fields: [JSONField<Self>] = [
         JSONField("error", \.error),
         JSONField("accepted", optional: \.items?.accepted, doc: "0, when items were looked at"),
-        JSONField("duplicates", optional: \.items?.duplicates, doc: AcceptedEvents.duplicatesDoc),
-        JSONField("dead_letters", optional: \.items?.deadLetters, doc: AcceptedEvents.deadLettersDoc),
         JSONField("rejected", optional: \.items?.rejected, doc: "When items were looked at"),
         JSONField("rejected_total", optional: \.items?.rejectedTotal, doc: AcceptedEvents.rejectedTotalDoc),
     ]

@@ -76,7 +76,7 @@ final class SpoolAppender {
         var isAwaited = false
         for (submission, sequences) in zip(group, written.sequences)
         where submission.acknowledgement == .committed && !sequences.isEmpty {
-            board.wait(for: sequences, reply: submission.reply)
+            board.wait(for: sequences, reportsMax: submission.reportsMax, reply: submission.reply)
             submission.onDurable?()
             isAwaited = true
         }
@@ -84,7 +84,7 @@ final class SpoolAppender {
         for (submission, sequences) in zip(group, written.sequences) {
             switch submission.acknowledgement {
             case .spooled: submission.reply(.durable(sequences))
-            case .committed where sequences.isEmpty: submission.reply(.committed(sequences, duplicates: 0, dead: 0))
+            case .committed where sequences.isEmpty: submission.reply(.committed(sequences, CommittedLines()))
             case .committed: continue
             }
         }

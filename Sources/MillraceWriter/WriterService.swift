@@ -130,7 +130,7 @@ actor WriterService {
         let begunAt = ContinuousClock.now
         let (session, server) = try connected()
         let result = try writer.write(
-            batch, isDurable: board.isAwaited(batch.sequences), care: stuck.care(for: batch), on: session,
+            batch, awaited: board.awaited(in: batch.sequences), care: stuck.care(for: batch), on: session,
             metrics: metrics)
         switch result {
         case .committed(let committed):
@@ -146,6 +146,7 @@ actor WriterService {
             logger.warning("ledger holds part of a batch", metadata: [.batch: "\(batch.sequences)"])
             stuck.batchCommitted(batch, into: [], begunAt: begunAt)
             ledger.foundOverlap(in: batch.sequences, covered: covered)
+            board.foundCommitted(covered)
         }
     }
 

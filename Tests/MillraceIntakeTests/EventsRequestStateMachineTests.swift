@@ -84,7 +84,7 @@ struct EventsRequestStateMachineTests {
 
     @Test func `a commit is waited for until it comes, or the time is up and the line is durable`() {
         let accepted: [(String, (inout EventsRequestStateMachine, Int) -> Void)] = [
-            ("answer 200", { _ = $0.submissionEnded($1, .committed(0..<1, duplicates: 0, dead: 0)) }),
+            ("answer 200", { _ = $0.submissionEnded($1, .committed(0..<1, CommittedLines())) }),
             ("answer 202", { _ = $0.submissionEnded($1, .durable(0..<1)) }),
             ("rest", { _ = $0.submissionDurable($1) }), ("rest", { _ = $0.commitOverdue($1) }),
             (

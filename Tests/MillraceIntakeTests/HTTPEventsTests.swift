@@ -169,7 +169,7 @@ struct HTTPEventsTests {
             let client = try await harness.connect()
             let answer = try await client.post(Array("[\(good),\(good)]".utf8), to: "/v1/events?ack=committed")
             #expect(answer?.status == 200)
-            #expect(answer?.body == #"{"accepted":2,"duplicates":1,"rejected":[]}"#)
+            #expect(answer?.body == #"{"accepted":2,"duplicates":1,"rejected":[],"parked":[],"dead_letters":[]}"#)
         }
     }
 

@@ -105,7 +105,7 @@ struct HTTPTranscriptTests {
         #expect(connection.openConnections == 1)
         try await connection.halfClose()
         #expect(connection.openConnections == 0)
-        await connection.settle { .committed(0..<UInt64($0.count), duplicates: 0, dead: 0) }
+        await connection.settle { .committed(0..<UInt64($0.count), CommittedLines()) }
         #expect(connection.statuses() == [200])
         #expect(connection.isClosed)
     }
@@ -194,7 +194,7 @@ struct HTTPTranscriptTests {
             }
             #expect(connection.statuses() == [202])
             #expect(connection.shared.waiters.hasAtMost(255), "the commit is still on its way")
-            submission.reply(.committed(0..<1, duplicates: 0, dead: 0))
+            submission.reply(.committed(0..<1, CommittedLines()))
             await connection.run()
             #expect(connection.statuses() == [])
             #expect(!connection.shared.waiters.hasAtMost(255))

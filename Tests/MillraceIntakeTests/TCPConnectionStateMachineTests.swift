@@ -72,7 +72,7 @@ struct TCPConnectionStateMachineTests {
         }
 
         func acks(_ id: UInt64, isCommitted: Bool = false) -> [String] {
-            happens { $0.ackReady(id, isCommitted: isCommitted) }
+            happens { $0.ackReady(id, isCommitted ? (0..<1, CommittedLines()) : nil) }
         }
 
         func refuses(_ id: UInt64, _ refusal: SpoolRefusal) -> [String] {

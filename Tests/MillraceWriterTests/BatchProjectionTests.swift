@@ -19,7 +19,7 @@ import MillraceTelemetry
         let writer: BatchWriter
         let metrics = WriterMetrics()
 
-        init(_ name: String = #function) throws {
+        init(_ name: String = #function, partBytesMax: Int = 1 << 20) throws {
             database = try TestCluster.shared.database(name)
             connection = try database.connect()
             packs = [try PackLoader().load("analytics"), try DemoPack.load()]
@@ -28,15 +28,16 @@ import MillraceTelemetry
             writer = BatchWriter(
                 spool: spool, index: 0,
                 partitions: LeafPartitions(PartitionsConfiguration(), options: PartitionOptions()), packs: packs,
-                partBytesMax: 1 << 20)
+                partBytesMax: partBytesMax)
         }
 
         @discardableResult
         func write(
-            _ extents: Extent..., by other: BatchWriter? = nil, on session: PostgresConnection? = nil
+            _ extents: Extent..., by other: BatchWriter? = nil, on session: PostgresConnection? = nil,
+            awaited: [CommitBoard.Awaited] = []
         ) throws -> BatchWriter.Committed? {
             let result = try (other ?? writer).write(
-                Batch(extents: extents), isDurable: false, on: session ?? connection, metrics: metrics)
+                Batch(extents: extents), awaited: awaited, on: session ?? connection, metrics: metrics)
             guard case .committed(let committed) = result else { return nil }
             return committed
         }
@@ -144,6 +145,95 @@ import MillraceTelemetry
         #expect(
             try rig.number("SELECT count(*) FROM projections.parked WHERE fold = 'orders' AND sqlstate = '22P02'") == 1)
         #expect(try rig.number("SELECT count(*) FROM projections.demo_orders") == 1)
+    }
+
+    /// Each report as its line's place among `sequences`, and what it says.
+    private static func words(_ outcome: BatchOutcome, from first: UInt64) -> [String] {
+        outcome.reports.map { report in
+            let fate =
+                switch report.fate {
+                case .dead: "dead"
+                case .parked(let pack, let fold): "\(pack).\(fold)"
+                }
+            return ["\(report.sequence - first)", fate, report.code, report.sqlState, report.constraint]
+                .compactMap(\.self).joined(separator: " ")
+        }
+    }
+
+    @Test(arguments: [1, 1 << 20])
+    func `who waits for lines hears which are dead and which are parked, each alone`(partBytesMax: Int) throws {
+        let rig = try Rig("reports \(partBytesMax)", partBytesMax: partBytesMax)
+        try rig.connection.execute(
+            "ALTER TABLE analytics_events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison')")
+        let many = Self.event(1).replacing(#""number":1"#, with: #""number":"many""#)
+        let lines = [
+            Self.event(1), many, Self.event(2).replacing(#""id":2"#, with: #""id":2,"total":-1"#), many,
+            Self.event(3).replacing("order.saved", with: "poison"), Self.event(4).replacing(#""id":4,"#, with: ""),
+            many,
+        ]
+        let extents = lines.map { rig.spool.append([$0]) }
+        let (first, batch) = (extents[0].firstSequence, Batch(extents: extents))
+        let result = try rig.writer.write(
+            batch, awaited: [.init(sequences: first..<batch.sequences.upperBound - 1, reportsMax: 100)],
+            on: rig.connection, metrics: rig.metrics)
+        guard case .committed(let committed) = result else {
+            Issue.record("not committed")
+            return
+        }
+        #expect(committed.outcome.events == .init(committed: 6, dead: 1))
+        #expect(
+            Self.words(committed.outcome, from: first) == [
+                "1 demo.by_day database 22P02", "1 demo.visitors database 22P02",
+                "2 demo.orders database 23514 demo_orders_total_check",
+                "3 demo.by_day database 22P02", "3 demo.visitors database 22P02",
+                "4 dead database 23514 no_poison", "5 demo.orders missing_key",
+            ])
+        #expect(committed.outcome.parkedSequences.map { $0 - first } == [1, 1, 2, 3, 3, 5])
+    }
+
+    @Test func `reports are as many as wanted, and all is counted`() throws {
+        let rig = try Rig()
+        let bad = Self.event(2).replacing(#""id":2"#, with: #""id":"two""#)
+        let extents = [rig.spool.append([bad, bad, bad]), rig.spool.append([bad, bad])]
+        let committed = try #require(
+            try rig.write(
+                extents[0], extents[1],
+                awaited: [
+                    .init(sequences: extents[0].sequences, reportsMax: 2),
+                    .init(sequences: extents[1].sequences, reportsMax: 0),
+                ]))
+        #expect(committed.outcome.reports.map(\.sequence) == Array(extents[0].sequences.prefix(2)))
+        #expect(committed.outcome.parkedSequences.count == 5)
+    }
+
+    @Test func `of a duplicate it is said where the first one is parked, also of an id without a time`() throws {
+        let rig = try Rig()
+        let id = UniqueID.random()
+        let bad = Self.event(2, id: id).replacing(#""id":2"#, with: #""id":"two""#)
+        let timeless = bad.replacing(#","created_at":"\#(Self.now)""#, with: "").replacing(
+            "\(id)", with: "\(UniqueID.random())")
+        try rig.write(rig.spool.append([bad, timeless]))
+        let extent = rig.spool.append([Self.event(1), bad, timeless])
+        let committed = try #require(
+            try rig.write(extent, awaited: [.init(sequences: extent.sequences, reportsMax: 9)]))
+        #expect(committed.outcome.events == .init(committed: 1, duplicates: 2))
+        #expect(
+            Self.words(committed.outcome, from: extent.firstSequence)
+                == ["1 demo.orders database 22P02", "2 demo.orders database 22P02"])
+    }
+
+    @Test func `only the live version is reported on, and only once`() throws {
+        let rig = try Rig()
+        let bad = Self.event(2).replacing(#""id":2"#, with: #""id":"two""#)
+        let second = try PackFixture.install(
+            rig.packs[1], in: "projections_demo_next", isLive: false, on: rig.connection)
+        let extent = rig.spool.append([bad])
+        let committed = try #require(
+            try rig.write(extent, awaited: [.init(sequences: extent.sequences, reportsMax: 9)]))
+        #expect(try rig.folded == ["{\((rig.targets + [second]).map { "\($0.versionID)" }.joined(separator: ","))}"])
+        #expect(try rig.number("SELECT count(*) FROM projections.parked WHERE fold = 'orders'") == 2)
+        #expect(Self.words(committed.outcome, from: extent.firstSequence) == ["0 demo.orders database 22P02"])
+        #expect(committed.outcome.parkedSequences.count == 1)
     }
 
     @Test func `ids of one time ascend with the sequence, so the later event is the last writer`() throws {

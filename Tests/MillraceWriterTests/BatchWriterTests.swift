@@ -26,7 +26,7 @@ import MillraceTelemetry
         /// Writes the extents as one batch; nil when the ledger held part of it.
         func write(_ extents: Extent..., care: BatchCare = .full) throws -> BatchOutcome? {
             let result = try writer.write(
-                Batch(extents: extents), isDurable: false, care: care, on: connection, metrics: metrics)
+                Batch(extents: extents), awaited: [], care: care, on: connection, metrics: metrics)
             guard case .committed(let committed) = result else { return nil }
             return committed.outcome
         }
@@ -108,7 +108,7 @@ import MillraceTelemetry
         let second = rig.spool.append([Self.event()])
         #expect(try rig.write(first) != nil)
         let result = try rig.writer.write(
-            Batch(extents: [first, second]), isDurable: false, on: rig.connection, metrics: rig.metrics)
+            Batch(extents: [first, second]), awaited: [], on: rig.connection, metrics: rig.metrics)
         guard case .overlap(let covered) = result else {
             Issue.record("the overlap was not seen")
             return
@@ -129,7 +129,7 @@ import MillraceTelemetry
         let more = rig.spool.append([Self.event()])
         for extents in [[saves], [events], [events, more]] {
             let result = try rig.writer.write(
-                Batch(extents: extents), isDurable: false, on: rig.connection, metrics: rig.metrics)
+                Batch(extents: extents), awaited: [], on: rig.connection, metrics: rig.metrics)
             guard case .overlap = result else {
                 Issue.record("the same lines are not known again")
                 return

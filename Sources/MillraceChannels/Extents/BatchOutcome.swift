@@ -25,6 +25,10 @@ package struct BatchOutcome: Sendable {
     package var duplicateSequences: [UInt64] = []
     /// Sequences of the dead lines, ascending.
     package var deadSequences: [UInt64] = []
+    /// Sequences of lines that someone waits for and that a projection lacks, ascending, once for each fold.
+    package var parkedSequences: [UInt64] = []
+    /// Of dead and parked lines that someone waits for, in order of sequence: as many as they want.
+    package var reports: [LineReport] = []
 
     package init(sequences: Range<UInt64>) {
         self.sequences = sequences

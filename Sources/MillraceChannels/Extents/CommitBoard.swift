@@ -8,14 +8,36 @@ import Synchronization
 /// Who waits for which sequences to be committed: `ack=committed`.
 ///
 /// The spool registers a wait before it publishes the extent, so no commit can pass unseen. Bounded by what is in the
-/// spool and by the connections' own limits on lines in flight.
+/// spool, by the connections' own limits on lines in flight, and by what each submission wants reported.
 package final class CommitBoard: Sendable {
+    /// Sequences that someone waits for.
+    package struct Awaited: Sendable, Equatable {
+        package var sequences: Range<UInt64>
+        /// Of these lines, how many are to be reported at most.
+        package var reportsMax: Int
+
+        package init(sequences: Range<UInt64>, reportsMax: Int) {
+            self.sequences = sequences
+            self.reportsMax = reportsMax
+        }
+    }
+
     private struct Wait {
-        var sequences: Range<UInt64>
+        var awaited: Awaited
         var open: SequenceSet
-        var duplicates = 0
-        var dead = 0
+        var lines = CommittedLines()
+        /// Some lines are committed, and what became of them is not known.
+        var isUnknown = false
         var reply: @Sendable (Submission.Outcome) -> Void
+
+        var sequences: Range<UInt64> { awaited.sequences }
+
+        var outcome: Submission.Outcome {
+            if isUnknown { return .durable(sequences) }
+            var lines = lines
+            lines.reports.sort { $0.sequence < $1.sequence }
+            return .committed(sequences, lines)
+        }
     }
 
     /// Ascending by first sequence, since sequences are registered as they are given out.
@@ -24,37 +46,45 @@ package final class CommitBoard: Sendable {
     package init() {}
 
     /// Calls `reply` with `.committed` once every one of `sequences` is in the ledger. In order of sequence.
-    package func wait(for sequences: Range<UInt64>, reply: @escaping @Sendable (Submission.Outcome) -> Void) {
-        waits.withLock { $0.append(Wait(sequences: sequences, open: SequenceSet([sequences]), reply: reply)) }
+    /// `reportsMax`: of the submission.
+    package func wait(
+        for sequences: Range<UInt64>, reportsMax: Int = 0, reply: @escaping @Sendable (Submission.Outcome) -> Void
+    ) {
+        let awaited = Awaited(sequences: sequences, reportsMax: reportsMax)
+        waits.withLock { $0.append(Wait(awaited: awaited, open: SequenceSet([sequences]), reply: reply)) }
     }
 
-    /// True when someone waits for a line of `sequences`: such a batch commits with `synchronous_commit = on`.
-    package func isAwaited(_ sequences: Range<UInt64>) -> Bool {
+    /// Those of `sequences` that someone waits for, ascending: a batch with such a line commits with
+    /// `synchronous_commit = on`, and reports on it.
+    package func awaited(in sequences: Range<UInt64>) -> [Awaited] {
         waits.withLock { waits in
             waits[Self.firstIndex(in: waits, endingAfter: sequences.lowerBound)...]
-                .first.map { $0.sequences.lowerBound < sequences.upperBound } ?? false
+                .prefix { $0.sequences.lowerBound < sequences.upperBound }
+                .map(\.awaited)
         }
     }
 
     /// A batch is committed: answers those who waited for it last.
     package func batchCommitted(_ outcome: BatchOutcome) {
-        let answered = waits.withLock { waits -> [Wait] in
-            var answered: [Wait] = []
-            let start = Self.firstIndex(in: waits, endingAfter: outcome.sequences.lowerBound)
-            var end = start
-            var kept: [Wait] = []
-            while end < waits.count, waits[end].sequences.lowerBound < outcome.sequences.upperBound {
-                var wait = waits[end]
-                wait.open.remove(outcome.sequences)
-                wait.duplicates += Self.count(of: outcome.duplicateSequences, in: wait.sequences)
-                wait.dead += Self.count(of: outcome.deadSequences, in: wait.sequences)
-                if wait.open.isEmpty { answered.append(wait) } else { kept.append(wait) }
-                end += 1
-            }
-            waits.replaceSubrange(start..<end, with: kept)
-            return answered
+        update(outcome.sequences) { wait in
+            wait.open.remove(outcome.sequences)
+            wait.lines.duplicates += Self.indices(of: outcome.duplicateSequences, in: wait.sequences).count
+            wait.lines.dead += Self.indices(of: outcome.deadSequences, in: wait.sequences).count
+            wait.lines.parked += Self.indices(of: outcome.parkedSequences, in: wait.sequences).count
+            let reports = outcome.reports[Self.indices(of: outcome.reports, in: wait.sequences, by: \.sequence)]
+            wait.lines.reports += reports.prefix(wait.awaited.reportsMax - wait.lines.reports.count)
         }
-        for wait in answered { wait.reply(.committed(wait.sequences, duplicates: wait.duplicates, dead: wait.dead)) }
+    }
+
+    /// Parts of a batch were committed before, and it is not known what became of each line: who waits for one is told
+    /// that its lines are durable, once all are committed.
+    package func foundCommitted(_ ranges: [Range<UInt64>]) {
+        for range in ranges {
+            update(range) { wait in
+                wait.open.remove(range)
+                wait.isUnknown = true
+            }
+        }
     }
 
     /// Answers everyone who still waits: the lines are durable, but the daemon stops before they are committed.
@@ -67,17 +97,52 @@ package final class CommitBoard: Sendable {
         for wait in left { wait.reply(.durable(wait.sequences)) }
     }
 
-    private static func firstIndex(in waits: [Wait], endingAfter sequence: UInt64) -> Int {
-        var low = 0
-        var high = waits.count
-        while low < high {
-            let middle = (low + high) / 2
-            if waits[middle].sequences.upperBound <= sequence { low = middle + 1 } else { high = middle }
+    /// Changes each wait for one of `sequences`, and answers those that are over.
+    private func update(_ sequences: Range<UInt64>, _ change: (inout Wait) -> Void) {
+        let answered = waits.withLock { waits -> [Wait] in
+            var answered: [Wait] = []
+            let start = Self.firstIndex(in: waits, endingAfter: sequences.lowerBound)
+            var end = start
+            var kept: [Wait] = []
+            while end < waits.count, waits[end].sequences.lowerBound < sequences.upperBound {
+                var wait = waits[end]
+                change(&wait)
+                if wait.open.isEmpty { answered.append(wait) } else { kept.append(wait) }
+                end += 1
+            }
+            waits.replaceSubrange(start..<end, with: kept)
+            return answered
         }
-        return low
+        for wait in answered { wait.reply(wait.outcome) }
     }
 
-    private static func count(of sequences: [UInt64], in range: Range<UInt64>) -> Int {
-        sequences.isEmpty ? 0 : sequences.count { range.contains($0) }
+    private static func firstIndex(in waits: [Wait], endingAfter sequence: UInt64) -> Int {
+        waits.firstIndex(from: 0) { $0.sequences.upperBound > sequence }
+    }
+
+    /// Where those within `range` are; `sequences` ascend.
+    private static func indices(of sequences: [UInt64], in range: Range<UInt64>) -> Range<Int> {
+        indices(of: sequences, in: range, by: \.self)
+    }
+
+    private static func indices<Line>(
+        of lines: [Line], in range: Range<UInt64>, by sequence: KeyPath<Line, UInt64>
+    ) -> Range<Int> {
+        let start = lines.firstIndex(from: 0) { $0[keyPath: sequence] >= range.lowerBound }
+        return start..<lines.firstIndex(from: start) { $0[keyPath: sequence] >= range.upperBound }
+    }
+}
+
+extension Array {
+    /// The first index, `start` or later, whose element is one of those for which `isBeyond` is true, which come last;
+    /// the count when there are none.
+    fileprivate func firstIndex(from start: Int, where isBeyond: (Element) -> Bool) -> Int {
+        var low = start
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if isBeyond(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

@@ -18,8 +18,8 @@ package struct Submission: Sendable {
     package enum Outcome: Sendable, Equatable {
         /// Every line is durable in the spool, under these sequences.
         case durable(Range<UInt64>)
-        /// Every line is in the ledger: committed, already there (`duplicates`), or in `dead_letters` (`dead`).
-        case committed(Range<UInt64>, duplicates: Int, dead: Int)
+        /// Every line is in the ledger, and this became of those that did not simply go in.
+        case committed(Range<UInt64>, CommittedLines)
         /// Nothing of the submission is durable; the sender may try again.
         case failed(SpoolRefusal)
     }
@@ -27,15 +27,19 @@ package struct Submission: Sendable {
     /// In order, each non-empty; the spool gives them consecutive sequences.
     package var records: [Record]
     package var acknowledgement: Acknowledgement
+    /// Of a sender who waits for the commit: how many reports it wants at most; what is beyond is only counted.
+    package var reportsMax: Int
     package var reply: @Sendable (Outcome) -> Void
     /// Called once when every line is durable and the sender goes on waiting for the commit; before `reply`.
     package var onDurable: (@Sendable () -> Void)?
 
     package init(
-        records: [Record], acknowledgement: Acknowledgement = .spooled, reply: @escaping @Sendable (Outcome) -> Void
+        records: [Record], acknowledgement: Acknowledgement = .spooled, reportsMax: Int = 0,
+        reply: @escaping @Sendable (Outcome) -> Void
     ) {
         self.records = records
         self.acknowledgement = acknowledgement
+        self.reportsMax = reportsMax
         self.reply = reply
     }
 

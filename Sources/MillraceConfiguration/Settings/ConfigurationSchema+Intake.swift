@@ -32,6 +32,10 @@ extension ConfigurationSchema {
                 "refused_lines_max", \.tcp.refusedLinesMax, 1...1_000_000_000, unit: "lines",
                 "Refused lines beyond the accepted ones before a connection is told so and closed: no Millrace client.",
                 watch: "millrace_intake_connections_closed_total"),
+            .integer(
+                "reported_lines_max", \.tcp.reportedLinesMax, 1...1_000_000, unit: "lines",
+                "Of lines that go to the spool together, the dead and parked ones that are named; all are counted.",
+                watch: "millrace_writer_parked_events_total"),
             .duration(
                 "retry_interval", \.tcp.retryInterval, .milliseconds(10) ... .seconds(60),
                 "How often lines that a full spool refused are offered again.", watch: "millrace_spool_refused_total"),
@@ -102,7 +106,8 @@ extension ConfigurationSchema {
                 "Checked after the first MiB out.", watch: "millrace_http_requests_total"),
             .integer(
                 "rejected_items_max", \.http.rejectedItemsMax, 1...100_000, unit: "items",
-                "Refused items that an answer names; it counts all.", watch: "millrace_intake_lines_refused_total"),
+                "Refused, parked and dead items that an answer names, of each; it counts all.",
+                watch: "millrace_intake_lines_refused_total"),
             .bytes(
                 "submission_bytes", \.http.submissionBytes, 4 << 10...16 << 20,
                 "A streamed body goes to the spool in pieces of about this size.", watch: "millrace_spool_queue_bytes"),

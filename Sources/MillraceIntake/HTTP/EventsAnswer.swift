@@ -1,3 +1,4 @@
+internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillraceRoutes
@@ -16,8 +17,11 @@ struct EventsAnswer {
     /// All rejected items, including those that the answer doesn't name.
     private(set) var rejectedTotal = 0
     var accepted = 0
-    var duplicates = 0
-    var deadLetters = 0
+    private var duplicates = 0
+    private var parked: [ParkedItem] = []
+    private var parkedTotal = 0
+    private var deadLetters: [DeadItem] = []
+    private var deadLettersTotal = 0
     /// Nil when nobody waits for a commit; false when one could not be waited for.
     var isCommitted: Bool?
 
@@ -32,6 +36,25 @@ struct EventsAnswer {
             AcceptedEvents.Rejection(index: index, code: refusal.code.rawValue, message: refusal.message))
     }
 
+    /// A submission is committed. `index`: of the item in the body that is the submission's so manieth line, from 0.
+    mutating func committed(_ sequences: Range<UInt64>, _ lines: CommittedLines, index: (Int) -> Int) {
+        isCommitted = isCommitted ?? true
+        duplicates += lines.duplicates
+        parkedTotal += lines.parked
+        deadLettersTotal += lines.dead
+        for report in lines.reports {
+            let index = index(Int(report.sequence - sequences.lowerBound))
+            switch report.fate {
+            case .dead:
+                guard deadLetters.count < rejectedItemsMax else { continue }
+                deadLetters.append(DeadItem(index: index, DeadItem.Detail(report)))
+            case .parked(let pack, let fold):
+                guard parked.count < rejectedItemsMax else { continue }
+                parked.append(ParkedItem(index: index, ParkedItem.Detail(report, pack: pack, fold: fold)))
+            }
+        }
+    }
+
     /// The body broke: items from `index` on are not accepted. `rejectedBefore`: items rejected before it.
     mutating func cutShort(at index: Int, rejectedBefore: Int, _ problem: HTTPProblem) {
         rejections.removeAll { $0.index >= index }
@@ -44,16 +67,19 @@ struct EventsAnswer {
 
     /// The answer, once every item was rejected or its submission has ended.
     func answer() -> HTTPAnswer {
-        if accepted == 1, rejectedTotal == 0, isCommitted != true {
+        if accepted == 1, rejectedTotal == 0, isCommitted != true, parkedTotal == 0, deadLettersTotal == 0 {
             return HTTPAnswer(status: 202, body: Self.oneAccepted)
         }
         var items = AcceptedEvents()
         items.accepted = accepted
         items.rejected = rejections
-        if isCommitted == true {
-            items.duplicates = duplicates
-            if deadLetters > 0 { items.deadLetters = deadLetters }
-        }
+        let isKnown = isCommitted == true
+        if isKnown { items.duplicates = duplicates }
+        // Of a body whose end is not known to be committed, what is known is said too.
+        if isKnown || parkedTotal > 0 { items.parked = parked }
+        if isKnown || deadLettersTotal > 0 { items.deadLetters = deadLetters }
+        if parkedTotal > parked.count { items.parkedTotal = parkedTotal }
+        if deadLettersTotal > deadLetters.count { items.deadLettersTotal = deadLettersTotal }
         if rejectedTotal > rejections.count { items.rejectedTotal = rejectedTotal }
         guard accepted == 0, rejectedTotal > 0 else {
             return HTTPAnswer(status: isCommitted == true ? 200 : 202, body: items.json)
@@ -63,5 +89,20 @@ struct EventsAnswer {
             message: "none of the \(rejectedTotal) items was acceptable; see rejected")
         let error = rejectedTotal == 1 ? rejections.first?.error ?? all : all
         return HTTPAnswer(status: 400, body: RefusedEvents(error: error, items: items).json)
+    }
+}
+
+extension DeadItem.Detail {
+    init(_ report: LineReport) {
+        self.init(
+            code: report.code, constraint: report.constraint, sqlState: report.sqlState, message: report.message)
+    }
+}
+
+extension ParkedItem.Detail {
+    init(_ report: LineReport, pack: String, fold: String) {
+        self.init(
+            pack: pack, fold: fold, code: report.code, constraint: report.constraint, sqlState: report.sqlState,
+            message: report.message)
     }
 }

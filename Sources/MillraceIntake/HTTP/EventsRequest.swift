@@ -152,7 +152,10 @@ final class EventsRequest {
         let number = machine.submitted(byteCount: byteCount, counts: records.map { ($0.kind, $0.count) })
         let eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        var submission = Submission(records: records, acknowledgement: machine.acknowledgement) { outcome in
+        var submission = Submission(
+            records: records, acknowledgement: machine.acknowledgement,
+            reportsMax: shared.configuration.http.rejectedItemsMax
+        ) { outcome in
             eventLoop.execute { bound.value.submissionEnded(number, isWaiter: isWaiter, outcome) }
         }
         if isWaiter {

@@ -73,6 +73,7 @@ struct EventsRequestStateMachine {
         var place: Place
         var byteCount: Int
         var counts: Counts
+        var items: ItemPlaces
         var commit: CommitWait
     }
 
@@ -85,6 +86,8 @@ struct EventsRequestStateMachine {
     private var nextIndex = 0
     /// Where the lines being gathered begin in the body; nil while there are none.
     private var gathering: Place?
+    /// Which items those are, where their commit is waited for.
+    private var gatheringItems = ItemPlaces()
     private var flight: Flight?
     private var flightNumber = 0
     private var isChannelFull = false
@@ -167,6 +170,7 @@ struct EventsRequestStateMachine {
 
     mutating func itemAccepted() {
         if gathering == nil { gathering = Place(index: nextIndex, rejectedBefore: result.rejectedTotal) }
+        if acknowledgement == .committed { gatheringItems.append(nextIndex) }
         nextIndex += 1
     }
 
@@ -212,10 +216,11 @@ struct EventsRequestStateMachine {
     /// The gathered lines were submitted. Returns the submission's number.
     mutating func submitted(byteCount: Int, counts: Counts) -> Int {
         guard let place = gathering else { preconditionFailure("what is submitted has gathered before") }
+        defer { gatheringItems = ItemPlaces() }
         gathering = nil
         flightNumber += 1
         flight = Flight(
-            number: flightNumber, place: place, byteCount: byteCount, counts: counts,
+            number: flightNumber, place: place, byteCount: byteCount, counts: counts, items: gatheringItems,
             commit: acknowledgement == .committed ? .waiting : .none)
         return flightNumber
     }
@@ -253,10 +258,8 @@ struct EventsRequestStateMachine {
         switch outcome {
         case .durable:
             if acknowledgement == .committed { result.isCommitted = false }
-        case .committed(_, let duplicates, let dead):
-            result.isCommitted = result.isCommitted ?? true
-            result.duplicates += duplicates
-            result.deadLetters += dead
+        case .committed(let sequences, let lines):
+            result.committed(sequences, lines) { flight.items.index(ofLine: $0) }
         case .failed(let refusal):
             self.flight = nil
             breakOff(HTTPProblem(refusal), at: flight.place)

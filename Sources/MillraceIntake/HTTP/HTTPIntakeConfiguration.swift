@@ -31,7 +31,7 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package var decompressedBytesMax = 1 << 30
     /// Most output bytes for one byte of compressed input, once a MiB has come out.
     package var decompressionRatioMax = 100
-    /// Refused items that an answer names; `rejected_total` counts all.
+    /// Refused, parked and dead items that an answer names, of each; `rejected_total` and its like count all.
     package var rejectedItemsMax = 1000
     /// A body's accepted lines go to the spool in pieces of about this many bytes.
     package var submissionBytes = 256 << 10

@@ -61,17 +61,51 @@ enum TCPAnswers {
 
     static func answer(_ answer: TCPAnswer) -> [UInt8] {
         var json = JSONWriter()
+        var reports = answer.reports[...]
         for refusal in answer.refusals {
-            json.append(raw: "{\"line\":")
-            json.append(refusal.line)
-            json.append(raw: ",\"error\":")
+            while let report = reports.first, report.line < refusal.line { append(reports.removeFirst(), to: &json) }
+            append(refusal.line, "error", to: &json)
             ErrorAnswer.Detail(code: refusal.refusal.code.rawValue, message: refusal.refusal.message)
                 .write(to: &json)
             json.append(raw: "}\n")
         }
+        for report in reports { append(report, to: &json) }
+        for totals in answer.totals { append(totals, to: &json) }
         json.append(raw: "{\"ack\":")
         json.append(answer.ack)
         json.append(raw: "}\n")
         return json.bytes
+    }
+
+    private static func append(_ line: UInt64, _ name: String, to json: inout JSONWriter) {
+        json.append(raw: "{\"line\":")
+        json.append(line)
+        json.append(name: name)
+    }
+
+    private static func append(_ reported: TCPAnswer.Report, to json: inout JSONWriter) {
+        switch reported.report.fate {
+        case .dead:
+            append(reported.line, "dead_letter", to: &json)
+            DeadItem.Detail(reported.report).write(to: &json)
+        case .parked(let pack, let fold):
+            append(reported.line, "parked", to: &json)
+            ParkedItem.Detail(reported.report, pack: pack, fold: fold).write(to: &json)
+        }
+        json.append(raw: "}\n")
+    }
+
+    private static func append(_ totals: TCPAnswer.Totals, to json: inout JSONWriter) {
+        json.append(raw: "{\"lines\":{")
+        json.append(name: "first")
+        json.append(totals.lines.lowerBound)
+        json.append(name: "last")
+        json.append(totals.lines.upperBound)
+        json.append(raw: "}")
+        json.append(name: "parked_total")
+        json.append(totals.parked)
+        json.append(name: "dead_letters_total")
+        json.append(totals.dead)
+        json.append(raw: "}\n")
     }
 }

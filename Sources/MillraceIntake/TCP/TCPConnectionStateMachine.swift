@@ -200,15 +200,15 @@ struct TCPConnectionStateMachine: ~Copyable {
         submissions.channelEmptied()
     }
 
-    /// A batch is durable, or committed.
-    mutating func ackReady(_ id: UInt64, isCommitted: Bool) {
+    /// A batch is durable, or committed; then this became of its lines.
+    mutating func ackReady(_ id: UInt64, _ committed: (sequences: Range<UInt64>, lines: CommittedLines)?) {
         submissions.outcomeReceived()
-        if !isCommitted, acknowledgement == .committed {
-            // The daemon stops before the commit. The client keeps its last true ack, and sends these again.
+        if committed == nil, acknowledgement == .committed {
+            // The daemon stops before the commit, or can't say what became of it. The client keeps its last true ack, and sends these again.
             if !isClosed { state = .closing }
             return
         }
-        answers.ackReady(id)
+        answers.ackReady(id, committed)
     }
 
     mutating func batchRefused(_ batch: TCPBatch, id: UInt64, _ refusal: SpoolRefusal, at now: NIODeadline) {

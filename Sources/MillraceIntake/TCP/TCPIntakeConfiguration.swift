@@ -15,6 +15,9 @@ package struct TCPConfiguration: Sendable, Equatable {
     package var inflightBytesMax = 1 << 20
     /// Refused lines beyond the accepted ones; then the connection is closed.
     package var refusedLinesMax = 1000
+    /// Of lines that go to the spool together: dead and parked ones that a client which waits for commits is told one by
+    /// one.
+    package var reportedLinesMax = 1000
     /// How often lines that a full spool refused are offered again.
     package var retryInterval = Duration.milliseconds(250)
 

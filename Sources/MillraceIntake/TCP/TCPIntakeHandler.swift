@@ -100,7 +100,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             machine.batchRefused(batch, id: id, refusal, at: eventLoop.now)
         } else {
             shared.metrics.countAccepted(batch.records)
-            machine.ackReady(id, isCommitted: outcome.isCommitted)
+            machine.ackReady(id, outcome.committed)
         }
         act()
     }
@@ -152,8 +152,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     private func submit(_ batch: TCPBatch, id: UInt64, _ acknowledgement: Submission.Acknowledgement) {
-        let submission = Submission(records: batch.records, acknowledgement: acknowledgement) {
-            [bound, eventLoop] outcome in
+        let submission = Submission(
+            records: batch.records, acknowledgement: acknowledgement,
+            reportsMax: shared.configuration.tcp.reportedLinesMax
+        ) { [bound, eventLoop] outcome in
             eventLoop.execute { bound.value.submissionEnded(batch, id: id, outcome) }
         }
         if shared.channel.send(submission) == .pause { machine.channelFilled() }

@@ -108,5 +108,8 @@ struct TCPSubmissions {
 }
 
 extension Submission.Outcome {
-    var isCommitted: Bool { if case .committed = self { true } else { false } }
+    /// Nil where the lines are not known to be committed.
+    var committed: (sequences: Range<UInt64>, lines: CommittedLines)? {
+        if case .committed(let sequences, let lines) = self { (sequences, lines) } else { nil }
+    }
 }

@@ -75,6 +75,10 @@ package struct Migration: Sendable, Hashable {
             14, "parked_constraints",
             up: PackageResources._014_parked_constraints_up_sql,
             down: PackageResources._014_parked_constraints_down_sql),
+        Migration(
+            15, "parked_events_index",
+            up: PackageResources._015_parked_events_index_up_sql,
+            down: PackageResources._015_parked_events_index_down_sql),
     ]
 }
 

@@ -41,6 +41,8 @@ package final class BatchFold {
     /// Room for the field offsets of a row from a table, which comes without them.
     private let found = UnsafeMutablePointer<UInt32>.allocate(capacity: RowLayout.columnsMax + 1)
     private var refused: [(fold: Int, event: ParkedEvent)] = []
+    /// By fold and tuple: what several rows made together and a table refused, of which `projections.parked` names one.
+    private var shared: [Int: [Int: Parking]] = [:]
     /// Rows whose document a fold needs and which was too large to be read.
     package private(set) var unread = UnreadRows()
     private let slot: Int
@@ -71,6 +73,7 @@ package final class BatchFold {
             plans = []
         }
         refused = []
+        shared = [:]
         unread = UnreadRows()
         known.begin()
     }
@@ -159,7 +162,11 @@ package final class BatchFold {
                 } catch {
                     guard error.isOfRow else { throw error }
                     try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
-                    for fold in folds { try applier.applyCarefully(programs[fold].program, accumulators + fold) }
+                    for fold in folds {
+                        let before = applier.shared.count
+                        try applier.applyCarefully(programs[fold].program, accumulators + fold)
+                        for one in applier.shared[before...] { shared[fold, default: [:]][one.tuple] = one.parking }
+                    }
                 }
                 let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
                 try ParkedEvent.write(events, batchID: batchID, on: connection)
@@ -172,6 +179,30 @@ package final class BatchFold {
             }
         }
         return outcome
+    }
+
+    /// Where a row of the batch, of the encoder, is parked together with others, so that `projections.parked` need not
+    /// name it; in `versions` only. After `apply`.
+    package func sharedParkings(_ table: PartitionedTable, _ row: CopyRows, in versions: [Int32]) -> [Parking] {
+        guard !shared.isEmpty, let fields = row.fields.baseAddress, let start = row.bytes.baseAddress else { return [] }
+        let layout = RowLayout.of(table)
+        let row = FoldRow(start, fields: fields, paths: paths, of: layout)
+        var plan = conversations
+        if let type = layout.type {
+            let (number, isNew) = types.number(of: row.value(type))
+            if isNew { plans.append(self.plan(ofType: row.value(type))) }
+            plan = plans[number]
+        }
+        if let extractor = plan.extractor {
+            guard row.length(layout.document) >= 0 else { return [] }
+            extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(layout.document).dropFirst()), into: paths)
+        }
+        return plan.folds.compactMap { index, _ in
+            guard let tuples = shared[index], versions.contains(targets[programs[index].target].versionID) else {
+                return nil
+            }
+            return accumulators[index].tupleIndex(of: row).flatMap { tuples[$0] }
+        }
     }
 
     /// All versions' folds, with as few waits for the server as can be. Returns false, the tables as they were, when anything

@@ -124,6 +124,15 @@ struct FoldAccumulator: ~Copyable {
         return nil
     }
 
+    /// Which tuple a row was counted in; nil: none. Of counts and uniques, once all rows are in, since what is not found is
+    /// kept.
+    mutating func tupleIndex(of row: FoldRow) -> Int? {
+        guard kind == .count || kind == .unique else { return nil }
+        var keyLength = 0
+        guard case .success(let length) = write(row, isDelete: false, &keyLength) else { return nil }
+        return tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+    }
+
     private enum Written {
         case success(Int)
         case refusal(Refusal)

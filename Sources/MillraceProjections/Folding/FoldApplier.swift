@@ -8,6 +8,8 @@ struct FoldApplier {
     let connection: PostgresConnection
     /// Events that `applyCarefully` has set aside.
     private(set) var parked: [ParkedEvent] = []
+    /// Tuples that were set aside and that several events made, each as it stands for all of them.
+    private(set) var shared: [(tuple: Int, parking: Parking)] = []
 
     init(target: FoldTarget, connection: PostgresConnection) {
         self.target = target
@@ -70,6 +72,9 @@ struct FoldApplier {
         for column in program.columns[..<program.keyCount] {
             let field = fields.next()
             if case .text = column.element { key.append(String(decoding: field.dropFirst(4), as: UTF8.self)) }
+        }
+        if entry.n > 1 {
+            shared.append((index, Parking(pack: target.pack.name, fold: program.fold.name, code: "database", error)))
         }
         let events = entry.n > 1 ? " (\(entry.n) events of this batch, this one the first)" : ""
         parked.append(

@@ -20,9 +20,12 @@ struct BatchProjection {
         var version: Int
         var hash: String
         var schema: String
+        /// Else it is being built.
+        var isLive: Bool
 
         static func columns(of table: String) -> String {
-            ["id", "pack", "version", "definition_hash", "schema_name"].map { "\(table).\($0)" }.joined(separator: ", ")
+            ["id", "pack", "version", "definition_hash", "schema_name", "state"].map { "\(table).\($0)" }.joined(
+                separator: ", ")
         }
 
         /// From those columns, the first at `firstColumn`; nil where a join found none.
@@ -36,6 +39,7 @@ struct BatchProjection {
             self.version = version
             self.hash = hash
             self.schema = schema
+            isLive = rows.string(row, firstColumn + 5) == "live"
         }
     }
 
@@ -46,6 +50,8 @@ struct BatchProjection {
     private var known: [String: FoldTarget] = [:]
     private weak var connection: PostgresConnection?
     private var targets: [FoldTarget] = []
+    /// Ids of the versions that are read from.
+    private(set) var liveVersions: [Int32] = []
     private(set) var omissions: [Omission] = []
     /// Of the batch under way.
     private(set) var duration = Duration.zero
@@ -77,6 +83,7 @@ struct BatchProjection {
             self.connection = connection
         }
         targets = []
+        liveVersions = versions.filter(\.isLive).map(\.id)
         omissions = []
         duration = .zero
         isOverfull = false
@@ -127,6 +134,11 @@ struct BatchProjection {
             isOverfull = fold.byteCount > bytesMax
         }
         duration += start.duration(to: .now)
+    }
+
+    /// Where a row is parked together with others, of which the table may name another one. After `apply`.
+    func sharedParkings(_ table: PartitionedTable, _ row: CopyRows) -> [Parking] {
+        fold.sharedParkings(table, row, in: liveVersions)
     }
 
     /// Writes the deltas. Blocks. Throws what must end the transaction.

@@ -79,30 +79,31 @@ final class BatchWriter {
     /// Of the part that was read last: which leaves it has rows for.
     var leaves: [EncodedLeaf] { reader.encoder.leaves }
 
-    /// Writes `batch`. `isDurable` makes the commit wait for the log's flush (someone waits for it). Throws `BatchOverfull`
+    /// Writes `batch`. `awaited`: those of its lines that someone waits for, who get reports; then the commit waits for the
+    /// log's flush. Throws `BatchOverfull`
     /// when its halves are to be written instead, `TableRefusal` when all rows of a table are refused and `care` knows of
     /// none that it takes, and `SequenceConflict` when the ledger holds sequences of the batch and the tables other lines
     /// for them.
     func write(
-        _ batch: Batch, isDurable: Bool, care: BatchCare = .full, on connection: PostgresConnection,
+        _ batch: Batch, awaited: [CommitBoard.Awaited], care: BatchCare = .full, on connection: PostgresConnection,
         metrics: WriterMetrics
     ) throws -> Result {
         let first = batch.sequences.lowerBound
         let batchID = BatchID.make(spool: spool.spoolID, firstSequence: first, at: .now)
         do {
-            return try transact(batch, batchID, isDurable: isDurable, care, isStaged: false, on: connection, metrics)
+            return try transact(batch, batchID, awaited: awaited, care, isStaged: false, on: connection, metrics)
         } catch let error as PostgresError where care.isCareful(after: error) {
             metrics.stagedBatches.add(1)
-            return try transact(batch, batchID, isDurable: isDurable, care, isStaged: true, on: connection, metrics)
+            return try transact(batch, batchID, awaited: awaited, care, isStaged: true, on: connection, metrics)
         }
     }
 
     private func transact(
-        _ batch: Batch, _ batchID: Int64, isDurable: Bool, _ care: BatchCare, isStaged: Bool,
+        _ batch: Batch, _ batchID: Int64, awaited: [CommitBoard.Awaited], _ care: BatchCare, isStaged: Bool,
         on connection: PostgresConnection, _ metrics: WriterMetrics
     ) throws -> Result {
         do {
-            if let known = try begin(batch, isDurable: isDurable, on: connection) {
+            if let known = try begin(batch, isDurable: !awaited.isEmpty, on: connection) {
                 if case .overlap(let covered) = known {
                     try OverlapAudit(reader: reader, spoolID: spool.spoolID, connection: connection).check(
                         batch, covered: covered, partBytesMax: partBytesMax)
@@ -136,6 +137,14 @@ final class BatchWriter {
             outcome.count(letters: letters, of: encoded)
             try DeadLetterCopy.write(letters, batchID: batchID, spool: spool.spoolID, on: connection)
             let folded = try projection.apply(batchID: batchID, on: connection)
+            if !awaited.isEmpty {
+                var reports = BatchReports(on: batch, awaited: awaited)
+                reports.add(letters)
+                if folded.parkedCount > 0 || !outcome.duplicateSequences.isEmpty {
+                    try addParked(to: &reports, of: batch, outcome, on: connection)
+                }
+                outcome.add(reports)
+            }
             let commitStart = ContinuousClock.now
             let position = try commit(outcome, encoded, folded: folded.folded, on: connection)
             metrics.onBatch(
@@ -151,6 +160,23 @@ final class BatchWriter {
         } catch {
             if connection.isUsable { rollBack(connection) }
             throw error
+        }
+    }
+
+    /// Reports those of the awaited lines that are parked, by this batch or, of duplicates, when they first came. Reads
+    /// again what is not in memory any more.
+    private func addParked(
+        to reports: inout BatchReports, of batch: Batch, _ outcome: BatchOutcome, on connection: PostgresConnection
+    ) throws {
+        let parts = batch.parts(bytesMax: partBytesMax)
+        for part in parts where reports.wants(part) {
+            if parts.count > 1 {
+                var again = EncodedBatch(batchID: 0)
+                try reader.read(part, into: &again)
+            }
+            for leaf in reader.encoder.leaves {
+                try reports.addParked(leaf, outcome, projection, on: connection)
+            }
         }
     }
 
@@ -385,8 +411,8 @@ final class BatchWriter {
             let found = lines[row.sequence]
             return DeadLetter(
                 sequence: row.sequence, kind: found?.header.kind ?? .event, tenant: found?.header.tenant ?? 0,
-                code: row.code, sqlState: row.sqlState, message: row.message, line: found?.line,
-                receivedAt: found?.header.receivedAt ?? .now
+                code: row.code, sqlState: row.sqlState, constraint: row.constraint, message: row.message,
+                line: found?.line, receivedAt: found?.header.receivedAt ?? .now
             )
         }
     }

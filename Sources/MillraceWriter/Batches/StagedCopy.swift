@@ -12,12 +12,17 @@ struct StagedCopy {
         /// Of the dead letter.
         var code: String
         var sqlState: String?
+        var constraint: String?
         var message: String
 
-        init(sequence: UInt64, code: String = DeadLetter.databaseCode, sqlState: String? = nil, message: String) {
+        init(
+            sequence: UInt64, code: String = DeadLetter.databaseCode, sqlState: String? = nil,
+            constraint: String? = nil, message: String
+        ) {
             self.sequence = sequence
             self.code = code
             self.sqlState = sqlState
+            self.constraint = constraint
             self.message = message
         }
 
@@ -123,7 +128,8 @@ struct StagedCopy {
         refusal = refusal ?? error
         refused.append(
             RefusedRow(
-                sequence: leaf.sequences(of: range)[0], sqlState: error.sqlState?.rawValue, message: error.message))
+                sequence: leaf.sequences(of: range)[0], sqlState: error.sqlState?.rawValue,
+                constraint: error.constraint, message: error.message))
     }
 
     private mutating func copy(_ leaf: EncodedLeaf, _ range: Range<Int>) throws {

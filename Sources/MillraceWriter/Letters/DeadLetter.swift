@@ -12,6 +12,8 @@ struct DeadLetter {
     var code: String
     /// PostgreSQL's, when the database refused the row.
     var sqlState: String?
+    /// The constraint that refused the row; the table has it in the message.
+    var constraint: String?
     var message: String
     /// The line; nil when its bytes are lost.
     var line: String?

@@ -75,8 +75,9 @@ final class FakeSpool: Sendable {
                 let range = state.nextSequence..<state.nextSequence + UInt64(submission.count)
                 state.nextSequence = range.upperBound
                 if case .stopping = state.mode { return .durable(range) }
-                return submission.acknowledgement == .committed
-                    ? .committed(range, duplicates: state.duplicates, dead: 0) : .durable(range)
+                var lines = CommittedLines()
+                lines.duplicates = state.duplicates
+                return submission.acknowledgement == .committed ? .committed(range, lines) : .durable(range)
             }
         }
         if let outcome { submission.reply(outcome) }
