@@ -12,12 +12,43 @@ package struct ServerMessage: Decodable, Equatable {
         package var message: String
     }
 
+    /// Why a line that was accepted is not, or not only, in the tables.
+    package struct Report: Decodable, Equatable {
+        /// Of a parked line.
+        package var pack: String?
+        package var fold: String?
+        package var code: String
+        package var constraint: String?
+        package var sqlstate: String?
+        package var message: String
+    }
+
+    /// How many lines of a stretch are parked or dead, where not each is reported.
+    package struct Stretch: Decodable, Equatable {
+        package var first: Int
+        package var last: Int
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case hello, ack, line, error, parked, lines
+        case deadLetter = "dead_letter"
+        case parkedTotal = "parked_total"
+        case deadLettersTotal = "dead_letters_total"
+    }
+
     package var hello: Hello?
     /// The first `ack` lines of this connection are answered.
     package var ack: Int?
     /// Counts from 1, the greeting not counted.
     package var line: Int?
     package var error: Failure?
+    /// The line is stored, and a projection lacks it.
+    package var parked: Report?
+    /// The line is in `dead_letters`.
+    package var deadLetter: Report?
+    package var lines: Stretch?
+    package var parkedTotal: Int?
+    package var deadLettersTotal: Int?
 
     /// nil when the line is no such object.
     package init?(line bytes: some Collection<UInt8>) {

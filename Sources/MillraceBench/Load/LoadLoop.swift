@@ -199,6 +199,7 @@ struct LoadLoop: ~Copyable {
         case .refused(let number, let reason):
             machine.refused(index, line: number)
             complain(reason)
+        case .reported(let reason): complain(reason)
         case .answered(let accepted, let reason):
             // One request at a time: all that is in flight is what was answered.
             let lines = machine.inFlight(index)

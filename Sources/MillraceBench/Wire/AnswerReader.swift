@@ -30,6 +30,8 @@ enum LoadAnswer: Equatable {
     case acknowledged(lines: Int)
     /// TCP: line `number` of the connection, from 1, was refused; its ack follows.
     case refused(number: Int, reason: String)
+    /// TCP: a line is parked or dead; its ack follows.
+    case reported(reason: String)
     /// HTTP: one request is answered.
     case answered(accepted: Int, reason: String?)
     /// HTTP: one request failed, and nothing of it is kept.

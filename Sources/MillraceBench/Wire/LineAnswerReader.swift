@@ -32,6 +32,8 @@ struct LineAnswerReader {
             return .ended(reason: "it sent a line that is no answer of Millrace")
         }
         if message.hello?.server == "millrace" { return .greeted }
+        if let report = message.parked ?? message.deadLetter { return .reported(reason: report.message) }
+        if message.lines != nil { return .reported(reason: "not all lines went in") }
         guard let error = message.error else { return .ended(reason: "it sent an answer of an unknown kind") }
         let reason = "\(error.code): \(error.message)"
         return message.line.map { .refused(number: $0, reason: reason) } ?? .ended(reason: reason)

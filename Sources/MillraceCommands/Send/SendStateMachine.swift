@@ -122,6 +122,9 @@ struct SendStateMachine {
                 try acknowledged(base + ack)
             } else if let line = message.line, let error = message.error {
                 try refused(ordinal: base + line - 1, error)
+            } else if message.parked != nil || message.deadLetter != nil || message.lines != nil {
+                // The line counts as answered with the ack that follows.
+                return
             } else if let error = message.error {
                 throw Self.turnedDown(error)
             } else {
