@@ -15,6 +15,7 @@ package enum PackFixture {
         try connection.execute(pack.upSQL)
         try connection.execute("RESET search_path")
         try StatusCountsSQL.install(pack, schema: schema, on: connection)
+        try HistoryTables.install(pack, schema: schema, on: connection)
         let made = try connection.query(
             """
             INSERT INTO projections.versions (pack, version, definition_hash, schema_name, state)

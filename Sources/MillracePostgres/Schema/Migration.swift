@@ -79,6 +79,9 @@ package struct Migration: Sendable, Hashable {
             15, "parked_events_index",
             up: PackageResources._015_parked_events_index_up_sql,
             down: PackageResources._015_parked_events_index_down_sql),
+        Migration(
+            16, "waiting_events",
+            up: PackageResources._016_waiting_events_up_sql, down: PackageResources._016_waiting_events_down_sql),
     ]
 }
 

@@ -34,7 +34,8 @@ package struct ProjectionAudit {
         let schema = "projections_\(pack.name)_recount_\(connection.backendID)"
         try connection.execute("CREATE SCHEMA \(schema)")
         try PackInstaller(connection: connection).runSQL(of: pack, in: schema)
-        let target = try FoldTarget.load(versionID: live.id, schema: schema, pack: pack, on: connection)
+        let target = try FoldTarget.load(
+            versionID: live.id, parkedID: -live.id, schema: schema, pack: pack, on: connection)
         var recount = ProjectionRecount(
             pack: pack.name, version: pack.version, batches: 0, rows: 0, batchesLeftOut: 0, rowsUnknown: 0,
             batchesUnknown: [], unread: UnreadRows(), sealedMonths: [], tables: [])
@@ -181,6 +182,9 @@ package struct ProjectionAudit {
                 try tables.rows(
                     fold.table, keys: ["tenant_id"] + entity.key.map(\.column),
                     columns: ["event_at", "event_id", "deleted_at"] + entity.columns.map(\.column), where: nil))
+            if target.tables[HistoryTables.events(of: fold.table)] != nil {
+                recount.tables.append(try tables.waiting(fold, live: target.versionID, counted: target.parkedID))
+            }
             for counts in entity.counts {
                 let keys = ["tenant_id"] + counts.by + (counts.bucket == nil ? [] : ["bucket"])
                 var compared = try tables.summed(

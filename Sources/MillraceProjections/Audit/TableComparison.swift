@@ -39,6 +39,22 @@ struct TableComparison {
         return try compare(table, side(Self.live), side(schema), keys: keys, values: columns, missing: nil)
     }
 
+    /// Events of an entity that wait for a value which another has; `live`, `counted`: their `version_id`.
+    func waiting(
+        _ fold: FoldDefinition, live: Int32, counted: Int32
+    ) throws(PostgresError) -> ProjectionRecount.Table {
+        func side(_ version: Int32) -> String {
+            """
+            SELECT entity::text AS entity, key, event_at::text AS event_at, event_id::text AS event_id, message
+            FROM projections.parked
+            WHERE version_id = \(version) AND fold = '\(fold.name)' AND code = '\(ParkedEvent.waitingCode)'
+            """
+        }
+        return try compare(
+            "\(fold.table), waiting", side(live), side(counted), keys: ["entity"],
+            values: ["key", "event_at", "event_id", "message"], missing: nil)
+    }
+
     /// The live counts of a status against the live entities themselves.
     func counts(_ counts: StatusCounts, of entity: CatalogTable) throws(PostgresError) -> ProjectionRecount.Table {
         let keys = ["tenant_id"] + counts.by + (counts.bucket == nil ? [] : ["bucket"])

@@ -28,7 +28,10 @@ package struct PackInstaller {
     @discardableResult
     package func install(_ packs: [PackDefinition]) throws -> [(pack: PackDefinition, outcome: Outcome)] {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
-        for pack in packs { outcomes.append((pack, try install(pack))) }
+        for pack in packs {
+            outcomes.append((pack, try install(pack)))
+            try completeHistory(of: pack)
+        }
         try pinRoutines()
         try restrictReader()
         return outcomes
@@ -53,6 +56,19 @@ package struct PackInstaller {
                     parameters: [.integer(version.id)])
                 try objects.pinRoutines(
                     in: version.schema, only: (0..<entries.rowCount).compactMap { entries.string($0, 0) })
+            }
+        }
+    }
+
+    /// Makes the histories that versions from before there were any lack.
+    private func completeHistory(of pack: PackDefinition) throws {
+        let versions = try PackVersion.all(of: pack.name, connection)
+        for version in [versions.live, versions.building].compactMap({ $0 }) where version.isMade(from: pack) {
+            let tables = try CatalogTable.read(schema: version.schema, prefix: pack.name + "_", on: connection)
+            guard !HistoryTables.missing(pack, tables).isEmpty else { continue }
+            try lock.alone {
+                guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
+                try HistoryTables.complete(version, of: pack, on: connection)
             }
         }
     }
@@ -138,6 +154,14 @@ package struct PackInstaller {
                 .invalidSQL, pack: pack.name, "the triggers of its counts can't be made: \(error.message)",
                 hint: "Correct the folds' counts in pack.toml, or their tables in up.sql.")
         }
+        do throws(PostgresError) {
+            try HistoryTables.install(pack, schema: schema, on: connection)
+        } catch {
+            guard error.category != .retry else { throw error }
+            throw ProjectionsError(
+                .invalidSQL, pack: pack.name, "the histories of its entities can't be made: \(error.message)",
+                hint: "Correct the entities' tables in up.sql; what is named …__events or …__values is the engine's.")
+        }
     }
 
     private func run(_ sql: String, _ file: String, of pack: PackDefinition, in schema: String) throws {
@@ -213,6 +237,7 @@ package struct PackInstaller {
             for version in versions {
                 if let pack = packs.first(where: version.isMade(from:)) {
                     try connection.execute(StatusCountsSQL.removal(of: pack, schema: version.schema))
+                    try connection.execute(HistoryTables.removal(of: pack, schema: version.schema))
                     try run(pack.downSQL, "down.sql", of: pack, in: version.schema)
                 }
                 try drop(version)

@@ -25,12 +25,12 @@ package final class BatchFold {
         var wantsJSON: Bool
     }
 
-    private var targets: [FoldTarget] = []
+    var targets: [FoldTarget] = []
     /// In the order of targets and folds.
-    private var programs: [(target: Int, program: FoldProgram)] = []
+    var programs: [(target: Int, program: FoldProgram)] = []
     // SAFETY: as many as programs; made in `prepare`, destroyed in `release`. A pointer, because the path of a row must
     // not pay for checks of exclusive access.
-    private var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
+    var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
     private var types = TypeTable()
     private var plans: [Plan] = []
     private var conversations = Plan()
@@ -40,13 +40,18 @@ package final class BatchFold {
     private var paths = UnsafeMutablePointer<mr_text>.allocate(capacity: 1)
     /// Room for the field offsets of a row from a table, which comes without them.
     private let found = UnsafeMutablePointer<UInt32>.allocate(capacity: RowLayout.columnsMax + 1)
-    private var refused: [(fold: Int, event: ParkedEvent)] = []
+    var refused: [(fold: Int, event: ParkedEvent)] = []
     /// By fold and tuple: what several rows made together and a table refused, of which `projections.parked` names one.
-    private var shared: [Int: [Int: Parking]] = [:]
+    var shared: [Int: [Int: Parking]] = [:]
     /// Rows whose document a fold needs and which was too large to be read.
     package private(set) var unread = UnreadRows()
     private let slot: Int
-    private let known = KnownSketches()
+    let known = KnownSketches()
+    /// Folds whose entities contended for unique values when they were last looked at.
+    var contended: Set<Int> = []
+    /// Numbers of the entity folds, and the statement that answers those of them that something is parked of.
+    var entities: [Int] = []
+    var parkedEntities = ""
 
     /// `slot`: 0 ... 15, of the session that `apply` gets.
     package init(slot: Int) {
@@ -141,46 +146,6 @@ package final class BatchFold {
         }
     }
 
-    /// Puts the deltas into the tables, inside the open transaction; blocks.
-    ///
-    /// Rows that a table refuses are parked, and the rest goes in. A version whose tables are not what its pack says is
-    /// left as it was, and is in `failures`. Throws what must end the transaction.
-    @discardableResult
-    package func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
-        var outcome = FoldOutcome()
-        if refused.isEmpty, try applyAtOnce(on: connection) {
-            outcome.folded = targets.map(\.versionID)
-            return outcome
-        }
-        for (index, target) in targets.enumerated() {
-            var applier = FoldApplier(target: target, connection: connection)
-            let folds = programs.indices.filter { programs[$0].target == index }
-            try connection.execute("SAVEPOINT millrace_fold")
-            do throws(PostgresError) {
-                do throws(PostgresError) {
-                    for fold in folds { try applier.apply(programs[fold].program, accumulators + fold) }
-                } catch {
-                    guard error.isOfRow else { throw error }
-                    try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
-                    for fold in folds {
-                        let before = applier.shared.count
-                        try applier.applyCarefully(programs[fold].program, accumulators + fold)
-                        for one in applier.shared[before...] { shared[fold, default: [:]][one.tuple] = one.parking }
-                    }
-                }
-                let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
-                try ParkedEvent.write(events, batchID: batchID, on: connection)
-                outcome.parkedCount += events.count
-                outcome.folded.append(target.versionID)
-            } catch {
-                guard error.code == .serverError, error.category != .retry else { throw error }
-                try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
-                outcome.failures.append(FoldOutcome.Failure(versionID: target.versionID, error: error))
-            }
-        }
-        return outcome
-    }
-
     /// Where a row of the batch, of the encoder, is parked together with others, so that `projections.parked` need not
     /// name it; in `versions` only. After `apply`.
     package func sharedParkings(_ table: PartitionedTable, _ row: CopyRows, in versions: [Int32]) -> [Parking] {
@@ -205,26 +170,6 @@ package final class BatchFold {
         }
     }
 
-    /// All versions' folds, with as few waits for the server as can be. Returns false, the tables as they were, when anything
-    /// is refused or a sketch is not as it was known.
-    private func applyAtOnce(on connection: PostgresConnection) throws(PostgresError) -> Bool {
-        guard programs.indices.contains(where: { accumulators[$0].tuples.count > 0 }) else { return true }
-        var sender = DeltaSender(connection, known: known)
-        do throws(PostgresError) {
-            try sender.send("SAVEPOINT millrace_folds")
-            for (index, one) in programs.enumerated() {
-                try sender.put(accumulators[index].winningTuples, of: accumulators + index, one.program, fold: index)
-            }
-            if try sender.finish() { return true }
-            known.distrust()
-        } catch {
-            guard error.code == .serverError, error.category != .retry else { throw error }
-            known.clear()
-        }
-        try connection.execute("ROLLBACK TO SAVEPOINT millrace_folds")
-        return false
-    }
-
     // MARK: - Plans
 
     private func prepare(_ targets: [FoldTarget]) {
@@ -244,6 +189,13 @@ package final class BatchFold {
             }
         }
         programs = made
+        contended = []
+        entities = made.indices.filter { index in
+            if case .entity = made[index].program.fold.kind { return true }
+            return false
+        }
+        parkedEntities = ParkedEvent.question(
+            of: entities.map { (targets[made[$0].target].parkedID, made[$0].program.fold.name) })
         accumulators.deallocate()
         accumulators = .allocate(capacity: made.count)
         for (index, one) in made.enumerated() { (accumulators + index).initialize(to: FoldAccumulator(one.program)) }
@@ -326,7 +278,7 @@ package final class BatchFold {
             (
                 index,
                 ParkedEvent(
-                    versionID: targets[number].versionID, pack: targets[number].pack.name, fold: program.fold.name,
+                    versionID: targets[number].parkedID, pack: targets[number].pack.name, fold: program.fold.name,
                     key: "", code: code, sqlState: nil, constraint: nil, message: message, eventAt: row.createdAt,
                     eventID: UniqueID(high: row.idHigh, low: row.idLow))
             ))

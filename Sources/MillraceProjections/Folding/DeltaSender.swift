@@ -25,6 +25,13 @@ struct DeltaSender: ~Copyable {
     private var sketches: [(fold: Int, entry: KnownSketches.Entry)] = []
     /// Whether a row was not as it was known.
     private var isStale = false
+    /// Folds by the statement's number.
+    private var admissions: [Int: Int] = [:]
+    /// Folds whose entities contend for unique values: what was sent must be rolled back.
+    private(set) var contended: Set<Int> = []
+    /// The statement whose answers are wanted, and they.
+    private var question: Int?
+    private(set) var answered: [Int] = []
 
     /// `known`: nil to read every sketch.
     init(_ connection: PostgresConnection, known: KnownSketches?) {
@@ -36,33 +43,56 @@ struct DeltaSender: ~Copyable {
         try pipeline.send(sql)
     }
 
+    /// Sends a query whose first column, of integers, is in `answered` after `finish`.
+    mutating func sendQuestion(_ sql: String) throws(PostgresError) {
+        question = try pipeline.send(sql)
+    }
+
     /// Waits for the answers to all that was sent. Returns false when a row of a sketch was not as it was known: it was
     /// not written then, and the caller rolls back to its savepoint.
     mutating func finish() throws(PostgresError) -> Bool {
-        let expected = expected
-        var (isStale, sketches) = (isStale, sketches)
-        (self.expected, self.sketches) = ([:], [])
-        try pipeline.finish { number, result in
-            guard let expected = expected[number] else { return }
-            guard expected.isWrite else {
-                if result.int(0, 0) != expected.rows.count { isStale = true }
-                return
+        let (expected, admissions) = (expected, admissions)
+        let question = question
+        var (isStale, sketches, contended, answered) = (isStale, sketches, contended, answered)
+        (self.expected, self.sketches, self.admissions, self.question) = ([:], [], [:], nil)
+        do throws(PostgresError) {
+            try pipeline.finish { number, result in
+                if let fold = admissions[number], result.bool(0, 0) == true { contended.insert(fold) }
+                if number == question { answered = (0..<result.rowCount).compactMap { result.int($0, 0) } }
+                guard let expected = expected[number] else { return }
+                Self.take(result, expected, &sketches, &isStale)
             }
-            guard result.rowCount == expected.rows.count else {
-                isStale = true
-                return
+        } catch {
+            if error.sqlState == .uniqueViolation, let fold = pipeline.failedStatement.flatMap({ admissions[$0] }) {
+                self.contended.insert(fold)
             }
-            for row in 0..<result.rowCount {
-                // An update returns each row's number; inserted rows come back in their order.
-                let isNumbered = result.columns.count == 2
-                let place = expected.rows[isNumbered ? (result.int(row, 0) ?? 1) - 1 : row]
-                sketches[place.sketch].entry.stored.versions[place.row] = result.string(row, isNumbered ? 1 : 0)
-            }
+            throw error
         }
-        self.isStale = isStale
+        (self.isStale, self.contended, self.answered) = (isStale, contended, answered)
         guard !isStale else { return false }
         for (fold, entry) in sketches where !entry.key.isEmpty { known?.put(entry, fold: fold) }
         return true
+    }
+
+    /// Notes the versions of sketches' rows.
+    private static func take(
+        _ result: borrowing PostgresResult, _ expected: Expected,
+        _ sketches: inout [(fold: Int, entry: KnownSketches.Entry)], _ isStale: inout Bool
+    ) {
+        guard expected.isWrite else {
+            if result.int(0, 0) != expected.rows.count { isStale = true }
+            return
+        }
+        guard result.rowCount == expected.rows.count else {
+            isStale = true
+            return
+        }
+        for row in 0..<result.rowCount {
+            // An update returns each row's number; inserted rows come back in their order.
+            let isNumbered = result.columns.count == 2
+            let place = expected.rows[isNumbered ? (result.int(row, 0) ?? 1) - 1 : row]
+            sketches[place.sketch].entry.stored.versions[place.row] = result.string(row, isNumbered ? 1 : 0)
+        }
     }
 
     /// Sends the tuples of a fold; `fold`: its number.
@@ -77,6 +107,25 @@ struct DeltaSender: ~Copyable {
         if let statements = program.sketches {
             return try putSketches(tuples, of: accumulator, program, statements, fold: fold)
         }
+        for part in Self.parts(of: tuples, accumulator) { try putPart(part, of: accumulator, program) }
+    }
+
+    /// Sends the tuples of a fold with a history, winners or not; who contends is in `contended` after `finish`.
+    mutating func admit(
+        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram,
+        _ history: EntityHistory, fold: Int
+    ) throws(PostgresError) {
+        try pipeline.send(history.sharedTurn)
+        for part in Self.parts(of: tuples, accumulator) {
+            let number = try pipeline.send(
+                history.admission, parameters: Self.arrays(part, of: accumulator, program.columns))
+            admissions[number] = fold
+        }
+    }
+
+    /// Cuts tuples into what goes into a message each.
+    static func parts(of tuples: [Int], _ accumulator: UnsafeMutablePointer<FoldAccumulator>) -> [[Int]] {
+        var parts: [[Int]] = []
         var start = 0
         while start < tuples.count {
             var (end, bytes) = (start, 0)
@@ -84,16 +133,17 @@ struct DeltaSender: ~Copyable {
                 bytes += accumulator.pointee.tuples.entries[tuples[end]].length
                 end += 1
             } while end < tuples.count
-                && bytes + accumulator.pointee.tuples.entries[tuples[end]].length <= Self.messageBytesMax
-            try putPart(Array(tuples[start..<end]), of: accumulator, program)
+                && bytes + accumulator.pointee.tuples.entries[tuples[end]].length <= messageBytesMax
+            parts.append(Array(tuples[start..<end]))
             start = end
         }
+        return parts
     }
 
     private mutating func putPart(
         _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
     ) throws(PostgresError) {
-        var parameters = Self.arrays(tuples, of: accumulator, program)
+        var parameters = Self.arrays(tuples, of: accumulator, program.columns)
         switch program.fold.kind {
         case .counter, .top:
             var counts = BinaryArray(.int8)
@@ -160,7 +210,7 @@ struct DeltaSender: ~Copyable {
             (updated, statements.update, true), (inserted, statements.insertion, true), (kept, statements.count, false),
         ] where !rows.places.isEmpty {
             let number = try pipeline.send(
-                statement, parameters: Self.arrays(rows.tuples, of: accumulator, program) + rows.parameters)
+                statement, parameters: Self.arrays(rows.tuples, of: accumulator, program.columns) + rows.parameters)
             expected[number] = Expected(rows: rows.places, isWrite: isWrite)
         }
     }
@@ -173,7 +223,8 @@ struct DeltaSender: ~Copyable {
         // Those under way first: their answers are not the ones that are waited for here.
         guard try finish() else { return [] }
         let selection = try pipeline.send(
-            statements.selection, parameters: Self.arrays(tuples, of: accumulator, program), answersBinary: true)
+            statements.selection, parameters: Self.arrays(tuples, of: accumulator, program.columns), answersBinary: true
+        )
         var read: [Int: (stored: StoredSketch, numbers: [Int])] = [:]
         var isDamaged = false
         try pipeline.finish { number, result in
@@ -225,11 +276,11 @@ struct DeltaSender: ~Copyable {
         return hashes
     }
 
-    /// The tuples' columns, an array each; of a unique those of the key.
-    private static func arrays(
-        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ program: FoldProgram
+    /// The tuples' columns, an array each: the first ones of the fold's, those of the key or all.
+    static func arrays(
+        _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, _ columns: some Sequence<FoldColumn>
     ) -> [PostgresParameter?] {
-        var arrays = program.columns.map { BinaryArray($0.element) }
+        var arrays = columns.map { BinaryArray($0.element) }
         for index in tuples {
             var fields = TupleFields(accumulator.pointee.tuples.tuple(index))
             for column in arrays.indices { arrays[column].append(field: fields.next()) }

@@ -72,6 +72,24 @@ struct FoldAccumulator: ~Copyable {
         return Array(0..<tuples.count)
     }
 
+    /// Of these tuples, of an entity one of each key, the last in time.
+    func winners(among accepted: [Int]) -> [Int] {
+        guard accepted.count < tuples.count else { return winningTuples }
+        guard case .entity = kind else { return accepted }
+        var latest: [[UInt8]: Int] = [:]
+        for index in accepted {
+            var fields = TupleFields(tuples.tuple(index))
+            let key = (0..<keyCount).flatMap { _ in Array(fields.next()) }
+            guard let other = latest[key] else {
+                latest[key] = index
+                continue
+            }
+            let (one, two) = (tuples.entries[other], tuples.entries[index])
+            if (one.eventAt, one.idHigh, one.idLow) < (two.eventAt, two.idHigh, two.idLow) { latest[key] = index }
+        }
+        return latest.values.sorted()
+    }
+
     /// Folds a row in. Returns why it can't be. A row without a key, unless it is an entity's, and a unique's row
     /// without a value are left out silently.
     mutating func add(_ row: FoldRow, isDelete: Bool) -> Refusal? {

@@ -47,12 +47,17 @@ struct ParkedEvent {
     static let keyLengthMax = 200
     /// Of events whose row is too large to read.
     static let unreadCode = "row_too_large"
+    /// Of events that wait for a value which another entity has: they go in when it is free.
+    static let waitingCode = "waiting"
+    /// Of `projections.parked AS p`: those of a known entity that don't wait.
+    static let isFinal = "p.code <> '\(waitingCode)' AND p.entity IS NOT NULL"
 
     var versionID: Int32
     var pack: String
     var fold: String
     var key: String
-    /// `missing_key`, `relative_time`, `not_finite`, `long_numbers`, `row_too_large`, or `database` when PostgreSQL refused the values.
+    /// `missing_key`, `relative_time`, `not_finite`, `long_numbers`, `row_too_large`, `database` when PostgreSQL refused the
+    /// values, or `waiting`.
     var code: String
     var sqlState: String?
     /// The constraint or unique index that the database named.
@@ -61,6 +66,21 @@ struct ParkedEvent {
     /// In microseconds since 2000.
     var eventAt: Int64
     var eventID: UniqueID
+    /// Which entity it is of, as text of a bytea; nil: none, or its key is refused too.
+    var entity: String?
+
+    /// Answers the numbers (from 0) of those folds of which events are parked that a newer row makes good.
+    static func question(of folds: [(versionID: Int32, fold: String)]) -> String {
+        let rows = folds.enumerated().map { "(\($0), \($1.versionID), '\($1.fold)')" }
+        return """
+            SELECT f.number
+            FROM (VALUES \(rows.isEmpty ? "(0, 0, '')" : rows.joined(separator: ", "))) AS f (number, version_id, fold)
+            WHERE EXISTS (
+                SELECT FROM projections.parked AS p
+                WHERE p.version_id = f.version_id AND p.fold = f.fold AND \(isFinal)
+            )
+            """
+    }
 
     /// Blocks.
     static func write(
@@ -70,25 +90,30 @@ struct ParkedEvent {
         var versions = BinaryArray(.int4)
         var times = BinaryArray(.timestamptz)
         var ids = BinaryArray(.uuid)
-        var texts = (0..<7).map { _ in BinaryArray(.text) }
+        var texts = (0..<8).map { _ in BinaryArray(.text) }
         for event in events {
             versions.append(integer: event.versionID)
             times.append(integer: event.eventAt)
             event.eventID.bytes.withUnsafeBytes { ids.append($0) }
             let values = [
                 event.pack, event.fold, event.key, event.code, event.sqlState, event.constraint, event.message,
+                event.entity,
             ]
             for (index, text) in values.enumerated() { texts[index].append(text) }
         }
         try connection.query(
             """
             INSERT INTO projections.parked (
-                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, batch_id
+                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity, batch_id
             )
-            SELECT *, $11::bigint
+            SELECT version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity::bytea,
+                $12::bigint
             FROM unnest(
                 $1::int4[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[])
+                $9::text[], $10::text[], $11::text[]
+            ) AS e (
+                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity
+            )
             """,
             parameters: [versions, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
     }

@@ -16,6 +16,8 @@ struct FoldProgram {
     private(set) var statement = ""
     /// Of a unique.
     private(set) var sketches: SketchStatements?
+    /// Of an entity whose rows depend on more than its last event.
+    let history: EntityHistory?
     /// Of a unique: whether its table has the sketches in chunks.
     let isChunked: Bool
 
@@ -32,6 +34,7 @@ struct FoldProgram {
         let made = FoldColumns(of: fold, in: catalog, output: output)
         columns = made.columns
         keyCount = made.keyCount
+        history = EntityHistory(of: fold, columns: columns, keyCount: keyCount, target: target)
         if case .unique(let unique) = fold.kind {
             distinct = made.step(unique.of, isRequired: true)
             isChunked = catalog.map { unique.isChunked($0.columns.map(\.name)) } ?? true
@@ -51,6 +54,25 @@ struct FoldProgram {
     /// Whether it looks into payload or metadata.
     var readsDocument: Bool {
         columns.contains { $0.step.source == .path } || distinct?.source == .path
+    }
+
+    /// Of an entity: answers `projections.parked.entity` of keys (the key's arrays).
+    var identity: String {
+        let entity = HistorySQL.entity(columns[..<keyCount].map(\.expression))
+        return "SELECT (\(entity))::text FROM \(Array(columns[..<keyCount]).unnested())"
+    }
+
+    /// Of an entity: deletes what is parked, refused for good, of entities (the key's arrays) whose row is newer.
+    func clearing(versionID: Int32) -> String {
+        let keys = Array(columns[..<keyCount])
+        return """
+            DELETE FROM projections.parked AS p
+            USING \(keys.unnested())
+            JOIN \(table) AS t ON \(keys.map { "t.\($0.quotedName) = \($0.expression)" }.joined(separator: " AND "))
+            WHERE p.version_id = \(versionID) AND p.fold = '\(fold.name)' AND \(ParkedEvent.isFinal)
+                AND p.entity = \(HistorySQL.entity(keys.map { "t.\($0.quotedName)" }))
+                AND (p.event_at, p.event_id) < (t.event_at, t.event_id)
+            """
     }
 
     /// A column as messages name it.
@@ -133,11 +155,16 @@ package final class FoldTarget: Sendable {
     package let versionID: Int32
     package let schema: String
     package let pack: PackDefinition
+    /// What `projections.parked.version_id` is of events that its tables refuse: a recount keeps its own apart.
+    package let parkedID: Int32
     /// By name: those of the schema whose names start with the pack's.
     package let tables: [String: CatalogTable]
 
-    package init(versionID: Int32, schema: String, pack: PackDefinition, tables: [String: CatalogTable]) {
+    package init(
+        versionID: Int32, parkedID: Int32? = nil, schema: String, pack: PackDefinition, tables: [String: CatalogTable]
+    ) {
         self.versionID = versionID
+        self.parkedID = parkedID ?? versionID
         self.schema = schema
         self.pack = pack
         self.tables = tables
@@ -146,11 +173,12 @@ package final class FoldTarget: Sendable {
     /// Reads the catalog, and checks that the tables are those that the folds want. Blocks. Throws `PackErrors`, or what
     /// the connection throws. `isNew`: the tables have just been made, and are not those of an older Millrace.
     package static func load(
-        versionID: Int32, schema: String, pack: PackDefinition, isNew: Bool = false, on connection: PostgresConnection
+        versionID: Int32, parkedID: Int32? = nil, schema: String, pack: PackDefinition, isNew: Bool = false,
+        on connection: PostgresConnection
     ) throws -> FoldTarget {
         let tables = try CatalogTable.read(schema: schema, prefix: pack.name + "_", on: connection)
         let errors = PackCheck(pack: pack, schema: schema, tables: tables, isNew: isNew).errors()
         guard errors.isEmpty else { throw PackErrors(errors: errors) }
-        return FoldTarget(versionID: versionID, schema: schema, pack: pack, tables: tables)
+        return FoldTarget(versionID: versionID, parkedID: parkedID, schema: schema, pack: pack, tables: tables)
     }
 }

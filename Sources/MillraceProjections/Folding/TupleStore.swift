@@ -11,6 +11,15 @@ struct TupleStore: ~Copyable {
         var eventAt: Int64
         var idHigh: UInt64
         var idLow: UInt64
+
+        var eventKey: EventKey { EventKey(at: eventAt, idHigh: idHigh, idLow: idLow) }
+    }
+
+    /// Which event: by time, in microseconds since 2000, and id.
+    struct EventKey: Hashable {
+        var at: Int64
+        var idHigh: UInt64
+        var idLow: UInt64
     }
 
     private static let keptBytesMax = 16 << 20

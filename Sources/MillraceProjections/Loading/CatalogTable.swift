@@ -22,11 +22,24 @@ package struct CatalogTable: Sendable, Equatable {
         package var mayBeInfinite: Bool { category == "D" || category == "T" || category == "N" && !isWhole }
     }
 
+    /// A unique index that is not the primary key.
+    package struct UniqueIndex: Sendable, Equatable {
+        package var name: String
+        /// SQL over the table's columns.
+        package var expressions: [String]
+        /// SQL over the table's columns: which rows are in the index. nil: all.
+        package var predicate: String?
+        /// Whether a null is a value like another.
+        package var areNullsEqual: Bool
+    }
+
     package var name: String
     /// In their order.
     package var columns: [Column]
     /// Column names of the primary key in its order; empty when there is none.
     package var primaryKey: [String]
+    /// In the order of their names.
+    package var uniques: [UniqueIndex] = []
 
     /// The column of this name; nil when the table has none.
     package func column(_ name: String) -> Column? { columns.first { $0.name == name } }
@@ -84,6 +97,36 @@ package struct CatalogTable: Sendable, Equatable {
         for row in 0..<keys.rowCount {
             tables[keys.string(row, 0) ?? ""]?.primaryKey.append(keys.string(row, 1) ?? "")
         }
+        try readUniques(of: &tables, schema: schema, prefix: prefix, on: connection)
         return tables
+    }
+
+    /// Deferred ones don't keep a statement from going in.
+    private static func readUniques(
+        of tables: inout [String: CatalogTable], schema: String, prefix: String, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        let uniques = try connection.query(
+            """
+            SELECT c.relname, u.relname, pg_get_expr(i.indpred, i.indrelid),
+                i.indnullsnotdistinct, pg_get_indexdef(i.indexrelid, k.place, true)
+            FROM pg_class AS c
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND NOT i.indisprimary
+            JOIN pg_class AS u ON u.oid = i.indexrelid
+            CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS k (place)
+            WHERE n.nspname = $1 AND starts_with(c.relname, $2)
+            ORDER BY c.relname, u.relname, k.place
+            """, parameters: [.text(schema), .text(prefix)])
+        for row in 0..<uniques.rowCount {
+            let (table, name) = (uniques.string(row, 0) ?? "", uniques.string(row, 1) ?? "")
+            if tables[table]?.uniques.last?.name != name {
+                tables[table]?.uniques.append(
+                    UniqueIndex(
+                        name: name, expressions: [], predicate: uniques.string(row, 2),
+                        areNullsEqual: uniques.bool(row, 3) ?? false))
+            }
+            let last = (tables[table]?.uniques.count ?? 0) - 1
+            if last >= 0 { tables[table]?.uniques[last].expressions.append(uniques.string(row, 4) ?? "") }
+        }
     }
 }

@@ -1,0 +1,129 @@
+package import MillracePostgres
+
+extension BatchFold {
+    /// Puts the deltas into the tables, inside the open transaction; blocks.
+    ///
+    /// Rows that a table refuses are parked, and the rest goes in. A version whose tables are not what its pack says is
+    /// left as it was, and is in `failures`. Throws what must end the transaction.
+    @discardableResult
+    package func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
+        var outcome = FoldOutcome()
+        if refused.isEmpty, let done = try applyAtOnce(batchID: batchID, on: connection) {
+            outcome.folded = targets.map(\.versionID)
+            outcome.parkedCount = done.waiting.count
+            for fold in done.parked {
+                try clearParked(accumulators[fold].winningTuples, of: fold, on: connection)
+            }
+            return outcome
+        }
+        for (index, target) in targets.enumerated() {
+            var applier = FoldApplier(target: target, batchID: batchID, connection: connection)
+            let folds = programs.indices.filter { programs[$0].target == index }
+            var accepted = folds.map { accumulators[$0].winningTuples }
+            try connection.execute("SAVEPOINT millrace_fold")
+            do throws(PostgresError) {
+                do throws(PostgresError) {
+                    for fold in folds { try applier.apply(programs[fold].program, accumulators + fold) }
+                } catch {
+                    guard error.isOfRow else { throw error }
+                    try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
+                    applier = FoldApplier(target: target, batchID: batchID, connection: connection)
+                    accepted = []
+                    for fold in folds {
+                        let before = applier.shared.count
+                        accepted.append(try applier.applyCarefully(programs[fold].program, accumulators + fold))
+                        for one in applier.shared[before...] { shared[fold, default: [:]][one.tuple] = one.parking }
+                    }
+                }
+                for (fold, tuples) in zip(folds, accepted) where entities.contains(fold) {
+                    try clearParked(tuples, of: fold, on: connection)
+                }
+                let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
+                try ParkedEvent.write(events, batchID: batchID, on: connection)
+                outcome.parkedCount += events.count + applier.waiting.count
+                outcome.folded.append(target.versionID)
+            } catch {
+                guard error.code == .serverError, error.category != .retry else { throw error }
+                try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
+                outcome.failures.append(FoldOutcome.Failure(versionID: target.versionID, error: error))
+            }
+        }
+        return outcome
+    }
+
+    /// All versions' folds, with as few waits for the server as can be. Returns nil, the tables as they were, when anything
+    /// is refused or a sketch is not as it was known; else what waits, and of which entity folds something is parked.
+    private func applyAtOnce(
+        batchID: Int64, on connection: PostgresConnection
+    ) throws(PostgresError) -> (waiting: [ParkedEvent], parked: [Int])? {
+        guard programs.indices.contains(where: { accumulators[$0].tuples.count > 0 }) else { return ([], []) }
+        while true {
+            let before = contended
+            var sender = DeltaSender(connection, known: known)
+            do throws(PostgresError) {
+                try sender.send("SAVEPOINT millrace_folds")
+                var waiting: [ParkedEvent] = []
+                var isFresh = true
+                for index in programs.indices where accumulators[index].tuples.count > 0 && isFresh {
+                    isFresh = try send(index, &waiting, batchID: batchID, &sender, on: connection)
+                }
+                if isFresh, entities.contains(where: { accumulators[$0].tuples.count > 0 }) {
+                    try sender.sendQuestion(parkedEntities)
+                }
+                if isFresh, try sender.finish() {
+                    if sender.contended.isEmpty { return (waiting, sender.answered.map { entities[$0] }) }
+                    known.clear()
+                } else {
+                    known.distrust()
+                }
+            } catch {
+                guard error.code == .serverError, error.category != .retry else { throw error }
+                known.clear()
+            }
+            try connection.execute("ROLLBACK TO SAVEPOINT millrace_folds")
+            // Contenders are settled in turn, once it is known that there are any.
+            contended.formUnion(sender.contended)
+            guard contended.count > before.count else { return nil }
+        }
+    }
+
+    /// Sends what one fold has. Returns false when a sketch was not as it was known.
+    private func send(
+        _ index: Int, _ waiting: inout [ParkedEvent], batchID: Int64, _ sender: inout DeltaSender,
+        on connection: PostgresConnection
+    ) throws(PostgresError) -> Bool {
+        let (number, program) = programs[index]
+        let accumulator = accumulators + index
+        guard let history = program.history else {
+            try sender.put(accumulator.pointee.winningTuples, of: accumulator, program, fold: index)
+            return true
+        }
+        let tuples = Array(0..<accumulator.pointee.tuples.count)
+        guard contended.contains(index) else {
+            try sender.admit(tuples, of: accumulator, program, history, fold: index)
+            return true
+        }
+        // In the order of the folds, as everyone takes them.
+        guard try sender.finish() else { return false }
+        var fold = HistoryFold(
+            program, history, target: targets[number], batchID: batchID, connection: connection)
+        try fold.takeTurn()
+        let places = try fold.record(tuples, of: accumulator)
+        try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
+        if !fold.isContended { contended.remove(index) }
+        waiting += fold.waiting
+        return true
+    }
+
+    /// What is parked of these tuples' entities is made good by a newer row.
+    private func clearParked(
+        _ tuples: [Int], of index: Int, on connection: PostgresConnection
+    ) throws(PostgresError) {
+        guard !tuples.isEmpty else { return }
+        let (number, program) = programs[index]
+        try connection.query(
+            program.clearing(versionID: targets[number].parkedID),
+            parameters: DeltaSender.arrays(
+                tuples, of: accumulators + index, program.columns[..<program.keyCount]))
+    }
+}
