@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func `the embedded database under the data directory is found, and said to be down when it is`() throws {
-        let cluster = try TestCluster.shared.cluster
+        let cluster = try TestCluster.own.cluster
         let running = try context(["data.directory": cluster.directory])
         #expect(try running.connectionString() == cluster.connectionString)
         let configured = try context(["data.directory": cluster.directory, "database.url": "host=elsewhere"])

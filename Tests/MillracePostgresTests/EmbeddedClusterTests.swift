@@ -105,7 +105,7 @@ import Testing
     }
 
     @Test func `the daemon's role owns its database and is no superuser, and nothing listens on TCP`() throws {
-        let cluster = try TestCluster.shared.cluster
+        let cluster = try TestCluster.own.cluster
         let connection = try PostgresConnection(
             connectionString: cluster.connectionString, applicationName: "test", connectTimeout: .seconds(10),
             interrupt: PostgresInterrupt())
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `only the server's user may enter the socket's directory`() throws {
-        let directory = try TestCluster.shared.cluster.socketDirectory
+        let directory = try TestCluster.own.cluster.socketDirectory
         #expect(FileStatus(directory).map { $0.permissions & 0o777 } == 0o700)
     }
 

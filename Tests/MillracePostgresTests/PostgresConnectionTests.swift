@@ -101,8 +101,8 @@ import Testing
     func `what a role or a database sets does not reach a session`(_ setting: (String, String, String)) throws {
         let (name, value, wanted) = setting
         for level in ["ROLE millrace IN DATABASE", "DATABASE"] {
-            let database = try TestCluster.shared.database("settings", isMigrated: false)
-            try TestCluster.shared.superuser().execute("ALTER \(level) \(database.name) SET \(name) = '\(value)'")
+            let database = try TestCluster.own.database("settings", isMigrated: false)
+            try TestCluster.own.superuser().execute("ALTER \(level) \(database.name) SET \(name) = '\(value)'")
             let session = try database.connect()
             #expect(try session.execute("SELECT current_setting('\(name)')").string(0, 0) == wanted)
         }

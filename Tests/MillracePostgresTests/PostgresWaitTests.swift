@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func `a database or a role that is not there stops, with its SQLSTATE`() throws {
-        let cluster = try TestCluster.shared.cluster
+        let cluster = try TestCluster.own.cluster
         let noDatabase = try #require(throws: PostgresError.self) {
             try connect(cluster.connectionString(role: "millrace", database: "absent"))
         }

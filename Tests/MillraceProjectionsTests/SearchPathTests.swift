@@ -20,7 +20,7 @@ import Testing
         """
 
     private func installed(_ name: String = #function) throws -> TestDatabase {
-        let database = try TestCluster.shared.database(name)
+        let database = try TestCluster.own.database(name)
         try PackInstaller(connection: database.connect()).install(PackLoader().load(Self.packs))
         return database
     }
@@ -59,14 +59,14 @@ import Testing
             VALUES (gen_random_uuid(), '\(CheckoutShop.chair)', '\(CheckoutShop.lamp)', 1, now(), gen_random_uuid());
             """)
         let role = "caller_\(database.name)"
-        try TestCluster.shared.superuser().execute("CREATE ROLE \(role) LOGIN")
+        try TestCluster.own.superuser().execute("CREATE ROLE \(role) LOGIN")
         try owner.execute(
             """
             GRANT USAGE ON SCHEMA projections TO \(role);
             GRANT EXECUTE ON FUNCTION projections.commerce_checkout TO \(role)
             """)
         let caller = try PostgresConnection(
-            connectionString: TestCluster.shared.cluster.connectionString(role: role, database: database.name),
+            connectionString: TestCluster.own.cluster.connectionString(role: role, database: database.name),
             applicationName: "test caller", connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
         try caller.execute(
             """

@@ -1,18 +1,29 @@
 package import MillracePostgres
 internal import Synchronization
 
-/// A real PostgreSQL for tests, in a scratch directory. It stops and its files go when the object or the process does,
-/// however the process ends.
+/// A real PostgreSQL for tests: in a scratch directory, or the server of `TEST_DATABASE_URL`. It stops and its files go, or
+/// the databases made there do, when the object or the process does, however the process ends.
 package final class TestCluster: Sendable {
-    private static let sharedResult = Result { try TestCluster(isDurable: false) }
+    private enum Server {
+        case own(EmbeddedCluster)
+        case given(GivenServer)
+    }
 
-    /// One for the whole test process, started by the first who asks, without fsync. Nobody stops it: tests that do
-    /// have clusters of their own.
+    private static let ownResult = Result { try TestCluster(isDurable: false) }
+    private static let sharedResult = Result { try GivenServer.named.map(TestCluster.init(given:)) ?? own }
+
+    /// One for the whole test process, started by the first who asks: the server of `TEST_DATABASE_URL` where that is set,
+    /// else `own`. Nobody stops it: tests that do have clusters of their own.
     package static var shared: TestCluster {
         get throws { try sharedResult.get() }
     }
 
-    package let cluster: EmbeddedCluster
+    /// One for the whole test process, without fsync: for tests that want its superuser, its socket or its files.
+    package static var own: TestCluster {
+        get throws { try ownResult.get() }
+    }
+
+    private let server: Server
     private let reaper: Reaper
     private let databases = Atomic<Int>(0)
 
@@ -21,12 +32,26 @@ package final class TestCluster: Sendable {
         let directory = try ScratchDirectory.make()
         reaper = try Reaper(directory: directory)
         try ClusterTemplate.shared.copy(to: directory, isDurable: isDurable)
-        cluster = EmbeddedCluster(directory: directory, settings: Self.settings(isDurable: isDurable))
+        server = .own(EmbeddedCluster(directory: directory, settings: Self.settings(isDurable: isDurable)))
         try start()
+    }
+
+    private init(given: GivenServer) throws {
+        reaper = try Reaper(databasesOf: given)
+        try given.makeTemplates()
+        server = .given(given)
     }
 
     static func settings(isDurable: Bool) -> EmbeddedClusterSettings {
         EmbeddedClusterSettings(isDurable: isDurable, sharedBuffersMiB: 64, sessions: 280)
+    }
+
+    /// Not of `shared`, which need not be a cluster of ours.
+    package var cluster: EmbeddedCluster {
+        guard case .own(let cluster) = server else {
+            preconditionFailure("TEST_DATABASE_URL is no cluster of the tests': take TestCluster.own")
+        }
+        return cluster
     }
 
     package func start() throws {
@@ -55,16 +80,26 @@ package final class TestCluster: Sendable {
     ) throws -> TestDatabase {
         let number = databases.add(1, ordering: .relaxed).newValue
         let letters = name.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
-        let unique = "test_\(number)_" + String(letters.prefix(40))
         let template: ClusterTemplate.Database = hasPacks ? .packed : isMigrated ? .migrated : .empty
-        try superuser().execute(
-            "CREATE DATABASE \(unique) OWNER millrace TEMPLATE \(template.rawValue)", timeout: .seconds(120))
-        return TestDatabase(name: unique, cluster: cluster)
+        switch server {
+        case .own(let cluster):
+            let unique = "test_\(number)_" + String(letters.prefix(40))
+            try superuser().execute(
+                "CREATE DATABASE \(unique) OWNER millrace TEMPLATE \(template.rawValue)", timeout: .seconds(120))
+            return TestDatabase(name: unique, cluster: cluster)
+        case .given(let given):
+            let unique = "\(given.prefix)\(number)_" + String(letters.prefix(25))
+            try given.makeDatabase(unique, from: template)
+            return TestDatabase(name: unique, connectionString: given.connectionString(database: unique))
+        }
     }
 
-    /// A session of the superuser, in the database `postgres`.
+    /// A session of the superuser, in the database `postgres`; of the server of `TEST_DATABASE_URL`, one of its role.
     package func superuser() throws -> PostgresConnection {
-        try Self.superuser(of: cluster)
+        switch server {
+        case .own(let cluster): try Self.superuser(of: cluster)
+        case .given(let given): try given.connect()
+        }
     }
 
     static func superuser(of cluster: EmbeddedCluster) throws -> PostgresConnection {
@@ -77,15 +112,17 @@ package final class TestCluster: Sendable {
 /// A database of one test.
 package struct TestDatabase: Sendable {
     package let name: String
-    private let cluster: EmbeddedCluster
+    /// As the daemon connects: by the owner's role, which is no superuser.
+    package let connectionString: String
 
-    init(name: String, cluster: EmbeddedCluster) {
+    init(name: String, connectionString: String) {
         self.name = name
-        self.cluster = cluster
+        self.connectionString = connectionString
     }
 
-    /// As the daemon connects: by the owner's role, which is no superuser.
-    package var connectionString: String { cluster.connectionString(role: "millrace", database: name) }
+    init(name: String, cluster: EmbeddedCluster) {
+        self.init(name: name, connectionString: cluster.connectionString(role: "millrace", database: name))
+    }
 
     package func connect(
         applicationName: String = "test", interrupt: PostgresInterrupt = PostgresInterrupt()

@@ -15,8 +15,8 @@ package struct ConnectionString {
         var isOpen: Bool { !isSecret && !value.contains("://") }
     }
 
-    /// As libpq takes it.
-    let libpq: String
+    /// As libpq takes it, passwords and all.
+    package let libpq: String
     /// Names of the parameters that are left out, each once, in their order.
     package let leftOut: [String]
     /// nil: libpq can't read it, or reads something else than was meant.

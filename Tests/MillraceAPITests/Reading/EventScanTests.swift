@@ -25,15 +25,15 @@ struct EventScanTests {
     }
 
     @Test func `no route reads a month from end to end`() async throws {
-        let fixture = try ReadFixture()
+        let fixture = try ReadFixture(on: .own)
         try fixture.addEvents(9000)
         try fixture.addConversations(1400)
         try fixture.database.connect().execute("ANALYZE")
         let name = fixture.database.name
-        try TestCluster.shared.superuser().execute(
+        try TestCluster.own.superuser().execute(
             "ALTER DATABASE \(name) SET session_preload_libraries = 'auto_explain'")
         for (setting, value) in [("log_min_duration", "0"), ("log_level", "'notice'")] {
-            try TestCluster.shared.superuser().execute("ALTER DATABASE \(name) SET auto_explain.\(setting) = \(value)")
+            try TestCluster.own.superuser().execute("ALTER DATABASE \(name) SET auto_explain.\(setting) = \(value)")
         }
         let notices = Mutex<[String]>.Reference([])
         let logger = Logger(label: "test", factory: { _ in NoticeKeeper(notices: notices) })

@@ -17,8 +17,11 @@ struct ReadFixture {
     let packs: [PackDefinition]
     private let scratch: ScratchDirectory
 
-    init(_ name: String = #function, pack: ReadFixturePacks = ReadFixturePacks()) throws {
-        database = try TestCluster.shared.database(name)
+    /// `cluster`: nil for the one that tests share.
+    init(
+        _ name: String = #function, pack: ReadFixturePacks = ReadFixturePacks(), on cluster: TestCluster? = nil
+    ) throws {
+        database = try (cluster ?? .shared).database(name)
         scratch = try ScratchDirectory()
         try pack.write(to: scratch.path)
         packs = try PackLoader(directory: scratch.path).load(["shop", "conversations"])

@@ -74,13 +74,13 @@ extension EndToEnd {
         }
 
         @Test func `an encoding that can't hold every event is refused by migrate, and named by check`() throws {
-            let superuser = try TestCluster.shared.superuser()
+            let superuser = try TestCluster.own.superuser()
             let name = "ascii_\(UInt32.random(in: 0 ... .max))"
             try superuser.execute(
                 "CREATE DATABASE \(name) OWNER millrace ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
                 timeout: .seconds(60))
             let daemon = try DaemonProcess(
-                databaseURL: TestCluster.shared.cluster.connectionString(role: "millrace", database: name))
+                databaseURL: TestCluster.own.cluster.connectionString(role: "millrace", database: name))
             let migrate = try daemon.run("migrate", "up")
             #expect(migrate.exit == .status(1))
             #expect(migrate.errors.contains("SQL_ASCII") && migrate.errors.contains("UTF8"), "\(migrate.errors)")
@@ -89,7 +89,7 @@ extension EndToEnd {
         }
 
         @Test func `check tells a pooler in transaction mode from one in session mode`() throws {
-            let installation = try Installation()
+            let installation = try Installation(cluster: .own)
             #expect(try installation.daemon.run("partitions", "ensure").isSuccess)
             for (mode, expected) in [("transaction", ["sessions"]), ("session", [])] {
                 let pooler = try PgBouncer(in: installation.cluster, mode: mode)

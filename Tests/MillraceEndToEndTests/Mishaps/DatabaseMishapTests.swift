@@ -5,10 +5,10 @@ import Testing
 extension EndToEnd {
     struct DatabaseMishapTests {
         @Test func `a database restored in place under the daemon gets again what the spool holds`() throws {
-            let installation = try Installation()
+            let installation = try Installation(cluster: .own)
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             let name = installation.database.name
-            let superuser = try TestCluster.shared.superuser()
+            let superuser = try TestCluster.own.superuser()
             let backup = "CREATE DATABASE \(name)_backup OWNER millrace TEMPLATE \(name)"
             try superuser.execute(backup, timeout: .seconds(60))
             let events = EventFactory(seed: 511)

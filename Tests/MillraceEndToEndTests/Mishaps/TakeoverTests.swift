@@ -13,8 +13,8 @@ extension EndToEnd {
 
         @Test func `half-open sessions of a killed daemon are taken over, the one amid a batch too`() throws {
             let proxy = try PostgresProxy(
-                socketDirectory: TestCluster.shared.cluster.socketDirectory, isHalfOpen: true)
-            let installation = try Installation { proxy.connectionString(database: $0.name) }
+                socketDirectory: TestCluster.own.cluster.socketDirectory, isHalfOpen: true)
+            let installation = try Installation(cluster: .own) { proxy.connectionString(database: $0.name) }
             let daemon = installation.daemon
             try daemon.start()
             try daemon.waitUntil("/readyz")
