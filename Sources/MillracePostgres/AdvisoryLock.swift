@@ -12,4 +12,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case outbox = 0x4D4C_0005
     /// Second key 0: one at a time joins rows of the ledger.
     case ledger = 0x4D4C_0006
+    /// Second key 0: held shared by who adds or counts saves, and alone by who changes the status of some.
+    case conversationStatuses = 0x4D4C_0007
 }

@@ -157,7 +157,10 @@ import Testing
             "INSERT INTO analytics_events (id, event_type, created_at, batch_id) VALUES (gen_random_uuid(), 'x', '2026-11-15Z', 103)",
             "joined batches 100…119: 41 events of 40"
         ),
-        ("DELETE FROM conversations WHERE batch_id = 119", "19 conversations of 20"),
+        (
+            "SET millrace.conversations = 'by hand'; DELETE FROM conversations WHERE batch_id = 119",
+            "19 conversations of 20"
+        ),
         (
             "INSERT INTO analytics_events (id, event_type, created_at, batch_id) VALUES (gen_random_uuid(), 'x', '2026-11-15Z', 120)",
             "batch 120 is not in the ledger and has 1 events"

@@ -66,8 +66,9 @@ struct TableChecks {
                 JOIN pg_catalog.pg_namespace AS space ON space.oid = function.pronamespace
                 WHERE NOT trigger.tgisinternal AND trigger.tgenabled <> 'D' AND trigger.tgparentid = 0
                     AND space.nspname <> 'projections' AND space.nspname NOT LIKE 'projections\\_%'
+                    AND function.oid IS DISTINCT FROM to_regproc('public.refuse_conversation_change')
                 """,
-                fine: "none but the packs'", found: "not Millrace's",
+                fine: "none but Millrace's and the packs'", found: "not Millrace's",
                 fix:
                     "Drop it (DROP TRIGGER … ON …): it can refuse, change or swallow rows of a batch. Read from the tables, or "
                     + "from a publication, instead."),

@@ -213,20 +213,19 @@ struct LetterTransaction {
     // MARK: - Projections
 
     private func fold(_ lines: [(RetriedLine, LedgerRow)]) throws {
-        let groups = Dictionary(grouping: lines) { $0.1.folded }.filter { !$0.key.isEmpty }
-        guard !groups.isEmpty else { return }
+        let groups = Dictionary(grouping: lines) { $0.1.folded }
         let versions = try PackVersion.all(connection)
         try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")
         for (ids, members) in groups.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             let targets = try versions.filter { ids.contains(Int($0.id)) }.map(target)
-            guard !targets.isEmpty else { continue }
             let fold = BatchFold(slot: Rebuild.slot)
-            fold.begin(targets)
+            fold.begin(targets, gathersSaves: true)
             for table in PartitionedTable.allCases {
                 let own = members.map(\.0).filter { $0.row.table == table }
                 if !own.isEmpty { try read(own, of: table) { fold.add(table, rows: $0) } }
             }
             let batchIDs = Set(members.map { $0.0.letter.batchID })
+            try ConversationStatuses(batchID: nil, on: connection).settle(fold)
             let outcome = try fold.apply(batchID: Int64(batchIDs.first ?? 0), on: connection)
             if let failure = outcome.failures.first { throw failure.error }
             if outcome.parkedCount > 0, batchIDs.count > 1 { throw ParkedOfSeveralBatches() }

@@ -143,7 +143,7 @@ struct SeedTransaction {
             for fold in target.pack.folds { try requireOwnRows(fold, target.schema, batchID, rows, seed) }
         }
         let fold = BatchFold(slot: Rebuild.slot)
-        fold.begin(targets)
+        fold.begin(targets, gathersSaves: true)
         for table in PartitionedTable.allCases where rows.contains(where: { $0.table == table }) {
             try connection.copyOut(
                 """
@@ -159,6 +159,7 @@ struct SeedTransaction {
             }
         }
         try connection.execute("SET LOCAL millrace.slot = \(Rebuild.slot)")
+        try ConversationStatuses(batchID: batchID, on: connection).settle(fold)
         let outcome = try fold.apply(batchID: batchID, on: connection)
         if let failure = outcome.failures.first { throw failure.error }
         guard outcome.parkedCount == 0 else { throw try parked(batchID, of: seed) }

@@ -82,6 +82,14 @@ package struct Migration: Sendable, Hashable {
         Migration(
             16, "waiting_events",
             up: PackageResources._016_waiting_events_up_sql, down: PackageResources._016_waiting_events_down_sql),
+        Migration(
+            17, "conversation_statuses",
+            up: PackageResources._017_conversation_statuses_up_sql,
+            down: PackageResources._017_conversation_statuses_down_sql),
+        Migration(
+            18, "conversations_guard",
+            up: PackageResources._018_conversations_guard_up_sql,
+            down: PackageResources._018_conversations_guard_down_sql),
     ]
 }
 

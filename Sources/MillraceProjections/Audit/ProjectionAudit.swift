@@ -94,10 +94,9 @@ package struct ProjectionAudit {
             while let page = pages.take() {
                 fold.begin([target])
                 var batches = RowBatches()
-                let count = try rows.read(leaf.table, from: name, where: page + isLeftOut, timeout: timeout) { row in
-                    fold.add(leaf.table, rows: row)
-                    batches.add(row)
-                }
+                let count = try rows.read(
+                    leaf.table, from: name, where: page + isLeftOut, into: fold, timeout: timeout
+                ) { batches.add($0) }
                 pages.adapt(to: count)
                 recount.rows += count
                 recount.add(unknown: try ledger.missing(batches.ids), in: batches, limit: limit)

@@ -5,8 +5,7 @@ internal import MillracePostgres
 struct PackUpgrade {
     /// By pack: the definition whose sketches are in one row each, and the version that differs from it in nothing else.
     private static let wholeSketches: [String: (hash: String, next: Int)] = [
-        "analytics": ("b0ba783c125933a6480dff8d55c8ea46d1b217d9c0a6d432040b863489f9f764", 2),
-        "conversations": ("512bd4ce79d26da885beb3a463b34aabc5b0463e565224e2de8a3d387ab7bf2c", 2),
+        "analytics": ("b0ba783c125933a6480dff8d55c8ea46d1b217d9c0a6d432040b863489f9f764", 2)
     ]
 
     private let live: PackVersion

@@ -18,6 +18,8 @@ package final class BatchFold {
         var folds: [(index: Int, isDelete: Bool)] = []
         /// nil: no fold wants a path.
         var extractor: FieldExtractor?
+        /// What an event of this type says of a conversation.
+        var status: StatusGathering.EventType?
     }
 
     private struct Output: Hashable {
@@ -34,6 +36,9 @@ package final class BatchFold {
     private var types = TypeTable()
     private var plans: [Plan] = []
     private var conversations = Plan()
+    /// Of `conversations`: the folds that count rows, so that a row can be taken off again, and the others.
+    private var (counted, uncounted) = (Plan(), Plan())
+    let statuses = StatusGathering()
     private var outputs: [Output: Int] = [:]
     // SAFETY: both are allocated with the object, `paths` again in `prepare` with a place for each output, and freed in
     // `deinit` or before the next one. Rows and accumulators get the pointers for the time of a call only.
@@ -65,8 +70,10 @@ package final class BatchFold {
         found.deallocate()
     }
 
-    /// Starts a batch: forgets all rows.
-    package func begin(_ targets: [FoldTarget]) {
+    /// Starts a batch: forgets all rows. `gathersSaves`: whether any conversation has a status, which may be one of those
+    /// that the batch's saves belong to.
+    package func begin(_ targets: [FoldTarget], gathersSaves: Bool = false) {
+        statuses.begin(gathersSaves: gathersSaves)
         let sorted = targets.sorted { $0.versionID < $1.versionID }
         if sorted.count == self.targets.count, zip(sorted, self.targets).allSatisfy({ $0 === $1 }) {
             for index in programs.indices { accumulators[index].clear() }
@@ -85,12 +92,13 @@ package final class BatchFold {
 
     /// What the batch's rows take in memory so far.
     package var byteCount: Int {
-        programs.indices.reduce(0) { $0 + accumulators[$1].byteCount }
+        programs.indices.reduce(statuses.byteCount) { $0 + accumulators[$1].byteCount }
     }
 
     /// Adds rows of the encoder, whose fields are known.
     package func add(_ table: PartitionedTable, _ rows: CopyRows) {
-        guard !programs.isEmpty, var fields = rows.fields.baseAddress, var row = rows.bytes.baseAddress else { return }
+        guard var fields = rows.fields.baseAddress, var row = rows.bytes.baseAddress else { return }
+        if table == .conversations { statuses.hasSaves = true }
         let layout = RowLayout.of(table)
         let (fieldsEnd, rowsEnd) = (fields + rows.fields.count, row + rows.bytes.count)
         while fields < fieldsEnd {
@@ -104,33 +112,58 @@ package final class BatchFold {
     /// Adds rows that a table gave, one after the other, of binary COPY in the encoder's column order: int16 count of
     /// fields, then int32 length and value of each. A document that is NULL was too large to be read (`PrintedSize`).
     package func add(_ table: PartitionedTable, rows: UnsafeRawBufferPointer) {
-        guard !programs.isEmpty, var row = rows.baseAddress else { return }
+        if table == .conversations { statuses.hasSaves = true }
+        forEachRow(of: table, rows) { add($0, $1) }
+    }
+
+    /// Adds saves that a table gave and that are not active: they are in no count.
+    package func add(inactiveSaves rows: UnsafeRawBufferPointer) {
+        forEachRow(of: .conversations, rows) { add($0, uncounted, document: $1.document) }
+    }
+
+    /// Takes a save off what it is counted in, by -1, or adds it again, by 1. `versions`: those that hold it; nil for all.
+    func correct(_ rows: UnsafeRawBufferPointer, by weight: Int64, in versions: Set<Int32>?) {
+        var plan = counted
+        if let versions { plan.folds.removeAll { !versions.contains(targets[programs[$0.index].target].versionID) } }
+        forEachRow(of: .conversations, rows) { add($0, plan, document: $1.document, weight: weight) }
+    }
+
+    private func forEachRow(
+        of table: PartitionedTable, _ rows: UnsafeRawBufferPointer, _ body: (FoldRow, RowLayout) -> Void
+    ) {
+        guard var row = rows.baseAddress else { return }
         let layout = RowLayout.of(table)
         let end = row + rows.count
         while row < end {
             layout.findFields(of: row, into: found)
             let rowEnd = row + Int(found[layout.columnCount])
             precondition(rowEnd <= end, "a row of COPY ends where its lengths say")
-            add(FoldRow(row, fields: found, paths: paths, of: layout), layout)
+            body(FoldRow(row, fields: found, paths: paths, of: layout), layout)
             row = rowEnd
         }
     }
 
     private func add(_ row: FoldRow, _ layout: RowLayout) {
-        guard let type = layout.type else { return add(row, conversations, document: layout.document) }
+        guard let type = layout.type else {
+            if statuses.gathersSaves { statuses.add(save: row) }
+            return add(row, conversations, document: layout.document)
+        }
         let (number, isNew) = types.number(of: row.value(type))
         if isNew { plans.append(plan(ofType: row.value(type))) }
         add(row, plans[number], document: layout.document)
     }
 
-    private func add(_ row: FoldRow, _ plan: Plan, document: Int) {
+    private func add(_ row: FoldRow, _ plan: Plan, document: Int, weight: Int64 = 1) {
+        if let type = plan.status { statuses.add(event: row, type, document: document) }
         if plan.extractor != nil, row.length(document) < 0 { return addUnread(row, plan) }
         if let extractor = plan.extractor {
             // After jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
         for (index, isDelete) in plan.folds {
-            if let refusal = accumulators[index].add(row, isDelete: isDelete) { park(row, refusal, fold: index) }
+            if let refusal = accumulators[index].add(row, isDelete: isDelete, weight: weight) {
+                park(row, refusal, fold: index)
+            }
         }
     }
 
@@ -202,9 +235,9 @@ package final class BatchFold {
         paths.deallocate()
         paths = .allocate(capacity: max(1, outputs.count))
         paths.initialize(repeating: mr_text(bytes: nil, length: 0), count: max(1, outputs.count))
-        conversations = plan { fold in
-            fold.source == .conversations ? false : nil
-        }
+        conversations = plan { fold in fold.source == .conversations ? false : nil }
+        counted = plan { fold in fold.source == .conversations && fold.countsRows ? false : nil }
+        uncounted = plan { fold in fold.source == .conversations && !fold.countsRows ? false : nil }
     }
 
     private func release() {
@@ -221,12 +254,14 @@ package final class BatchFold {
 
     private func plan(ofType type: UnsafeRawBufferPointer) -> Plan {
         let name = String(decoding: type, as: UTF8.self)
-        return plan { fold in
+        var plan = plan { fold in
             guard case .events(let patterns) = fold.source else { return nil }
             if patterns.contains(where: { $0.matches(name) }) { return false }
             guard case .entity(let entity) = fold.kind else { return nil }
             return entity.deletes.contains { $0.matches(name) } ? true : nil
         }
+        plan.status = StatusGathering.EventType(named: name)
+        return plan
     }
 
     /// `isDelete`: of a fold, nil when it doesn't want the row.
@@ -282,6 +317,16 @@ package final class BatchFold {
                     key: "", code: code, sqlState: nil, constraint: nil, message: message, eventAt: row.createdAt,
                     eventID: UniqueID(high: row.idHigh, low: row.idLow))
             ))
+    }
+}
+
+extension FoldDefinition {
+    /// Whether each row adds to a number, from which it can be taken off again.
+    fileprivate var countsRows: Bool {
+        switch kind {
+        case .counter, .top: true
+        case .unique, .entity, .append: false
+        }
     }
 }
 

@@ -66,9 +66,11 @@ struct FoldAccumulator: ~Copyable {
     /// What the tuples and hashes take.
     var byteCount: Int { tuples.heldBytes + keys.heldBytes + hashes.count * MemoryLayout<UInt64>.stride }
 
-    /// Indices of the tuples that go into the table when none is refused: all, of an entity the winners'.
+    /// Indices of the tuples that go into the table when none is refused: all that add something, of an entity the
+    /// winners'.
     var winningTuples: [Int] {
         if case .entity = kind { return (0..<keys.count).map { Int(keys.entries[$0].n) } }
+        if case .count = kind { return (0..<tuples.count).filter { tuples.entries[$0].n != 0 } }
         return Array(0..<tuples.count)
     }
 
@@ -91,8 +93,8 @@ struct FoldAccumulator: ~Copyable {
     }
 
     /// Folds a row in. Returns why it can't be. A row without a key, unless it is an entity's, and a unique's row
-    /// without a value are left out silently.
-    mutating func add(_ row: FoldRow, isDelete: Bool) -> Refusal? {
+    /// without a value are left out silently. `weight`: what a count counts the row as.
+    mutating func add(_ row: FoldRow, isDelete: Bool, weight: Int64 = 1) -> Refusal? {
         var keyLength = 0
         let length: Int
         switch write(row, isDelete: isDelete, &keyLength) {
@@ -104,7 +106,7 @@ struct FoldAccumulator: ~Copyable {
         switch kind {
         case .count:
             let index = tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
-            tuples.entries[index].n += 1
+            tuples.entries[index].n += weight
         case .unique:
             if distinct.source == .path, row.paths[distinct.index].hasLongNumbers { return .longNumbers(nil) }
             guard let value = Self.value(of: distinct, row) else { return nil }

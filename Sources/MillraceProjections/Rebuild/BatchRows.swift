@@ -12,13 +12,12 @@ struct BatchRows {
             uniqueKeysWithValues: PartitionedTable.allCases.map { ($0, DocumentColumns.encoded(of: $0, for: pack)) })
     }
 
-    /// Passes each row of the page on, in the order in which a table has them, events first. In a transaction. The
-    /// indexes on batch_id find them, whose summaries `Partitions.summarizeBatches` keeps.
+    /// Adds each row of the page to `fold`, in the order in which a table has them, events first. In a transaction that
+    /// holds `ConversationStatuses.sharedStatement`. The indexes on batch_id find them, whose summaries
+    /// `Partitions.summarizeBatches` keeps.
     ///
     /// - Returns: the number of rows.
-    func read(
-        _ page: BatchPages.Page, timeout: Duration, _ take: (PartitionedTable, UnsafeRawBufferPointer) -> Void
-    ) throws(PostgresError) -> Int {
+    func read(_ page: BatchPages.Page, into fold: BatchFold, timeout: Duration) throws(PostgresError) -> Int {
         // Young statistics may say that a scan of all is cheaper than it is.
         try connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         var count = 0
@@ -26,17 +25,43 @@ struct BatchRows {
             let isWanted = table == .conversations ? page.conversations > 0 : page.rows > page.conversations
             guard isWanted else { continue }
             count += try read(
-                table, from: "public.\(table.rawValue)", where: page.tableRows, timeout: timeout
-            ) { take(table, $0) }
+                table, from: "public.\(table.rawValue)", where: page.tableRows, into: fold, timeout: timeout
+            ) { _ in }
         }
         try connection.execute("SET LOCAL enable_seqscan TO DEFAULT")
         return count
     }
 
-    /// Passes each row of `relation` that is as the condition says on: of the table or of one of its months.
+    /// Adds each row of `relation` that is as the condition says: of the table or of one of its months. Saves that are not
+    /// active come last.
     ///
     /// - Returns: the number of rows.
     func read(
+        _ table: PartitionedTable, from relation: String, where condition: String, into fold: BatchFold,
+        timeout: Duration, _ take: (UnsafeRawBufferPointer) -> Void
+    ) throws(PostgresError) -> Int {
+        guard table == .conversations else {
+            return try copy(table, from: relation, where: condition, timeout: timeout) { row in
+                fold.add(table, rows: row)
+                take(row)
+            }
+        }
+        let active = try copy(
+            table, from: relation, where: condition + " AND stored.status = 'active'", timeout: timeout
+        ) { row in
+            fold.add(table, rows: row)
+            take(row)
+        }
+        let inactive = try copy(
+            table, from: relation, where: condition + " AND stored.status <> 'active'", timeout: timeout
+        ) { row in
+            fold.add(inactiveSaves: row)
+            take(row)
+        }
+        return active + inactive
+    }
+
+    private func copy(
         _ table: PartitionedTable, from relation: String, where condition: String, timeout: Duration,
         _ take: (UnsafeRawBufferPointer) -> Void
     ) throws(PostgresError) -> Int {

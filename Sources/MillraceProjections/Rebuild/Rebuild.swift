@@ -179,10 +179,12 @@ package struct Rebuild {
 
     /// Folds the next page in the open transaction; nil when there is none.
     private func foldPage(_ pages: inout BatchPages, _ target: FoldTarget) throws -> (batches: Int, rows: Int)? {
+        // Before the rows are seen.
+        try connection.execute(ConversationStatuses.sharedStatement, timeout: timeout)
         guard let page = try pages.next(timeout: timeout) else { return nil }
         guard let last = page.batchIDs?.upperBound else { return (0, 0) }
         fold.begin([target])
-        let count = try rows.read(page, timeout: timeout) { table, row in fold.add(table, rows: row) }
+        let count = try rows.read(page, into: fold, timeout: timeout)
         try connection.execute("SET LOCAL millrace.slot = \(Self.slot)")
         let outcome = try fold.apply(batchID: last, on: connection)
         if let failure = outcome.failures.first { throw failure.error }

@@ -67,17 +67,17 @@ struct BatchProjection {
         fold = BatchFold(slot: slot)
     }
 
-    /// Whether the batch is folded into anything.
-    var isActive: Bool { !targets.isEmpty }
-
     /// Sent when the transaction begins: no switch of versions happens until it ends.
     func open(_ pipeline: inout PostgresPipeline) throws(PostgresError) {
         try pipeline.send(ProjectionsLock.sharedStatement)
         try pipeline.send("SET LOCAL millrace.slot = \(slot)")
     }
 
-    /// Starts a batch with the versions that there are. `bytesMax`: what its rows may make.
-    mutating func begin(_ versions: [Version], bytesMax: Int, on connection: PostgresConnection) throws {
+    /// Starts a batch with the versions that there are. `gathersSaves`: whether any conversation has a status. `bytesMax`:
+    /// what its rows may make.
+    mutating func begin(
+        _ versions: [Version], gathersSaves: Bool, bytesMax: Int, on connection: PostgresConnection
+    ) throws {
         if self.connection !== connection {
             known = [:]
             self.connection = connection
@@ -112,12 +112,12 @@ struct BatchProjection {
                     Omission(pack: version.pack, versionID: version.id, reason: errors.description))
             }
         }
-        fold.begin(targets)
+        fold.begin(targets, gathersSaves: gathersSaves)
     }
 
     /// Folds rows as COPY sends them.
     mutating func add(_ table: PartitionedTable, _ rows: CopyRows) {
-        guard isActive, !isOverfull else { return }
+        guard !isOverfull else { return }
         let start = ContinuousClock.now
         fold.add(table, rows)
         isOverfull = fold.byteCount > bytesMax
@@ -126,7 +126,7 @@ struct BatchProjection {
 
     /// Folds the rows of a leaf, except those of `refused` sequences, which did not go in.
     mutating func add(_ leaf: EncodedLeaf, without refused: Set<UInt64>) {
-        guard isActive, !isOverfull else { return }
+        guard !isOverfull else { return }
         let start = ContinuousClock.now
         leaf.forEachRow { sequence, row in
             if isOverfull || refused.contains(sequence) { return }
@@ -141,10 +141,11 @@ struct BatchProjection {
         fold.sharedParkings(table, row, in: liveVersions)
     }
 
-    /// Writes the deltas. Blocks. Throws what must end the transaction.
+    /// Gives conversations their status, and writes the deltas. Blocks. Throws what must end the transaction.
     mutating func apply(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> FoldOutcome {
-        guard isActive else { return FoldOutcome() }
         let start = ContinuousClock.now
+        try ConversationStatuses(batchID: batchID, on: connection).settle(fold)
+        guard !targets.isEmpty else { return FoldOutcome() }
         let outcome = try fold.apply(batchID: batchID, on: connection)
         for failure in outcome.failures {
             let pack = targets.first { $0.versionID == failure.versionID }?.pack.name ?? ""

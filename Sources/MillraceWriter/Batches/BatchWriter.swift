@@ -10,7 +10,7 @@ import MillraceTelemetry
 /// 1. `pg_advisory_xact_lock(spool, writer)`: proves that an earlier backend of this writer is gone;
 /// 2. the ledger is asked whether it holds these sequences: a COMMIT whose answer was lost is seen here, never guessed;
 /// 3. rows by binary COPY into each leaf, a part of the batch at a time, since only a part is held in memory; 4. dead
-/// letters; 5. the projections' deltas, of the rows that went in;
+/// letters; 5. the status of conversations, and the projections' deltas, of the rows that went in;
 /// 6. a look whether the tables that were filled are still partitions; the ledger row, with the versions the batch is
 /// folded into; COMMIT.
 ///
@@ -262,9 +262,10 @@ final class BatchWriter {
         }
     }
 
-    /// The ledger's last batch that begins before a sequence, and the versions; a row at least.
+    /// The ledger's last batch that begins before a sequence, whether conversations have statuses, and the versions; a row
+    /// at least.
     private static let opening = """
-        SELECT latest.*, \(BatchProjection.Version.columns(of: "version"))
+        SELECT latest.*, \(ConversationStatuses.areThere), \(BatchProjection.Version.columns(of: "version"))
         FROM (VALUES (1)) AS one (row)
         LEFT JOIN (
             SELECT last_seq, batch_id
@@ -292,15 +293,17 @@ final class BatchWriter {
             parameters: [.text("\(spool.spoolID)"), .integer(sequences.upperBound)])
         var latest: (lastSequence: Int, batchID: Int)?
         var versions: [BatchProjection.Version] = []
+        var gathersSaves = false
         try pipeline.finish { number, rows in
             guard number == opening else { return }
             if let lastSequence = rows.int(0, 0), let batchID = rows.int(0, 1) { latest = (lastSequence, batchID) }
-            versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 2) }
+            gathersSaves = rows.bool(0, 2) == true
+            versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 3) }
         }
         guard let latest, latest.lastSequence >= Int(sequences.lowerBound) else {
             let bytes = batch.extents.reduce(0) { $0 + $1.length }
             let bytesMax = batch.extents.count > 1 ? Self.foldedBytesMin + 2 * bytes : Int.max
-            try projection.begin(versions, bytesMax: bytesMax, on: connection)
+            try projection.begin(versions, gathersSaves: gathersSaves, bytesMax: bytesMax, on: connection)
             return nil
         }
         let result: Result

@@ -104,8 +104,15 @@ extension EndToEnd {
                 {"conversation_id":"x","user_id":"\(user)","question":"2","response":"r","timestamp":"\(day)T11:31:00Z"}
                 """, to: input)
             #expect(try daemon.run("send", input, "--ack", "committed", "--quiet").isSuccess)
-            _ = try installation.auditor.strings(
-                "UPDATE public.conversations SET status = 'deleted' WHERE question = '2' RETURNING 'x'")
+            let saved = try #require(
+                try installation.auditor.strings("SELECT id::text FROM public.conversations WHERE question = '2'").first
+            )
+            let deletion = scratch.path + "/deletion.ndjson"
+            try TextFile.write(
+                """
+                {"event_type":"conversations.save_deleted","payload":{"conversation_id":"x","id":"\(saved)"}}
+                """, to: deletion)
+            #expect(try daemon.run("send", deletion, "--ack", "committed", "--quiet").isSuccess)
             let range = ["--from", "\(day)T11:00:00Z", "--to", "\(day)T12:00:00Z", "--quiet"]
             let plain = try CommandRun(
                 ["export"] + range + ["--output", "-", "--no-compress", "--config", daemon.configuration], in: scratch)

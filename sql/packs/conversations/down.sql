@@ -10,6 +10,8 @@ DROP TABLE conversations_invitations;
 DROP TYPE conversations_invitation_status;
 DROP TABLE conversations_feedback_by_rating;
 DROP TABLE conversations_feedback;
+DROP TABLE conversations_save_statuses;
+DROP TABLE conversations_statuses;
 DROP TABLE conversations_active_users;
 DROP TABLE conversations_questions_by_user;
 DROP TABLE conversations_questions_by_day;

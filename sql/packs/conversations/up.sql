@@ -31,6 +31,35 @@ CREATE TABLE conversations_active_users (
     CONSTRAINT conversations_active_users_pkey PRIMARY KEY (tenant_id, bucket, slot, chunk)
 ) WITH (fillfactor = 50);
 
+CREATE TABLE conversations_statuses (
+    tenant_id integer NOT NULL DEFAULT 0,
+    conversation_id text NOT NULL,
+    status text,
+    event_at timestamptz NOT NULL,
+    event_id uuid NOT NULL,
+    deleted_at timestamptz,
+    CONSTRAINT conversations_statuses_pkey PRIMARY KEY (tenant_id, conversation_id),
+    CONSTRAINT conversations_statuses_conversation_id_check CHECK (octet_length(conversation_id) BETWEEN 1 AND 200),
+    CONSTRAINT conversations_statuses_status_check CHECK (
+        deleted_at IS NOT NULL OR (status IS NOT NULL AND length(status) BETWEEN 1 AND 50)
+    )
+);
+
+CREATE TABLE conversations_save_statuses (
+    tenant_id integer NOT NULL DEFAULT 0,
+    conversation_id text NOT NULL,
+    id uuid NOT NULL,
+    status text,
+    event_at timestamptz NOT NULL,
+    event_id uuid NOT NULL,
+    deleted_at timestamptz,
+    CONSTRAINT conversations_save_statuses_pkey PRIMARY KEY (tenant_id, conversation_id, id),
+    CONSTRAINT conversations_save_statuses_conversation_id_check CHECK (octet_length(conversation_id) BETWEEN 1 AND 200),
+    CONSTRAINT conversations_save_statuses_status_check CHECK (
+        deleted_at IS NOT NULL OR (status IS NOT NULL AND length(status) BETWEEN 1 AND 50)
+    )
+);
+
 CREATE TABLE conversations_feedback (
     tenant_id integer NOT NULL DEFAULT 0,
     id uuid NOT NULL,
@@ -138,7 +167,8 @@ SELECT
     source,
     sum(n)::bigint AS n
 FROM conversations_questions_by_day
-GROUP BY tenant_id, bucket, source;
+GROUP BY tenant_id, bucket, source
+HAVING sum(n) <> 0;
 
 CREATE VIEW conversations_daily_by_user AS
 SELECT
@@ -148,7 +178,8 @@ SELECT
     source,
     sum(n)::bigint AS n
 FROM conversations_questions_by_user
-GROUP BY tenant_id, user_id, bucket, source;
+GROUP BY tenant_id, user_id, bucket, source
+HAVING sum(n) <> 0;
 
 CREATE VIEW conversations_ratings AS
 SELECT
@@ -169,14 +200,17 @@ FROM conversations_invitations_by_status
 GROUP BY tenant_id, status
 HAVING sum(n) <> 0;
 
-COMMENT ON TABLE conversations_questions_by_day IS 'Questions by source and day (UTC); sum n over the slots, or read conversations_daily.';
-COMMENT ON TABLE conversations_questions_by_user IS 'Questions by user, source and day (UTC); sum n over the slots.';
+COMMENT ON TABLE conversations_questions_by_day IS 'Active questions by source and day (UTC); sum n over the slots, or read conversations_daily.';
+COMMENT ON TABLE conversations_questions_by_user IS 'Active questions by user, source and day (UTC); sum n over the slots.';
+COMMENT ON TABLE conversations_active_users IS 'Who asked on a day (UTC), whatever became of the question since.';
+COMMENT ON TABLE conversations_statuses IS 'What was said last of each conversation; deleted_at is set where that it is deleted.';
+COMMENT ON TABLE conversations_save_statuses IS 'What was said last of single saves, by their id in public.conversations.';
 COMMENT ON TABLE conversations_feedback IS 'What users think of answers; deleted_at is set where it was taken back.';
 COMMENT ON COLUMN conversations_feedback.rating IS '-1 and 1 for thumbs, or 1 to 5 stars; 0 is neutral.';
 COMMENT ON TABLE conversations_invitations IS 'Invitations and what became of them.';
-COMMENT ON TABLE conversations_top_users IS 'Users by the number of their questions.';
-COMMENT ON TABLE conversations_top_users_by_month IS 'Users by the number of their questions of a month (UTC).';
-COMMENT ON VIEW conversations_daily IS 'Questions by day and source.';
-COMMENT ON VIEW conversations_daily_by_user IS 'Questions by user, day and source; give a user_id.';
+COMMENT ON TABLE conversations_top_users IS 'Users by the number of their active questions; n = 0 where none is left.';
+COMMENT ON TABLE conversations_top_users_by_month IS 'Users by the number of their active questions of a month (UTC); n = 0 where none is left.';
+COMMENT ON VIEW conversations_daily IS 'Active questions by day and source.';
+COMMENT ON VIEW conversations_daily_by_user IS 'Active questions by user, day and source; give a user_id.';
 COMMENT ON VIEW conversations_ratings IS 'Feedback by day and rating.';
 COMMENT ON VIEW conversations_invitation_counts IS 'Invitations by status.';

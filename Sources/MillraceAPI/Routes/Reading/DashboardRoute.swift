@@ -60,7 +60,7 @@ struct DashboardRoute: ReadingRoute {
         let fold = try catalog.fold("top_users", of: pack, "top")
         let table = try catalog.table(fold.table, in: live)
         return SQLStatement(
-            "SELECT user_id, n FROM \(table.qualified) WHERE tenant_id = \(configuration.tenant) "
+            "SELECT user_id, n FROM \(table.qualified) WHERE tenant_id = \(configuration.tenant) AND n > 0 "
                 + "ORDER BY n DESC, user_id LIMIT \(configuration.identity.usersMax)")
     }
 

@@ -61,6 +61,8 @@ struct TopsRoute: ReadingRoute {
             throw APIProblem(.badRequest, "no_buckets", "this ranking is of all time; leave out bucket")
         }
         let limit = parameters.integer("limit", default: Self.fallbackLimit)
+        // Of what was taken off again.
+        statement.append("AND n > 0")
         statement.append("ORDER BY n DESC, \(keys.joined(separator: ", ")) LIMIT \(limit)")
         return statement
     }

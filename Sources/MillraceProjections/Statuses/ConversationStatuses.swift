@@ -1,0 +1,167 @@
+package import MillracePostgres
+
+/// Keeps the status of saves as events say it, and what is counted of them. Blocking, inside the transaction that writes
+/// the rows, after they are in and before their fold is applied.
+///
+/// A save's status is what was said last, by (time, id), of it or of its conversation, however they come. Counters and tops
+/// count active saves: of a row that ceases to be active what it added is taken off, in each version that holds its batch,
+/// and of one that becomes active again it is added.
+///
+/// Whoever adds or counts saves holds `AdvisoryLock.conversationStatuses` shared until its COMMIT, and who changes a status
+/// holds it alone, so that each sees the other's rows.
+package struct ConversationStatuses {
+    /// Rows are read in parts of so many conversations.
+    private static let conversationsAtOnce = 100
+
+    /// Taken by who counts saves that are in their tables already, before it reads them.
+    package static let sharedStatement =
+        "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.conversationStatuses.rawValue), 0)"
+    private static let aloneStatement =
+        "SELECT pg_advisory_xact_lock(\(AdvisoryLock.conversationStatuses.rawValue), 0)"
+
+    /// Whether any status was ever said, as an expression.
+    package static let areThere = "EXISTS (SELECT FROM public.conversation_statuses)"
+
+    private let connection: PostgresConnection
+    private let batchID: Int64?
+
+    /// `batchID`: of a batch that the ledger lacks yet; nil for rows of several, which it has.
+    package init(batchID: Int64?, on connection: PostgresConnection) {
+        self.batchID = batchID
+        self.connection = connection
+    }
+
+    /// Of the rows that were added to `fold`, and are in their tables. Without a batch the fold must have gathered saves.
+    package func settle(_ fold: BatchFold) throws(PostgresError) {
+        let statuses = fold.statuses
+        guard statuses.hasSaves || !statuses.changed.isEmpty else { return }
+        let isAlone = batchID == nil || !statuses.changed.isEmpty
+        var pipeline = PostgresPipeline(connection)
+        try pipeline.send(isAlone ? Self.aloneStatement : Self.sharedStatement)
+        if !statuses.changed.isEmpty { try pipeline.send(Self.upsert, parameters: statuses.parameters) }
+        var conversations = statuses.changed
+        if statuses.hasSaves {
+            let selection: Int
+            if statuses.gathersSaves {
+                selection = try pipeline.send(
+                    "SELECT DISTINCT conversation_id FROM public.conversation_statuses WHERE conversation_id = ANY ($1)",
+                    parameters: [statuses.conversationsOfSaves])
+            } else {
+                // The first status of all was said while this batch was written.
+                selection = try pipeline.send(
+                    """
+                    SELECT DISTINCT conversation_id
+                    FROM public.conversations
+                    WHERE \(Self.areThere) AND batch_id = $1
+                    """, parameters: [batch])
+            }
+            try pipeline.finish { number, rows in
+                guard number == selection else { return }
+                for row in 0..<rows.rowCount { conversations.insert(rows.string(row, 0) ?? "") }
+            }
+        } else {
+            try pipeline.finish { _, _ in }
+        }
+        // In one order, so that two runs do the same.
+        let ordered = conversations.sorted()
+        for start in stride(from: 0, to: ordered.count, by: Self.conversationsAtOnce) {
+            let part = Array(ordered[start..<min(start + Self.conversationsAtOnce, ordered.count)])
+            try change(part, ownOnly: !isAlone, fold)
+        }
+    }
+
+    /// No batch has the id -1.
+    private var batch: PostgresParameter { .integer(batchID ?? -1) }
+
+    /// Gives the rows of these conversations their status. `ownOnly`: of the batch's rows alone.
+    private func change(_ conversations: [String], ownOnly: Bool, _ fold: BatchFold) throws(PostgresError) {
+        let parameters: [PostgresParameter?] = [.array(conversations), batch]
+        let condition = """
+            stored.conversation_id = ANY ($1::text[])
+                AND stored.status <> public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id)
+                AND \(ownOnly ? "stored.batch_id = $2::bigint" : "$2::bigint IS NOT NULL")
+            """
+        let table = PartitionedTable.conversations
+        let rows = try connection.query(
+            """
+            SELECT \(table.columns.map { $0 == "metadata" ? PrintedSize.guarded($0) : $0 }.joined(separator: ", ")),
+                CASE
+                    WHEN stored.status = 'active' THEN -1
+                    WHEN public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id) = 'active' THEN 1
+                    ELSE 0
+                END,
+                CASE WHEN stored.batch_id <> $2::bigint THEN \(Self.folded) END
+            FROM public.conversations AS stored
+            WHERE \(condition)
+            """, parameters: parameters, answersBinary: true)
+        guard rows.rowCount > 0 else { return }
+        for row in 0..<rows.rowCount { correct(rows, row, of: table, fold) }
+        var pipeline = PostgresPipeline(connection)
+        try pipeline.send("SET LOCAL millrace.conversations = 'status'")
+        try pipeline.send(
+            """
+            UPDATE public.conversations AS stored
+            SET status = public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id)
+            WHERE \(condition)
+            """, parameters: parameters)
+        try pipeline.send("SET LOCAL millrace.conversations = ''")
+        try pipeline.finish { _, _ in }
+    }
+
+    private func correct(
+        _ rows: borrowing PostgresResult, _ row: Int, of table: PartitionedTable, _ fold: BatchFold
+    ) {
+        let count = table.columns.count
+        func integer<Value: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, at offset: Int, as: Value.Type) -> Int {
+            Int(truncatingIfNeeded: Value(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self)))
+        }
+        let weight = rows.withBytes(row, count) { $0.map { integer($0, at: 0, as: Int32.self) } ?? 0 }
+        guard weight != 0 else { return }
+        // As `BinaryArray` draws it; an empty one ends after its element's type.
+        let versions: Set<Int32>? = rows.withBytes(row, count + 1) { bytes in
+            bytes.map { bytes in
+                Set(stride(from: 24, to: bytes.count, by: 8).map { Int32(integer(bytes, at: $0, as: Int32.self)) })
+            }
+        }
+        var bytes: [UInt8] = []
+        withUnsafeBytes(of: Int16(count).bigEndian) { bytes += $0 }
+        for column in 0..<count {
+            rows.withBytes(row, column) { value in
+                withUnsafeBytes(of: Int32(value?.count ?? -1).bigEndian) { bytes += $0 }
+                if let value { bytes += value }
+            }
+        }
+        bytes.withUnsafeBytes { fold.correct($0, by: Int64(weight), in: versions) }
+    }
+
+    /// Of the row `stored`: the versions that hold its batch.
+    private static let folded = """
+        coalesce(
+            (
+                SELECT batch.folded
+                FROM public.ingest_batches AS batch
+                WHERE batch.batch_id = stored.batch_id AND batch.last_batch_id IS NULL
+                LIMIT 1
+            ),
+            (
+                SELECT CASE WHEN span.last_batch_id >= stored.batch_id THEN span.folded END
+                FROM public.ingest_batches AS span
+                WHERE span.batch_id <= stored.batch_id AND span.last_batch_id IS NOT NULL
+                ORDER BY span.batch_id DESC
+                LIMIT 1
+            ),
+            '{}'
+        )
+        """
+
+    private static let upsert = """
+        INSERT INTO public.conversation_statuses AS said (tenant_id, conversation_id, save_id, status, event_at, event_id)
+        SELECT DISTINCT ON (1, 2, 3) *
+        FROM unnest($1::int4[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[])
+            AS event (tenant_id, conversation_id, save_id, status, event_at, event_id)
+        ORDER BY 1, 2, 3, event_at DESC, event_id DESC
+        ON CONFLICT (tenant_id, conversation_id, save_id) DO UPDATE
+        SET status = EXCLUDED.status, event_at = EXCLUDED.event_at, event_id = EXCLUDED.event_id
+        WHERE (said.event_at, said.event_id) < (EXCLUDED.event_at, EXCLUDED.event_id)
+        """
+}
