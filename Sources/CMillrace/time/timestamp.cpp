@@ -182,7 +182,9 @@ void format_time(int64_t microseconds, char out[formatted_time_bytes]) {
   civil_date date = civil_from_microseconds(microseconds);
   int64_t day_start = floor_divide(microseconds, microseconds_per_day) * microseconds_per_day;
   int second = static_cast<int>((microseconds - day_start) / microseconds_per_second);
-  snprintf(out, formatted_time_bytes, "%04d-%02u-%02uT%02d:%02d:%02dZ", date.year, date.month, date.day, second / 3600,
+  // ISO 8601's expanded form where four digits are no year.
+  bool is_plain = date.year > 0 && date.year <= 9999;
+  snprintf(out, formatted_time_bytes, is_plain ? "%04d-%02u-%02uT%02d:%02d:%02dZ" : "%+07d-%02u-%02uT%02d:%02d:%02dZ", date.year, date.month, date.day, second / 3600,
            second / 60 % 60, second % 60);
 }
 

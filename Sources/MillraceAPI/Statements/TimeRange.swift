@@ -47,11 +47,22 @@ struct TimeRange: Sendable {
 
 /// Times as clients and PostgreSQL write them.
 enum TimeText {
-    /// What PostgreSQL writes for a timestamptz in ISO style and UTC, in RFC 3339: `2026-11-21T10:00:00.5Z`. What has no
-    /// such form (`infinity`) stays as it is.
+    /// What PostgreSQL writes for a timestamptz in ISO style and UTC, in RFC 3339: `2026-11-21T10:00:00.5Z`. A year before
+    /// 1 or after 9999 has its sign and six digits, as ISO 8601 and JavaScript have it (`-000043-03-15T00:00:00Z` is in 44
+    /// BC); `infinity` and `-infinity` are these words.
     static func rfc3339(_ text: String) -> String {
-        guard text.hasSuffix("+00"), let blank = text.firstIndex(of: " ") else { return text }
-        return text[..<blank] + "T" + text[text.index(after: blank)...].dropLast(3) + "Z"
+        let isBeforeChrist = text.hasSuffix(" BC")
+        let plain = isBeforeChrist ? text.dropLast(3) : text[...]
+        guard plain.hasSuffix("+00"), let blank = plain.firstIndex(of: " ") else { return text }
+        let (date, time) = (plain[..<blank], plain[plain.index(after: blank)...].dropLast(3))
+        guard isBeforeChrist || date.utf8.count > "2026-11-21".utf8.count else { return date + "T" + time + "Z" }
+        let (year, rest) = (date.prefix { $0 != "-" }, date.drop { $0 != "-" })
+        guard let count = Int(year) else { return text }
+        // 1 BC is the year 0.
+        let number = isBeforeChrist ? 1 - count : count
+        let digits = String(number.magnitude)
+        let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
+        return "\(number < 0 ? "-" : "+")\(zeros)\(digits)\(rest)T\(time)Z"
     }
 
     /// RFC 3339 with an offset, a date (its midnight in UTC), or milliseconds since 1970; nil for anything else. Years

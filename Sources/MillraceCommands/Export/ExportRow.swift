@@ -37,8 +37,15 @@ enum ExportRow {
         let fields = try Self.fields(row, count: table == .analyticsEvents ? 5 : 9)
         guard let last = fields.last, let time = last, time.count == 8 else { throw Self.foreign }
         let sinceEpoch = Int64(bigEndian: time.loadUnaligned(as: Int64.self))
-        let createdAt = Timestamp(microseconds: sinceEpoch + Timestamp.postgresEpoch)
-        let timeText = createdAt.rfc3339
+        // PostgreSQL's infinity and -infinity are the ends of the range.
+        let (microseconds, isEndless) = sinceEpoch.addingReportingOverflow(Timestamp.postgresEpoch)
+        let createdAt = Timestamp(microseconds: isEndless || sinceEpoch == .min ? sinceEpoch : microseconds)
+        let timeText =
+            switch sinceEpoch {
+            case .max: "infinity"
+            case .min: "-infinity"
+            default: createdAt.rfc3339
+            }
         let (document, id) = table == .analyticsEvents ? (3, 0) : (5, 7)
         guard fields[document] != nil else { return (createdAt, .unread(try Self.id(fields[id]))) }
         switch table {
