@@ -90,6 +90,12 @@ package struct Migration: Sendable, Hashable {
             18, "conversations_guard",
             up: PackageResources._018_conversations_guard_up_sql,
             down: PackageResources._018_conversations_guard_down_sql),
+        Migration(
+            19, "session_tenant",
+            up: PackageResources._019_session_tenant_up_sql, down: PackageResources._019_session_tenant_down_sql),
+        Migration(
+            20, "pack_functions",
+            up: PackageResources._020_pack_functions_up_sql, down: PackageResources._020_pack_functions_down_sql),
     ]
 }
 

@@ -148,11 +148,13 @@ package struct PackInstaller {
         try run(pack.upSQL, "up.sql", of: pack, in: schema)
         do throws(PostgresError) {
             try StatusCountsSQL.install(pack, schema: schema, on: connection)
+            _ = try ReadingViews.install(pack, schema: schema, on: connection)
         } catch {
             guard error.category != .retry else { throw error }
             throw ProjectionsError(
-                .invalidSQL, pack: pack.name, "the triggers of its counts can't be made: \(error.message)",
-                hint: "Correct the folds' counts in pack.toml, or their tables in up.sql.")
+                .invalidSQL, pack: pack.name,
+                "the triggers of its counts or the views of its tables can't be made: \(error.message)",
+                hint: "Correct the folds and their counts in pack.toml, or their tables in up.sql.")
         }
         do throws(PostgresError) {
             try HistoryTables.install(pack, schema: schema, on: connection)
@@ -184,8 +186,10 @@ package struct PackInstaller {
         let objects = VersionObjects(connection: connection)
         let next = PackVersion.nextSchema(of: pack)
         let grants = try VersionGrants(ofLive: pack, connection: connection)
-        if let old { try drop(old) }
+        let kept = old == nil ? [] : try LastingRoutines(connection: connection).replace(of: pack, from: next)
+        if let old { try drop(old, except: Set(kept)) }
         try objects.move(from: next, to: PackVersion.liveSchema, only: nil)
+        if !kept.isEmpty { try objects.pinRoutines(in: PackVersion.liveSchema, only: kept) }
         try grants.apply()
         try restrictReader()
         try connection.execute("DROP SCHEMA \(next)")
@@ -197,8 +201,9 @@ package struct PackInstaller {
             """, parameters: [.integer(id), .text(PackVersion.liveSchema)])
     }
 
-    /// Removes a version, tables and all. In a transaction that holds the lock alone.
-    func drop(_ version: PackVersion) throws {
+    /// Removes a version, tables and all, but for the live objects that `kept` names. In a transaction that holds the lock
+    /// alone.
+    func drop(_ version: PackVersion, except kept: Set<String> = []) throws {
         var schema = version.schema
         if version.state == .live {
             let entries = try connection.query(
@@ -208,7 +213,8 @@ package struct PackInstaller {
             schema = "projections_\(version.pack)_old"
             try connection.execute("CREATE SCHEMA \(schema)")
             try objects.move(
-                from: version.schema, to: schema, only: (0..<entries.rowCount).compactMap { entries.string($0, 0) })
+                from: version.schema, to: schema,
+                only: (0..<entries.rowCount).compactMap { entries.string($0, 0) }.filter { !kept.contains($0) })
             let views = try objects.dependentViews(on: schema)
             guard views.isEmpty else {
                 throw ProjectionsError(
@@ -236,7 +242,9 @@ package struct PackInstaller {
             let versions = try PackVersion.all(connection)
             for version in versions {
                 if let pack = packs.first(where: version.isMade(from:)) {
-                    try connection.execute(StatusCountsSQL.removal(of: pack, schema: version.schema))
+                    try connection.execute(
+                        ReadingViews.removal(of: pack, schema: version.schema)
+                            + StatusCountsSQL.removal(of: pack, schema: version.schema))
                     try connection.execute(HistoryTables.removal(of: pack, schema: version.schema))
                     try run(pack.downSQL, "down.sql", of: pack, in: version.schema)
                 }

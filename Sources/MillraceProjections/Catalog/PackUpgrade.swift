@@ -1,11 +1,16 @@
 internal import MillracePostgres
 
-/// Brings the live version of a pack that ships with Millrace to the next one in place, when that differs only in how
-/// sketches are kept: no row is read again, and months whose rows are gone keep their counts.
+/// Brings the live version of a pack that ships with Millrace to the newest one in place, when that differs only in how
+/// sketches are kept, in indexes and in views: no row is read again, and months whose rows are gone keep their counts.
 struct PackUpgrade {
-    /// By pack: the definition whose sketches are in one row each, and the version that differs from it in nothing else.
-    private static let wholeSketches: [String: (hash: String, next: Int)] = [
-        "analytics": ("b0ba783c125933a6480dff8d55c8ea46d1b217d9c0a6d432040b863489f9f764", 2)
+    /// By pack: the definitions of versions 1 (sketches in one row each) and 2, and the version that differs in nothing else.
+    private static let known: [String: (hashes: Set<String>, next: Int)] = [
+        "analytics": (
+            [
+                "b0ba783c125933a6480dff8d55c8ea46d1b217d9c0a6d432040b863489f9f764",
+                "03a6b85f727b5b8e4477c1343ba8376342dc2f1375683a5501ca3d9ae3364dbf",
+            ], 3
+        )
     ]
 
     private let live: PackVersion
@@ -13,7 +18,7 @@ struct PackUpgrade {
 
     /// Nil when there is no upgrade from `live` to `pack`.
     init?(of live: PackVersion?, to pack: PackDefinition) {
-        guard let live, let known = Self.wholeSketches[pack.name], live.hash == known.hash, pack.version == known.next
+        guard let live, let known = Self.known[pack.name], known.hashes.contains(live.hash), pack.version == known.next
         else { return nil }
         self.live = live
         self.pack = pack
@@ -21,6 +26,36 @@ struct PackUpgrade {
 
     /// In a transaction that holds the lock alone. Throws XX001 when a sketch can't be read.
     func run(on connection: PostgresConnection, timeout: Duration = .seconds(3600)) throws {
+        try chunkSketches(on: connection, timeout: timeout)
+        try connection.execute(
+            "SET LOCAL search_path = \(VersionObjects.searchPath(live.schema))")
+        for statement in readingStatements { try connection.execute(statement, timeout: timeout) }
+        try connection.execute("SET LOCAL search_path TO DEFAULT")
+        let views = try ReadingViews.install(pack, schema: live.schema, on: connection)
+        try connection.query(
+            """
+            UPDATE projections.versions
+            SET version = $2::integer,
+                definition_hash = $3,
+                objects = ARRAY(SELECT DISTINCT entry FROM unnest(objects || $4::text[]) AS entry ORDER BY entry)
+            WHERE id = $1::integer
+            """,
+            parameters: [
+                .integer(live.id), .integer(pack.version), .text(pack.hash), .array(views.map { "relation \($0)" }),
+            ])
+    }
+
+    /// The indexes and views of up.sql, so that those which are there stay or are replaced.
+    private var readingStatements: [String] {
+        let pairs = [("CREATE INDEX ", "CREATE INDEX IF NOT EXISTS "), ("CREATE VIEW ", "CREATE OR REPLACE VIEW ")]
+        return pack.upSQL.split(separator: ";\n").compactMap { text in
+            let lines = text.split(separator: "\n").drop { $0.hasPrefix("--") }
+            let statement = lines.joined(separator: "\n")
+            return pairs.first { statement.hasPrefix($0.0) }.map { $0.1 + statement.dropFirst($0.0.count) }
+        }
+    }
+
+    private func chunkSketches(on connection: PostgresConnection, timeout: Duration) throws {
         for fold in pack.folds {
             guard case .unique(let unique) = fold.kind else { continue }
             let tables = try CatalogTable.read(schema: live.schema, prefix: fold.table, on: connection)
@@ -40,9 +75,6 @@ struct PackUpgrade {
             try SketchCarryOver(connection: connection, timeout: timeout).copy(
                 from: "pg_temp.\(fold.table)_old", to: name, columns: key.map { ($0, "o.\($0)") })
         }
-        try connection.query(
-            "UPDATE projections.versions SET version = $2::integer, definition_hash = $3 WHERE id = $1::integer",
-            parameters: [.integer(live.id), .integer(pack.version), .text(pack.hash)])
     }
 }
 

@@ -22,7 +22,10 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
         "Architecture", "ExactlyOnce", "Formats", "ImportAndExport", "Millrace", "Operating", "Performance",
         "Projections", "Reading", "Sending", "Troubleshooting",
     ].map { GuidePage("Sources/millrace/Millrace.docc/\($0).md") }
-    static let all = [readme, GuidePage("CONTRIBUTING.md"), GuidePage("Benchmarks/README.md")] + guides
+    /// What each pack folds, with the queries of the guide that it is for.
+    static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
+        .map { GuidePage("sql/packs/\($0)/EVENTS.md") }
+    static let all = [readme, GuidePage("CONTRIBUTING.md"), GuidePage("Benchmarks/README.md")] + guides + packs
 
     /// From the repository's root.
     let path: String

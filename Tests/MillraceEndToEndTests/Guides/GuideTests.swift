@@ -16,6 +16,15 @@ extension EndToEnd {
             }
         }
 
+        @Test func `the queries of the five guides, as the packs' pages translate them, find what the seeds say`()
+            throws
+        {
+            for page in GuidePage.packs {
+                #expect(page.blocks.count > 5, "\(page.path)")
+                try Self.check(page, in: GuideShell(on: TestCluster.shared.database(page.path)))
+            }
+        }
+
         @Test func `the first event, sending and reading are run, not only shown`() {
             for name in ["README.md", "Sending.md", "Reading.md"] {
                 let page = GuidePage.all.first { $0.path == name || $0.path.hasSuffix("/" + name) }

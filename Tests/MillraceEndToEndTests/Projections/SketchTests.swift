@@ -119,7 +119,7 @@ extension EndToEndAlone {
             let daemon = try DaemonProcess(databaseURL: older.database.connectionString)
             let migrated = try daemon.run("migrate", "up")
             #expect(
-                migrated.output.contains("upgraded pack analytics from version 1 to 2"),
+                migrated.output.contains("upgraded pack analytics from version 1 to 3"),
                 "\(migrated.output)\(migrated.errors)")
             // Version 3 has more tables.
             let rebuilt = try daemon.run("projections", "rebuild", "conversations")

@@ -13,6 +13,10 @@ CREATE TABLE analytics_events_by_hour (
 CREATE INDEX analytics_events_by_hour_event_type_bucket_idx
     ON analytics_events_by_hour (tenant_id, event_type, bucket);
 
+-- For analytics_daily, by days.
+CREATE INDEX analytics_events_by_hour_day_idx
+    ON analytics_events_by_hour (tenant_id, (date_trunc('day', bucket AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
+
 -- A batch changes a few registers of a sketch, so it is kept in 64 rows, and each page has room for all its rows twice: then
 -- no index entry is written, and what was before goes at the next touch.
 CREATE TABLE analytics_active_users (
@@ -44,6 +48,7 @@ CREATE TABLE analytics_top_types (
 CREATE INDEX analytics_top_types_n_idx
     ON analytics_top_types (tenant_id, bucket, n DESC, event_type);
 
+-- What is read: the rows of the session's tenant (setting millrace.tenant, 0 without it).
 CREATE VIEW analytics_hourly AS
 SELECT
     tenant_id,
@@ -51,16 +56,18 @@ SELECT
     event_type,
     sum(n)::bigint AS n
 FROM analytics_events_by_hour
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, bucket, event_type;
 
 CREATE VIEW analytics_daily AS
 SELECT
     tenant_id,
-    date_trunc('day', bucket, 'UTC') AS bucket,
+    date_trunc('day', bucket AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS bucket,
     event_type,
     sum(n)::bigint AS n
 FROM analytics_events_by_hour
-GROUP BY tenant_id, date_trunc('day', bucket, 'UTC'), event_type;
+WHERE tenant_id = (SELECT public.millrace_tenant())
+GROUP BY tenant_id, date_trunc('day', bucket AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', event_type;
 
 -- A day without the type the day before has no percentage. Hours, not '1 day': days of the session's time zone may be longer.
 CREATE VIEW analytics_trends AS
@@ -73,10 +80,14 @@ SELECT
     today.n - COALESCE(yesterday.n, 0) AS change,
     round(100.0 * (today.n - yesterday.n) / NULLIF(yesterday.n, 0), 1) AS change_percent
 FROM analytics_daily AS today
-LEFT JOIN analytics_daily AS yesterday
-    ON yesterday.tenant_id = today.tenant_id
-    AND yesterday.event_type = today.event_type
-    AND yesterday.bucket = today.bucket - interval '24 hours';
+CROSS JOIN LATERAL (
+    SELECT sum(hour.n)::bigint AS n
+    FROM analytics_events_by_hour AS hour
+    WHERE hour.tenant_id = today.tenant_id
+        AND hour.event_type = today.event_type
+        AND hour.bucket >= today.bucket - interval '24 hours'
+        AND hour.bucket < today.bucket
+) AS yesterday;
 
 COMMENT ON TABLE analytics_events_by_hour IS 'Events by type and hour (UTC of created_at); sum n over the slots, or read analytics_hourly.';
 COMMENT ON TABLE analytics_active_users IS 'Distinct user_id of a day, as HyperLogLog sketches to be merged over slots and chunks.';

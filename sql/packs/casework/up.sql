@@ -157,12 +157,14 @@ CREATE TABLE casework_conversations_by_status (
     CONSTRAINT casework_conversations_by_status_pkey PRIMARY KEY (tenant_id, user_id, status, slot)
 ) WITH (fillfactor = 70);
 
+-- What is read: the rows of the session's tenant (setting millrace.tenant, 0 without it).
 CREATE VIEW casework_user_counts AS
 SELECT
     tenant_id,
     status,
     sum(n)::bigint AS n
 FROM casework_users_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, status
 HAVING sum(n) <> 0;
 
@@ -173,6 +175,7 @@ SELECT
     status,
     sum(n)::bigint AS n
 FROM casework_beneficiaries_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, status
 HAVING sum(n) <> 0;
 
@@ -183,6 +186,7 @@ SELECT
     status,
     sum(n)::bigint AS n
 FROM casework_documents_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, status
 HAVING sum(n) <> 0;
 
@@ -193,6 +197,7 @@ SELECT
     status,
     sum(n)::bigint AS n
 FROM casework_conversations_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, status
 HAVING sum(n) <> 0;
 

@@ -160,6 +160,7 @@ CREATE TABLE conversations_top_users_by_month (
 CREATE INDEX conversations_top_users_by_month_n_idx
     ON conversations_top_users_by_month (tenant_id, bucket, n DESC, user_id);
 
+-- What is read: the rows of the session's tenant (setting millrace.tenant, 0 without it).
 CREATE VIEW conversations_daily AS
 SELECT
     tenant_id,
@@ -167,6 +168,7 @@ SELECT
     source,
     sum(n)::bigint AS n
 FROM conversations_questions_by_day
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, bucket, source
 HAVING sum(n) <> 0;
 
@@ -178,6 +180,7 @@ SELECT
     source,
     sum(n)::bigint AS n
 FROM conversations_questions_by_user
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, bucket, source
 HAVING sum(n) <> 0;
 
@@ -188,6 +191,7 @@ SELECT
     rating,
     sum(n)::bigint AS n
 FROM conversations_feedback_by_rating
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, bucket, rating
 HAVING sum(n) <> 0;
 
@@ -197,6 +201,7 @@ SELECT
     status,
     sum(n)::bigint AS n
 FROM conversations_invitations_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, status
 HAVING sum(n) <> 0;
 

@@ -194,6 +194,7 @@ CREATE INDEX workspaces_signatures_name_idx
     ON workspaces_signatures (tenant_id, name)
     WHERE deleted_at IS NULL;
 
+-- What is read: the rows of the session's tenant (setting millrace.tenant, 0 without it).
 CREATE VIEW workspaces_status_counts AS
 SELECT
     tenant_id,
@@ -201,6 +202,7 @@ SELECT
     priority,
     sum(n)::bigint AS n
 FROM workspaces_workspaces_by_status
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, status, priority
 HAVING sum(n) <> 0;
 
@@ -211,6 +213,7 @@ SELECT
     status,
     sum(n)::bigint AS n
 FROM workspaces_workspaces_by_user
+WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, status
 HAVING sum(n) <> 0;
 
@@ -232,7 +235,8 @@ SELECT
     updated_at,
     due_date
 FROM workspaces_workspaces
-WHERE priority = 'URGENT'
+WHERE tenant_id = (SELECT public.millrace_tenant())
+    AND priority = 'URGENT'
     AND status <> 'COMPLETED'
     AND deleted_at IS NULL;
 
@@ -267,7 +271,8 @@ CROSS JOIN LATERAL (
     WHERE message.tenant_id = workspace.tenant_id
         AND message.workspace_id = workspace.id
 ) AS conversation
-WHERE workspace.deleted_at IS NULL;
+WHERE workspace.tenant_id = (SELECT public.millrace_tenant())
+    AND workspace.deleted_at IS NULL;
 
 COMMENT ON TABLE workspaces_users IS 'Users; deleted_at is set on those that are gone.';
 COMMENT ON COLUMN workspaces_users.password_hash IS 'Best left out of the events: they are kept for months.';
