@@ -11,6 +11,8 @@ package struct APIConfiguration: Sendable, Equatable {
     /// Idle connections that are not closed.
     package var connectionsMin = 2
     package var connectionsMax = 20
+    /// Checkouts at the same time, over connections of their own.
+    package var checkoutsMax = 4
     /// Requests that wait for a connection; one more is refused.
     package var waitingMax = 1000
     /// How long a request waits for a connection.

@@ -50,6 +50,9 @@ package struct APIRoutes: Sendable {
                     configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
                     onRefused: onRefused
                 ).endpoint
+            case .checkout:
+                CheckoutRoute(configuration: configuration, reading: reading, gate: read, verifier: verifier).endpoint
+            case .productSearch: read(ProductSearchRoute(catalog: catalog, configuration: settings))
             case .eventQuery: read(EventQueryRoute(pool: pool, configuration: settings))
             case .packs: read(PacksRoute(catalog: catalog))
             case .counts: read(CountsRoute(source: .counters, catalog: catalog, configuration: settings))

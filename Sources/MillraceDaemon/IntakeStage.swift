@@ -49,8 +49,16 @@ struct ReadStage: Service {
                 databaseURL: configuration.api.readURL.value, api: configuration.api,
                 connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit),
             metrics: metrics.reads, logger: logger)
+        var checkouts = ReadPoolConfiguration(
+            databaseURL: configuration.database.url.value, api: configuration.api,
+            connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit)
+        checkouts.applicationName = "millrace checkout"
+        checkouts.isReadOnly = false
+        checkouts.api.connectionsMin = 0
+        checkouts.api.connectionsMax = configuration.api.checkoutsMax
         reading = Reading(
-            configuration: settings, pool: pool, catalog: PackCatalog(definitions: packs, pool: pool),
+            configuration: settings, pool: pool, writing: ReadPool(checkouts, logger: logger),
+            catalog: PackCatalog(definitions: packs, pool: pool),
             identity: IdentityDirectory(configuration.identity, logger: logger),
             isWriting: { metrics.writer.isDatabaseUp.load(ordering: .relaxed) })
     }
@@ -59,6 +67,7 @@ struct ReadStage: Service {
     func run() async {
         await withTaskGroup { group in
             group.addTask { await reading.pool.run() }
+            group.addTask { await reading.writing.run() }
             group.addTask { await reading.identity.run() }
         }
     }

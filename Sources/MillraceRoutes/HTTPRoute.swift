@@ -1,8 +1,9 @@
 /// Every route of the daemon, by method and path: the intake finds requests by it, the API routes and describes them, and
 /// metrics are tagged with it, so the set is closed whatever paths clients send.
 package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
-    case events, conversationSave
+    case events, conversationSave, checkout
     case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
+    case productSearch
     case health, dashboard
     case livez, readyz, metrics, latency, openAPI
     /// A request of none of the others.
@@ -12,13 +13,20 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case get, post
     }
 
-    package var method: Method { self == .events || self == .conversationSave ? .post : .get }
+    package var method: Method {
+        switch self {
+        case .events, .conversationSave, .checkout: .post
+        default: .get
+        }
+    }
 
     /// With `{names}` where a path holds what is asked for; empty for `other`.
     package var path: String {
         switch self {
         case .events, .eventQuery: "/v1/events"
         case .conversationSave: "/api/v1/conversations/save"
+        case .checkout: "/v1/checkout"
+        case .productSearch: "/v1/products/search"
         case .livez: "/livez"
         case .readyz: "/readyz"
         case .metrics: "/metrics"
@@ -88,7 +96,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI: false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
-            .conversationSearch, .health, .dashboard:
+            .conversationSearch, .productSearch, .checkout, .health, .dashboard:
             true
         }
     }

@@ -61,7 +61,8 @@ extension Reading {
                 databaseURL: "host=/nonexistent dbname=none", connectTimeout: .seconds(5), drainLimit: .seconds(5)),
             logger: RunningAPI.quiet)
         return Reading(
-            configuration: ReadConfiguration(), pool: pool, catalog: PackCatalog(definitions: [], pool: pool),
+            configuration: ReadConfiguration(), pool: pool, writing: pool,
+            catalog: PackCatalog(definitions: [], pool: pool),
             identity: IdentityDirectory(IdentityConfiguration(), logger: RunningAPI.quiet), isWriting: { true })
     }
 }

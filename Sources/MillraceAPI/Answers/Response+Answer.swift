@@ -36,8 +36,8 @@ extension Response {
     }
 
     /// JSON as it stands.
-    init(json: ByteBuffer) {
-        self.init(json: .init(byteBuffer: json), .ok, [:])
+    init(json: ByteBuffer, status: HTTPResponse.Status = .ok) {
+        self.init(json: .init(byteBuffer: json), status, [:])
     }
 
     private init(json: ResponseBody, _ status: HTTPResponse.Status, _ headers: HTTPFields) {

@@ -68,6 +68,7 @@ struct OpenAPIDocument: Sendable {
         ]
         let parameters =
             operation.pathParameters.map { describe($0, in: "path") }
+            + operation.headers.map { describe($0, in: "header") }
             + operation.parameters.map { describe($0, in: "query") } + (operation.takesColumns ? [Self.columns] : [])
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if let body = operation.body { members.append(("requestBody", describe(body))) }

@@ -12,7 +12,7 @@ internal import MillraceTelemetry
 /// Invariants
 /// 1. At most `connectionsMax` sessions, each with a thread of its own; nothing blocks the cooperative pool.
 /// 2. At most `waitingMax` requests wait, each for at most `acquireTimeout`, in order of arrival.
-/// 3. Every session is read-only, and every statement ends: the server's limit, the client's a second later.
+/// 3. Every session is read-only (but for `isReadOnly` false), and every statement ends: the server's limit, the client's a second later.
 ///
 /// Crash: nothing is kept. Backpressure: refusals. Shutdown: statements under way have `drainLimit`, then they are
 /// interrupted; waiters are refused.
@@ -197,6 +197,8 @@ package struct ReadPoolConfiguration: Sendable {
     @Unprinted package var databaseURL: String
     /// What `pg_stat_activity` shows.
     package var applicationName = "millrace read"
+    /// False where functions that write are called, which may be called twice.
+    package var isReadOnly = true
     package var api: APIConfiguration
     package var connectTimeout: Duration
     /// How long a stop waits for statements under way.

@@ -57,7 +57,7 @@ actor ReadSession {
         // statements are short, which compiling and further processes would only delay.
         try session.execute(
             """
-            SET default_transaction_read_only = on;
+            SET default_transaction_read_only = \(configuration.isReadOnly ? "on" : "off");
             SET row_security = on;
             SET statement_timeout = \(max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000));
             SET enable_seqscan = off;

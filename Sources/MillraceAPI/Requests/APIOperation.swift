@@ -47,6 +47,7 @@ struct APIOperation: Sendable {
     let access: Access
     let pathParameters: [APIParameter]
     let parameters: [APIParameter]
+    let headers: [APIParameter]
     /// Further parameters are columns that rows must equal.
     let takesColumns: Bool
     let body: Body?
@@ -64,7 +65,8 @@ struct APIOperation: Sendable {
 
     init(
         _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
-        pathParameters: [APIParameter] = [], parameters: [APIParameter] = [], takesColumns: Bool = false,
+        pathParameters: [APIParameter] = [], parameters: [APIParameter] = [], headers: [APIParameter] = [],
+        takesColumns: Bool = false,
         body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
         furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
         unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = []
@@ -76,6 +78,7 @@ struct APIOperation: Sendable {
         self.access = access
         self.pathParameters = pathParameters
         self.parameters = parameters
+        self.headers = headers
         self.takesColumns = takesColumns
         self.body = body
         self.answer = answer

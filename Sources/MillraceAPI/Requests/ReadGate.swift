@@ -41,15 +41,20 @@ struct ReadGate: Sendable {
             if case .read = operation.access { try await access.check(request, context) }
             let parameters = try RequestParameters(
                 operation, path: request.uri.path, query: request.uri.query, cursorKey: cursorKey)
-            do {
-                return try await route.respond(parameters)
-            } catch is MemoryShortage {
-                throw unavailable(MemoryShortage.code, MemoryShortage.message)
-            } catch let refusal as ReadRefusal {
-                throw unavailable(refusal.rawValue, refusal.message)
-            } catch let error as PostgresError {
-                throw problem(error, operation)
-            }
+            return try await answer(of: operation) { try await route.respond(parameters) }
+        }
+    }
+
+    /// Runs `body`; errors of a pool and of PostgreSQL are thrown as `APIProblem`.
+    func answer<Answer>(of operation: APIOperation, _ body: () async throws -> Answer) async throws -> Answer {
+        do {
+            return try await body()
+        } catch is MemoryShortage {
+            throw unavailable(MemoryShortage.code, MemoryShortage.message)
+        } catch let refusal as ReadRefusal {
+            throw unavailable(refusal.rawValue, refusal.message)
+        } catch let error as PostgresError {
+            throw problem(error, operation)
         }
     }
 

@@ -29,47 +29,19 @@ struct ConversationSaveRoute: Sendable {
 
     private func respond(_ request: Request) async throws -> Response {
         let caller = try await verifier.caller(of: request)
-        try checkType(request)
+        let posted = PostedBody(configuration: configuration, what: "a conversation")
+        try posted.checkType(of: request)
         if let refusal = channel.refusal { throw problem(refusal) }
         let receivedAt = Timestamp.now
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
-        let save = try parse(await body(request, memory), receivedAt: receivedAt)
+        let save = try parse(await posted.read(from: request, memory), receivedAt: receivedAt)
         guard caller.isService || caller.userID == save.userID else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
         try await spool(save, receivedAt: receivedAt)
         onAccepted()
         return Response(Saved(id: "\(save.id(tenant: configuration.tenant))"), status: .created)
-    }
-
-    private func checkType(_ request: Request) throws {
-        let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
-        guard type == nil || type == "application/json" else {
-            throw APIProblem(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be application/json")
-        }
-        guard request.headers[.contentEncoding]?.lowercased() ?? "identity" == "identity" else {
-            throw APIProblem(.unsupportedMediaType, "unsupported_encoding", "a conversation is sent uncompressed")
-        }
-    }
-
-    private func body(_ request: Request, _ memory: MemoryReservation) async throws -> ByteBuffer {
-        var body = ByteBuffer()
-        for try await var piece in request.body {
-            let byteCount = body.readableBytes + piece.readableBytes
-            guard byteCount <= configuration.routes.requestBodyMax else {
-                throw APIProblem(
-                    .contentTooLarge, "body_too_large",
-                    "the body has more than \(configuration.routes.requestBodyMax) bytes"
-                )
-            }
-            guard byteCount <= MemoryBudget.freeBytes || memory.resize(to: byteCount) else {
-                throw APIProblem(
-                    MemoryShortage.code, MemoryShortage.message, retryAfterSeconds: configuration.retryAfterSeconds)
-            }
-            body.writeBuffer(&piece)
-        }
-        return body
     }
 
     private func parse(_ body: ByteBuffer, receivedAt: Timestamp) throws -> ConversationSave {

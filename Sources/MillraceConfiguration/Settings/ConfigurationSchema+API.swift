@@ -21,6 +21,10 @@ extension ConfigurationSchema {
                 "Requests that PostgreSQL answers at the same time; the others wait.",
                 watch: "millrace_read_connections_busy"),
             .integer(
+                "checkouts_max", \.api.checkoutsMax, 1...100, unit: "connections",
+                "With the pack commerce: checkouts at the same time, over connections to database.url of their own.",
+                watch: "millrace_http_request_duration_seconds"),
+            .integer(
                 "waiting_max", \.api.waitingMax, 0...100_000, unit: "requests",
                 "Requests that wait for a connection; one more gets 503.", watch: "millrace_read_requests_waiting"),
             .duration(

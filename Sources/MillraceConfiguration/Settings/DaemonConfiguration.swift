@@ -91,8 +91,11 @@ extension DaemonConfiguration {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
     }
 
-    /// Sessions of PostgreSQL that the stages after the spool open: the writers, the ledger, maintenance, the outbox.
-    package var writingSessionsMax: Int { database.writers + 3 }
+    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the outbox, and checkouts.
+    package var writingSessionsMax: Int { database.writers + 3 + checkoutSessionsMax }
+
+    /// Sessions of PostgreSQL for checkouts.
+    package var checkoutSessionsMax: Int { projections.packs.contains("commerce") ? api.checkoutsMax : 0 }
 
     /// Sessions of PostgreSQL to look users up.
     package static var userSessionsMax: Int { IdentityConfiguration.connectionsMax }

@@ -39,6 +39,14 @@ struct ReadFixture {
         }
     }
 
+    /// With the packs of these names that ship with Millrace, and no months.
+    init(builtIn names: [String], on cluster: TestCluster, _ name: String = #function) throws {
+        database = try cluster.database(name)
+        scratch = try ScratchDirectory()
+        packs = try PackLoader().load(names)
+        try PackInstaller(connection: database.connect()).install(packs)
+    }
+
     /// Runs `body` with a client; `hasKeys`: the routes want tokens.
     func withAPI(
         hasKeys: Bool = false, identityURL: String = "", databaseURL: String? = nil, logger: Logger = RunningAPI.quiet,
@@ -55,7 +63,8 @@ struct ReadFixture {
         let pool = ReadPool(settings, logger: logger)
         let directory = IdentityDirectory(identity, logger: RunningAPI.quiet)
         let reading = Reading(
-            configuration: configuration, pool: pool, catalog: PackCatalog(definitions: packs, pool: pool),
+            configuration: configuration, pool: pool, writing: pool,
+            catalog: PackCatalog(definitions: packs, pool: pool),
             identity: directory, isWriting: { true })
         var tokens = JWTConfiguration()
         if hasKeys { tokens.secret = Secret(Self.secret) }

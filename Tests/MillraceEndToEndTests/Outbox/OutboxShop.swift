@@ -58,6 +58,6 @@ final class OutboxShop: Sendable {
         }
     }
 
-    /// Of one checkout: the order, and of each of two products the item, the new stock, and the emptied place.
+    /// Of one checkout: the order, and of each of two products the item, the change of stock, and the emptied place.
     static let eventsPerCheckout = 7
 }

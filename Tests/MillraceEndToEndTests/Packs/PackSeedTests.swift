@@ -13,6 +13,7 @@ extension EndToEnd {
                 SELECT to_jsonb(r) AS row FROM projections.commerce_orders AS r
                 UNION ALL SELECT to_jsonb(r) FROM projections.commerce_order_items AS r
                 UNION ALL SELECT to_jsonb(r) FROM projections.commerce_products AS r
+                UNION ALL SELECT to_jsonb(r) FROM projections.commerce_stock_changes AS r
                 UNION ALL SELECT to_jsonb(r) FROM projections.commerce_cart_items AS r
                 UNION ALL SELECT to_jsonb(r) FROM projections.commerce_status_counts AS r
                 UNION ALL SELECT to_jsonb(r) FROM projections.commerce_revenue_by_status AS r
@@ -72,7 +73,7 @@ extension EndToEnd {
                         + "(SELECT max(event_at) FROM projections.commerce_orders) GROUP BY event_type ORDER BY 1")
                     == [
                         "commerce.cart_item_deleted 2", "commerce.order_item_saved 2", "commerce.order_saved 1",
-                        "commerce.product_saved 2",
+                        "commerce.stock_changed 2",
                     ])
             #expect(try connection.execute(Self.state).string(0, 0) == before)
             #expect(try auditor.integer("SELECT count(*) FROM projections.parked") == 0)

@@ -1,5 +1,5 @@
 -- Why: undoes up.sql; the extension stays, others may use it.
-DROP FUNCTION commerce_search_products(text, integer);
+DROP FUNCTION commerce_search_products(text, integer, integer);
 DROP FUNCTION commerce_checkout(uuid, text, integer);
 DROP VIEW commerce_cart_contents;
 DROP VIEW commerce_catalogue;
@@ -11,9 +11,15 @@ DROP TABLE commerce_order_items;
 DROP TABLE commerce_revenue_by_day;
 DROP TABLE commerce_orders_by_status;
 DROP TABLE commerce_orders;
+DROP TABLE commerce_stock_keys;
+DROP TABLE commerce_stock_changes;
 DROP TABLE commerce_products;
+DROP FUNCTION commerce_stock_changed();
+DROP FUNCTION commerce_products_inserted();
+DROP FUNCTION commerce_products_before();
 DROP TABLE commerce_cart_items;
 DROP TABLE commerce_carts;
 DROP TABLE commerce_users;
+DROP FUNCTION commerce_users_changed();
 DROP TYPE commerce_order_status;
 DROP TYPE commerce_user_role;

@@ -5,17 +5,21 @@ package import MillraceEvent
 package struct Reading: Sendable {
     package let configuration: ReadConfiguration
     package let pool: ReadPool
+    /// Where functions that write are called.
+    package let writing: ReadPool
     package let catalog: PackCatalog
     package let identity: IdentityDirectory
     /// Whether the writers reach the database.
     package let isWriting: @Sendable () -> Bool
 
     package init(
-        configuration: ReadConfiguration, pool: ReadPool, catalog: PackCatalog, identity: IdentityDirectory,
+        configuration: ReadConfiguration, pool: ReadPool, writing: ReadPool, catalog: PackCatalog,
+        identity: IdentityDirectory,
         isWriting: @escaping @Sendable () -> Bool
     ) {
         self.configuration = configuration
         self.pool = pool
+        self.writing = writing
         self.catalog = catalog
         self.identity = identity
         self.isWriting = isWriting
