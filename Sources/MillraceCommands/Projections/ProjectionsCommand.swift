@@ -7,7 +7,7 @@ internal import MillraceProjections
 struct ProjectionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "projections",
-        abstract: "List the packs' versions, rebuild them, and count them again.",
+        abstract: "List the packs' versions, rebuild them, count them again, and try parked events again.",
         discussion: """
             Which packs there are is said by projections.packs; `millrace migrate up` makes their tables.
 
@@ -15,8 +15,11 @@ struct ProjectionsCommand: ParsableCommand {
               millrace projections list
               millrace projections rebuild analytics
               millrace projections verify
+              millrace projections retry-parked
             """,
-        subcommands: [ProjectionsList.self, ProjectionsRebuild.self, ProjectionsVerify.self]
+        subcommands: [
+            ProjectionsList.self, ProjectionsRebuild.self, ProjectionsVerify.self, ProjectionsRetryParked.self,
+        ]
     )
 }
 

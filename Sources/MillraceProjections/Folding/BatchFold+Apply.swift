@@ -1,3 +1,4 @@
+internal import MillraceEvent
 package import MillracePostgres
 
 extension BatchFold {
@@ -121,9 +122,22 @@ extension BatchFold {
     ) throws(PostgresError) {
         guard !tuples.isEmpty else { return }
         let (number, program) = programs[index]
+        var times = BinaryArray(.timestamptz)
+        var ids = BinaryArray(.uuid)
+        for tuple in tuples {
+            let entry = accumulators[index].tuples.entries[tuple]
+            times.append(integer: entry.eventAt)
+            UniqueID(high: entry.idHigh, low: entry.idLow).bytes.withUnsafeBytes { ids.append($0) }
+        }
         try connection.query(
             program.clearing(versionID: targets[number].parkedID),
             parameters: DeltaSender.arrays(
-                tuples, of: accumulators + index, program.columns[..<program.keyCount]))
+                tuples, of: accumulators + index, program.columns[..<program.keyCount])
+                + [times.parameter, ids.parameter])
+    }
+
+    /// Has the next batch settle its entities with all that contends with them, whether or not they are new. After `begin`.
+    func settlesAll() {
+        contended = Set(programs.indices.filter { programs[$0].program.history != nil })
     }
 }

@@ -87,7 +87,7 @@ struct FoldAccumulator: ~Copyable {
                 continue
             }
             let (one, two) = (tuples.entries[other], tuples.entries[index])
-            if (one.eventAt, one.idHigh, one.idLow) < (two.eventAt, two.idHigh, two.idLow) { latest[key] = index }
+            if (one.stateAt, one.idHigh, one.idLow) < (two.stateAt, two.idHigh, two.idLow) { latest[key] = index }
         }
         return latest.values.sorted()
     }

@@ -62,16 +62,17 @@ struct FoldProgram {
         return "SELECT (\(entity))::text FROM \(Array(columns[..<keyCount]).unnested())"
     }
 
-    /// Of an entity: deletes what is parked, refused for good, of entities (the key's arrays) whose row is newer.
+    /// Of an entity: deletes what is parked, refused for good, of entities (the key's arrays, then created_at and id of an
+    /// event each) whose row is made of that event, when it is newer.
     func clearing(versionID: Int32) -> String {
         let keys = Array(columns[..<keyCount])
         return """
             DELETE FROM projections.parked AS p
-            USING \(keys.unnested())
+            USING \(keys.unnested([("given_at", .timestamptz), ("given_id", .uuid)]))
             JOIN \(table) AS t ON \(keys.map { "t.\($0.quotedName) = \($0.expression)" }.joined(separator: " AND "))
             WHERE p.version_id = \(versionID) AND p.fold = '\(fold.name)' AND \(ParkedEvent.isFinal)
                 AND p.entity = \(HistorySQL.entity(keys.map { "t.\($0.quotedName)" }))
-                AND (p.event_at, p.event_id) < (t.event_at, t.event_id)
+                AND t.event_id = k.given_id AND (p.event_at, p.event_id) < (k.given_at, k.given_id)
             """
     }
 

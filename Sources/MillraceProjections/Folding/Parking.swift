@@ -54,24 +54,32 @@ extension Parking {
         guard !events.isEmpty, !versions.isEmpty else { return [] }
         var ids = BinaryArray(.uuid)
         var times = BinaryArray(.timestamptz)
+        var states = BinaryArray(.timestamptz)
         var folded = BinaryArray(.int4)
         for event in events {
             event.id.bytes.withUnsafeBytes { ids.append($0) }
             if let createdAt = event.createdAt { times.append(integer: createdAt) } else { times.append(nil) }
+            // An event that waits is parked at the time of its state.
+            if let dated = DatedIdentity.microseconds(high: event.id.high, low: event.id.low) {
+                states.append(integer: min(dated, event.createdAt ?? dated))
+            } else {
+                states.append(nil)
+            }
         }
         for version in versions { folded.append(integer: version) }
         let rows = try connection.query(
             """
             SELECT DISTINCT ON (event.place, parked.pack, parked.fold)
                 event.place, parked.pack, parked.fold, parked.code, parked.constraint_name, parked.sqlstate, parked.message
-            FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS event (id, at, place)
+            FROM unnest($1::uuid[], $2::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS event (id, at, state_at, place)
             LEFT JOIN public.event_ids AS known ON event.at IS NULL AND known.id = event.id
             JOIN projections.parked AS parked
-                ON parked.event_id = event.id AND parked.event_at = coalesce(event.at, known.created_at)
+                ON parked.event_id = event.id
+                AND parked.event_at IN (coalesce(event.at, known.created_at), event.state_at)
             WHERE parked.version_id = ANY ($3::int4[])
             ORDER BY event.place, parked.pack, parked.fold
             """,
-            parameters: [ids, times, folded].map(\.parameter))
+            parameters: [ids, times, folded, states].map(\.parameter))
         return (0..<rows.rowCount).compactMap { row in
             guard let place = rows.int(row, 0), let parking = Parking(rows, row) else { return nil }
             return (place - 1, parking)

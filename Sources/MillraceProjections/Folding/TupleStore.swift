@@ -1,3 +1,5 @@
+internal import MillraceEvent
+
 /// Tuples of one fold: columns as rows of binary COPY have them (int32 length, -1 = null, then the value), each tuple
 /// once when it is interned. Keeps its memory from batch to batch, up to `keptBytesMax`.
 struct TupleStore: ~Copyable {
@@ -12,14 +14,8 @@ struct TupleStore: ~Copyable {
         var idHigh: UInt64
         var idLow: UInt64
 
-        var eventKey: EventKey { EventKey(at: eventAt, idHigh: idHigh, idLow: idLow) }
-    }
-
-    /// Which event: by time, in microseconds since 2000, and id.
-    struct EventKey: Hashable {
-        var at: Int64
-        var idHigh: UInt64
-        var idLow: UInt64
+        /// As `FoldRow.stateAt`.
+        var stateAt: Int64 { min(DatedIdentity.microseconds(high: idHigh, low: idLow) ?? eventAt, eventAt) }
     }
 
     private static let keptBytesMax = 16 << 20

@@ -35,8 +35,8 @@ struct EntityHistory {
     /// Puts the events at places ($1) into the table as rows.
     let put: String
     /// Makes the entities' ($1: a place of each) rows of `projections.parked` that wait the events at places ($2) that wait
-    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers event_at (microseconds since 2000),
-    /// event_id, key, constraint and message of each.
+    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers event_id, key, constraint and message of
+    /// each.
     let waiting: String
     /// Fills an empty history from the table.
     let fill: String

@@ -143,16 +143,19 @@ struct HistoryFold {
             ])
         guard found.rowCount > 0 else { return }
         let tuples = accumulator.pointee.tuples.count
-        let own = Set((0..<tuples).map { accumulator.pointee.tuples.entries[$0].eventKey })
+        // The history has an event at the time of its state, which may be before it was created.
+        let own = Dictionary(
+            (0..<tuples).map { index in
+                let entry = accumulator.pointee.tuples.entries[index]
+                return (UniqueID(high: entry.idHigh, low: entry.idLow), entry.eventAt)
+            }, uniquingKeysWith: { max($0, $1) })
         waiting = (0..<found.rowCount).compactMap { row in
-            guard let at = found.int(row, 0), let id = found.string(row, 1).flatMap(UniqueID.init),
-                own.contains(TupleStore.EventKey(at: Int64(at), idHigh: id.high, idLow: id.low))
-            else { return nil }
+            guard let id = found.string(row, 0).flatMap(UniqueID.init), let at = own[id] else { return nil }
             return ParkedEvent(
                 versionID: target.parkedID, pack: program.pack, fold: program.fold.name,
-                key: found.string(row, 2) ?? "",
+                key: found.string(row, 1) ?? "",
                 code: ParkedEvent.waitingCode, sqlState: SQLState.uniqueViolation.rawValue,
-                constraint: found.string(row, 3), message: found.string(row, 4) ?? "", eventAt: Int64(at), eventID: id)
+                constraint: found.string(row, 2), message: found.string(row, 3) ?? "", eventAt: at, eventID: id)
         }
     }
 

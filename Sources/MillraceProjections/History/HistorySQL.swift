@@ -308,8 +308,7 @@ struct HistorySQL {
                 FROM wanted AS w
                 WHERE NOT EXISTS (SELECT FROM projections.parked AS p WHERE \(parked) AND \(Self.isSame))
             )
-            SELECT (extract(epoch FROM event_at - '2000-01-01T00:00:00Z') * 1000000)::bigint, event_id, key,
-                constraint_name, message
+            SELECT event_id, key, constraint_name, message
             FROM wanted
             """
     }

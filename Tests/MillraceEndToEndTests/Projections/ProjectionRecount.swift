@@ -18,7 +18,9 @@ struct ProjectionRecount {
                     fold, should: counted(fold, counter), columns: countedColumns(counter), isSlotted: false)
             case .unique(let unique): found += try compareUniques(fold, unique)
             case .entity(let entity):
-                found += try compareEntities(fold, entity)
+                let contest = try UniqueValueRecount(fold: fold, entity: entity, auditor: auditor)
+                if let contest { found += try contest.differences(self) }
+                found += try compareEntities(fold, entity, isContended: contest != nil)
                 for counts in entity.counts { found += try compareCounts(of: fold, counts) }
             case .append(let columns): found += try compareAppended(fold, columns)
             }
@@ -111,7 +113,10 @@ struct ProjectionRecount {
 
     // MARK: - Entities
 
-    private func compareEntities(_ fold: FoldDefinition, _ entity: FoldKind.Entity) throws -> [String] {
+    /// `isContended`: of the events of each key, the row is of the one that it says itself.
+    private func compareEntities(
+        _ fold: FoldDefinition, _ entity: FoldKind.Entity, isContended: Bool
+    ) throws -> [String] {
         let isDelete = entity.deletes.isEmpty ? "false" : Self.filter(entity.deletes)
         let keys = try entity.key.map { "\(try value($0, fold)) AS \($0.column)" }
         let columns = try entity.columns.map {
@@ -128,6 +133,7 @@ struct ProjectionRecount {
                 FROM \(rows(fold))
                 WHERE (\(filter(fold.source)) OR \(isDelete)) AND \(present.joined(separator: " AND "))
                     AND \(isNotParked(fold))
+                    \(isContended ? "AND (created_at, id) IN (SELECT event_at, event_id FROM projections.\(fold.table))" : "")
             ) AS states
             ORDER BY \(order), event_at DESC, event_id DESC
             """
@@ -185,7 +191,7 @@ struct ProjectionRecount {
         return missing.isEmpty && extra.isEmpty ? [] : ["\(table): should have \(missing), has \(extra)"]
     }
 
-    private func isNotParked(_ fold: FoldDefinition) -> String {
+    func isNotParked(_ fold: FoldDefinition) -> String {
         """
         (created_at, id) NOT IN (
             SELECT event_at, event_id FROM projections.parked
@@ -194,18 +200,18 @@ struct ProjectionRecount {
         """
     }
 
-    private func rows(_ fold: FoldDefinition) -> String {
+    func rows(_ fold: FoldDefinition) -> String {
         fold.source == .conversations ? "public.conversations" : "public.analytics_events"
     }
 
-    private func filter(_ source: FoldSource) -> String {
+    func filter(_ source: FoldSource) -> String {
         switch source {
         case .conversations: "true"
         case .events(let patterns): Self.filter(patterns)
         }
     }
 
-    private static func filter(_ patterns: [EventTypePattern]) -> String {
+    static func filter(_ patterns: [EventTypePattern]) -> String {
         let conditions = patterns.map { pattern in
             switch pattern {
             case .any: "true"
@@ -221,7 +227,7 @@ struct ProjectionRecount {
     }
 
     /// The field as text or jsonb, before the column's type; NULL when it is missing or null.
-    private func raw(_ mapping: ColumnMapping, _ fold: FoldDefinition) throws -> String {
+    func raw(_ mapping: ColumnMapping, _ fold: FoldDefinition) throws -> String {
         let field = mapping.field
         guard !field.path.isEmpty else { return field.column }
         let path = "'{\(field.path.joined(separator: ","))}'"
@@ -229,7 +235,7 @@ struct ProjectionRecount {
             ? "nullif(\(field.column) #> \(path), 'null')" : "(\(field.column) #>> \(path))"
     }
 
-    private func value(_ mapping: ColumnMapping, _ fold: FoldDefinition) throws -> String {
+    func value(_ mapping: ColumnMapping, _ fold: FoldDefinition) throws -> String {
         let type = try type(of: mapping.column, fold)
         let value = "(\(try raw(mapping, fold)))::\(type)"
         return if let fallback = mapping.fallback {

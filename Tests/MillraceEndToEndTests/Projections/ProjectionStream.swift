@@ -42,8 +42,7 @@ extension ProjectionStream {
         /// Of events that may come again at another time.
         private var ids: [String] = []
         private static let conversation = "conversation"
-        /// Columns that are unique in a guide's table: equal values of two keys would be parked, which of them depends on
-        /// the order of arrival.
+        /// Columns that are unique in a guide's table: rows fight for few values.
         private static let uniqueFields: Set<String> = ["email", "username", "idempotency_key", "token"]
 
         private static let numericFields: Set<String> = ["price", "total_amount", "unit_price", "progress"]
@@ -100,7 +99,7 @@ extension ProjectionStream {
                 payload[name] = ["NaN", " nan "].randomElement(using: &random)
             }
             for name in names where Self.uniqueFields.contains(name) && payload[name] != nil {
-                payload[name] = "\(name)-\(payload["id"] ?? "")@example.org"
+                payload[name] = "\(name)-\(Int.random(in: 0..<9, using: &random))@example.org"
             }
             return payload
         }

@@ -53,6 +53,7 @@ extension EndToEnd {
                 }
             }
             #expect(try auditor.integer("SELECT count(*) FROM projections.commerce_orders") > 0)
+            #expect(try auditor.integer("SELECT count(*) FROM projections.parked WHERE code = 'waiting'") > 0)
             #expect(try auditor.integer("SELECT count(*) FROM ingest_batches WHERE cardinality(folded) < 5") == 0)
         }
     }
