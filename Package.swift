@@ -193,8 +193,9 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CZstd", "MillraceAPI", "MillraceBench", "MillraceChannels", "MillraceConfiguration",
-                "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake", "MillraceJSON",
+                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceBench", "MillraceChannels",
+                "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
+                "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -62,6 +62,16 @@ static const unsigned char workspaces_seed[] = {
 #embed "../../sql/packs/workspaces/seed.ndjson"
 };
 
+static const unsigned char identity_up[] = {
+#embed "../../sql/identity/up.sql"
+};
+static const unsigned char identity_down[] = {
+#embed "../../sql/identity/down.sql"
+};
+
+const mr_identity_file mr_identity_up = {identity_up, sizeof identity_up};
+const mr_identity_file mr_identity_down = {identity_down, sizeof identity_down};
+
 #define FILE_OF(pack, name, bytes) {pack, name, bytes, sizeof bytes}
 
 const mr_pack_file mr_pack_files[] = {

@@ -13,6 +13,15 @@ typedef struct {
   size_t length;
 } mr_pack_file;
 
+/// SQL for the database that knows users by name: a file of sql/identity.
+typedef struct {
+  const unsigned char *bytes;
+  size_t length;
+} mr_identity_file;
+
+extern const mr_identity_file mr_identity_up;
+extern const mr_identity_file mr_identity_down;
+
 /// Files of all packs, those of one behind each other.
 extern const mr_pack_file mr_pack_files[];
 extern const size_t mr_pack_file_count;

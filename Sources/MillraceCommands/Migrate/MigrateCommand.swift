@@ -19,6 +19,7 @@ struct MigrateCommand: ParsableCommand {
             """,
         subcommands: [
             Up.self, Down.self, Status.self, History.self, Reset.self, MigrateSeed.self, MigrateUnseed.self,
+            MigrateIdentitySQL.self,
         ]
     )
 

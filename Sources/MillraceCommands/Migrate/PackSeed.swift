@@ -56,6 +56,12 @@ struct PackSeed {
             }
             switch parsed {
             case .success(let line):
+                if case .event(let event) = line, ConversationStatuses.takes(event.eventType) {
+                    throw CommandError(
+                        "line \(index + 1) of the seed of \(pack.name) says the status of a conversation: unseed could "
+                            + "not tell what it was before",
+                        hint: "Leave it out of its seed.ndjson")
+                }
                 rows.append(ParsedRow(line, tenant: 0, spoolID: spoolID, sequence: UInt64(index) + 1))
             case .failure(let refusal):
                 throw CommandError(

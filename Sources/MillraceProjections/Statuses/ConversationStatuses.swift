@@ -22,6 +22,9 @@ package struct ConversationStatuses {
     /// Whether any status was ever said, as an expression.
     package static let areThere = "EXISTS (SELECT FROM public.conversation_statuses)"
 
+    /// Whether events of this type say the status of a conversation or a save.
+    package static func takes(_ eventType: String) -> Bool { StatusGathering.EventType(named: eventType) != nil }
+
     private let connection: PostgresConnection
     private let batchID: Int64?
 

@@ -54,7 +54,9 @@ extension EndToEnd {
         }
 
         /// Of the database, not metrics.
-        private static let names: Set<String> = ["millrace_database", "millrace_migrations", "millrace_reader"]
+        private static let names: Set<String> = [
+            "millrace_database", "millrace_identity", "millrace_migrations", "millrace_reader",
+        ]
 
         private static func lines(of path: String) -> Int {
             TextFile.read("\(Repository.root)/\(path)").split(separator: "\n", omittingEmptySubsequences: false).count
