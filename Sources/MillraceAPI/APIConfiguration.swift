@@ -23,6 +23,12 @@ package struct APIConfiguration: Sendable, Equatable {
     package var idleTimeout = Duration.seconds(60)
     /// A page ends when it has become as large, in bytes.
     package var pageBytes = 4 << 20
+    /// Items that `offset` may leave out: all of them are read.
+    package var offsetMax = 10_000
+    /// Names that stand behind each other in `include`.
+    package var includeDepth = 3
+    /// Rows that all lists of one `include` have together.
+    package var includeRowsMax = 10_000
     /// Signs cursors. Empty: a key of the daemon's own.
     package var cursorKey = Secret("")
 

@@ -52,8 +52,34 @@ struct RowColumns: Sendable {
     func list(documentBytesMax: Int) -> String {
         columns.map { column in
             column.name == guarded
-                ? "\(PrintedSize.guarded(column.name, bytesMax: documentBytesMax)) AS \(column.name)" : column.name
+                ? "\(PrintedSize.guarded(column.name, bytesMax: documentBytesMax).withoutPasswords) AS \(column.name)"
+                : column.name
         }.joined(separator: ", ")
+    }
+}
+
+extension String {
+    /// Of an expression of a JSON document, the same without the members that are passwords: what an event said for such a
+    /// column of a pack is shown no more than the column.
+    fileprivate var withoutPasswords: String {
+        """
+        (
+            SELECT CASE
+                WHEN jsonb_typeof(document) = 'object' AND \("document".namesPassword) THEN (
+                    SELECT COALESCE(jsonb_object_agg(key, value), '{}')
+                    FROM jsonb_each(document)
+                    WHERE NOT starts_with(key, 'password')
+                )
+                ELSE document
+            END
+            FROM (SELECT \(self) AS document) AS shown
+        )
+        """
+    }
+
+    /// Whether the document, an expression, has a member that is one.
+    var namesPassword: String {
+        "jsonb_path_exists(\(self), '$.keyvalue().key ? (@ starts with \"password\")', silent => true)"
     }
 }
 

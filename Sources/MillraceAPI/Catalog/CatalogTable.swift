@@ -15,7 +15,9 @@ struct CatalogTable: Sendable, Equatable {
         }
 
         /// Never shown, whoever asks: a hash of a password has no readers.
-        var isSecret: Bool { name.hasPrefix("password") }
+        var isSecret: Bool { Self.isSecret(name) }
+
+        static func isSecret(_ name: String) -> Bool { name.hasPrefix("password") }
 
         var isTime: Bool { type == "timestamp with time zone" }
     }

@@ -26,7 +26,10 @@ struct LivePacks: Sendable {
         }
         let columns = try connection.execute(
             """
-            SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, NULL), t.typcategory, a.attnotnull
+            SELECT c.relname, a.attname,
+                -- character is character(1) in a cast.
+                CASE a.atttypid WHEN 'bpchar'::regtype THEN 'bpchar' ELSE pg_catalog.format_type(a.atttypid, NULL) END,
+                t.typcategory, a.attnotnull
             FROM pg_catalog.pg_class AS c
             JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid

@@ -101,7 +101,9 @@ struct OpenAPIDocument: Sendable {
 
     private static let columns: JSONValue = [
         "name": "columns", "in": "query", "style": "form", "explode": .bool(true),
-        "description": "A column and the value it must have; /v1/packs lists them",
+        "description": .string(
+            "A column and the value it must have; /v1/packs lists them. A name may end with `!`, `<` or `>` and so have the "
+                + "value compared by `!=`, `<=`, `>=`; `column<value` and `column>value` work, too"),
         "schema": ["type": "object", "additionalProperties": ["type": "string"]],
     ]
 

@@ -48,7 +48,7 @@ struct APIOperation: Sendable {
     let pathParameters: [APIParameter]
     let parameters: [APIParameter]
     let headers: [APIParameter]
-    /// Further parameters are columns that rows must equal.
+    /// Further parameters are columns that rows are compared by.
     let takesColumns: Bool
     let body: Body?
     /// Of a success; nil: text.

@@ -63,6 +63,12 @@ enum ReadParameters {
     static let cursor = APIParameter(
         "cursor", .cursor, "`next` of the page before, with otherwise the same parameters")
 
+    /// As large as `api.offset_max` can be.
+    static let offset = APIParameter(
+        "offset", .integer(0...1_000_000),
+        "Items before the page, at most api.offset_max; all of them are read, so cursor is faster, and meets each item once",
+        fallback: "0")
+
     static let user = APIParameter(
         "user_id", .uuid, "Only of this user", example: "843d440a-a7a7-45ee-96df-3568c37384b9")
 

@@ -6,18 +6,12 @@ internal import MillraceTOML
 
 /// A request's parameters, each known to its operation and of its kind.
 struct RequestParameters: Sendable {
-    /// A column that rows must equal.
-    struct Filter: Sendable, Equatable {
-        var column: String
-        var value: String
-    }
-
     private let operation: APIOperation
     private let path: [String: String]
     private let values: [String: String]
     private let cursorKey: CursorKey
     /// What the operation does not know itself: columns, where it takes some. In the order of the names.
-    let filters: [Filter]
+    let filters: [ColumnFilter]
 
     /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query.
     init(
@@ -31,22 +25,25 @@ struct RequestParameters: Sendable {
         }
         self.path = path
         var values: [String: String] = [:]
-        var filters: [Filter] = []
-        for (name, value) in try RequestQuery(query).pairs {
-            if let parameter = operation.parameters.first(where: { $0.name == name }) {
-                try Self.check(value, parameter)
-                values[name] = value
+        var filters: [ColumnFilter] = []
+        for pair in try RequestQuery(query).pairs {
+            let parameter = operation.parameters.first { $0.name == pair.column }
+            if let parameter, pair.comparison == .equal {
+                try Self.check(pair.value, parameter)
+                values[parameter.name] = pair.value
             } else if operation.takesColumns {
-                filters.append(Filter(column: name, value: value))
+                filters.append(pair)
+            } else if parameter != nil {
+                throw Self.invalid(pair.column, "given by =, for it is no column")
             } else {
-                throw Self.unknown(name, known: operation.parameters.map(\.name))
+                throw Self.unknown(pair.column, known: operation.parameters.map(\.name))
             }
         }
         for parameter in operation.parameters where parameter.isRequired && values[parameter.name] == nil {
             throw APIProblem(.badRequest, "missing_parameter", "\(parameter.name) is wanted: \(parameter.doc)")
         }
         self.values = values
-        self.filters = filters.sorted { $0.column < $1.column }
+        self.filters = filters.sorted { $0.text < $1.text }
     }
 
     static func unknown(_ name: String, known: [String]) -> APIProblem {
@@ -62,6 +59,12 @@ struct RequestParameters: Sendable {
         APIProblem(.badRequest, "invalid_value", "\(name) must be \(wanted)")
     }
 
+    static func invalidTime(_ name: String, _ value: String) -> APIProblem {
+        let hint = value.contains(" ") ? "; write + as %2B" : ""
+        return invalid(
+            name, "a time with its offset (2026-11-21T10:00:00Z), a date, or milliseconds since 1970" + hint)
+    }
+
     /// A part of the path.
     func path(_ name: String) -> String { path[name] ?? "" }
 
@@ -70,6 +73,18 @@ struct RequestParameters: Sendable {
     func time(_ name: String) -> Timestamp? { values[name].flatMap { TimeText.parse($0) } }
 
     func integer(_ name: String, default fallback: Int) -> Int { values[name].flatMap { Int($0) } ?? fallback }
+
+    /// Items before the page. Throws `APIProblem` where there are more than `max`, or a cursor says it.
+    func offset(max: Int) throws(APIProblem) -> Int {
+        let offset = integer("offset", default: 0)
+        guard values["offset"] == nil || values["cursor"] == nil else {
+            throw Self.invalid("offset", "left out with cursor, which stands after the items before")
+        }
+        guard offset <= max else {
+            throw Self.invalid("offset", "at most \(max) (api.offset_max); cursor goes as far as there are items")
+        }
+        return offset
+    }
 
     func names(_ name: String) -> [String]? {
         values[name].map { $0.split(separator: ",").map(String.init) }
@@ -89,9 +104,10 @@ struct RequestParameters: Sendable {
 
     /// What is asked, without the place and size of the page.
     var question: PageCursor.Question {
-        let asked = values.filter { $0.key != "cursor" && $0.key != "limit" }.map { "\($0.key)=\($0.value)" }
+        let places: Set = ["cursor", "limit", "offset"]
+        let asked = values.filter { !places.contains($0.key) }.map { "\($0.key)=\($0.value)" }
         let all =
-            asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map { "\($0.column)=\($0.value)" }
+            asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map(\.text)
         return PageCursor.Question(text: ([operation.route.path] + all).joined(separator: "\u{0}"), key: cursorKey)
     }
 
@@ -106,9 +122,7 @@ struct RequestParameters: Sendable {
             throw invalid(name, "a UUID, such as 843d440a-a7a7-45ee-96df-3568c37384b9" + hint)
         case .time:
             guard TimeText.parse(value) == nil else { return }
-            let hint = value.contains(" ") ? "; write + as %2B" : ""
-            throw invalid(
-                name, "a time with its offset (2026-11-21T10:00:00Z), a date, or milliseconds since 1970" + hint)
+            throw invalidTime(name, value)
         case .integer(let range):
             guard value.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(value), range.contains(number)
             else {

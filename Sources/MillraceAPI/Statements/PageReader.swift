@@ -13,6 +13,10 @@ struct PageReader: Sendable {
     let keyCount: Int
     /// The column that is NULL in rows that are too large to be read, and in no others.
     var guardedColumn: Int?
+    /// Rows before the first page.
+    var offset = 0
+    /// Whether the page is to know its rows apart.
+    var keepsKeys = false
     /// The rows after `key` (nil: from the start) in order, without LIMIT.
     let statement: @Sendable (_ key: [String?]?) -> SQLStatement
 
@@ -24,6 +28,7 @@ struct PageReader: Sendable {
         page.memory = held
         var wanted = statement(key)
         wanted.append("LIMIT \(limit - page.count + 1)")
+        if key == nil, offset > 0 { wanted.append("OFFSET \(offset)") }
         var writer: ResultRows?
         try wanted.run(on: connection) { row in
             guard page.count < limit, page.rows.readableBytes < bytesMax else {
@@ -45,9 +50,19 @@ struct PageReader: Sendable {
             rows.write(0, of: row, to: &page.rows)
             page.count += 1
             page.last = key
+            if keepsKeys { page.marks.append((key, page.rows.readableBytes)) }
             return true
         }
         return page
+    }
+}
+
+extension PageReader {
+    /// How many rows there are before `offset`, when there are none after it. Blocks.
+    func count(on connection: PostgresConnection) throws -> Int {
+        var counted = statement(nil)
+        counted.text = "SELECT count(*) FROM (\(counted.text)) AS rows"
+        return try counted.run(on: connection).count(0, 0)
     }
 }
 
@@ -60,6 +75,8 @@ struct Page: Sendable {
     var last: [String?]?
     /// The same, when more rows follow.
     var next: [String?]?
+    /// Of each row its key, and where it ends, where the reader keeps them.
+    var marks: [(key: [String?], end: Int)] = []
     /// Key of the row that would be the first and is too large to be read.
     var unread: [String?]?
     /// What the rows hold of the budget, until the connection has them.

@@ -40,8 +40,7 @@ struct SQLStatement: Sendable {
         do throws(PostgresError) {
             return try connection.query(text, parameters: parameters)
         } catch {
-            if error.sqlState?.category == "22", let problem = try misfit(on: connection) { throw problem }
-            throw error
+            throw try problem(of: error, on: connection) ?? error
         }
     }
 
@@ -50,9 +49,19 @@ struct SQLStatement: Sendable {
         do {
             try connection.rows(text, parameters: parameters, onRow)
         } catch let error as PostgresError {
-            if error.sqlState?.category == "22", let problem = try misfit(on: connection) { throw problem }
-            throw error
+            throw try problem(of: error, on: connection) ?? error
         }
+    }
+
+    /// Where the request is at fault.
+    private func problem(of error: PostgresError, on connection: PostgresConnection) throws(PostgresError)
+        -> APIProblem?
+    {
+        // Only a request's comparisons can be of types that have none.
+        if error.sqlState == SQLState(rawValue: "42883") {
+            return APIProblem(.badRequest, "invalid_value", "a column can't be compared like this: \(error.message)")
+        }
+        return error.sqlState?.category == "22" ? try misfit(on: connection) : nil
     }
 
     /// The first value that PostgreSQL does not take as its type.

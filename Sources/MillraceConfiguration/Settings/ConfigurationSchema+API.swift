@@ -46,6 +46,18 @@ extension ConfigurationSchema {
             .bytes(
                 "page_bytes", \.api.pageBytes, 64 << 10...64 << 20, "A page that has become as large ends there.",
                 watch: "millrace_process_resident_memory_bytes"),
+            .integer(
+                "offset_max", \.api.offsetMax, 0...1_000_000, unit: "items",
+                "Items that offset may leave out: all of them are read. 0: cursors only.",
+                watch: "millrace_read_query_duration_seconds"),
+            .integer(
+                "include_depth", \.api.includeDepth, 1...8, unit: "names",
+                "Folds that may stand behind each other in include: a statement each.",
+                watch: "millrace_read_query_duration_seconds"),
+            .integer(
+                "include_rows_max", \.api.includeRowsMax, 1...1_000_000, unit: "rows",
+                "Rows that all lists of one include have together; a list that lacks some is in truncated.",
+                watch: "millrace_read_query_duration_seconds"),
         ])
 
     static let identity = ConfigurationSection(

@@ -17,12 +17,15 @@ package enum PostgresParameter: Sendable, Hashable, ExpressibleByStringLiteral {
     }
 
     /// An array's literal; nil is NULL.
-    package static func array(_ values: [String?]) -> PostgresParameter {
+    package static func array(_ values: [String?]) -> PostgresParameter { .text(literal(of: values)) }
+
+    /// An array as PostgreSQL reads it; nil is NULL.
+    package static func literal(of values: [String?]) -> String {
         let elements = values.map { value in
             guard let value else { return "NULL" }
             return "\"" + value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
         }
-        return .text("{" + elements.joined(separator: ",") + "}")
+        return "{" + elements.joined(separator: ",") + "}"
     }
 
     /// An array's literal of numbers.

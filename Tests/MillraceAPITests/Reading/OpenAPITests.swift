@@ -53,6 +53,14 @@ struct OpenAPITests {
                 ("/v1/status-counts/{pack}/{name}", "by=status"), ("/v1/entities/{pack}/{fold}", "order=key&limit=2"),
                 ("/v1/entities/{pack}/{fold}/{key}", "include=notes&limit=1"),
                 ("/v1/entities/{pack}/{fold}/{key}", "include=notes"),
+                ("/v1/entities/{pack}/{fold}", "include=notes&include_limit=1&total>=1&status!=PAID&offset=0"),
+                ("/v1/entities/{pack}/{fold}/{key}", "include=notes,notes"), ("/v1/events", "offset=2&event_type!=a"),
+                ("/v1/conversations", "offset=1&source!=a"),
+                ("/v1/conversations/search", "q=poulets&offset=1&user_id!=\(ReadFixture.users[1])"),
+                ("/v1/counts/{pack}/{fold}", "by=region&region>r1&offset=1"),
+                ("/v1/uniques/{pack}/{fold}", "by=region&region!=r1&offset=0"),
+                ("/v1/tops/{pack}/{fold}", "region!=a&offset=0"),
+                ("/v1/status-counts/{pack}/{name}", "status!=PAID&offset=0"),
                 ("/debug/latency", "format=json"),
             ] {
                 let address = Self.addressOfShop(path)

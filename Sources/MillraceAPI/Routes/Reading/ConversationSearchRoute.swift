@@ -10,7 +10,9 @@ internal import MillracePostgres
 struct ConversationSearchRoute: ReadingRoute {
     static let operation = APIOperation(
         .conversationSearch, id: "searchConversations", tag: "conversations",
-        summary: "Full-text search of questions and answers, the latest first", access: .read,
+        summary:
+            "Full-text search of questions and answers, the latest first; further parameters are columns that rows are told by",
+        access: .read,
         parameters: [
             APIParameter(
                 "q", .text(bytesMax: 1000), "Words; \"a phrase\", -without and or work (`websearch_to_tsquery`)",
@@ -19,8 +21,8 @@ struct ConversationSearchRoute: ReadingRoute {
                 "language", .choice(["fr", "en", "simple"]), "Whose word forms are one; simple: words as they are",
                 fallback: "simple"),
             ReadParameters.user,
-        ] + TimeRange.parameters + [ReadParameters.limit(20), ReadParameters.cursor],
-        answer: .init(TimedPage<ConversationRow>.self))
+        ] + TimeRange.parameters + [ReadParameters.limit(20), ReadParameters.cursor, ReadParameters.offset],
+        takesColumns: true, answer: .init(TimedPage<ConversationRow>.self))
 
     private static let languages = ["fr": "french", "en": "english", "simple": "simple"]
 
@@ -31,6 +33,8 @@ struct ConversationSearchRoute: ReadingRoute {
         let cursor = try parameters.cursor(count: 4)
         let range = try TimeRange(
             parameters, cursor, length: ConversationsRoute.lengths.narrow, ahead: ConversationsRoute.ahead)
+        let conditions = try parameters.conditions(of: ConversationRow.filters, Self.operation)
+        let offset = try parameters.offset(max: configuration.api.offsetMax)
         let limit = parameters.integer("limit", default: 20)
         let columns = ConversationRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes)
         let (bytesMax, memory, tenant) = (configuration.api.pageBytes, configuration.memory, configuration.tenant)
@@ -38,14 +42,18 @@ struct ConversationSearchRoute: ReadingRoute {
         let isNarrow = parameters.text("user_id") != nil
         let page = try await pool.read(.conversationSearch) { connection in
             var page = Page()
+            var left = offset
             let key = cursor.map { Array($0[2...]) }
             for month in try Self.months(in: range, before: key?[0], on: connection) {
                 let query = TimedRowsQuery(
                     table: month.table, columns: columns, tenant: tenant, range: month.range
-                ) { ConversationsRoute.filter(parameters, in: &$0) }
+                ) { statement in
+                    ConversationsRoute.filter(parameters, in: &statement)
+                    for condition in conditions { condition.append(to: &statement) }
+                }
                 let reader = PageReader(
                     limit: limit, bytesMax: bytesMax, memory: memory, keyCount: TimedRowsQuery.keyCount,
-                    guardedColumn: ConversationRow.columns.guardedIndex
+                    guardedColumn: ConversationRow.columns.guardedIndex, offset: left
                 ) {
                     query.statement(after: $0, found: isNarrow) { statement in
                         let words = statement.bind(parameters.text("q"), as: "text", named: "q")
@@ -53,8 +61,14 @@ struct ConversationSearchRoute: ReadingRoute {
                         return "\(document) @@ websearch_to_tsquery('\(language)', \(words))"
                     }
                 }
+                let count = page.count
                 page = try reader.read(after: key, into: page, on: connection)
                 if page.next != nil || page.unread != nil { return page }
+                if page.count > count {
+                    left = 0
+                } else if left > 0 {
+                    left -= try reader.count(on: connection)
+                }
             }
             return page
         }

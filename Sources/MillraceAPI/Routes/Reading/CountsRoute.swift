@@ -11,11 +11,12 @@ struct CountsRoute: ReadingRoute {
     }
 
     private static let fallbackLimit = 1000
-    private static let common = BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor]
+    private static let common =
+        BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor, ReadParameters.offset]
 
     static let operation = APIOperation(
         .counts, id: "counts", tag: "projections",
-        summary: "Counts over time; further parameters are dimensions that rows must equal", access: .read,
+        summary: "Counts over time; further parameters are dimensions that rows are told by", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("counter")], parameters: common, takesColumns: true,
         answer: .init(CountPage.self))
 
@@ -42,7 +43,7 @@ struct CountsRoute: ReadingRoute {
         let pack = try catalog.pack(parameters.path("pack"), in: live)
         let table = try table(of: pack, parameters, live)
         let isStatus = source == .statusCounts
-        let fixed = Set(parameters.filters.map(\.column))
+        let fixed = Set(parameters.filters.filter { $0.comparison == .equal }.map(\.column))
         let others = isStatus ? table.dimensions.map(\.name).filter { !fixed.contains($0) } : []
         let names = parameters.names("by") ?? others
         let unit = parameters.text("bucket") ?? table.unit?.rawValue ?? "none"
@@ -54,7 +55,8 @@ struct CountsRoute: ReadingRoute {
         let order = keys.isEmpty ? "" : "ORDER BY \(keys.map(\.expression).joined(separator: ", "))"
         let reader = PageReader(
             limit: parameters.integer("limit", default: Self.fallbackLimit), bytesMax: configuration.api.pageBytes,
-            memory: configuration.memory, keyCount: keys.count
+            memory: configuration.memory, keyCount: keys.count,
+            offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { key in
             var statement = base
             if let key, !keys.isEmpty {
@@ -109,7 +111,7 @@ struct CountsRoute: ReadingRoute {
         var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
         statement.append("WHERE tenant_id = \(configuration.tenant)")
         if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
-        try table.filter(parameters.filters, parameters: operation.parameters, in: &statement)
+        try table.filter(parameters, operation, in: &statement)
         return statement
     }
 

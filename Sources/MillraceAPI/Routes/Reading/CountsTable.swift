@@ -14,6 +14,7 @@ struct CountsTable: Sendable {
         self.table = table
         self.unit = unit
         self.dimensions = try dimensions.map { (name) throws(APIProblem) in try Self.column(name, of: table) }
+            .filter { !$0.isSecret }
         self.sums = try sums.map { (name) throws(APIProblem) in try Self.column(name, of: table) }
     }
 
@@ -37,18 +38,11 @@ struct CountsTable: Sendable {
         return columns
     }
 
-    /// Adds `AND column = value` for each filter. Throws `APIProblem` when one is no dimension.
+    /// Adds the conditions of a request. Throws `APIProblem` when one is of no dimension.
     func filter(
-        _ filters: [RequestParameters.Filter], parameters: [APIParameter], in statement: inout SQLStatement
+        _ parameters: RequestParameters, _ operation: APIOperation, in statement: inout SQLStatement
     ) throws(APIProblem) {
-        for filter in filters {
-            guard let column = dimensions.first(where: { $0.name == filter.column }) else {
-                throw RequestParameters.unknown(
-                    filter.column, known: parameters.map(\.name) + dimensions.map(\.name))
-            }
-            let value = statement.bind(filter.value, as: column.type, named: column.name)
-            statement.append("AND \(SQLStatement.quoted(column.name)) = \(value)")
-        }
+        for condition in try parameters.conditions(of: dimensions, operation) { condition.append(to: &statement) }
     }
 
     /// The buckets that can be asked for: the table's own and longer ones, and none at all.

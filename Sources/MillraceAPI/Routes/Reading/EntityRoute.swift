@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceChannels
 internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
@@ -10,7 +11,8 @@ internal import NIOCore
 struct EntityRoute: ReadingRoute {
     static let operation = APIOperation(
         .entity, id: "getEntity", tag: "projections",
-        summary: "One entity, and a page of the rows that belong to it", access: .read,
+        summary: "One entity, and the rows that belong to it: a page of one fold, or `limit` of each list of several",
+        access: .read,
         pathParameters: [
             ReadParameters.pack, ReadParameters.fold("entity"),
             APIParameter(
@@ -18,10 +20,7 @@ struct EntityRoute: ReadingRoute {
                 isRequired: true),
         ],
         parameters: [
-            APIParameter(
-                "include", .text(bytesMax: 64),
-                "A fold of the pack whose rows name the entity, such as messages by workspace_id; the earliest first"),
-            ReadParameters.limit(100), ReadParameters.cursor,
+            IncludeTree.parameter, ReadParameters.limit(100), ReadParameters.cursor,
         ], answer: .init(EntityAnswer.self))
 
     let catalog: PackCatalog
@@ -36,6 +35,11 @@ struct EntityRoute: ReadingRoute {
         let fold = try catalog.fold(parameters.path("fold"), of: pack, "entity")
         let entity = try EntityTable(fold, catalog.table(fold.table, in: live))
         let values = try values(parameters.path("key"), entity)
+        if let include = parameters.text("include"), include.contains(where: { $0 == "," || $0 == "." }) {
+            let tree = try IncludeTree(
+                include, of: fold, entity, in: pack, live, depthMax: configuration.api.includeDepth)
+            return try await answer(parameters, pack, entity, values, tree)
+        }
         let children = try children(parameters, pack, fold, entity, live)
         let cursor = try parameters.cursor(count: children?.keyCount ?? 0)
         let reader = children.map { children in
@@ -57,8 +61,37 @@ struct EntityRoute: ReadingRoute {
             return Response(EntityAnswer(pack: pack), rows: [found.item])
         }
         return Response(
-            EntityAnswer(pack: pack, include: name, next: .some(page.cursor(parameters.question))),
+            EntityAnswer(pack: pack, includes: [name], next: .some(page.cursor(parameters.question))),
             rows: [found.item, page.rows], memory: page.memory)
+    }
+
+    /// With the lists of several folds.
+    private func answer(
+        _ parameters: RequestParameters, _ pack: LivePacks.Pack, _ entity: EntityTable, _ values: [String],
+        _ tree: IncludeTree
+    ) async throws -> Response {
+        guard parameters.text("cursor") == nil else {
+            throw RequestParameters.invalid("cursor", "left out with several lists; /v1/entities pages each of them")
+        }
+        let statement = statement(entity, values)
+        let (key, limit) = (parameters.path("key"), parameters.integer("limit", default: 100))
+        let memory = MemoryReservation(configuration.memory, for: .pages)
+        let found = try await catalog.pool.read(.entity) { connection -> (rows: [ByteBuffer], truncated: [String])? in
+            let result = try statement.run(on: connection)
+            guard result.rowCount == 1 else { return nil }
+            var item = ByteBuffer()
+            ResultRows(result).write(0, of: result, to: &item)
+            var reader = IncludeReader(
+                tenant: configuration.tenant, limit: limit, api: configuration.api, memory: memory)
+            let lists = try IncludeReader.atOneMoment(on: connection) {
+                try tree.nodes.flatMap { try reader.lists(of: $0, for: [key], on: connection) }
+            }
+            return ([item] + lists, reader.truncated)
+        }
+        guard let found else { throw APIProblem(.notFound, "not_found", "there is no such entity") }
+        return Response(
+            EntityAnswer(pack: pack, includes: tree.nodes.map(\.name), truncated: found.truncated), rows: found.rows,
+            memory: memory)
     }
 
     /// One for each column of the key. Throws `APIProblem`.
@@ -94,50 +127,43 @@ struct EntityRoute: ReadingRoute {
             }
             return nil
         }
-        let column = Self.singular(fold.name) + "_id"
-        let folds = pack.definition.folds.filter { child in
-            (child.kindName == "entity" || child.kindName == "append")
-                && live.tables[child.table]?.indexed.contains { $0.name == column } == true
-        }
-        guard let child = folds.first(where: { $0.name == name }), entity.key.count == 1 else {
-            let known = entity.key.count == 1 ? folds.map(\.name) : []
-            throw RequestParameters.invalid(
-                "include",
-                known.isEmpty ? "left out: no rows belong to this fold" : "one of \(known.joined(separator: ", "))")
-        }
-        let table = try EntityTable(child, catalog.table(child.table, in: live))
-        let (type, key) = (table.table.column(column)?.type ?? "text", parameters.path("key"))
+        let node = try IncludeTree.node(name, fold, entity, in: pack, live)
+        let (column, key) = (node.reference, parameters.path("key"))
         return EntityPageQuery(
-            entity: table, time: table.time(after: [column]), isAscending: true, tenant: configuration.tenant
+            entity: node.entity, time: node.entity.time(after: [column.name]), isAscending: true,
+            tenant: configuration.tenant
         ) { statement in
-            let place = statement.bind(key, as: type, named: "key")
-            statement.append("AND \(SQLStatement.quoted(column)) = \(place)")
+            let place = statement.bind(key, as: column.type, named: "key")
+            statement.append("AND \(SQLStatement.quoted(column.name)) = \(place)")
         }
-    }
-
-    private static func singular(_ name: String) -> String {
-        if name.hasSuffix("ies") { return String(name.dropLast(3)) + "y" }
-        return name.hasSuffix("s") ? String(name.dropLast()) : name
     }
 }
 
 private struct EntityAnswer: JSONShape {
     var pack: LivePacks.Pack
     var item = SingleRow<EntityRow>()
-    /// Of the fold whose rows are included.
-    var include: String?
-    /// nil where none is; null where no rows follow.
+    /// Of the folds whose rows are included.
+    var includes: [String] = []
+    /// nil where not one is; null where no rows follow.
     var next: String??
+    /// nil where not several are.
+    var truncated: [String]?
 
     static let name = "Entity"
 
     static let fields: [JSONField<Self>] = [
         JSONField("pack", \.pack.definition.name), JSONField("version", \.pack.version), JSONField("item", \.item),
-        .others(RowList<EntityRow>.schema, doc: "With `include`: its rows, under its name") { answer, json in
-            guard let include = answer.include else { return }
-            json.append(name: include)
-            RowList<EntityRow>().write(to: &json)
+        .others(RowList<EntityRow>.schema, doc: "With `include`: the rows of each, under its name") { answer, json in
+            for include in answer.includes {
+                json.append(name: include)
+                RowList<EntityRow>().write(to: &json)
+            }
         },
-        JSONField("next", optional: \.next, doc: "With `include`"),
+        JSONField("next", optional: \.next, doc: "With one fold in `include`"),
+        JSONField(
+            "truncated", optional: \.truncated,
+            doc:
+                "With several folds in `include`: the lists that lack rows, for more than `limit` belong to one row, or "
+                + "api.include_rows_max or api.page_bytes are reached"),
     ]
 }

@@ -26,8 +26,17 @@ struct EntityTable: Sendable {
         }
     }
 
-    var columns: String {
-        table.columns.filter { !Self.hidden.contains($0.name) && !$0.isSecret }.map(\.selected).joined(separator: ", ")
+    /// What is shown, and what rows can be told by.
+    var shown: [CatalogTable.Column] {
+        table.columns.filter { !Self.hidden.contains($0.name) && !$0.isSecret }
+    }
+
+    var columns: String { shown.map(\.selected).joined(separator: ", ") }
+
+    /// The time that `from` and `to` are of: created_at, or of the last event where rows have none.
+    var createdAt: CatalogTable.Column? {
+        let own = table.column("created_at")
+        return own?.isTime == true ? own : table.column("event_at")
     }
 
     /// `WHERE` with the conditions of every reading of the table.
@@ -36,16 +45,18 @@ struct EntityTable: Sendable {
         return table.column("deleted_at") == nil ? tenant : tenant + " AND deleted_at IS NULL"
     }
 
-    /// The time by which rows that equal in `columns` can be read in order: of an index on the tenant, those columns, and
-    /// then a time. nil: there is none.
+    /// The time by which rows that equal in `columns` can be read in order: of the index on the tenant, as many of those
+    /// columns as can be, and then a time. nil: there is none.
     func time(after columns: Set<String>) -> CatalogTable.Column? {
+        var best: (count: Int, column: CatalogTable.Column)?
         for index in table.indexes where index.first == "tenant_id" {
             let rest = index.dropFirst()
-            guard Set(rest.prefix(columns.count)) == columns, let name = rest.dropFirst(columns.count).first,
+            let equal = rest.prefix { columns.contains($0) }
+            guard equal.count > best?.count ?? -1, let name = rest.dropFirst(equal.count).first,
                 let column = table.column(name), column.isTime
             else { continue }
-            return column
+            best = (equal.count, column)
         }
-        return nil
+        return best?.column
     }
 }

@@ -6,15 +6,16 @@ internal import MillraceRoutes
 /// `GET /v1/events`: events, the latest first.
 struct EventQueryRoute: ReadingRoute {
     static let operation = APIOperation(
-        .eventQuery, id: "queryEvents", tag: "events", summary: "Events, the latest first", access: .read,
+        .eventQuery, id: "queryEvents", tag: "events",
+        summary: "Events, the latest first; further parameters are columns that rows are told by", access: .read,
         parameters: [
             APIParameter("type", .text(bytesMax: 200), "Only of this event_type", example: "page.viewed"),
             ReadParameters.user,
         ] + TimeRange.parameters + [
             APIParameter(
                 "payload", .object, "Only whose payload contains this JSON object (`@>`)", example: #"{"path":"/"}"#),
-            ReadParameters.limit(50), ReadParameters.cursor,
-        ], answer: .init(TimedPage<EventRow>.self))
+            ReadParameters.limit(50), ReadParameters.cursor, ReadParameters.offset,
+        ], takesColumns: true, answer: .init(TimedPage<EventRow>.self))
 
     /// Without `from`.
     private static let length = Duration.seconds(31 * 86_400)
@@ -26,6 +27,7 @@ struct EventQueryRoute: ReadingRoute {
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
+        let conditions = try parameters.conditions(of: EventRow.filters, Self.operation)
         let range = try TimeRange(parameters, cursor, length: Self.length, ahead: Self.ahead)
         let query = TimedRowsQuery(
             table: "public.analytics_events",
@@ -38,14 +40,17 @@ struct EventQueryRoute: ReadingRoute {
             if let user = parameters.text("user_id") {
                 statement.append("AND user_id = \(statement.bind(user, as: "uuid", named: "user_id"))")
             }
+            for condition in conditions { condition.append(to: &statement) }
             if let payload = parameters.text("payload") {
-                statement.append("AND payload @> \(statement.bind(payload, as: "jsonb", named: "payload"))")
+                let place = statement.bind(payload, as: "jsonb", named: "payload")
+                statement.append("AND payload @> \(place) AND NOT \(place.namesPassword)")
             }
         }
         let reader = PageReader(
             limit: parameters.integer("limit", default: 50), bytesMax: configuration.api.pageBytes,
             memory: configuration.memory, keyCount: TimedRowsQuery.keyCount,
-            guardedColumn: EventRow.columns.guardedIndex
+            guardedColumn: EventRow.columns.guardedIndex,
+            offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { query.statement(after: $0) }
         let page = try await pool.read(.eventQuery) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
         return try TimedPage<EventRow>.response(page, range, parameters)
@@ -61,4 +66,9 @@ enum EventRow: TimedRow {
             ("id", .uuid), ("event_type", .text), ("user_id", .uuid.nullable), ("payload", .anyObject),
             ("created_at", .time), ("received_at", .time),
         ], guarded: "payload")
+
+    /// That rows are told by; `payload` has a parameter of its own.
+    static let filters: [CatalogTable.Column] = [
+        .id, .init(name: "event_type", type: "text", category: "S", isNotNull: true), .userID, .createdAt, .receivedAt,
+    ]
 }

@@ -79,27 +79,32 @@ private struct PackList: JSONShape {
             case .counter(let counter), .top(let counter):
                 if case .top = fold.kind { this.kind = .top }
                 this.bucket = counter.bucket
-                this.by = counter.dimensions.map(\.column)
+                this.by = names(counter.dimensions)
                 this.sums = counter.sums.map(\.column)
             case .unique(let unique):
                 this.kind = .unique
                 this.bucket = unique.bucket
-                this.by = unique.dimensions.map(\.column)
+                this.by = names(unique.dimensions)
             case .entity(let entity):
                 this.kind = .entity
-                this.by = entity.key.map(\.column)
-                this.columns = entity.columns.map(\.column)
+                this.by = names(entity.key)
+                this.columns = names(entity.columns)
                 return [this]
                     + entity.counts.map { counts in
                         Fold(
                             name: counts.name, kind: .statusCounts, pack: pack, bucket: counts.bucket?.unit,
-                            by: counts.by, sums: counts.sums)
+                            by: counts.by.filter { !CatalogTable.Column.isSecret($0) }, sums: counts.sums)
                     }
             case .append(let columns):
                 this.kind = .append
-                this.columns = columns.map(\.column)
+                this.columns = names(columns)
             }
             return [this]
+        }
+
+        /// Without those that are never shown.
+        private static func names(_ mappings: [ColumnMapping]) -> [String] {
+            mappings.map(\.column).filter { !CatalogTable.Column.isSecret($0) }
         }
     }
 

@@ -8,6 +8,8 @@ struct SketchReader: Sendable {
     let statement: SQLStatement
     let keyCount: Int
     let limit: Int
+    /// Groups before the first one.
+    var offset = 0
     /// Whether rows are chunks of sketches.
     let isChunked: Bool
 
@@ -31,7 +33,12 @@ struct SketchReader: Sendable {
     /// Groups as JSON objects with `n`, the estimate. Blocks.
     func read(on connection: PostgresConnection) throws -> Page {
         var page = Page()
+        var skipped = 0
         try groups(on: connection) { group in
+            guard skipped == offset else {
+                skipped += 1
+                return true
+            }
             guard page.count < limit else {
                 page.next = page.last
                 return false
@@ -40,7 +47,9 @@ struct SketchReader: Sendable {
             return true
         }
         // All rows are one group, also when there are none.
-        if keyCount == 0, page.count == 0 { Self.write(Group(key: [], head: ByteBuffer(string: "{")), to: &page) }
+        if keyCount == 0, offset == 0, page.count == 0 {
+            Self.write(Group(key: [], head: ByteBuffer(string: "{")), to: &page)
+        }
         return page
     }
 

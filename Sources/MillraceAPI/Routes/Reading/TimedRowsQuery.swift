@@ -46,6 +46,13 @@ extension TimedRow {
     static var schema: JSONSchema { columns.schema }
 }
 
+extension CatalogTable.Column {
+    static let id = Self(name: "id", type: "uuid", category: "U", isNotNull: true)
+    static let userID = Self(name: "user_id", type: "uuid", category: "U", isNotNull: false)
+    static let createdAt = Self(name: "created_at", type: "timestamp with time zone", category: "D", isNotNull: true)
+    static let receivedAt = Self(name: "received_at", type: "timestamp with time zone", category: "D", isNotNull: true)
+}
+
 /// A page of them.
 struct TimedPage<Row: TimedRow>: JSONShape {
     private var range: TimeRange

@@ -12,12 +12,13 @@ struct TopsRoute: ReadingRoute {
     private static let fallbackLimit = 10
 
     static let operation = APIOperation(
-        .tops, id: "tops", tag: "projections", summary: "The largest counts first", access: .read,
+        .tops, id: "tops", tag: "projections",
+        summary: "The largest counts first; further parameters are dimensions that rows are told by", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("top")],
         parameters: [
             APIParameter("bucket", .time, "A time within the hour, day or month that is asked for", fallback: "now"),
-            ReadParameters.limit(fallbackLimit),
-        ], answer: .init(Ranking.self))
+            ReadParameters.limit(fallbackLimit), ReadParameters.offset,
+        ], takesColumns: true, answer: .init(Ranking.self))
 
     let catalog: PackCatalog
     let configuration: ReadConfiguration
@@ -60,10 +61,13 @@ struct TopsRoute: ReadingRoute {
         } else if parameters.text("bucket") != nil {
             throw APIProblem(.badRequest, "no_buckets", "this ranking is of all time; leave out bucket")
         }
+        try table.filter(parameters, operation, in: &statement)
         let limit = parameters.integer("limit", default: Self.fallbackLimit)
         // Of what was taken off again.
         statement.append("AND n > 0")
         statement.append("ORDER BY n DESC, \(keys.joined(separator: ", ")) LIMIT \(limit)")
+        let offset = try parameters.offset(max: configuration.api.offsetMax)
+        if offset > 0 { statement.append("OFFSET \(offset)") }
         return statement
     }
 }

@@ -9,9 +9,11 @@ struct UniquesRoute: ReadingRoute {
 
     static let operation = APIOperation(
         .uniques, id: "uniques", tag: "projections",
-        summary: "Distinct values over time; further parameters are dimensions that rows must equal", access: .read,
+        summary: "Distinct values over time; further parameters are dimensions that rows are told by", access: .read,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("unique")],
-        parameters: BucketQuery.parameters + [ReadParameters.limit(fallbackLimit), ReadParameters.cursor],
+        parameters: BucketQuery.parameters + [
+            ReadParameters.limit(fallbackLimit), ReadParameters.cursor, ReadParameters.offset,
+        ],
         takesColumns: true, answer: .init(CountPage.self))
 
     let catalog: PackCatalog
@@ -34,18 +36,19 @@ struct UniquesRoute: ReadingRoute {
         let query = try BucketQuery(parameters, table, by: names, kept: cursor)
         let isChunked = unique.isChunked(table.table.columns.map(\.name))
         let statement = try Self.statement(
-            query, table, parameters.filters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant,
+            query, table, parameters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant,
             isChunked: isChunked)
         let reader = SketchReader(
             statement: statement, keyCount: query.keys.count,
-            limit: parameters.integer("limit", default: Self.fallbackLimit), isChunked: isChunked)
+            limit: parameters.integer("limit", default: Self.fallbackLimit),
+            offset: try parameters.offset(max: configuration.api.offsetMax), isChunked: isChunked)
         let page = try await catalog.pool.read(.uniques) { try reader.read(on: $0) }
         return CountPage.response(page, query, pack, parameters)
     }
 
     /// Rows in order of their groups, for `SketchReader`.
     static func statement(
-        _ query: BucketQuery, _ table: CountsTable, _ filters: [RequestParameters.Filter], after key: [String?]?,
+        _ query: BucketQuery, _ table: CountsTable, _ parameters: RequestParameters, after key: [String?]?,
         tenant: Int32, isChunked: Bool
     ) throws(APIProblem) -> SQLStatement {
         let keys = query.keys
@@ -54,7 +57,7 @@ struct UniquesRoute: ReadingRoute {
         var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
         statement.append("WHERE tenant_id = \(tenant)")
         if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
-        try table.filter(filters, parameters: operation.parameters, in: &statement)
+        try table.filter(parameters, operation, in: &statement)
         let expressions = keys.map(\.expression).joined(separator: ", ")
         if let key, !keys.isEmpty {
             let places = zip(keys, key).map { statement.bind($1, as: $0.type, named: "cursor") }
