@@ -32,6 +32,10 @@ CREATE INDEX casework_users_active_email_idx
     ON casework_users (tenant_id, email)
     WHERE status = 'active' AND deleted_at IS NULL;
 
+CREATE INDEX casework_users_created_at_idx
+    ON casework_users (tenant_id, created_at DESC, id DESC)
+    WHERE deleted_at IS NULL;
+
 CREATE INDEX casework_users_status_created_at_idx
     ON casework_users (tenant_id, status, created_at DESC, id DESC)
     WHERE deleted_at IS NULL;
@@ -119,6 +123,15 @@ CREATE TABLE casework_documents_by_status (
     CONSTRAINT casework_documents_by_status_pkey PRIMARY KEY (tenant_id, user_id, status, slot)
 ) WITH (fillfactor = 70);
 
+CREATE TABLE casework_documents_by_beneficiary (
+    tenant_id integer NOT NULL DEFAULT 0,
+    beneficiary_id bigint NOT NULL,
+    status casework_document_status NOT NULL,
+    slot smallint NOT NULL,
+    n bigint NOT NULL,
+    CONSTRAINT casework_documents_by_beneficiary_pkey PRIMARY KEY (tenant_id, beneficiary_id, status, slot)
+) WITH (fillfactor = 70);
+
 CREATE TABLE casework_conversations (
     tenant_id integer NOT NULL DEFAULT 0,
     id bigint NOT NULL,
@@ -157,6 +170,15 @@ CREATE TABLE casework_conversations_by_status (
     CONSTRAINT casework_conversations_by_status_pkey PRIMARY KEY (tenant_id, user_id, status, slot)
 ) WITH (fillfactor = 70);
 
+CREATE TABLE casework_conversations_by_beneficiary (
+    tenant_id integer NOT NULL DEFAULT 0,
+    beneficiary_id bigint NOT NULL,
+    status casework_conversation_status NOT NULL,
+    slot smallint NOT NULL,
+    n bigint NOT NULL,
+    CONSTRAINT casework_conversations_by_beneficiary_pkey PRIMARY KEY (tenant_id, beneficiary_id, status, slot)
+) WITH (fillfactor = 70);
+
 -- What is read: the rows of the session's tenant (setting millrace.tenant, 0 without it).
 CREATE VIEW casework_user_counts AS
 SELECT
@@ -190,6 +212,28 @@ WHERE tenant_id = (SELECT public.millrace_tenant())
 GROUP BY tenant_id, user_id, status
 HAVING sum(n) <> 0;
 
+CREATE VIEW casework_beneficiary_document_counts AS
+SELECT
+    tenant_id,
+    beneficiary_id,
+    status,
+    sum(n)::bigint AS n
+FROM casework_documents_by_beneficiary
+WHERE tenant_id = (SELECT public.millrace_tenant())
+GROUP BY tenant_id, beneficiary_id, status
+HAVING sum(n) <> 0;
+
+CREATE VIEW casework_beneficiary_conversation_counts AS
+SELECT
+    tenant_id,
+    beneficiary_id,
+    status,
+    sum(n)::bigint AS n
+FROM casework_conversations_by_beneficiary
+WHERE tenant_id = (SELECT public.millrace_tenant())
+GROUP BY tenant_id, beneficiary_id, status
+HAVING sum(n) <> 0;
+
 CREATE VIEW casework_conversation_counts AS
 SELECT
     tenant_id,
@@ -210,3 +254,5 @@ COMMENT ON VIEW casework_user_counts IS 'Users by status.';
 COMMENT ON VIEW casework_beneficiary_counts IS 'Beneficiaries by user and status.';
 COMMENT ON VIEW casework_document_counts IS 'Documents by user and status.';
 COMMENT ON VIEW casework_conversation_counts IS 'Conversations by user and status.';
+COMMENT ON VIEW casework_beneficiary_document_counts IS 'Documents by beneficiary and status.';
+COMMENT ON VIEW casework_beneficiary_conversation_counts IS 'Conversations by beneficiary and status.';
