@@ -18,13 +18,16 @@ struct FoldRig {
 
     /// Folds rows in a transaction of their own.
     @discardableResult
-    func fold(_ rows: some Sequence<[UInt8]>, slot: Int = 3) throws -> FoldOutcome {
+    func fold(
+        _ rows: some Sequence<[UInt8]>, slot: Int = 3, on session: PostgresConnection? = nil
+    ) throws -> FoldOutcome {
+        let session = session ?? connection
         let fold = BatchFold(slot: slot)
         fold.begin([target])
         for row in rows { row.withUnsafeBytes { fold.add(.analyticsEvents, rows: $0) } }
-        try connection.execute("BEGIN; SET LOCAL millrace.slot = \(slot)")
-        let outcome = try fold.apply(batchID: 9, on: connection)
-        try connection.execute("COMMIT")
+        try session.execute("BEGIN; SET LOCAL millrace.slot = \(slot)")
+        let outcome = try fold.apply(batchID: 9, on: session)
+        try session.execute("COMMIT")
         return outcome
     }
 

@@ -14,6 +14,7 @@ package enum PackFixture {
         try connection.execute("SET search_path = \(schema), pg_catalog, public")
         try connection.execute(pack.upSQL)
         try connection.execute("RESET search_path")
+        try CascadeTables.install(pack, schema: "projections", on: connection)
         try StatusCountsSQL.install(pack, schema: schema, on: connection)
         try HistoryTables.install(pack, schema: schema, on: connection)
         let made = try connection.query(

@@ -175,7 +175,8 @@ package struct ProjectionAudit {
         case .append(let columns):
             recount.tables.append(
                 try tables.rows(
-                    fold.table, keys: AppendKey.columns, columns: columns.map(\.column), where: condition))
+                    fold.table, keys: AppendKey.columns,
+                    columns: columns.map(\.column) + (fold.cascades.isEmpty ? [] : ["deleted_at"]), where: condition))
         case .entity(let entity):
             recount.tables.append(
                 try tables.rows(

@@ -146,6 +146,7 @@ package struct PackInstaller {
     /// Runs up.sql in `schema` and adds what the engine makes, then checks the tables against the folds.
     func runSQL(of pack: PackDefinition, in schema: String) throws {
         try run(pack.upSQL, "up.sql", of: pack, in: schema)
+        try installCascades(of: pack, in: schema)
         do throws(PostgresError) {
             try StatusCountsSQL.install(pack, schema: schema, on: connection)
             _ = try ReadingViews.install(pack, schema: schema, on: connection)
@@ -163,6 +164,19 @@ package struct PackInstaller {
             throw ProjectionsError(
                 .invalidSQL, pack: pack.name, "the histories of its entities can't be made: \(error.message)",
                 hint: "Correct the entities' tables in up.sql; what is named …__events or …__values is the engine's.")
+        }
+    }
+
+    /// Makes what the engine keeps beside the pack's tables for its cascades.
+    private func installCascades(of pack: PackDefinition, in schema: String) throws {
+        do throws(PostgresError) {
+            try CascadeTables.install(pack, schema: schema, on: connection)
+        } catch {
+            guard error.category != .retry else { throw error }
+            throw ProjectionsError(
+                .invalidSQL, pack: pack.name, "the tables of its cascades can't be made: \(error.message)",
+                hint: "Correct the tables in up.sql; names that end with __deaths, __dying or __moves are the engine's."
+            )
         }
     }
 
@@ -246,6 +260,7 @@ package struct PackInstaller {
                         ReadingViews.removal(of: pack, schema: version.schema)
                             + StatusCountsSQL.removal(of: pack, schema: version.schema))
                     try connection.execute(HistoryTables.removal(of: pack, schema: version.schema))
+                    try connection.execute(CascadeTables.removal(of: pack, schema: version.schema))
                     try run(pack.downSQL, "down.sql", of: pack, in: version.schema)
                 }
                 try drop(version)

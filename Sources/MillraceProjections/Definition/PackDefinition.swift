@@ -39,14 +39,19 @@ package struct FoldDefinition: Sendable, Equatable {
     package var table: String
     package var source: FoldSource
     package var kind: FoldKind
+    /// Of an entity or append: the rows that its own go with when they are deleted.
+    package var cascades: [Cascade]
     /// Of the definition in pack.toml, from 1; for messages.
     package var line: Int
 
-    package init(name: String, table: String, source: FoldSource, kind: FoldKind, line: Int) {
+    package init(
+        name: String, table: String, source: FoldSource, kind: FoldKind, cascades: [Cascade] = [], line: Int
+    ) {
         self.name = name
         self.table = table
         self.source = source
         self.kind = kind
+        self.cascades = cascades
         self.line = line
     }
 }

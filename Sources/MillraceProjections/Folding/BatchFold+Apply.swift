@@ -21,10 +21,13 @@ extension BatchFold {
             var applier = FoldApplier(target: target, batchID: batchID, connection: connection)
             let folds = programs.indices.filter { programs[$0].target == index }
             var accepted = folds.map { accumulators[$0].winningTuples }
+            let cascade = cascade(of: index)
+            if let cascade { try connection.execute(cascade.turn(isAlone: true)) }
             try connection.execute("SAVEPOINT millrace_fold")
             do throws(PostgresError) {
                 do throws(PostgresError) {
                     for fold in folds { try applier.apply(programs[fold].program, accumulators + fold) }
+                    _ = try cascade?.settle(accumulators, isAlone: true, isCareful: false, on: connection)
                 } catch {
                     guard error.isOfRow else { throw error }
                     try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
@@ -35,6 +38,7 @@ extension BatchFold {
                         accepted.append(try applier.applyCarefully(programs[fold].program, accumulators + fold))
                         for one in applier.shared[before...] { shared[fold, default: [:]][one.tuple] = one.parking }
                     }
+                    _ = try cascade?.settle(accumulators, isAlone: true, isCareful: true, on: connection)
                 }
                 for (fold, tuples) in zip(folds, accepted) where entities.contains(fold) {
                     try clearParked(tuples, of: fold, on: connection)
@@ -66,13 +70,16 @@ extension BatchFold {
                 var waiting: [ParkedEvent] = []
                 var isFresh = true
                 for index in programs.indices where accumulators[index].tuples.count > 0 && isFresh {
+                    if let turn = turn(before: index) { try sender.send(turn) }
                     isFresh = try send(index, &waiting, batchID: batchID, &sender, on: connection)
                 }
                 if isFresh, entities.contains(where: { accumulators[$0].tuples.count > 0 }) {
                     try sender.sendQuestion(parkedEntities)
                 }
                 if isFresh, try sender.finish() {
-                    if sender.contended.isEmpty { return (waiting, sender.answered.map { entities[$0] }) }
+                    if sender.contended.isEmpty, try settleCascades(on: connection) {
+                        return (waiting, sender.answered.map { entities[$0] })
+                    }
                     known.clear()
                 } else {
                     known.distrust()
@@ -113,6 +120,36 @@ extension BatchFold {
         try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
         if !fold.isContended { contended.remove(index) }
         waiting += fold.waiting
+        return true
+    }
+
+    // MARK: - Cascades
+
+    /// nil where the batch has nothing for the target's cascades.
+    private func cascade(of target: Int) -> CascadeFold? {
+        cascades[target].flatMap { $0.isConcerned(accumulators) ? $0 : nil }
+    }
+
+    /// The statement that takes the turn of a target's cascades, before the first of its folds that has anything.
+    private func turn(before index: Int) -> String? {
+        let target = programs[index].target
+        guard let cascade = cascade(of: target),
+            !programs[..<index].indices.contains(where: {
+                programs[$0].target == target && accumulators[$0].tuples.count > 0
+            })
+        else { return nil }
+        return cascade.turn(isAlone: cascade.wantsTurn(accumulators))
+    }
+
+    /// Returns false when that has to be done alone, and is to be rolled back.
+    private func settleCascades(on connection: PostgresConnection) throws(PostgresError) -> Bool {
+        for target in targets.indices {
+            guard let cascade = cascade(of: target) else { continue }
+            let isAlone = cascade.wantsTurn(accumulators)
+            guard try cascade.settle(accumulators, isAlone: isAlone, isCareful: false, on: connection) else {
+                return false
+            }
+        }
         return true
     }
 

@@ -33,6 +33,8 @@ package final class BatchFold {
     // SAFETY: as many as programs; made in `prepare`, destroyed in `release`. A pointer, because the path of a row must
     // not pay for checks of exclusive access.
     var accumulators = UnsafeMutablePointer<FoldAccumulator>.allocate(capacity: 0)
+    /// By the number of the target; those of packs that have any.
+    private(set) var cascades: [Int: CascadeFold] = [:]
     private var types = TypeTable()
     private var plans: [Plan] = []
     private var conversations = Plan()
@@ -229,6 +231,11 @@ package final class BatchFold {
         }
         parkedEntities = ParkedEvent.question(
             of: entities.map { (targets[made[$0].target].parkedID, made[$0].program.fold.name) })
+        cascades = [:]
+        for (index, target) in targets.enumerated() {
+            let own = made.indices.filter { made[$0].target == index }.map { (index: $0, program: made[$0].program) }
+            cascades[index] = CascadeFold(of: target, programs: own)
+        }
         accumulators.deallocate()
         accumulators = .allocate(capacity: made.count)
         for (index, one) in made.enumerated() { (accumulators + index).initialize(to: FoldAccumulator(one.program)) }

@@ -33,6 +33,8 @@ struct FoldAccumulator: ~Copyable {
     private(set) var tuples = TupleStore()
     /// Of an entity: each key once, `n` is the index of its winner in `tuples`.
     private var keys = TupleStore()
+    /// Of an entity: tuples of events that delete.
+    private(set) var deleteCount = 0
     /// Of a unique: the hash of each row's value, row by row.
     private(set) var hashes: [UInt64] = []
     /// Which keys those are of: rows come in order of time, so that many in a row have the same. `end`: of the run.
@@ -59,6 +61,7 @@ struct FoldAccumulator: ~Copyable {
     mutating func clear() {
         tuples.clear()
         keys.clear()
+        deleteCount = 0
         hashes.removeAll(keepingCapacity: true)
         hashRuns.removeAll(keepingCapacity: true)
     }
@@ -92,6 +95,17 @@ struct FoldAccumulator: ~Copyable {
         return latest.values.sorted()
     }
 
+    /// Indices of the tuples of events that delete, of an entity.
+    var deletingTuples: [Int] {
+        guard deleteCount > 0 else { return [] }
+        return (0..<tuples.count).filter { index in
+            var fields = TupleFields(tuples.tuple(index))
+            // After the key, event_at and event_id.
+            for _ in 0..<keyCount + 2 { _ = fields.next() }
+            return fields.next().last == 1
+        }
+    }
+
     /// Folds a row in. Returns why it can't be. A row without a key, unless it is an entity's, and a unique's row
     /// without a value are left out silently. `weight`: what a count counts the row as.
     mutating func add(_ row: FoldRow, isDelete: Bool, weight: Int64 = 1) -> Refusal? {
@@ -121,6 +135,7 @@ struct FoldAccumulator: ~Copyable {
             }
         case .entity:
             let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
+            if isDelete { deleteCount += 1 }
             // Its own store for keys: `tuple` stays valid while `keys` grows.
             let tuple = tuples.tuple(index)
             if let start = tuple.baseAddress { keys.tail(keyLength).copyMemory(from: start, byteCount: keyLength) }

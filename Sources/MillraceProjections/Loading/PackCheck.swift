@@ -59,6 +59,28 @@ package struct PackCheck {
                 of: table, filled: ["tenant_id", "event_at", "event_id"] + columns.map(\.column), line: fold.line,
                 &found)
         }
+        for cascade in fold.cascades { check(cascade, of: table, &found) }
+    }
+
+    private func check(_ cascade: Cascade, of table: CatalogTable, _ found: inout Findings) {
+        type("deleted_at", "timestamp with time zone", in: table, line: cascade.line, &found)
+        if let column = table.column("deleted_at"), column.isNotNull {
+            found.add(
+                .wrongType, cascade.line, "\(table.name).deleted_at is NOT NULL, and most rows live; leave it out")
+        }
+        if let unique = table.uniques.first {
+            found.add(
+                .impossibleCombination, cascade.line,
+                "\(table.name) has the unique index \(unique.name): a row that goes with another would not let go of its "
+                    + "value in the order of the events; leave out one of the two")
+        }
+        guard let parent = pack.folds.first(where: { $0.name == cascade.parent }).flatMap({ tables[$0.table] }) else {
+            return
+        }
+        for link in cascade.links {
+            guard let key = parent.column(link.key) else { continue }
+            type(link.column, key.type, in: table, line: cascade.line, &found)
+        }
     }
 
     private func check(

@@ -28,8 +28,8 @@ extension PackReader {
         switch kind {
         case "counter", "top": checkKeys(place, Self.common + eventsKey + ["bucket", "by", "sums"])
         case "unique": checkKeys(place, Self.common + eventsKey + ["bucket", "by", "of"])
-        case "entity": checkKeys(place, Self.common + eventsKey + ["deletes", "key", "columns", "counts"])
-        default: checkKeys(place, Self.common + eventsKey + ["columns"])
+        case "entity": checkKeys(place, Self.common + eventsKey + ["deletes", "key", "columns", "counts", "cascade"])
+        default: checkKeys(place, Self.common + eventsKey + ["columns", "cascade"])
         }
         let fields = isOverConversations ? PackFields.conversations : PackFields.events
         let source: FoldSource
@@ -43,8 +43,10 @@ extension PackReader {
             source = .events(events)
         }
         let read = readKind(kind, source, fields, place, pack: pack)
+        let cascades = cascades(in: place)
         return read.map {
-            FoldDefinition(name: name, table: table, source: source, kind: $0, line: line(of: place.path))
+            FoldDefinition(
+                name: name, table: table, source: source, kind: $0, cascades: cascades, line: line(of: place.path))
         }
     }
 

@@ -34,6 +34,10 @@ struct PackReader {
         errors.append(PackError(code: code, file: file, line: lines.line(of: path), message: message))
     }
 
+    mutating func report(_ code: PackError.Code, line: Int, _ message: String) {
+        errors.append(PackError(code: code, file: file, line: line, message: message))
+    }
+
     func line(of path: [String]) -> Int { lines.line(of: path) }
 
     /// Nil when something is wrong, which is then in `errors`. `folder`: the pack's name must be its folder's.
@@ -113,6 +117,7 @@ struct PackReader {
             }
             folds.append(fold)
         }
+        if errors.isEmpty { checkCascades(&folds) }
         return folds
     }
 }

@@ -1,0 +1,161 @@
+internal import MillracePostgres
+
+/// Lets rows of one version's folds go with those that they point to, after a batch's folds are in their tables. Blocking,
+/// inside the batch's transaction.
+///
+/// Sessions that only save rows do so side by side. One whose batch deletes, or is late so that a death moves, is alone
+/// among those that fold into the pack's cascades: else a row that another is just making would outlive what it points to.
+struct CascadeFold {
+    private struct Member {
+        /// Of the fold's program and accumulator.
+        var index: Int
+        var statements: CascadeStatements
+    }
+
+    /// Each after those whose rows its own go with.
+    private let members: [Member]
+    private let lock: String
+
+    /// nil: the pack has no cascades. `programs`: of the version's folds, by their numbers.
+    init?(of target: FoldTarget, programs: [(index: Int, program: FoldProgram)]) {
+        members = target.pack.cascadeOrder.compactMap { fold in
+            programs.first { $0.program.fold.name == fold.name }.map {
+                Member(index: $0.index, statements: CascadeStatements($0.program, of: target))
+            }
+        }
+        guard !members.isEmpty else { return nil }
+        lock = "hashtextextended('millrace cascades \(target.schema).\(target.pack.name)', 0)"
+    }
+
+    /// Whether a batch has anything for them.
+    func isConcerned(_ accumulators: UnsafeMutablePointer<FoldAccumulator>) -> Bool {
+        members.contains { accumulators[$0.index].tuples.count > 0 }
+    }
+
+    /// Whether a batch deletes what others go with.
+    func wantsTurn(_ accumulators: UnsafeMutablePointer<FoldAccumulator>) -> Bool {
+        members.contains { $0.statements.dying != nil && accumulators[$0.index].deleteCount > 0 }
+    }
+
+    /// Waits for its turn and keeps it to the end of the transaction: the first statement about the version's folds.
+    func turn(isAlone: Bool) -> String {
+        "SELECT pg_advisory_xact_lock\(isAlone ? "" : "_shared")(\(lock))"
+    }
+
+    /// Settles what the batch concerns. Returns false when it has to be `isAlone` for that; then all is to be rolled back.
+    /// Throws where a value is refused, unless `isCareful`: then such tuples, which are parked, are left out.
+    func settle(
+        _ accumulators: UnsafeMutablePointer<FoldAccumulator>, isAlone: Bool, isCareful: Bool,
+        on connection: PostgresConnection
+    ) throws(PostgresError) -> Bool {
+        var sender = TupleSender(isCareful: isCareful, connection: connection)
+        for member in members {
+            let (statements, accumulator) = (member.statements, accumulators + member.index)
+            let all = Array(0..<accumulator.pointee.tuples.count)
+            if let deaths = statements.deaths, accumulator.pointee.deleteCount > 0 {
+                try sender.send(deaths, accumulator.pointee.deletingTuples, of: accumulator)
+            }
+            if let moves = statements.moves { try sender.send(moves, all, of: accumulator) }
+            if let derivations = statements.derivations { try sender.send(derivations, all, of: accumulator) }
+            if isAlone { for sql in statements.derivationsOfDying { try sender.send(sql) } }
+            if let own = statements.own {
+                try sender.send(own, isCareful ? all : accumulator.pointee.winningTuples, of: accumulator)
+            }
+            if isAlone { for sql in statements.ofDying { try sender.send(sql) } }
+        }
+        let dying = members.compactMap(\.statements.dying)
+        guard isAlone else {
+            return try !sender.finish("SELECT \(dying.map { "EXISTS (SELECT FROM \($0))" }.joined(separator: " OR "))")
+        }
+        for table in dying { try sender.send("DELETE FROM \(table)") }
+        _ = try sender.finish(nil)
+        return true
+    }
+}
+
+/// Sends statements on tuples, all before it waits, or carefully.
+private struct TupleSender: ~Copyable {
+    /// Tuples in one message.
+    private static let tuplesMax = 20_000
+
+    private let isCareful: Bool
+    private let connection: PostgresConnection
+    private var pipeline: PostgresPipeline
+
+    init(isCareful: Bool, connection: PostgresConnection) {
+        self.isCareful = isCareful
+        self.connection = connection
+        pipeline = PostgresPipeline(connection)
+    }
+
+    mutating func send(_ sql: String) throws(PostgresError) {
+        try pipeline.send(sql)
+    }
+
+    mutating func send(
+        _ statement: CascadeStatements.OnTuples, _ tuples: [Int],
+        of accumulator: UnsafeMutablePointer<FoldAccumulator>
+    ) throws(PostgresError) {
+        for start in stride(from: 0, to: tuples.count, by: Self.tuplesMax) {
+            let part = Array(tuples[start..<min(start + Self.tuplesMax, tuples.count)])
+            if isCareful {
+                try pipeline.finish()
+                try sendCarefully(statement, part, of: accumulator)
+            } else {
+                try pipeline.send(statement.sql, parameters: Self.arrays(statement.columns, part, of: accumulator))
+            }
+        }
+    }
+
+    /// Waits for all; `question`: answered by a boolean. Blocks.
+    mutating func finish(_ question: String?) throws(PostgresError) -> Bool {
+        let number = try question.map { (sql) throws(PostgresError) in try pipeline.send(sql) }
+        var answer = false
+        try pipeline.finish { answered, result in
+            if answered == number { answer = result.bool(0, 0) ?? false }
+        }
+        return answer
+    }
+
+    /// Halves what is refused, down to single tuples, which are left out.
+    private func sendCarefully(
+        _ statement: CascadeStatements.OnTuples, _ tuples: [Int],
+        of accumulator: UnsafeMutablePointer<FoldAccumulator>
+    ) throws(PostgresError) {
+        var parts = [tuples[...]]
+        while let part = parts.popLast() {
+            guard !part.isEmpty else { continue }
+            try connection.execute("SAVEPOINT millrace_cascade")
+            do throws(PostgresError) {
+                try connection.query(
+                    statement.sql, parameters: Self.arrays(statement.columns, Array(part), of: accumulator))
+            } catch {
+                guard error.isOfRow else { throw error }
+                try connection.execute("ROLLBACK TO SAVEPOINT millrace_cascade")
+                let middle = part.startIndex + part.count / 2
+                if part.count > 1 { parts += [part[middle...], part[..<middle]] }
+            }
+            try connection.execute("RELEASE SAVEPOINT millrace_cascade")
+        }
+    }
+
+    private static func arrays(
+        _ columns: [(number: Int, element: ArrayElement)], _ tuples: [Int],
+        of accumulator: UnsafeMutablePointer<FoldAccumulator>
+    ) -> [PostgresParameter?] {
+        var arrays = columns.map { BinaryArray($0.element) }
+        for index in tuples {
+            var fields = TupleFields(accumulator.pointee.tuples.tuple(index))
+            var number = 0
+            for (place, column) in columns.enumerated() {
+                while number < column.number {
+                    _ = fields.next()
+                    number += 1
+                }
+                arrays[place].append(field: fields.next())
+                number += 1
+            }
+        }
+        return arrays.map(\.parameter)
+    }
+}
