@@ -121,7 +121,9 @@ import Testing
         rows.append("house.deleted", #"{"id":1}"#, number: 9)
         try rig.fold(rows.rows)
         try rig.fold(rows.rows.reversed())
-        let parked = ["rooms database 2", "rooms database 3", "rooms database 4", "things database 6", "houses database 8"]
+        let parked = [
+            "rooms database 2", "rooms database 3", "rooms database 4", "things database 6", "houses database 8",
+        ]
         #expect(try Set(rig.parked()) == Set(parked))
         #expect(
             try rig.strings("SELECT concat_ws(' ', id, deleted_at IS NULL) FROM projections.house_rooms ORDER BY id")
@@ -132,9 +134,15 @@ import Testing
     }
 
     @Test(arguments: [
-        ("from = \"houses\", by = \"house\" }]\n[[", "from = \"house\", by = \"house\" }]\n[[", "the nearest is houses"),
+        (
+            "from = \"houses\", by = \"house\" }]\n[[", "from = \"house\", by = \"house\" }]\n[[",
+            "the nearest is houses"
+        ),
         ("by = \"room\" }]", "by = \"rom\" }]", "by names rom, which is no column of things"),
-        ("by = \"room\" }]", "by = { room = \"number\" } }]", "the key of rooms is id; write by = { rooms_id = \"id\" }"),
+        (
+            "by = \"room\" }]", "by = { room = \"number\" } }]",
+            "the key of rooms is id; write by = { rooms_id = \"id\" }"
+        ),
         ("by = \"room\" }]", "column = \"room\" }]", "known key is"),
         ("cascade = [{ from = \"rooms\", by = \"room\" }]", "cascade = \"rooms\"", "wanted: a list"),
         (

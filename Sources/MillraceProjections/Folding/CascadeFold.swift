@@ -29,7 +29,8 @@ struct CascadeFold {
 
     /// Whether a batch has anything for them.
     func isConcerned(_ accumulators: UnsafeMutablePointer<FoldAccumulator>) -> Bool {
-        members.contains { accumulators[$0.index].tuples.count > 0 }
+        members.contains { $0.statements.own != nil && accumulators[$0.index].tuples.count > 0 }
+            || wantsTurn(accumulators)
     }
 
     /// Whether a batch deletes what others go with.
@@ -57,11 +58,11 @@ struct CascadeFold {
             }
             if let moves = statements.moves { try sender.send(moves, all, of: accumulator) }
             if let derivations = statements.derivations { try sender.send(derivations, all, of: accumulator) }
-            if isAlone { for sql in statements.derivationsOfDying { try sender.send(sql) } }
+            if isAlone { for sql in statements.derivationsOfDying { try sender.wait(for: sql) } }
             if let own = statements.own {
                 try sender.send(own, isCareful ? all : accumulator.pointee.winningTuples, of: accumulator)
             }
-            if isAlone { for sql in statements.ofDying { try sender.send(sql) } }
+            if isAlone { for sql in statements.ofDying { try sender.wait(for: sql) } }
         }
         let dying = members.compactMap(\.statements.dying)
         guard isAlone else {
@@ -77,6 +78,8 @@ struct CascadeFold {
 private struct TupleSender: ~Copyable {
     /// Tuples in one message.
     private static let tuplesMax = 20_000
+    /// Of a statement whose work is as much as there is of what goes: one that is given up would be tried for ever.
+    private static let timeout = Duration.seconds(4 * 3600)
 
     private let isCareful: Bool
     private let connection: PostgresConnection
@@ -90,6 +93,12 @@ private struct TupleSender: ~Copyable {
 
     mutating func send(_ sql: String) throws(PostgresError) {
         try pipeline.send(sql)
+    }
+
+    /// After all that was sent. Blocks as long as it takes.
+    mutating func wait(for sql: String) throws(PostgresError) {
+        try pipeline.finish()
+        try connection.query(sql, timeout: Self.timeout)
     }
 
     mutating func send(
@@ -109,7 +118,8 @@ private struct TupleSender: ~Copyable {
 
     /// Waits for all; `question`: answered by a boolean. Blocks.
     mutating func finish(_ question: String?) throws(PostgresError) -> Bool {
-        let number = try question.map { (sql) throws(PostgresError) in try pipeline.send(sql) }
+        var number: Int?
+        if let question { number = try pipeline.send(question) }
         var answer = false
         try pipeline.finish { answered, result in
             if answered == number { answer = result.bool(0, 0) ?? false }

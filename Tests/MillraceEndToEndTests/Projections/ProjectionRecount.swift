@@ -124,7 +124,7 @@ struct ProjectionRecount {
         }
         let order = (["tenant_id"] + entity.key.map(\.column)).joined(separator: ", ")
         let present = try entity.key.map { "\(try raw($0, fold)) IS NOT NULL" }
-        let should = """
+        let latest = """
             SELECT DISTINCT ON (\(order)) *
             FROM (
                 SELECT tenant_id, \((keys + columns).joined(separator: ", ")),
@@ -137,6 +137,7 @@ struct ProjectionRecount {
             ) AS states
             ORDER BY \(order), event_at DESC, event_id DESC
             """
+        let should = try cascaded(latest, fold)
         let all =
             ["tenant_id"] + entity.key.map(\.column) + entity.columns.map(\.column)
             + ["event_at", "event_id", "deleted_at"]
@@ -169,12 +170,16 @@ struct ProjectionRecount {
 
     private func compareAppended(_ fold: FoldDefinition, _ columns: [ColumnMapping]) throws -> [String] {
         let values = try columns.map { "\(try value($0, fold)) AS \($0.column)" }
-        let should = """
-            SELECT \((["tenant_id", "id AS event_id", "created_at AS event_at"] + values).joined(separator: ", "))
+        let columnsToo = fold.cascades.isEmpty ? [] : ["NULL::timestamptz AS deleted_at"]
+        let should = try cascaded(
+            """
+            SELECT \((["tenant_id", "id AS event_id", "created_at AS event_at"] + values + columnsToo).joined(separator: ", "))
             FROM \(rows(fold))
             WHERE \(filter(fold.source)) AND \(isNotParked(fold))
-            """
-        let all = ["tenant_id", "event_id", "event_at"] + columns.map(\.column)
+            """, fold)
+        let all =
+            ["tenant_id", "event_id", "event_at"] + columns.map(\.column)
+            + (fold.cascades.isEmpty ? [] : ["deleted_at"])
         let found = "SELECT \(all.joined(separator: ", ")) FROM projections.\(fold.table)"
         return try difference(fold.table, should: should, found: found, among: all)
     }

@@ -1,7 +1,7 @@
 -- Why: the workspaces of an assistant with all that belongs to them. No foreign keys: rows come from events, and an event
 -- may come before the one that makes its parent; what points nowhere is found by a LEFT JOIN. Rows are deleted softly, so
 -- that an event that comes late can't bring them back. A tombstone may come first: then only its key is known, so columns
--- may be NULL where deleted_at is set, and the CHECKs say so.
+-- may be NULL where deleted_at is set, and the CHECKs say so. Rows that go with a deleted one keep their columns.
 CREATE TYPE workspaces_status AS ENUM ('NOT_STARTED', 'IN_PROGRESS', 'COMPLETED', 'ARCHIVED');
 CREATE TYPE workspaces_priority AS ENUM ('LOW', 'MEDIUM', 'HIGH', 'URGENT');
 CREATE TYPE workspaces_message_role AS ENUM ('USER', 'ASSISTANT', 'SYSTEM');
@@ -119,6 +119,7 @@ CREATE TABLE workspaces_messages (
     content text NOT NULL,
     message_metadata jsonb,
     created_at timestamptz NOT NULL,
+    deleted_at timestamptz,
     CONSTRAINT workspaces_messages_pkey PRIMARY KEY (tenant_id, event_at, event_id)
 );
 
@@ -270,6 +271,7 @@ CROSS JOIN LATERAL (
     FROM workspaces_messages AS message
     WHERE message.tenant_id = workspace.tenant_id
         AND message.workspace_id = workspace.id
+        AND message.deleted_at IS NULL
 ) AS conversation
 WHERE workspace.tenant_id = (SELECT public.millrace_tenant())
     AND workspace.deleted_at IS NULL;
@@ -277,7 +279,7 @@ WHERE workspace.tenant_id = (SELECT public.millrace_tenant())
 COMMENT ON TABLE workspaces_users IS 'Users; deleted_at is set on those that are gone.';
 COMMENT ON COLUMN workspaces_users.password_hash IS 'Best left out of the events: they are kept for months.';
 COMMENT ON TABLE workspaces_workspaces IS 'Workspaces; deleted_at is set on those that are gone.';
-COMMENT ON TABLE workspaces_messages IS 'Messages of workspaces, one an event.';
+COMMENT ON TABLE workspaces_messages IS 'Messages of workspaces, one an event; deleted_at is set where the workspace was deleted.';
 COMMENT ON TABLE workspaces_templates IS 'Templates of answers.';
 COMMENT ON TABLE workspaces_signatures IS 'Signatures under answers.';
 COMMENT ON VIEW workspaces_status_counts IS 'Workspaces by status and priority.';
