@@ -17,10 +17,14 @@ extension EndToEnd {
                 line(minute, "user_saved", #""id":\#(id),"username":"u\#(id)","email":"u\#(id)@example.org""#)
             }
             func workspace(_ minute: Int, _ id: Int, _ user: Int) -> String {
-                line(minute, "workspace_saved", #""id":\#(id),"user_id":\#(user),"title":"w\#(id) \#(minute)",\#(created)"#)
+                line(
+                    minute, "workspace_saved",
+                    #""id":\#(id),"user_id":\#(user),"title":"w\#(id) \#(minute)",\#(created)"#)
             }
             func message(_ minute: Int, _ id: Int, _ workspace: Int) -> String {
-                line(minute, "message_sent", #""id":\#(id),"workspace_id":\#(workspace),"role":"USER","content":"m\#(id)""#)
+                line(
+                    minute, "message_sent",
+                    #""id":\#(id),"workspace_id":\#(workspace),"role":"USER","content":"m\#(id)""#)
             }
             return [
                 user(1, 1), user(1, 2), workspace(2, 10, 1), workspace(3, 11, 1), workspace(4, 12, 2),
@@ -59,7 +63,9 @@ extension EndToEnd {
             var generator = SeededGenerator(seed: seed)
             let installation = try Installation(
                 "cascade_\(seed)",
-                settings: ["projections.packs": "[\"workspaces\"]", "database.writers": "2", "database.batch_rows": "3"])
+                settings: [
+                    "projections.packs": "[\"workspaces\"]", "database.writers": "2", "database.batch_rows": "3",
+                ])
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             #expect(try daemon.run("migrate", "up").isSuccess)
             try daemon.start()
@@ -77,7 +83,8 @@ extension EndToEnd {
             #expect(try auditor.strings(Self.living) == Self.expected, "seed \(seed)")
             try Self.expectVerified(daemon)
             let page = try HTTPClient(daemon.http).request("GET", "/v1/entities/workspaces/messages")
-            #expect(page.status == 200 && page.text.contains("\"m103\"") && !page.text.contains("\"m100\""), "\(page.text)")
+            #expect(
+                page.status == 200 && page.text.contains("\"m103\"") && !page.text.contains("\"m100\""), "\(page.text)")
             let rebuilt = try daemon.run("projections", "rebuild", "workspaces", "--quiet")
             #expect(rebuilt.isSuccess, "\(rebuilt.errors)")
             #expect(try auditor.strings(Self.living) == Self.expected)
@@ -86,7 +93,10 @@ extension EndToEnd {
             let client = try TCPClient(daemon.tcp, acks: "committed")
             try client.send(Self.line(50, "user_deleted", #""id":2"#))
             try client.waitForAck(1)
-            #expect(try auditor.strings(Self.living) == ["counted 1", "message 103", "message 104", "user 1", "workspace w10 31"])
+            #expect(
+                try auditor.strings(Self.living) == [
+                    "counted 1", "message 103", "message 104", "user 1", "workspace w10 31",
+                ])
             try Self.expectVerified(daemon)
         }
     }

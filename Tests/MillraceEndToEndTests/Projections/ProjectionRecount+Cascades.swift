@@ -12,9 +12,9 @@ extension ProjectionRecount {
             )
             """
         }
-        let columns = try columns(of: fold).map { "r.\($0)" }.joined(separator: ", ")
+        let names = columns(of: fold).map { "r.\($0)" }.joined(separator: ", ")
         return """
-            SELECT \(columns), coalesce(r.deleted_at, least(\(deaths.joined(separator: ", ")))) AS deleted_at
+            SELECT \(names), coalesce(r.deleted_at, least(\(deaths.joined(separator: ", ")))) AS deleted_at
             FROM (\(rows)) AS r
             """
     }
@@ -25,7 +25,7 @@ extension ProjectionRecount {
     }
 
     /// Of `cascaded`, but for `deleted_at`.
-    private func columns(of fold: FoldDefinition) throws -> [String] {
+    private func columns(of fold: FoldDefinition) -> [String] {
         switch fold.kind {
         case .entity(let entity):
             ["tenant_id"] + entity.key.map(\.column) + entity.columns.map(\.column) + ["event_at", "event_id"]

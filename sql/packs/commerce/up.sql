@@ -121,7 +121,9 @@ CREATE TABLE commerce_products (
     deleted_at timestamptz,
     CONSTRAINT commerce_products_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT commerce_products_name_check CHECK (deleted_at IS NOT NULL OR (name IS NOT NULL AND name <> '')),
-    CONSTRAINT commerce_products_price_check CHECK (price >= 0 AND (deleted_at IS NOT NULL OR price IS NOT NULL)),
+    CONSTRAINT commerce_products_price_check CHECK (
+        price >= 0 AND price <> 'NaN' AND (deleted_at IS NOT NULL OR price IS NOT NULL)
+    ),
     CONSTRAINT commerce_products_stock_check CHECK (deleted_at IS NOT NULL OR stock IS NOT NULL),
     CONSTRAINT commerce_products_active_check CHECK (deleted_at IS NOT NULL OR active IS NOT NULL)
 );
@@ -295,7 +297,7 @@ CREATE TABLE commerce_orders (
     CONSTRAINT commerce_orders_user_id_check CHECK (deleted_at IS NOT NULL OR user_id IS NOT NULL),
     CONSTRAINT commerce_orders_status_check CHECK (deleted_at IS NOT NULL OR status IS NOT NULL),
     CONSTRAINT commerce_orders_total_amount_check CHECK (
-        total_amount >= 0 AND (deleted_at IS NOT NULL OR total_amount IS NOT NULL)
+        total_amount >= 0 AND total_amount <> 'NaN' AND (deleted_at IS NOT NULL OR total_amount IS NOT NULL)
     ),
     CONSTRAINT commerce_orders_created_at_check CHECK (deleted_at IS NOT NULL OR created_at IS NOT NULL)
 );
@@ -356,7 +358,7 @@ CREATE TABLE commerce_order_items (
     CONSTRAINT commerce_order_items_product_id_check CHECK (deleted_at IS NOT NULL OR product_id IS NOT NULL),
     CONSTRAINT commerce_order_items_quantity_check CHECK (quantity > 0 AND (deleted_at IS NOT NULL OR quantity IS NOT NULL)),
     CONSTRAINT commerce_order_items_unit_price_check CHECK (
-        unit_price >= 0 AND (deleted_at IS NOT NULL OR unit_price IS NOT NULL)
+        unit_price >= 0 AND unit_price <> 'NaN' AND (deleted_at IS NOT NULL OR unit_price IS NOT NULL)
     )
 );
 
