@@ -4,7 +4,7 @@ extension ProjectionRecount {
     /// `rows` of a fold, each dead from the first death after its event of a row that it goes with.
     func cascaded(_ rows: String, _ fold: FoldDefinition) throws -> String {
         guard !fold.cascades.isEmpty else { return rows }
-        let deaths = try fold.cascades.map { cascade in
+        let first = try fold.cascades.map { cascade in
             """
             (
                 SELECT min(d.died_at) FROM (\(try deaths(of: cascade.parent))) AS d
@@ -14,7 +14,7 @@ extension ProjectionRecount {
         }
         let names = columns(of: fold).map { "r.\($0)" }.joined(separator: ", ")
         return """
-            SELECT \(names), coalesce(r.deleted_at, least(\(deaths.joined(separator: ", ")))) AS deleted_at
+            SELECT \(names), coalesce(r.deleted_at, least(\(first.joined(separator: ", ")))) AS deleted_at
             FROM (\(rows)) AS r
             """
     }
