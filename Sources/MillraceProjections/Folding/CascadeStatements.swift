@@ -196,13 +196,18 @@ private struct CascadeSQL {
                 WINDOW later AS (PARTITION BY \(keyList("m")) ORDER BY m.event_at, m.event_id)
             ), wanted AS (
                 \(wanted.joined(separator: "\nUNION\n"))
+            ), stale AS (
+                -- Not with NOT EXISTS: nobody knows how many these are, and one by one would be too many.
+                SELECT \(keyList("d")), d.event_at, d.event_id
+                FROM concerned AS c
+                JOIN \(deaths) AS d ON (\(same("d", "c")) AND d.is_derived)
+                EXCEPT
+                SELECT \(keyList()), event_at, event_id
+                FROM wanted
             ), gone AS (
                 DELETE FROM \(deaths) AS d
-                USING concerned AS c
-                WHERE \(same("d", "c")) AND d.is_derived
-                    AND NOT EXISTS (
-                        SELECT FROM wanted AS w
-                        WHERE \(same("w", "d")) AND w.event_at = d.event_at AND w.event_id = d.event_id)
+                USING stale AS s
+                WHERE \(same("d", "s")) AND d.event_at = s.event_at AND d.event_id = s.event_id
                 RETURNING \(keyList("d"))
             ), fresh AS (
                 INSERT INTO \(deaths) (\(keyList()), event_at, event_id, is_derived)
@@ -257,7 +262,7 @@ private struct CascadeSQL {
             UPDATE \(table) AS t
             SET deleted_at = n.death
             FROM (
-                SELECT DISTINCT \(keyList("s")), LEAST(\(deaths.joined(separator: ", "))) AS death
+                SELECT \(keyList("s")), LEAST(\(deaths.joined(separator: ", "))) AS death
                 FROM \(rows) AND (\(points.joined(separator: " OR ")))
             ) AS n
             WHERE \(same("t", "n")) AND t.deleted_at IS DISTINCT FROM n.death
