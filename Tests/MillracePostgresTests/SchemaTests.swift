@@ -67,6 +67,25 @@ import Testing
         #expect(lines.contains { $0.contains("conversations_y1970m01_") && $0.contains("Bitmap Index Scan") })
     }
 
+    @Test(arguments: [
+        ("", "0"), ("0", "0"), ("7", "7"), ("000000012", "12"), ("999999999", "999999999"), ("x", nil), ("-1", nil),
+        (" 7", nil), ("7.0", nil), ("1e3", nil), ("99999999999999999999", nil), ("7' OR '1'='1", nil),
+    ]) func `the session's tenant is its setting, and nobody where that is no number`(setting: (String, String?)) throws
+    {
+        #expect(try connection.execute("SELECT millrace_tenant()").string(0, 0) == "0")
+        try connection.query("SELECT set_config('millrace.tenant', $1, false)", parameters: [.text(setting.0)])
+        #expect(try connection.execute("SELECT millrace_tenant()").string(0, 0) == setting.1)
+        try Partitions(connection: connection).ensureAhead(months: 0, from: 0)
+        try connection.execute(
+            """
+            INSERT INTO conversations (tenant_id, id, conversation_id, user_id, question, response, created_at, batch_id)
+            SELECT tenant, gen_random_uuid(), 'c', gen_random_uuid(), 'q', 'r', '1970-01-05 00:00:00+00', 1
+            FROM unnest(ARRAY[0, 7, 12, 999999999]) AS tenant
+            """)
+        let seen = try connection.execute("SELECT string_agg(tenant_id::text, ' ') FROM user_questions_complete")
+        #expect(seen.string(0, 0) == setting.1)
+    }
+
     @Test func `a conversation as long as a line may be is searchable, not refused`() throws {
         try Partitions(connection: connection).ensureAhead(months: 0, from: 0)
         let rows = try connection.execute(

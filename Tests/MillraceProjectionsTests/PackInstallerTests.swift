@@ -71,6 +71,51 @@ import Testing
         #expect(standing.warning?.fix.contains("millrace projections rebuild shop") == true)
     }
 
+    @Test func `tables that are read have a view of the session's tenant, made for older versions too`() throws {
+        try shop.write(
+            version: 1,
+            suffix: """
+                ALTER TABLE shop_orders ADD COLUMN password_hash text;
+                CREATE VIEW shop_notes_now AS SELECT 1 AS mine;
+                """)
+        let installer = PackInstaller(connection: connection)
+        try installer.install([pack()])
+        let views = """
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'projections'::regnamespace AND relkind = 'v' AND relname LIKE '%\\_now' ORDER BY 1
+            """
+        let made = try texts(views)
+        #expect(made.contains("shop_orders_now") && made.contains("shop_top_customers_now"))
+        try #expect(texts("SELECT mine FROM projections.shop_notes_now") == ["1"])
+        try connection.execute(
+            """
+            INSERT INTO projections.shop_orders (tenant_id, id, status, total, event_at, event_id, deleted_at)
+            SELECT tenant, id, 'NEW', 7, now(), gen_random_uuid(), CASE WHEN id = 2 THEN now() END
+            FROM generate_series(1, 3) AS id, unnest(ARRAY[0, 7]) AS tenant
+            """)
+        try #expect(
+            texts("SELECT tenant_id || ' ' || id FROM projections.shop_orders_now ORDER BY 1") == ["0 1", "0 3"])
+        try #expect(texts("SET millrace.tenant = '7'; SELECT count(*) FROM projections.shop_orders_now") == ["2"])
+        try #expect(texts("SET millrace.tenant = '7; DROP'; SELECT count(*) FROM projections.shop_orders_now") == ["0"])
+        try #expect(
+            texts(
+                """
+                SELECT string_agg(attname, ' ') FROM pg_attribute
+                WHERE attrelid = 'projections.shop_orders_now'::regclass AND attname ~ 'password|deleted'
+                """) == [""])
+        // A version that was made before there were any.
+        try connection.execute(
+            """
+            RESET millrace.tenant;
+            DROP VIEW projections.shop_orders_now;
+            UPDATE projections.versions SET objects = array_remove(objects, 'relation shop_orders_now')
+            """)
+        try installer.install([pack()])
+        try #expect(texts(views) == made)
+        try #expect(installer.removeAll([]) == ["shop"])
+        try #expect(texts(views).isEmpty)
+    }
+
     @Test func `daemons that install at once make one version`() throws {
         let database = try TestCluster.shared.database()
         let pack = try pack()

@@ -31,6 +31,7 @@ package struct PackInstaller {
         for pack in packs {
             outcomes.append((pack, try install(pack)))
             try completeHistory(of: pack)
+            try completeViews(of: pack)
         }
         try pinRoutines()
         try restrictReader()
@@ -69,6 +70,21 @@ package struct PackInstaller {
             try lock.alone {
                 guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
                 try HistoryTables.complete(version, of: pack, on: connection)
+            }
+        }
+    }
+
+    /// Makes the views that versions from before there were any lack.
+    private func completeViews(of pack: PackDefinition) throws {
+        let versions = try PackVersion.all(of: pack.name, connection)
+        for version in [versions.live, versions.building].compactMap({ $0 }) where version.isMade(from: pack) {
+            guard try ReadingViews.areMissing(pack, schema: version.schema, on: connection) else { continue }
+            try lock.alone {
+                guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
+                let made = try ReadingViews.install(pack, schema: version.schema, on: connection)
+                try connection.query(
+                    "UPDATE projections.versions SET objects = objects || $2::text[] WHERE id = $1::integer",
+                    parameters: [.integer(version.id), .array(made.map { "relation \($0)" })])
             }
         }
     }

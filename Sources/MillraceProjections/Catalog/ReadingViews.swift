@@ -28,6 +28,23 @@ enum ReadingViews {
         return made
     }
 
+    /// Whether `install` would make some. Blocks.
+    static func areMissing(
+        _ pack: PackDefinition, schema: String, on connection: PostgresConnection
+    ) throws(PostgresError) -> Bool {
+        let found = try connection.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM unnest($1::text[], $2::text[]) AS wanted (made_of, name)
+                WHERE to_regclass(format('%I.%I', $3::text, made_of)) IS NOT NULL
+                    AND to_regclass(format('%I.%I', $3::text, name)) IS NULL)
+            """,
+            parameters: [
+                .array(names(of: pack).map(\.table)), .array(names(of: pack).map(\.view)), .text(schema),
+            ])
+        return found.bool(0, 0) == true
+    }
+
     /// Removes them before down.sql, which does not know them; an up.sql's own views of such names are left to it.
     static func removal(of pack: PackDefinition, schema: String) -> String {
         names(of: pack).filter { !pack.downSQL.contains($0.view) }

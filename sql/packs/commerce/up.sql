@@ -686,18 +686,24 @@ $checkout$;
 REVOKE EXECUTE ON FUNCTION commerce_checkout(uuid, text, integer) FROM PUBLIC;
 
 -- By the trigrams of words, so that a mistyped or unfinished word is found, the best first ("lmpe" and "Lampe" have a
--- similarity of 0.4, "chasie plinte" and "Chaise pliante" of 0.38). What contains the query as it is comes too.
+-- similarity of 0.4, "chasie plinte" and "Chaise pliante" of 0.38). What contains the query as it is comes too. The
+-- threshold is not set by the function's head: only a session that has loaded pg_trgm may write that.
 CREATE FUNCTION commerce_search_products(
     query text, tenant_id integer DEFAULT public.millrace_tenant(), most integer DEFAULT 20
 )
     RETURNS TABLE (
         id uuid, name text, description text, price numeric, stock integer, created_at timestamptz, similarity real
     )
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path FROM CURRENT
-    SET pg_trgm.word_similarity_threshold = 0.3
 AS $search$
+#variable_conflict use_column
+DECLARE
+    kept CONSTANT text := coalesce(nullif(current_setting('pg_trgm.word_similarity_threshold', true), ''), '0.6');
+BEGIN
+    PERFORM set_config('pg_trgm.word_similarity_threshold', '0.3', true);
+    RETURN QUERY
     SELECT
         product.id,
         product.name,
@@ -716,7 +722,9 @@ AS $search$
             OR product.name ILIKE '%' || regexp_replace($1, '([\\%_])', '\\\1', 'g') || '%'
         )
     ORDER BY 7 DESC, product.name, product.id
-    LIMIT least(greatest($3, 0), 1000)
+    LIMIT least(greatest($3, 0), 1000);
+    PERFORM set_config('pg_trgm.word_similarity_threshold', kept, true);
+END
 $search$;
 
 COMMENT ON TABLE commerce_users IS 'Customers and administrators; deleted_at is set on those that are gone.';
