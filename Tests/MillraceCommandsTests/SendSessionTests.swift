@@ -11,7 +11,7 @@ struct SendSessionTests {
     private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession<LineReader> {
         SendSession(
             endpoint: server.endpoint, acknowledgement: .spooled, reader: LineReader(descriptor: pipe.descriptor),
-            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .seconds(30), refusedKeptMax: 1000))
+            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .seconds(30), keptMax: 1000))
     }
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
@@ -45,7 +45,7 @@ struct SendSessionTests {
         var session = SendSession(
             endpoint: .unix(path: "/nonexistent/socket"), acknowledgement: .spooled,
             reader: LineReader(descriptor: pipe.descriptor),
-            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .zero, refusedKeptMax: 10))
+            machine: SendStateMachine(windowBytesMax: 2000, retryFor: .zero, keptMax: 10))
         let error = #expect(throws: CommandError.self) { try session.run { _ in } }
         #expect(error?.message.contains("unix:/nonexistent/socket") == true)
     }

@@ -7,7 +7,7 @@ struct SendStateMachineTests {
     private let start = ContinuousClock.now
 
     private func machine(windowBytesMax: Int = 1000, retryFor: Duration = .seconds(10)) -> SendStateMachine {
-        SendStateMachine(windowBytesMax: windowBytesMax, retryFor: retryFor, refusedKeptMax: 2)
+        SendStateMachine(windowBytesMax: windowBytesMax, retryFor: retryFor, keptMax: 2)
     }
 
     private func greet(_ machine: inout SendStateMachine) throws {
@@ -141,5 +141,50 @@ struct SendStateMachineTests {
         let message = ServerMessage(error: .init(code: code, message: "no"))
         let error = #expect(throws: CommandError.self) { try machine.received(message, at: start) }
         #expect(error?.isRetryable == isRetryable)
+    }
+
+    private func message(_ text: String) throws -> ServerMessage {
+        try #require(ServerMessage(line: Array(text.utf8)))
+    }
+
+    @Test func `what is parked or dead counts once its ack has come, and not from a connection that was cut`() throws {
+        var machine = machine()
+        for (index, line) in ["a", "b", "c"].enumerated() { machine.lineRead(line.utf8, number: 10 + index) }
+        machine.inputEnded()
+        try greet(&machine)
+        _ = sent(&machine)
+        let parked =
+            #"{"line":2,"parked":{"pack":"p","fold":"f","code":"database","constraint":"k","sqlstate":"23505","message":"m"}}"#
+        try machine.received(message(parked), at: start)
+        _ = machine.connectionLost(CommandError("lost", hint: ""), at: start)
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(message(parked), at: start)
+        try machine.received(
+            message(#"{"line":3,"dead_letter":{"code":"database","sqlstate":"23514","message":"d"}}"#), at: start)
+        #expect(machine.parkedCount == 0)
+        try machine.received(ServerMessage(ack: 2), at: start)
+        #expect(machine.parkedCount == 1 && machine.deadCount == 0)
+        try machine.received(ServerMessage(ack: 3), at: start)
+        #expect(machine.parkedCount == 1 && machine.deadCount == 1 && machine.isDone)
+        #expect(machine.acceptedCount == 3)
+        let settled = machine.takeSettled()
+        #expect(settled.count == 3 && settled.reported == machine.reported)
+        #expect(machine.reported.map(\.lineNumber) == [11, 12])
+        #expect(machine.reported.first?.report.constraint == "k")
+        #expect(!SendReport(of: machine, elapsed: .zero, failure: nil).isComplete)
+    }
+
+    @Test func `lines that were only counted are counted, beside those that were named`() throws {
+        var machine = machine()
+        for index in 1...5 { machine.lineRead("x".utf8, number: index) }
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(message(#"{"line":1,"parked":{"code":"c","message":"m"}}"#), at: start)
+        try machine.received(
+            message(#"{"lines":{"first":1,"last":5},"parked_total":4,"dead_letters_total":1}"#), at: start)
+        try machine.received(ServerMessage(ack: 5), at: start)
+        #expect(machine.parkedCount == 4 && machine.deadCount == 1)
+        #expect(machine.takeSettled().unnamedCount == 4)
     }
 }

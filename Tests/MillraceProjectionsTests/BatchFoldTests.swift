@@ -84,7 +84,7 @@ import Testing
         var rows = EventRows()
         func save(_ total: Int64, savedAt: Int64, importedIn months: Int64) throws {
             let id = try #require(
-                DatedIdentity.id(at: Timestamp(microseconds: savedAt), of: [Array("\(total)".utf8)]))
+                DatedIdentity.id(at: Timestamp(microseconds: savedAt), rank: 1, of: [Array("\(total)".utf8)]))
             rows.append(
                 "order.saved", "{\"id\":1,\"total\":\(total)}", user: nil, createdAt: start + months * month, id: id)
         }

@@ -7,7 +7,7 @@ CREATE TABLE public.conversation_statuses (
     status text NOT NULL,
     event_at timestamptz NOT NULL,
     event_id uuid NOT NULL,
-    CONSTRAINT conversation_statuses_pkey PRIMARY KEY (tenant_id, conversation_id, save_id)
+    CONSTRAINT conversation_statuses_pkey PRIMARY KEY (conversation_id, tenant_id, save_id)
 );
 
 -- What a save's status is: what was said last, of it or of its whole conversation.

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import MillraceChannels
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillracePostgres
 
 /// `millrace import`: JSON exports of other systems, and Millrace's own, to a running daemon.
 struct ImportCommand: ParsableCommand {
@@ -11,8 +12,9 @@ struct ImportCommand: ParsableCommand {
         discussion: """
             A file holds an array of records of one kind, told by its name (users.json, workspaces.json) or --kind; or \
             an object with named arrays; or a record a line (.ndjson). gzip and zstd are recognized by their first bytes. What \
-            `millrace export` wrote is taken, too. Names may be in camelCase. Messages nested in a workspace and items \
-            nested in a cart or an order become events of their own. Passwords are left out.
+            `millrace export` wrote is taken, too. Records may also be members of an object, by their ids. Names may be in camelCase. Messages nested in a workspace and items \
+            nested in a cart or an order become events of their own. Passwords are left out, and their hashes unless \
+            --with-password-hashes asks for them.
 
             The same record becomes the same event: import again, and nothing is there twice. A bad record is listed \
             with its file and place, and the rest goes in.
@@ -21,7 +23,10 @@ struct ImportCommand: ParsableCommand {
             order_items leads (commerce); users beneficiaries documents conversations (casework); conversations \
             feedback invitations (conversations); events.
 
-            Exit status: 0 every record was accepted, 1 some were bad or it gave up, 2 wrong usage.
+            It waits until PostgreSQL has committed, and lists what a table did not take (a missing title, a second user \
+            with one e-mail) with its constraint and SQLSTATE; --no-wait ends once all is durable on the daemon's disk.
+
+            Exit status: 0 every record is in its tables, 1 some were bad, parked or dead, or it gave up, 2 wrong usage.
 
             Example:
               millrace import export.json --dry-run
@@ -51,16 +56,28 @@ struct ImportCommand: ParsableCommand {
     @Flag(help: "Check every record and send nothing.")
     var dryRun = false
 
+    @Flag(
+        help: """
+            Put users' password hashes (bcrypt, scrypt, Argon2, PBKDF2, crypt) into public.password_hashes, by database.url. \
+            What is no hash is left out all the same.
+            """)
+    var withPasswordHashes = false
+
     @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of tcp.listen.")
     var to: Endpoint?
 
-    @Option(help: "What a line waits for: spooled (durable on the daemon's disk) or committed (in PostgreSQL).")
-    var ack: Submission.Acknowledgement = .spooled
+    @Option(
+        help: "What a line waits for: committed (in PostgreSQL; the default) or spooled (durable on the daemon's disk)."
+    )
+    var ack: Submission.Acknowledgement?
+
+    @Flag(help: "The same as --ack spooled: what a table does not take is not told.")
+    var noWait = false
 
     @Option(help: "Seconds for which connections may fail in a row before it gives up.")
     var retryFor: Int = 60
 
-    @Option(help: "Bad records listed at most.")
+    @Option(help: "Bad, parked and dead records listed at most.")
     var bad: Int = 20
 
     @Flag(help: "No progress.")
@@ -74,6 +91,9 @@ struct ImportCommand: ParsableCommand {
     func validate() throws {
         guard retryFor >= 0 else { throw ValidationError("--retry-for is 0 or more.") }
         guard bad >= 0 else { throw ValidationError("--bad is 0 or more.") }
+        guard !noWait || ack != .committed else {
+            throw ValidationError("--no-wait and --ack committed say the opposite.")
+        }
         guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("- can be given once.") }
         if let asOf, RecordTime.text(asOf) == nil {
             throw ValidationError("--as-of \(asOf): write a time such as 2026-01-31T12:00:00Z.")
@@ -97,10 +117,22 @@ struct ImportCommand: ParsableCommand {
         } catch {
             throw ValidationError("\(error)")
         }
+        let database = withPasswordHashes && !dryRun ? try context.connect() : nil
         let source = ImportSource(
             files: inputs,
-            translator: RecordTranslator(limits: context.eventLimits, lineBytesMax: context.lineBytesMax),
-            asOf: asOf.flatMap { RecordTime.text($0) }, problemsMax: bad)
+            translator: RecordTranslator(
+                limits: context.eventLimits, lineBytesMax: context.lineBytesMax, takesHashes: withPasswordHashes),
+            asOf: asOf.flatMap { RecordTime.text($0) }, problemsMax: bad
+        ) { (hashes) throws(CommandError) in
+            guard let database else { return }
+            do throws(PostgresError) {
+                try PasswordHash.write(hashes, on: database)
+            } catch {
+                throw CommandError(
+                    "password hashes could not be written: \(error.message)",
+                    hint: "Run `millrace migrate up`, then import again")
+            }
+        }
         var meter = ProgressMeter(isQuiet: quiet)
         var failure: CommandError?
         var unsettled = 0
@@ -115,6 +147,8 @@ struct ImportCommand: ParsableCommand {
         } catch {
             failure = error
         }
+        source.writeHashes()
+        if failure == nil { failure = source.hashFailure }
         meter.finish()
         let report = ImportReport(
             of: source, isDryRun: dryRun, unsettled: unsettled, elapsed: meter.elapsed, failure: failure)
@@ -127,9 +161,9 @@ struct ImportCommand: ParsableCommand {
         _ source: ImportSource, to endpoint: Endpoint, _ meter: inout ProgressMeter, unsettled: inout Int
     ) throws(CommandError) {
         var session = SendSession(
-            endpoint: endpoint, acknowledgement: ack, reader: source,
+            endpoint: endpoint, acknowledgement: ack ?? (noWait ? .spooled : .committed), reader: source,
             machine: SendStateMachine(
-                windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), refusedKeptMax: 0))
+                windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), keptMax: 0))
         defer { unsettled = session.machine.window.count }
         try session.run { progress in Self.show(progress, source, &meter) }
     }
@@ -137,7 +171,7 @@ struct ImportCommand: ParsableCommand {
     private func checkAll(_ source: ImportSource, _ meter: inout ProgressMeter) throws(CommandError) {
         while true {
             switch try source.next() {
-            case .line: source.answered(1, refused: [])
+            case .line: source.answered(.init(count: 1))
             case .tooLong: break
             case .needsInput:
                 try source.read()

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceConsole
+internal import MillraceEvent
 
 /// A file to import, and what its name says.
 struct ImportFile: Equatable {
@@ -40,6 +41,16 @@ struct ImportFile: Equatable {
         guard ImportKind.collection(name) != nil else { return false }
         guard let collection, name != collection else { return true }
         return !ImportKind.named(collection).contains { $0.children[name] != nil }
+    }
+
+    /// Whether the first member of the file's object, which is an object itself, is a record by its id rather than a column
+    /// of one record.
+    func isRecordName(_ name: String) -> Bool {
+        guard let collection else { return false }
+        let column = SnakeCase.from(name)
+        guard !ImportKind.named(collection).contains(where: { $0.knows(column) }) else { return false }
+        return Int64(name) != nil || UniqueID(name) != nil
+            || (name.utf8.count >= 16 && name.contains(where: \.isNumber))
     }
 
     /// What the records of an array are; nil when their fields must say it.
@@ -94,10 +105,11 @@ enum KindSurvey {
         let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return names }
         defer { close(descriptor) }
-        let reader = RecordReader(descriptor: descriptor, holdsLines: false, isCollection: file.isCollection)
+        let reader = RecordReader(
+            descriptor: descriptor, holdsLines: false, isCollection: file.isCollection, isRecordName: file.isRecordName)
         while true {
             switch reader.next() {
-            case .record(_, let name, _), .tooLong(let name, _):
+            case .record(_, let name, _, _), .tooLong(let name, _):
                 // An array, or lines: there are no other names in it.
                 guard let name else { return names }
                 if let known = ImportKind.collection(name) { names.insert(known) }

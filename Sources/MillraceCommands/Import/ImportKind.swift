@@ -53,9 +53,20 @@ struct ImportKind: Equatable {
     /// The column by which a nested record of this kind names what it is nested in, by the name of that kind.
     var parentColumns: [String: String] = [:]
 
-    /// The event that ends what a record with `deleted_at` is the state of.
+    /// The event that ends what a record with `deleted_at` is the state of; nil where nothing can.
     var deletedType: String? {
-        eventType.hasSuffix("_saved") ? eventType.dropLast(5) + "deleted" : nil
+        for ending in ["_saved", "_given", "_captured"] where eventType.hasSuffix(ending) {
+            return eventType.dropLast(ending.count) + "_deleted"
+        }
+        return nil
+    }
+
+    /// The column that the name of a record is when records are members of an object.
+    var keyColumn: String { shape == .conversationSave ? "conversation_id" : "id" }
+
+    /// Whether a member of a record may have that name, in snake_case.
+    func knows(_ name: String) -> Bool {
+        columns.contains(name) || aliases[name] != nil || children[name] != nil || references.contains(name)
     }
 }
 

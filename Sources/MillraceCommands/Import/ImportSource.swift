@@ -9,8 +9,10 @@ internal import MillraceEvent
 final class ImportSource: LineSource {
     private struct Sent {
         var kind: String
+        var id: String?
         var isMoved: Bool
         var isCounted: Bool
+        var passwordHash: PasswordHash?
         var file: Int
         var place: RecordPlace
     }
@@ -40,13 +42,32 @@ final class ImportSource: LineSource {
     /// Of `accepted`: those whose time was too old.
     private(set) var movedCount = 0
     private(set) var problemCount = 0
-    /// The first ones.
+    /// Records that went in and that a projection lacks, and those that a table did not take.
+    private(set) var parkedCount = 0
+    private(set) var deadCount = 0
+    /// The first ones of all three.
     private(set) var problems: [ImportProblem] = []
 
-    var secretCount: Int { translator.secretCount }
+    /// Records that are parked or dead and that the daemon did not name; `accepted` counts them.
+    private(set) var unnamedCount = 0
 
-    /// `problemsMax`: bad records kept for the report.
-    init(files: [ImportFile], translator: RecordTranslator, asOf: Timestamp?, problemsMax: Int) {
+    var secretCount: Int { translator.secretCount }
+    /// Ids that were UUIDs where the pack wants numbers.
+    var derivedIDCount: Int { translator.derivedIDCount }
+
+    /// Password hashes of accepted users, not yet handed on, and how many were.
+    private var hashes: [PasswordHash] = []
+    private(set) var hashCount = 0
+    private(set) var hashFailure: CommandError?
+    private let takeHashes: ([PasswordHash]) throws(CommandError) -> Void
+    private static let hashesAtOnce = 1000
+
+    /// `problemsMax`: bad records kept for the report. `takeHashes`: blocks.
+    init(
+        files: [ImportFile], translator: RecordTranslator, asOf: Timestamp?, problemsMax: Int,
+        takeHashes: @escaping ([PasswordHash]) throws(CommandError) -> Void = { _ in }
+    ) {
+        self.takeHashes = takeHashes
         self.files = files
         self.translator = translator
         self.asOf = asOf
@@ -82,7 +103,8 @@ final class ImportSource: LineSource {
                 waitingHead += 1
                 sent.append(
                     Sent(
-                        kind: line.kind, isMoved: line.isMoved, isCounted: line.isCounted, file: fileIndex, place: place
+                        kind: line.kind, id: line.recordID, isMoved: line.isMoved, isCounted: line.isCounted,
+                        passwordHash: line.passwordHash, file: fileIndex, place: place
                     ))
                 return .line(line.bytes[...], number: answeredCount + sent.count - sentHead)
             }
@@ -94,8 +116,8 @@ final class ImportSource: LineSource {
             }
             let file = files[fileIndex]
             switch reader.next() {
-            case .record(let bytes, let collection, let place):
-                take(bytes, file.kind(of: collection), place)
+            case .record(let bytes, let collection, let key, let place):
+                take(bytes, file.kind(of: collection), key, place)
             case .tooLong(let collection, let place):
                 problem(
                     place, file.kind(of: collection)?.name, "record_too_long",
@@ -110,29 +132,63 @@ final class ImportSource: LineSource {
         }
     }
 
-    func answered(_ count: Int, refused: [SendStateMachine.Refused]) {
-        let reasons = Dictionary(refused.map { ($0.lineNumber, $0) }) { first, _ in first }
-        for _ in 0..<count {
+    func answered(_ settled: SendStateMachine.Settled) {
+        let refusals = Dictionary(settled.refused.map { ($0.lineNumber, $0) }) { first, _ in first }
+        let reports = Dictionary(grouping: settled.reported, by: \.lineNumber)
+        unnamedCount += settled.unnamedCount
+        for _ in 0..<settled.count {
             let entry = sent[sentHead]
             sentHead += 1
             answeredCount += 1
-            if let refusal = reasons[answeredCount] {
+            if let refusal = refusals[answeredCount] {
                 problem(entry.place, entry.kind, refusal.code, refusal.message, file: entry.file)
+            } else if let reports = reports[answeredCount] {
+                report(entry, reports)
             } else if entry.isCounted {
                 accepted[entry.kind, default: 0] += 1
                 if entry.isMoved { movedCount += 1 }
+                if let hash = entry.passwordHash { hashes.append(hash) }
             }
         }
+        if hashes.count >= Self.hashesAtOnce { writeHashes() }
         if sentHead > sent.count / 2 {
             sent.removeSubrange(..<sentHead)
             sentHead = 0
         }
     }
 
+    private func report(_ entry: Sent, _ reports: [SendStateMachine.Reported]) {
+        if reports.contains(where: { $0.fate == .dead }) { deadCount += 1 } else { parkedCount += 1 }
+        for reported in reports where problems.count < problemsMax {
+            var problem = ImportProblem(
+                file: files[entry.file].path, place: entry.place, kind: entry.kind, code: reported.fate.rawValue,
+                message: reported.report.message)
+            problem.id = entry.id
+            problem.pack = reported.report.pack
+            problem.fold = reported.report.fold
+            problem.constraint = reported.report.constraint
+            problem.sqlstate = reported.report.sqlstate
+            problem.reason = reported.report.code
+            problems.append(problem)
+        }
+    }
+
+    /// Hands the hashes of accepted users on; again at the end.
+    func writeHashes() {
+        guard !hashes.isEmpty, hashFailure == nil else { return }
+        do throws(CommandError) {
+            try takeHashes(hashes)
+            hashCount += hashes.count
+        } catch {
+            hashFailure = error
+        }
+        hashes = []
+    }
+
     // MARK: - Records and files
 
-    private func take(_ bytes: ArraySlice<UInt8>, _ kind: ImportKind?, _ place: RecordPlace) {
-        let result = translator.translate(bytes, kind: kind, fileTime: fileTime, now: .now)
+    private func take(_ bytes: ArraySlice<UInt8>, _ kind: ImportKind?, _ key: String?, _ place: RecordPlace) {
+        let result = translator.translate(bytes, kind: kind, key: key, fileTime: fileTime, now: .now)
         for line in result.lines { waiting.append((line, place)) }
         for (kind, refusal) in result.refusals { problem(place, kind, refusal.code, refusal.message) }
     }
@@ -147,7 +203,8 @@ final class ImportSource: LineSource {
             return true
         }
         reader = RecordReader(
-            descriptor: openDescriptor, holdsLines: file.holdsLines, isCollection: file.isCollection)
+            descriptor: openDescriptor, holdsLines: file.holdsLines, isCollection: file.isCollection,
+            isRecordName: file.isRecordName)
         fileTime = asOf ?? Self.modificationTime(openDescriptor)
         return true
     }

@@ -11,10 +11,20 @@ struct RecordFields {
     private(set) var children: [(kind: ImportKind, text: ArraySlice<UInt8>)] = []
     /// Secrets left out.
     private(set) var secretCount = 0
+    /// The record's id where that is a UUID and the pack has numbers.
+    private(set) var sourceID: UniqueID?
+    /// Whether it says that it is deleted, and not when.
+    private(set) var isDeleted = false
+    /// Of a user, where hashes are taken.
+    private(set) var passwordHash: String?
+    private let numbers: SourceNumbers
+    private let takesHashes: Bool
 
-    /// Begins without members.
-    init(_ kind: ImportKind) {
+    /// Begins without members. `takesHashes`: whether password hashes are asked for.
+    init(_ kind: ImportKind, numbers: SourceNumbers, takesHashes: Bool) {
         self.kind = kind
+        self.numbers = numbers
+        self.takesHashes = takesHashes
     }
 
     /// Throws at the first member that its column can't be made of.
@@ -24,7 +34,14 @@ struct RecordFields {
             let (name, value) = (member.name, member.value)
             let snake = SnakeCase.from(name)
             if SecretName.matches(snake) {
-                secretCount += 1
+                if takesHashes, kind.name == "users", PasswordHash.isName(snake),
+                    value.first == UInt8(ascii: "\""), case let text = JSONString.text(of: value),
+                    PasswordHash.isHash(text)
+                {
+                    passwordHash = text
+                } else {
+                    secretCount += 1
+                }
                 continue
             }
             if let child = kind.children[snake], value.first == UInt8(ascii: "[") {
@@ -45,6 +62,11 @@ struct RecordFields {
                     throw RecordRefusal("invalid_deleted_at", "deleted_at is no time such as 2026-01-31T12:00:00Z")
                 }
                 times[key] = time
+            } else if snake == "is_deleted" || snake == "deleted", !kind.columns.contains(snake),
+                kind.deletedType != nil,
+                let isDeleted = Self.flag(value)
+            {
+                self.isDeleted = isDeleted
             } else if kind.times.contains(key) {
                 guard let time = RecordTime.parse(value) else {
                     throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
@@ -60,6 +82,15 @@ struct RecordFields {
                 secretCount += JSONRewriter.append(value, to: &text, droppingSecrets: true)
                 values[key] = text
             }
+        }
+        if let sourceID, values["source_id"] == nil { values["source_id"] = JSONString.literal("\(sourceID)") }
+    }
+
+    private static func flag(_ value: ArraySlice<UInt8>) -> Bool? {
+        switch String(decoding: value, as: UTF8.self) {
+        case "true", "1": true
+        case "false", "0": false
+        default: nil
         }
     }
 
@@ -82,7 +113,7 @@ struct RecordFields {
         }
     }
 
-    private func id(_ value: ArraySlice<UInt8>, _ name: String) throws(RecordRefusal) -> [UInt8] {
+    private mutating func id(_ value: ArraySlice<UInt8>, _ name: String) throws(RecordRefusal) -> [UInt8] {
         let isText = value.first == UInt8(ascii: "\"")
         let text = isText ? JSONString.text(of: value) : String(decoding: value, as: UTF8.self)
         switch kind.idType {
@@ -92,10 +123,12 @@ struct RecordFields {
                 ?? ContentIdentity.id(of: [Array("import".utf8), Array(kind.eventType.utf8), Array(text.utf8)])
             return JSONString.literal("\(id)")
         case .integer:
-            guard let number = Int64(text) else {
-                throw RecordRefusal("invalid_\(name)", "\(name) is no whole number of 64 bits")
+            if let number = Int64(text) { return Array(String(number).utf8) }
+            guard isText, let id = UniqueID(text) else {
+                throw RecordRefusal("invalid_\(name)", "\(name) is neither a whole number of 64 bits nor a UUID")
             }
-            return Array(String(number).utf8)
+            if name == "id" { sourceID = id }
+            return Array(String(numbers(id)).utf8)
         case .uuid:
             guard isText, let id = UniqueID(text) else { throw RecordRefusal("invalid_\(name)", "\(name) is no UUID") }
             return JSONString.literal("\(id)")

@@ -1,8 +1,8 @@
 internal import MillraceConsole
 internal import MillraceJSON
 
-/// Cuts a file into records while it streams: an array of records, an object with named arrays, one record, or a record
-/// a line. Remembers where it stands, so that memory is bounded by the longest record taken.
+/// Cuts a file into records while it streams: an array of records, an object with named arrays (or objects, whose members
+/// are the records by their ids), such an object alone, one record, or a record a line. Remembers where it stands, so that memory is bounded by the longest record taken.
 ///
 /// 1. What a record is, is told by brackets and quotes alone; whether it is one is for others to say. So a record
 ///    that is no valid JSON does not spoil those after it, as long as its brackets and quotes are in pairs.
@@ -10,8 +10,9 @@ internal import MillraceJSON
 ///    its value. Until then it is held whole, as it may be a record itself; lines may follow it.
 final class RecordReader {
     enum Next: Equatable {
-        /// `collection`: the name of the array it stands in, in snake_case; nil when that had none.
-        case record(ArraySlice<UInt8>, collection: String?, place: RecordPlace)
+        /// `collection`: the name of the array it stands in, in snake_case; nil when that had none. `key`: its own name, where
+        /// records are members.
+        case record(ArraySlice<UInt8>, collection: String?, key: String? = nil, place: RecordPlace)
         /// Longer than `recordBytesMax`; dropped while it was read.
         case tooLong(collection: String?, place: RecordPlace)
         /// A member, beside named arrays, that holds something else than plain values and is no array of records.
@@ -22,7 +23,7 @@ final class RecordReader {
         case ended
     }
 
-    private enum Mode: Equatable {
+    enum Mode: Equatable {
         case start
         /// In the array, before an element or its end.
         case arrayGap(afterElement: Bool)
@@ -32,6 +33,11 @@ final class RecordReader {
         case name
         case colon
         case memberValue
+        /// In an object of records, before a record's name or the end.
+        case keyGap(afterMember: Bool)
+        case key
+        case keyColon
+        case keyedRecord
         case lines
         /// After the array, or the object with named arrays.
         case trailing
@@ -39,41 +45,48 @@ final class RecordReader {
     }
 
     /// Longest name of a member that can be the name of an array of records, with its quotes.
-    private static let nameBytesMax = 256
+    static let nameBytesMax = 256
+    /// Of an object, what is looked at to tell whether it holds records.
+    static let lookAheadMax = 64 << 10
 
-    private let isCollection: (String) -> Bool
+    let isCollection: (String) -> Bool
+    let isRecordName: (String) -> Bool
     private let holdsLines: Bool
     private let recordBytesMax: Int
     private var input: CompressedInput
-    private var window = RecordWindow()
+    var window = RecordWindow()
     /// Where what is being cut out begins: a record, a line, a name, a member's value.
-    private var start = 0
+    var start = 0
     /// Where an object begins that may be a record itself; nil when it can't be one any more.
-    private var objectStart: Int?
+    var objectStart: Int?
     private var objectPlace = RecordPlace(line: 1, column: 1, offsetBytes: 0, index: nil)
     private var isObjectDropped = false
-    private var value = JSONScanner()
-    private var mode = Mode.start
-    private var collection: String?
-    private var index = 0
-    private var isInDocument = false
-    private var memberName = ""
+    var value = JSONScanner()
+    var mode = Mode.start
+    var collection: String?
+    var index = 0
+    var isInDocument = false
+    var isFirstMember = true
+    var recordKey = ""
+    var memberName = ""
     /// Told at the end of the object, when it is known to be one with named arrays.
     private var unknownMembers: [(name: String, place: RecordPlace)] = []
     /// Where the record begins that is being dropped.
     private var droppedPlace: RecordPlace?
-    private var isFileEnded = false
+    var isFileEnded = false
 
     /// `holdsLines`: a record a line, whatever the first byte is. `isCollection`: whether a name, in snake_case, is that
-    /// of an array of records. `recordBytesMax`: longest record taken, what is nested in it included.
+    /// of an array of records. `isRecordName`: whether the first member of an object, an object itself, is a record by its
+    /// id. `recordBytesMax`: longest record taken, what is nested in it included.
     init(
         descriptor: Int32, holdsLines: Bool, recordBytesMax: Int = LineReader.lineBytesMax,
-        isCollection: @escaping (String) -> Bool
+        isCollection: @escaping (String) -> Bool, isRecordName: @escaping (String) -> Bool = { _ in false }
     ) {
         input = CompressedInput(descriptor: descriptor)
         self.holdsLines = holdsLines
         self.recordBytesMax = recordBytesMax
         self.isCollection = isCollection
+        self.isRecordName = isRecordName
     }
 
     /// The caller's; not closed here.
@@ -117,6 +130,10 @@ final class RecordReader {
                 case .name: name()
                 case .colon: colon()
                 case .memberValue: skipMember()
+                case .keyGap(let afterMember): keyGap(afterMember)
+                case .key: key()
+                case .keyColon: keyColon()
+                case .keyedRecord: keyedRecord()
                 case .lines: cutLine()
                 case .trailing: trailing()
                 case .ended: .ended
@@ -257,6 +274,12 @@ final class RecordReader {
             startArray(name)
             return nil
         }
+        guard let isStarted = startsRecords(first, name) else {
+            scan = gap
+            return nil
+        }
+        if isStarted { return nil }
+        isFirstMember = false
         if first == UInt8(ascii: "[") || first == UInt8(ascii: "{"), unknownMembers.count < 16 {
             unknownMembers.append((memberName, window.place(at: scan)))
         }
@@ -300,9 +323,9 @@ final class RecordReader {
         case .start, .lines, .trailing, .ended:
             mode = .ended
             return .ended
-        case .element: return broken("the file ends in the middle of a record", at: start)
+        case .element, .keyedRecord: return broken("the file ends in the middle of a record", at: start)
         case .arrayGap: return broken("the file ends before the array does", at: scan)
-        case .objectGap, .name, .colon, .memberValue:
+        case .objectGap, .name, .colon, .memberValue, .keyGap, .key, .keyColon:
             return broken("the file ends before the object does", at: objectStart ?? scan)
         }
     }
@@ -310,24 +333,24 @@ final class RecordReader {
     // MARK: - Bytes
 
     /// Up to where the file was looked at.
-    private var scan: Int {
+    var scan: Int {
         get { window.scan }
         set { window.scan = newValue }
     }
 
     /// Scans on in the value; its end.
-    private func scanValue() -> Int? {
+    func scanValue() -> Int? {
         let end = window.withUnscanned { value.scan($0) }
         scan = end.map { scan + $0 } ?? window.end
         return end.map { _ in scan }
     }
 
-    private static func endsValue(_ byte: UInt8) -> Bool {
+    static func endsValue(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
             || byte == UInt8(ascii: ":")
     }
 
-    private func record(_ range: Range<Int>, index: Int?) -> Next {
+    func record(_ range: Range<Int>, index: Int?, key: String? = nil) -> Next {
         if let place = droppedPlace {
             droppedPlace = nil
             return .tooLong(collection: collection, place: place)
@@ -335,13 +358,13 @@ final class RecordReader {
         var place = window.place(at: range.lowerBound)
         place.index = index
         if range.count > recordBytesMax { return .tooLong(collection: collection, place: place) }
-        return .record(window[range], collection: collection, place: place)
+        return .record(window[range], collection: collection, key: key, place: place)
     }
 
-    private func broken(_ message: String, at position: Int) -> Next {
+    func broken(_ message: String, at position: Int) -> Next {
         var place = window.place(at: max(position, window.linesCounted))
         switch mode {
-        case .element, .arrayGap: place.index = index
+        case .element, .arrayGap, .keyedRecord, .keyGap, .key, .keyColon: place.index = index
         case .start, .objectGap, .name, .colon, .memberValue, .lines, .trailing, .ended: break
         }
         mode = .ended
@@ -352,17 +375,17 @@ final class RecordReader {
     private func dropOrCompact() {
         var kept = scan
         switch mode {
-        case .element, .lines, .name:
+        case .element, .lines, .name, .key, .keyedRecord:
             kept = start
-        case .start, .arrayGap, .objectGap, .colon, .memberValue, .trailing, .ended: break
+        case .start, .arrayGap, .objectGap, .colon, .memberValue, .keyGap, .keyColon, .trailing, .ended: break
         }
         kept = min(kept, objectStart ?? kept)
         if scan - kept > recordBytesMax {
             switch mode {
-            case .element, .lines:
+            case .element, .lines, .keyedRecord:
                 if droppedPlace == nil {
                     droppedPlace = window.place(at: start)
-                    if mode == .element { droppedPlace?.index = index }
+                    if mode != .lines { droppedPlace?.index = index }
                 }
                 start = scan
             default:

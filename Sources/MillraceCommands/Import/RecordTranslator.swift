@@ -8,7 +8,7 @@ internal import MillraceJSON
 ///    daemon the clock decides the time, and the id begins with the record's: events of one time are in order of their
 ///    ids, and an entity keeps the latest state by the time in the id (`FoldRow.stateAt`).
 /// 2. Nothing goes out that the daemon's own parser does not take.
-/// 3. Passwords and other secrets are left out of every payload.
+/// 3. Passwords, their hashes and other secrets are left out of every payload.
 final class RecordTranslator {
     /// What became of one record.
     struct Result {
@@ -18,7 +18,7 @@ final class RecordTranslator {
     }
 
     /// What a nested record gets from the one that holds it.
-    private struct Parent {
+    struct Parent {
         var kind: ImportKind
         var id: [UInt8]?
         var createdAt: Timestamp?
@@ -27,16 +27,25 @@ final class RecordTranslator {
         var index: Int
     }
 
-    private let limits: EventLimits
+    let limits: EventLimits
     private let lineBytesMax: Int
     /// For records as they stand in the file.
     private let recordLimits: EventLimits
     private let parser = EventParser()
     /// Secrets left out.
     private(set) var secretCount = 0
+    /// Records whose id was a UUID where the pack has numbers.
+    private(set) var derivedIDCount = 0
+    private var numbers: SourceNumbers
+    private let takesHashes: Bool
 
     /// `lineBytesMax`: the daemon's `limits.line_bytes`.
-    init(limits: EventLimits, lineBytesMax: Int) {
+    /// `takesHashes`: whether password hashes are asked for.
+    init(
+        limits: EventLimits, lineBytesMax: Int, takesHashes: Bool = false, numbers: SourceNumbers = SourceNumbers()
+    ) {
+        self.numbers = numbers
+        self.takesHashes = takesHashes
         self.limits = limits
         self.lineBytesMax = lineBytesMax
         recordLimits = EventLimits(
@@ -44,10 +53,11 @@ final class RecordTranslator {
             depth: min(EventLimits.depthCeiling, limits.depth + 4))
     }
 
-    /// `kind`: nil lets the fields decide between an event and a conversation save. `fileTime`: when what the file holds
+    /// `kind`: nil lets the fields decide between an event and a conversation save. `key`: the record's name, where records
+    /// are members of an object; its id, unless it has one. `fileTime`: when what the file holds
     /// was so. `now`: what old times are told from.
     func translate(
-        _ record: ArraySlice<UInt8>, kind: ImportKind?, fileTime: Timestamp, now: Timestamp
+        _ record: ArraySlice<UInt8>, kind: ImportKind?, key: String?, fileTime: Timestamp, now: Timestamp
     ) -> Result {
         var result = Result()
         do throws(RecordRefusal) {
@@ -55,30 +65,45 @@ final class RecordTranslator {
         } catch {
             return Result(refusals: [(kind?.name, error)])
         }
-        append(record, kind, parent: nil, fileTime: fileTime, now: now, to: &result)
+        append(record, kind, key: key, parent: nil, fileTime: fileTime, now: now, to: &result)
         return result
     }
 
     private func append(
-        _ record: ArraySlice<UInt8>, _ kind: ImportKind?, parent: Parent?, fileTime: Timestamp, now: Timestamp,
-        to result: inout Result
+        _ record: ArraySlice<UInt8>, _ kind: ImportKind?, key: String? = nil, parent: Parent?, fileTime: Timestamp,
+        now: Timestamp, to result: inout Result
     ) {
         do throws(RecordRefusal) {
             guard record.first == UInt8(ascii: "{") else { throw RecordRefusal("not_an_object", "it is no object") }
-            let members = JSONScanner.members(record)
+            var members = JSONScanner.members(record)
+            if let key {
+                // Whose conversations they are, only their fields tell.
+                let isSave = kind == nil && members.contains { SnakeCase.from($0.name) == "question" }
+                if let kind = isSave ? ImportKind.conversationSave : kind { Self.add(key, to: &members, of: kind) }
+            }
             guard let kind = Self.kind(of: members, given: kind) else {
                 throw RecordRefusal(
                     "unknown_kind", "it is neither an event nor a conversation save; say what it is with --kind")
             }
             switch kind.shape {
             case .event: result.lines.append(try event(members, kind, fileTime: fileTime, now: now))
-            case .conversationSave: result.lines.append(try save(members, kind, fileTime: fileTime, now: now))
+            case .conversationSave: result.lines += try save(members, kind, fileTime: fileTime, now: now)
             case .entity, .occurrence:
                 try appendPackEvents(members, kind, parent, fileTime: fileTime, now: now, to: &result)
             }
         } catch {
             result.refusals.append((kind?.name, error))
         }
+    }
+
+    private static func add(_ key: String, to members: inout [JSONScanner.Member], of kind: ImportKind) {
+        let isThere = members.contains { member in
+            let snake = SnakeCase.from(member.name)
+            return (kind.aliases[snake] ?? snake) == kind.keyColumn && !JSONScanner.isNull(member.value)
+        }
+        guard !isThere else { return }
+        members.removeAll { SnakeCase.from($0.name) == kind.keyColumn }
+        members += JSONScanner.members(JSONWriter.object([kind.keyColumn: JSONString.literal(key)])[...])
     }
 
     /// Millrace's own formats are told by their fields.
@@ -98,7 +123,7 @@ final class RecordTranslator {
         _ members: [JSONScanner.Member], _ kind: ImportKind, _ parent: Parent?,
         fileTime: Timestamp, now: Timestamp, to result: inout Result
     ) throws(RecordRefusal) {
-        var fields = RecordFields(kind)
+        var fields = RecordFields(kind, numbers: numbers, takesHashes: takesHashes)
         defer { secretCount += fields.secretCount }
         try fields.take(members)
         if let parent, let column = kind.parentColumns[parent.kind.name], fields.values[column] == nil,
@@ -107,6 +132,10 @@ final class RecordTranslator {
             fields.values[column] = id
         }
         try fields.identify()
+        if let id = fields.sourceID {
+            try numbers.take(id, kind.eventType)
+            derivedIDCount += 1
+        }
         let time =
             switch kind.shape {
             case .occurrence: fields.times["created_at"] ?? parent?.createdAt ?? fileTime
@@ -115,7 +144,11 @@ final class RecordTranslator {
         var lines = [
             try packLine(kind, kind.eventType, fields.values, parent, time: time, isCounted: true, now: now)
         ]
-        if let type = kind.deletedType, let deletedAt = fields.times["deleted_at"], let id = fields.values["id"] {
+        if let hash = fields.passwordHash, let id = lines[0].recordID, let system = kind.system {
+            lines[0].passwordHash = PasswordHash(pack: system.rawValue, userID: id, hash: hash, savedAt: time)
+        }
+        let deletedAt = fields.times["deleted_at"] ?? (fields.isDeleted ? time : nil)
+        if let type = kind.deletedType, let deletedAt, let id = fields.values["id"] {
             // After the state, or it would not count.
             let later = max(deletedAt, time.advanced(by: .microseconds(1)))
             lines.append(try packLine(kind, type, ["id": id], nil, time: later, isCounted: false, now: now))
@@ -131,7 +164,7 @@ final class RecordTranslator {
         }
     }
 
-    private func packLine(
+    func packLine(
         _ kind: ImportKind, _ eventType: String, _ values: [String: [UInt8]], _ parent: Parent?,
         time: Timestamp, isCounted: Bool, now: Timestamp
     ) throws(RecordRefusal) -> ImportLine {
@@ -139,11 +172,12 @@ final class RecordTranslator {
         var identity = [Array("import".utf8), Array(eventType.utf8), payload]
         // Two nested records without an id may say the same and are two.
         if values["id"] == nil, let parent { identity.append(Array(String(parent.index).utf8)) }
+        let rank = values["id"].flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? Int64(parent?.index ?? 0)
         let oldest = RecordTime.monthStart(from: now.advanced(by: .zero - limits.acceptPast))
         // What is of that very time is among those that are moved there.
-        let dated = time <= oldest ? DatedIdentity.id(at: time, of: identity) : nil
+        let dated = time <= oldest ? DatedIdentity.id(at: time, rank: rank, of: identity) : nil
         var line: [String: [UInt8]] = [
-            "id": JSONString.literal("\(dated ?? ContentIdentity.id(of: identity))"),
+            "id": JSONString.literal("\(dated ?? DatedIdentity.id(rank: rank, of: identity))"),
             "event_type": JSONString.literal(eventType),
             "payload": payload, "created_at": JSONString.literal(max(time, oldest).rfc3339),
         ]
@@ -152,78 +186,11 @@ final class RecordTranslator {
         {
             line["user_id"] = user
         }
-        return try checkedLine(line, kind, isMoved: time < oldest, isCounted: isCounted, now: now)
-    }
-
-    // MARK: - Millrace's own formats
-
-    private func event(
-        _ members: [JSONScanner.Member], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
-    ) throws(RecordRefusal) -> ImportLine {
-        var line = try ownFields(members, kind)
-        // An unknown member stays: the daemon's parser refuses it by name.
-        let id = line["id"].flatMap { UniqueID(JSONString.text(of: $0[...])) }
-        let hasTime = line["created_at"] != nil || id.map { $0.high >> 12 & 15 == 7 } ?? false
-        if !hasTime { line["created_at"] = JSONString.literal(fileTime.rfc3339) }
-        if line["id"] == nil {
-            line["id"] = JSONString.literal(
-                "\(ContentIdentity.id(of: [Array("import".utf8), JSONWriter.object(line)]))")
+        var made = try checkedLine(line, kind, isMoved: time < oldest, isCounted: isCounted, now: now, isEvent: true)
+        made.recordID = values["id"].map {
+            $0.first == UInt8(ascii: "\"") ? JSONString.text(of: $0[...]) : String(decoding: $0, as: UTF8.self)
         }
-        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
-    }
-
-    private func save(
-        _ members: [JSONScanner.Member], _ kind: ImportKind, fileTime: Timestamp, now: Timestamp
-    ) throws(RecordRefusal) -> ImportLine {
-        var line = try ownFields(members, kind)
-        if line["status"] == JSONString.literal("active") { line["status"] = nil }
-        // What a save has no field for is kept in its metadata.
-        let extra = line.filter { !kind.columns.contains($0.key) }
-        if !extra.isEmpty {
-            var metadata: [String: [UInt8]] = extra
-            if let given = line["metadata"] {
-                guard given.first == UInt8(ascii: "{") else {
-                    throw RecordRefusal("invalid_metadata", "metadata is no object")
-                }
-                for member in JSONScanner.members(given[...]) {
-                    guard metadata[member.name] == nil else {
-                        throw RecordRefusal("duplicate_field", "\(member.name) is there twice")
-                    }
-                    metadata[member.name] = Array(member.value)
-                }
-            }
-            for name in extra.keys { line[name] = nil }
-            line["metadata"] = JSONWriter.object(metadata)
-        }
-        if line["timestamp"] == nil { line["timestamp"] = JSONString.literal(fileTime.rfc3339) }
-        return try checkedLine(line, kind, isMoved: false, isCounted: true, now: now)
-    }
-
-    /// The fields by the daemon's names; a field that is null is left out.
-    private func ownFields(
-        _ members: [JSONScanner.Member], _ kind: ImportKind
-    ) throws(RecordRefusal) -> [String: [UInt8]] {
-        var line: [String: [UInt8]] = [:]
-        var seen: Set<String> = []
-        for member in members {
-            let (name, value) = (member.name, member.value)
-            let snake = SnakeCase.from(name)
-            let column = kind.aliases[snake] ?? snake
-            let key = kind.columns.contains(column) ? column : name
-            guard seen.insert(key).inserted else { throw RecordRefusal("duplicate_field", "\(key) is there twice") }
-            if JSONScanner.isNull(value) { continue }
-            if key == "created_at" || key == "timestamp" {
-                guard let time = RecordTime.parse(value) else {
-                    throw RecordRefusal("invalid_\(key)", "\(key) is no time such as 2026-01-31T12:00:00Z")
-                }
-                line[key] = JSONString.literal(time.rfc3339)
-            } else {
-                var text: [UInt8] = []
-                JSONRewriter.append(value, to: &text, droppingSecrets: false)
-                line[key] = text
-            }
-        }
-        return line
+        return made
     }
 
     // MARK: - JSON
@@ -242,8 +209,9 @@ final class RecordTranslator {
         try validate(&line, limits: recordLimits, now: now, kind: .event)
     }
 
-    private func checkedLine(
-        _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp
+    func checkedLine(
+        _ members: [String: [UInt8]], _ kind: ImportKind, isMoved: Bool, isCounted: Bool, now: Timestamp,
+        isEvent: Bool = false
     ) throws(RecordRefusal) -> ImportLine {
         var line = JSONWriter.object(members)
         guard line.count <= lineBytesMax else {
@@ -252,8 +220,12 @@ final class RecordTranslator {
                 "its event has \(line.count) bytes; at most \(lineBytesMax) (limits.line_bytes) are taken")
         }
         try validate(
-            &line, limits: limits, now: now, kind: kind.shape == .conversationSave ? .conversation : .event)
-        return ImportLine(kind: kind.name, bytes: line, isMoved: isMoved, isCounted: isCounted)
+            &line, limits: limits, now: now,
+            kind: kind.shape == .conversationSave && !isEvent ? .conversation : .event)
+        let id = members[kind.shape == .conversationSave ? "conversation_id" : "id"].map {
+            JSONString.text(of: $0[...])
+        }
+        return ImportLine(kind: kind.name, recordID: id, bytes: line, isMoved: isMoved, isCounted: isCounted)
     }
 
     private func validate(
@@ -277,11 +249,15 @@ final class RecordTranslator {
 struct ImportLine: Equatable {
     /// The name of the record's kind.
     var kind: String
+    /// The record's own id, or that of the conversation; for messages.
+    var recordID: String?
     var bytes: [UInt8]
     /// Its time is not the record's, which the daemon would not take any more.
     var isMoved: Bool
     /// False when the record has another line that counts for it.
     var isCounted: Bool
+    /// Goes its own way once the line is accepted.
+    var passwordHash: PasswordHash?
 }
 
 /// Why a record becomes no event.

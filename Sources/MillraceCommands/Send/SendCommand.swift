@@ -14,7 +14,10 @@ struct SendCommand: ParsableCommand {
             counts only once the daemon has acknowledged it. When the connection ends, what was not acknowledged goes \
             out again over a new one.
 
-            Exit status: 0 every line was accepted, 1 some were refused or it gave up, 2 wrong usage.
+            With --ack committed it tells, too, which lines a projection or a table did not take, and why.
+
+            Exit status: 0 every line was accepted and none is parked or dead, 1 some were refused, parked or dead, or it \
+            gave up, 2 wrong usage.
 
             Example:
               millrace send events.ndjson.gz
@@ -39,7 +42,7 @@ struct SendCommand: ParsableCommand {
     @Option(help: "Seconds for which connections may fail in a row before it gives up.")
     var retryFor: Int = 60
 
-    @Option(help: "Refusals shown in the summary at most.")
+    @Option(help: "Refusals, and parked or dead lines, shown in the summary at most.")
     var refusals: Int = 10
 
     @Flag(help: "No progress.")
@@ -63,7 +66,7 @@ struct SendCommand: ParsableCommand {
             acknowledgement: ack,
             reader: LineReader(descriptor: descriptor),
             machine: SendStateMachine(
-                windowBytesMax: windowKib * 1024, retryFor: .seconds(retryFor), refusedKeptMax: refusals)
+                windowBytesMax: windowKib * 1024, retryFor: .seconds(retryFor), keptMax: refusals)
         )
         var meter = ProgressMeter(isQuiet: quiet)
         var failure: CommandError?

@@ -10,11 +10,45 @@ struct SendReport: Encodable {
         var message: String
     }
 
+    /// An accepted line that a projection or a table did not take; with `--ack committed`.
+    struct Reported: Encodable {
+        /// In the input, from 1.
+        var line: Int
+        var fate: SendStateMachine.Reported.Fate
+        var pack: String?
+        var fold: String?
+        var code: String
+        var constraint: String?
+        var sqlstate: String?
+        var message: String
+
+        init(_ reported: SendStateMachine.Reported) {
+            line = reported.lineNumber
+            fate = reported.fate
+            let report = reported.report
+            (pack, fold, code) = (report.pack, report.fold, report.code)
+            (constraint, sqlstate, message) = (report.constraint, report.sqlstate, report.message)
+        }
+
+        /// For people.
+        var text: String {
+            let place = [
+                pack.map { "pack \($0)" }, fold.map { "fold \($0)" }, constraint.map { "constraint \($0)" },
+                sqlstate.map { "SQLSTATE \($0)" }, code == "database" ? nil : code,
+            ].compactMap { $0 }
+            return "\(fate.rawValue): \((place + [message]).joined(separator: ", "))"
+        }
+    }
+
     /// Lines read, empty ones not counted.
     var sent: Int
     /// Durable in the spool (or committed, with `--ack committed`).
     var accepted: Int
     var refused: Int
+    /// Of `accepted`, with `--ack committed`: lines that a projection lacks, and lines that are in `dead_letters` instead of
+    /// their table.
+    var parked: Int
+    var deadLetters: Int
     /// Lines that went out and are not known to be kept: 0 unless it gave up.
     var unsettled: Int
     /// Lines that went out again after a connection ended.
@@ -24,12 +58,16 @@ struct SendReport: Encodable {
     var refusedByCode: [String: Int]
     /// The first ones.
     var refusals: [Refused]
+    /// The first ones.
+    var reports: [Reported]
     /// Why it gave up.
     var failure: String?
 
     init(of machine: SendStateMachine, elapsed: Duration, failure: CommandError?) {
         accepted = machine.acceptedCount
         refused = machine.refusedCount
+        parked = machine.parkedCount
+        deadLetters = machine.deadCount
         unsettled = machine.window.count
         sent = accepted + refused + unsettled
         resent = machine.resentCount
@@ -37,10 +75,11 @@ struct SendReport: Encodable {
         seconds = elapsed.reportedSeconds
         refusedByCode = machine.refusedByCode
         refusals = machine.refused.map { Refused(line: $0.lineNumber, code: $0.code, message: $0.message) }
+        reports = machine.reported.map { Reported($0) }
         self.failure = failure?.description
     }
 
-    var isComplete: Bool { refused == 0 && failure == nil }
+    var isComplete: Bool { refused == 0 && parked == 0 && deadLetters == 0 && failure == nil }
 
     /// For people.
     var text: String {
@@ -54,6 +93,15 @@ struct SendReport: Encodable {
         }
         if unsettled > 0 {
             lines.append("\(Format.count(unsettled)) lines are not known to be kept: send them again")
+        }
+        if parked > 0 || deadLetters > 0 {
+            lines.append(
+                "of the accepted, \(Format.count(parked)) are parked and \(Format.count(deadLetters)) are dead letters:"
+            )
+        }
+        for report in reports { lines.append(TerminalText.line("  line \(report.line): \(report.text)")) }
+        if parked + deadLetters > reports.count {
+            lines.append("  … and \(Format.count(parked + deadLetters - reports.count)) more")
         }
         for (code, count) in refusedByCode.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             lines.append("  \(code): \(Format.count(count))")

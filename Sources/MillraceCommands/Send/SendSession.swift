@@ -148,8 +148,8 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     }
 
     private mutating func tellSource() {
-        let (count, refused) = machine.takeSettled()
-        if count > 0 { reader.answered(count, refused: refused) }
+        let settled = machine.takeSettled()
+        if settled.count > 0 { reader.answered(settled) }
     }
 
     private func pause(_ wait: Duration, _ reason: CommandError, _ progress: (SendProgress) -> Void) {
@@ -190,10 +190,10 @@ protocol LineSource: ~Copyable {
 
     mutating func read() throws(CommandError)
     mutating func next() throws(CommandError) -> LineReader.Next
-    /// The daemon has answered the next `count` lines; of those it `refused` some.
-    mutating func answered(_ count: Int, refused: [SendStateMachine.Refused])
+    /// The daemon has answered the next lines.
+    mutating func answered(_ settled: SendStateMachine.Settled)
 }
 
 extension LineReader: LineSource {
-    mutating func answered(_ count: Int, refused: [SendStateMachine.Refused]) {}
+    mutating func answered(_ settled: SendStateMachine.Settled) {}
 }

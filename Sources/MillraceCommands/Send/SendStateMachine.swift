@@ -6,13 +6,29 @@ internal import MillraceEvent
 ///
 /// 1. A line leaves the window only by an ack, so what was not acked when a connection ends goes out again, in order.
 /// 2. A refusal counts once the ack that covers its line has come: before that, the line will be sent again.
-/// 3. The window is bounded by bytes (one line may exceed it alone).
+/// 3. So does what is said of an accepted line, that it is parked or dead.
+/// 4. The window is bounded by bytes (one line may exceed it alone).
 struct SendStateMachine {
     struct Refused: Equatable {
         /// Where the line stood in the input, from 1.
         var lineNumber: Int
         var code: String
         var message: String
+    }
+
+    /// What became of a line that was accepted.
+    struct Reported: Equatable {
+        enum Fate: String, Encodable {
+            /// Its row is stored, and a projection lacks it.
+            case parked
+            /// It is in no table, and in `dead_letters`.
+            case dead = "dead_letter"
+        }
+
+        /// Where the line stood in the input, from 1.
+        var lineNumber: Int
+        var fate: Fate
+        var report: ServerMessage.Report
     }
 
     enum Action: Equatable {
@@ -34,13 +50,17 @@ struct SendStateMachine {
 
     private let windowBytesMax: Int
     private let retryFor: Duration
-    private let refusedKeptMax: Int
+    private let keptMax: Int
 
     private var connection = Connection.none
     private(set) var window = LineWindow()
     private var isInputEnded = false
     /// Refusals heard on this connection whose ack has not come, with the line's ordinal among all lines sent.
     private var unsettledRefusals: [(ordinal: Int, refused: Refused)] = []
+    /// The same of what is said of accepted lines.
+    private var unsettledReports: [(ordinal: Int, reported: Reported)] = []
+    /// How many lines of a stretch are parked or dead, where not each was named.
+    private var unsettledTotals: [(ordinals: Range<Int>, parked: Int, dead: Int)] = []
     /// When the present run of failures without progress began.
     private var failingSince: ContinuousClock.Instant?
     private var failures = 0
@@ -49,7 +69,7 @@ struct SendStateMachine {
     private(set) var answeredCount = 0
     /// Of `answeredCount`: those that `takeSettled` has told.
     private var toldCount = 0
-    private var untoldRefused: [Refused] = []
+    private var untold = Settled()
     /// Lines that could not be sent at all.
     private var refusedHereCount = 0
     /// Lines refused, here or by the daemon.
@@ -57,6 +77,11 @@ struct SendStateMachine {
     private(set) var refusedByCode: [String: Int] = [:]
     /// The first ones.
     private(set) var refused: [Refused] = []
+    /// Accepted lines that are parked, and that are dead; more than once where several projections lack it.
+    private(set) var parkedCount = 0
+    private(set) var deadCount = 0
+    /// The first ones.
+    private(set) var reported: [Reported] = []
     /// Connections after the first that were greeted.
     private(set) var reconnectCount = 0
     private(set) var resentCount = 0
@@ -64,11 +89,11 @@ struct SendStateMachine {
     private(set) var serverVersion: String?
 
     /// `windowBytesMax`: bytes of unsettled lines above which no more are read. `retryFor`: how long connections may
-    /// fail in a row, without a line answered, before it gives up. `refusedKeptMax`: refusals kept for the summary.
-    init(windowBytesMax: Int, retryFor: Duration, refusedKeptMax: Int) {
+    /// fail in a row, without a line answered, before it gives up. `keptMax`: refusals kept for the summary, and reports.
+    init(windowBytesMax: Int, retryFor: Duration, keptMax: Int) {
         self.windowBytesMax = windowBytesMax
         self.retryFor = retryFor
-        self.refusedKeptMax = refusedKeptMax
+        self.keptMax = keptMax
     }
 
     var acceptedCount: Int { answeredCount + refusedHereCount - refusedCount }
@@ -100,6 +125,8 @@ struct SendStateMachine {
         connection = .awaitingGreeting
         window.rewind()
         unsettledRefusals = []
+        unsettledReports = []
+        unsettledTotals = []
     }
 
     /// Gives the bytes that may go out now; `body` returns how many the socket took.
@@ -122,9 +149,17 @@ struct SendStateMachine {
                 try acknowledged(base + ack)
             } else if let line = message.line, let error = message.error {
                 try refused(ordinal: base + line - 1, error)
-            } else if message.parked != nil || message.deadLetter != nil || message.lines != nil {
-                // The line counts as answered with the ack that follows.
-                return
+            } else if let line = message.line, let report = message.parked {
+                try reported(ordinal: base + line - 1, .parked, report)
+            } else if let line = message.line, let report = message.deadLetter {
+                try reported(ordinal: base + line - 1, .dead, report)
+            } else if let lines = message.lines {
+                guard lines.first >= 1, lines.last >= lines.first else { throw Self.foreign("it counted no lines") }
+                unsettledTotals.append(
+                    (
+                        base + lines.first - 1..<base + lines.last, message.parkedTotal ?? 0,
+                        message.deadLettersTotal ?? 0
+                    ))
             } else if let error = message.error {
                 throw Self.turnedDown(error)
             } else {
@@ -133,13 +168,14 @@ struct SendStateMachine {
         }
     }
 
-    /// Lines answered since the last call, and those of them that were refused.
-    mutating func takeSettled() -> (count: Int, refused: [Refused]) {
+    /// What became of the lines that were answered since the last call.
+    mutating func takeSettled() -> Settled {
         defer {
             toldCount = answeredCount
-            untoldRefused = []
+            untold = Settled()
         }
-        return (answeredCount - toldCount, untoldRefused)
+        untold.count = answeredCount - toldCount
+        return untold
     }
 
     /// The connection ended or could not be made.
@@ -181,11 +217,48 @@ struct SendStateMachine {
         answeredCount = total
         for entry in unsettledRefusals where entry.ordinal < total {
             self.count(entry.refused)
-            untoldRefused.append(entry.refused)
+            untold.refused.append(entry.refused)
         }
         unsettledRefusals.removeAll { $0.ordinal < total }
+        settleReports(upTo: total)
         failingSince = nil
         failures = 0
+    }
+
+    private mutating func settleReports(upTo total: Int) {
+        guard !unsettledReports.isEmpty || !unsettledTotals.isEmpty else { return }
+        var named = (parked: 0, dead: 0)
+        for (ordinal, reported) in unsettledReports where ordinal < total {
+            switch reported.fate {
+            case .parked: named.parked += 1
+            case .dead: named.dead += 1
+            }
+            untold.reported.append(reported)
+            if self.reported.count < keptMax { self.reported.append(reported) }
+        }
+        var unnamed = (parked: 0, dead: 0)
+        for (ordinals, parked, dead) in unsettledTotals where ordinals.upperBound <= total {
+            let within = unsettledReports.filter { ordinals.contains($0.ordinal) }
+            let parkedNamed = within.count { $0.reported.fate == .parked }
+            unnamed.parked += max(0, parked - parkedNamed)
+            unnamed.dead += max(0, dead - (within.count - parkedNamed))
+        }
+        parkedCount += named.parked + unnamed.parked
+        deadCount += named.dead + unnamed.dead
+        untold.unnamedCount += unnamed.parked + unnamed.dead
+        unsettledReports.removeAll { $0.ordinal < total }
+        unsettledTotals.removeAll { $0.ordinals.upperBound <= total }
+    }
+
+    private mutating func reported(
+        ordinal: Int, _ fate: Reported.Fate, _ report: ServerMessage.Report
+    ) throws(CommandError) {
+        let index = ordinal - answeredCount
+        guard index >= 0, index < window.sentCount else {
+            throw Self.foreign("it told of a line that was not sent")
+        }
+        unsettledReports.append(
+            (ordinal, Reported(lineNumber: window.number(at: index), fate: fate, report: report)))
     }
 
     private mutating func refused(ordinal: Int, _ error: ServerMessage.Failure) throws(CommandError) {
@@ -200,7 +273,7 @@ struct SendStateMachine {
     private mutating func count(_ line: Refused) {
         refusedCount += 1
         refusedByCode[line.code, default: 0] += 1
-        if refused.count < refusedKeptMax { refused.append(line) }
+        if refused.count < keptMax { refused.append(line) }
     }
 
     private static func foreign(_ what: String) -> CommandError {
@@ -214,5 +287,17 @@ struct SendStateMachine {
             "the daemon ended the connection: \(error.code): \(error.message)", hint: "Fix that, then send again",
             isRetryable: SpoolRefusal(rawValue: error.code) != nil
                 || ["too_many_connections", "too_many_refused_lines", MemoryShortage.code].contains(error.code))
+    }
+}
+
+extension SendStateMachine {
+    /// What became of some lines, which follow on each other.
+    struct Settled: Equatable {
+        var count = 0
+        var refused: [Refused] = []
+        /// Of the accepted ones.
+        var reported: [Reported] = []
+        /// Parked or dead ones that the daemon counted and did not name.
+        var unnamedCount = 0
     }
 }

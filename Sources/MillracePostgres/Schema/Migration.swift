@@ -96,6 +96,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             20, "pack_functions",
             up: PackageResources._020_pack_functions_up_sql, down: PackageResources._020_pack_functions_down_sql),
+        Migration(
+            21, "password_hashes",
+            up: PackageResources._021_password_hashes_up_sql, down: PackageResources._021_password_hashes_down_sql),
     ]
 }
 

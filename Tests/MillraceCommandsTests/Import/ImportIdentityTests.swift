@@ -78,6 +78,17 @@ struct ImportIdentityTests {
         #expect(Timestamp(microseconds: time + Timestamp.postgresEpoch).rfc3339 == "2024-03-02T08:00:01.000001Z")
     }
 
+    @Test func `of one time, events are in the order of their records' numbers, however old`() throws {
+        for time in ["2024-03-02T08:00:01Z", recent] {
+            let numbers = [1, 2, 9, 10, 2047, 2048, 4095, 4096, 70_000, 5_000_000]
+            let records = numbers.shuffled().map { "{\"id\":\($0),\"userId\":1,\"updatedAt\":\"\(time)\"}" }
+            let run = try ImportRun("documents.json", "[\(records.joined(separator: ","))]", system: .casework)
+            let ordered = run.lines.sorted { ($0.id ?? "") < ($1.id ?? "") }
+            #expect(ordered.compactMap { $0.payload?.id?.text } == numbers.map { "\($0)" }, "\(time)")
+            #expect(Set(run.lines.compactMap(\.createdAt)).count == 1)
+        }
+    }
+
     @Test func `a tombstone comes after the state that it ends, however old both are`() throws {
         for time in ["0001-01-01T00:00:00Z", "2024-03-02T08:00:01Z", recent] {
             let run = try ImportRun(

@@ -91,7 +91,7 @@ struct ImportRun {
             switch try source.next() {
             case .line(let line, _):
                 texts.append(String(decoding: line, as: UTF8.self))
-                source.answered(1, refused: [])
+                source.answered(.init(count: 1))
             case .tooLong: break
             case .needsInput: try source.read()
             case .ended: break reading

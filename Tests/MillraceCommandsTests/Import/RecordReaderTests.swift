@@ -11,14 +11,14 @@ struct RecordReaderTests {
         let pipe = InputPipe(Array(text.utf8), pieceBytes: pieceBytes)
         let reader = RecordReader(
             descriptor: pipe.descriptor, holdsLines: holdsLines, recordBytesMax: recordBytesMax,
-            isCollection: { ["users", "cart_items"].contains($0) })
+            isCollection: { ["users", "cart_items"].contains($0) }, isRecordName: { Int($0) != nil })
         var found: [String] = []
         while true {
             switch reader.next() {
-            case .record(let bytes, let collection, let place):
+            case .record(let bytes, let collection, let key, let place):
                 let index = place.index.map { "\($0)" } ?? "-"
                 found.append(
-                    "\(collection ?? "-")[\(index)] \(place.line):\(place.column) @\(place.offsetBytes) "
+                    "\(collection ?? "-")[\(index)]\(key.map { "=\($0)" } ?? "") \(place.line):\(place.column) @\(place.offsetBytes) "
                         + String(decoding: bytes, as: UTF8.self))
             case .tooLong(let collection, let place):
                 found.append("\(collection ?? "-") too long \(place.line):\(place.column) @\(place.offsetBytes)")
@@ -45,6 +45,15 @@ struct RecordReaderTests {
                 "cart_items[0] 1:67 @66 {}",
             ]
         ),
+        (
+            "{\"users\" : { \"a\\\"b\" : {\"v\":1} ,\n\"2\":{} }, \"cart_items\":{},\"other\":{}}",
+            ["users[0]=a\"b 1:23 @22 {\"v\":1}", "users[1]=2 2:5 @36 {}", "unknown other 2:35"]
+        ),
+        (
+            "{\"7\":{\"users\":[1]},\"8\":{}}\n",
+            ["-[0]=7 1:6 @5 {\"users\":[1]}", "-[1]=8 1:24 @23 {}"]
+        ),
+        ("{\"users\":{\"a\":1}}\n", ["-[-] 1:1 @0 {\"users\":{\"a\":1}}"]),
         (
             "{\"id\":1,\"tags\":[1]}\n{\"id\":2}\nnonsense\n",
             ["-[-] 1:1 @0 {\"id\":1,\"tags\":[1]}", "-[-] 2:1 @20 {\"id\":2}", "-[-] 3:1 @29 nonsense"]

@@ -13,11 +13,14 @@ extension EndToEnd {
             return installation
         }
 
-        private func send(_ lines: [String], to installation: Installation, in scratch: ScratchDirectory) throws {
+        private func send(
+            _ lines: [String], to installation: Installation, in scratch: ScratchDirectory, parked: Int = 0
+        ) throws {
             let file = scratch.path + "/lines.ndjson"
             try TextFile.write(lines.joined(separator: "\n") + "\n", to: file)
             let run = try installation.daemon.run("send", file, "--ack", "committed", "--quiet")
-            #expect(run.isSuccess, "\(run.output) \(run.errors)")
+            #expect(run.exit == .status(parked > 0 ? 1 : 0), "\(run.output) \(run.errors)")
+            #expect(parked == 0 || run.output.contains("\(parked) are parked"), "\(run.output)")
         }
 
         private func save(_ conversation: String, _ question: String, _ time: String = "2026-11-20T09:00:00Z") -> String
@@ -132,7 +135,7 @@ extension EndToEnd {
                     said("status_changed", #""conversation_id":"a","status":"""#),
                     said("save_deleted", #""conversation_id":"a""#),
                     said("save_deleted", #""conversation_id":"a","id":"x""#),
-                ], to: installation, in: scratch)
+                ], to: installation, in: scratch, parked: 6)
             #expect(try active(installation) == [1])
             #expect(try installation.auditor.integer("SELECT count(*) FROM projections.parked") == 6)
         }

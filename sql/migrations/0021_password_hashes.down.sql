@@ -1,0 +1,2 @@
+-- Why: undoes 0021.
+DROP TABLE public.password_hashes;
