@@ -24,6 +24,7 @@ struct DatabaseChecks {
                 results += try TableChecks(connection: connection).run()
                 results.append(try months(connection))
                 results += try projections(connection)
+                results.append(try parked(connection))
             }
             return results
         } catch let error as PostgresError {
@@ -41,6 +42,16 @@ struct DatabaseChecks {
         } catch {
             return [CheckResult("database", ok: false, detail: "\(error)", fix: "Check database.url.")]
         }
+    }
+
+    /// Nothing that stops the daemon, and something that nobody else tells.
+    private func parked(_ connection: PostgresConnection) throws(PostgresError) -> CheckResult {
+        let counts = try ParkedCount.all(on: connection)
+        let shown = counts.prefix(5).map { "\(Format.count($0.events)) in \($0.reason), since \($0.oldest)" }
+        let more = counts.count > shown.count ? "; and \(counts.count - shown.count) more reasons" : ""
+        return CheckResult(
+            "parked events", ok: true,
+            detail: counts.isEmpty ? "none" : shown.joined(separator: "; ") + more + ". \(ParkedCount.hint)", fix: "")
     }
 
     private func server(_ connection: PostgresConnection) throws(PostgresError) -> [CheckResult] {

@@ -1,5 +1,6 @@
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// Reads the database's part of `status`. Blocks; cheap whatever the tables hold.
 struct StatusQuery {
@@ -9,7 +10,8 @@ struct StatusQuery {
         let pending = try Migrator(connection: connection).status().count { $0.state == .pending }
         var database = StatusReport.Database(
             version: try connection.execute("SHOW server_version").string(0, 0) ?? "", migrationsPending: pending,
-            batches: 0, lastCommitAt: nil, rowsPerSecond: 0, batchesPerSecond: 0, tables: [], openDeadLetters: [])
+            batches: 0, lastCommitAt: nil, rowsPerSecond: 0, batchesPerSecond: 0, tables: [], openDeadLetters: [],
+            parked: [])
         guard try connection.execute("SELECT to_regclass('public.dead_letters') IS NOT NULL").bool(0, 0) == true else {
             return database
         }
@@ -26,6 +28,7 @@ struct StatusQuery {
         database.openDeadLetters = (0..<letters.rowCount).map { row in
             .init(code: letters.string(row, 0) ?? "", letters: letters.count(row, 1))
         }
+        database.parked = try ParkedCount.all(on: connection).map { .init($0) }
         return database
     }
 

@@ -1,4 +1,5 @@
 internal import MillraceConsole
+internal import MillraceProjections
 internal import MillraceTelemetry
 
 /// What `millrace status` tells.
@@ -58,6 +59,29 @@ struct StatusReport: Encodable {
             var letters: Int
         }
 
+        /// Events that a projection lacks.
+        struct Parked: Encodable {
+            var pack: String
+            var fold: String
+            var code: String
+            var constraint: String?
+            var sqlstate: String?
+            var events: Int
+            var oldest: String
+            /// For people.
+            var reason: String
+
+            private enum CodingKeys: CodingKey {
+                case pack, fold, code, constraint, sqlstate, events, oldest
+            }
+
+            init(_ count: ParkedCount) {
+                (pack, fold, code) = (count.pack, count.fold, count.code)
+                (constraint, sqlstate) = (count.constraint, count.sqlState)
+                (events, oldest, reason) = (count.events, count.oldest, count.reason)
+            }
+        }
+
         struct Table: Encodable {
             var table: String
             var rowsEstimate: Int
@@ -78,6 +102,8 @@ struct StatusReport: Encodable {
         var batchesPerSecond: Double
         var tables: [Table]
         var openDeadLetters: [Reason]
+        /// In the live versions.
+        var parked: [Parked]
     }
 
     var daemon: Daemon
@@ -135,6 +161,12 @@ struct StatusReport: Encodable {
         for reason in database.openDeadLetters {
             lines.append("dead      \(Format.count(reason.letters)) open letters: \(reason.code)")
         }
+        for parked in database.parked {
+            lines.append(
+                "parked    \(Format.count(parked.events)) events in \(parked.reason), the oldest since \(parked.oldest)"
+            )
+        }
+        if !database.parked.isEmpty { lines.append("          \(ParkedCount.hint)") }
         return lines
     }
 }

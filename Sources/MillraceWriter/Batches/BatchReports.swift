@@ -36,9 +36,10 @@ struct BatchReports {
         part.contains { extent in awaited.contains { $0.sequences.overlaps(extent.sequences) } }
     }
 
-    /// Looks up the leaf's rows that are awaited and not dead. Blocks.
+    /// Looks up the leaf's rows that are awaited and not dead; `duplicatesOnly`: nothing was parked with the batch. Blocks.
     mutating func addParked(
-        _ leaf: EncodedLeaf, _ outcome: BatchOutcome, _ projection: BatchProjection, on connection: PostgresConnection
+        _ leaf: EncodedLeaf, _ outcome: BatchOutcome, duplicatesOnly: Bool, _ projection: BatchProjection,
+        on connection: PostgresConnection
     ) throws(PostgresError) {
         let (dead, duplicates) = (Set(outcome.deadSequences), Set(outcome.duplicateSequences))
         let columns = leaf.key.table.columns
@@ -49,7 +50,10 @@ struct BatchReports {
         var events: [Parking.Event] = []
         var shared: [[Parking]] = []
         try leaf.forEachRow { (sequence, row) throws(PostgresError) in
-            guard index(of: sequence) != nil, !dead.contains(sequence), let id = row.value(ofColumn: id) else { return }
+            let isDuplicate = duplicates.contains(sequence)
+            guard index(of: sequence) != nil, !dead.contains(sequence), isDuplicate || !duplicatesOnly,
+                let id = row.value(ofColumn: id)
+            else { return }
             sequences.append(sequence)
             events.append(
                 Parking.Event(
@@ -59,8 +63,7 @@ struct BatchReports {
                     createdAt: leaf.key.needsEventID
                         ? nil
                         : row.value(ofColumn: createdAt).map { Int64(bigEndian: $0.loadUnaligned(as: Int64.self)) }))
-            let isFolded = !duplicates.contains(sequence)
-            shared.append(isFolded ? projection.sharedParkings(leaf.key.table, row) : [])
+            shared.append(isDuplicate ? [] : projection.sharedParkings(leaf.key.table, row))
             guard events.count == Self.eventsMax else { return }
             try look(up: events, sequences, shared, projection, on: connection)
             (sequences, events, shared) = ([], [], [])

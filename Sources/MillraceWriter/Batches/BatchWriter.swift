@@ -141,7 +141,8 @@ final class BatchWriter {
                 var reports = BatchReports(on: batch, awaited: awaited)
                 reports.add(letters)
                 if folded.parkedCount > 0 || !outcome.duplicateSequences.isEmpty {
-                    try addParked(to: &reports, of: batch, outcome, on: connection)
+                    try addParked(
+                        to: &reports, of: batch, outcome, duplicatesOnly: folded.parkedCount == 0, on: connection)
                 }
                 outcome.add(reports)
             }
@@ -166,7 +167,8 @@ final class BatchWriter {
     /// Reports those of the awaited lines that are parked, by this batch or, of duplicates, when they first came. Reads
     /// again what is not in memory any more.
     private func addParked(
-        to reports: inout BatchReports, of batch: Batch, _ outcome: BatchOutcome, on connection: PostgresConnection
+        to reports: inout BatchReports, of batch: Batch, _ outcome: BatchOutcome, duplicatesOnly: Bool,
+        on connection: PostgresConnection
     ) throws {
         let parts = batch.parts(bytesMax: partBytesMax)
         for part in parts where reports.wants(part) {
@@ -175,7 +177,8 @@ final class BatchWriter {
                 try reader.read(part, into: &again)
             }
             for leaf in reader.encoder.leaves {
-                try reports.addParked(leaf, outcome, projection, on: connection)
+                try reports.addParked(
+                    leaf, outcome, duplicatesOnly: duplicatesOnly, projection, on: connection)
             }
         }
     }
@@ -262,21 +265,6 @@ final class BatchWriter {
         }
     }
 
-    /// The ledger's last batch that begins before a sequence, whether conversations have statuses, and the versions; a row
-    /// at least.
-    private static let opening = """
-        SELECT latest.*, \(ConversationStatuses.areThere), \(BatchProjection.Version.columns(of: "version"))
-        FROM (VALUES (1)) AS one (row)
-        LEFT JOIN (
-            SELECT last_seq, batch_id
-            FROM public.ingest_batches
-            WHERE spool_id = $1::uuid AND first_seq < $2::bigint
-            ORDER BY first_seq DESC
-            LIMIT 1
-        ) AS latest ON true
-        LEFT JOIN projections.versions AS version ON true
-        """
-
     /// Opens the transaction and takes the lock. Returns what is known when the ledger holds (part of) the batch.
     private func begin(
         _ batch: Batch, isDurable: Bool, on connection: PostgresConnection
@@ -289,7 +277,7 @@ final class BatchWriter {
         try pipeline.send("SELECT pg_advisory_xact_lock(\(lockKeys.writerKey), \(index))")
         try projection.open(&pipeline)
         let opening = try pipeline.send(
-            Self.opening,
+            BatchStatements.opening,
             parameters: [.text("\(spool.spoolID)"), .integer(sequences.upperBound)])
         var latest: (lastSequence: Int, batchID: Int)?
         var versions: [BatchProjection.Version] = []
@@ -345,19 +333,6 @@ final class BatchWriter {
         }
     }
 
-    /// Fails by a division by zero when one of the tables is no partition, so that the COMMIT after it is skipped. They
-    /// can't be detached after that, since the batch has locked them.
-    private static let attachment = """
-        SELECT 1 / (count(*) = $2)::integer
-        FROM pg_catalog.pg_inherits
-        WHERE inhrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) AS filled (name))
-            AND inhparent IN (\(parents))
-            AND NOT inhdetachpending
-        """
-
-    private static let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }
-        .joined(separator: ", ")
-
     private func commit(
         _ outcome: BatchOutcome, _ encoded: EncodedBatch, folded: [Int32], on connection: PostgresConnection
     ) throws -> LogPosition {
@@ -373,7 +348,7 @@ final class BatchWriter {
         var look: Int?
         if !tablesFilled.isEmpty {
             look = try pipeline.send(
-                Self.attachment, parameters: [.array(Array(tablesFilled)), .integer(tablesFilled.count)])
+                BatchStatements.attachment, parameters: [.array(Array(tablesFilled)), .integer(tablesFilled.count)])
         }
         try pipeline.send(
             """

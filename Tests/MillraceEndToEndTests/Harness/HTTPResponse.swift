@@ -12,9 +12,30 @@ struct HTTPResponse {
             var index: Int
             var error: Problem
         }
+        struct Report: Decodable {
+            var index: Int
+            var pack: String?
+            var fold: String?
+            var constraint: String?
+            var sqlstate: String?
+
+            /// In one line.
+            var words: String {
+                ([String(index)] + [pack.map { "\($0).\(fold ?? "")" }, constraint, sqlstate].compactMap(\.self))
+                    .joined(separator: " ")
+            }
+        }
+        private enum CodingKeys: String, CodingKey {
+            case accepted, duplicates, rejected, parked, error, status, id
+            case parkedTotal = "parked_total"
+            case deadLetters = "dead_letters"
+        }
         var accepted: Int?
         var duplicates: Int?
         var rejected: [Rejection]?
+        var parked: [Report]?
+        var parkedTotal: Int?
+        var deadLetters: [Report]?
         var error: Problem?
         var status: String?
         var id: String?

@@ -19,6 +19,25 @@ final class TCPClient {
             var code: String
             var message: String
         }
+        struct Report: Decodable {
+            var pack: String?
+            var fold: String?
+            var constraint: String?
+            var sqlstate: String?
+        }
+        struct Stretch: Decodable {
+            var first: Int
+            var last: Int
+        }
+        private enum CodingKeys: String, CodingKey {
+            case hello, line, error, ack, parked, lines
+            case deadLetter = "dead_letter"
+            case parkedTotal = "parked_total"
+        }
+        var parked: Report?
+        var deadLetter: Report?
+        var lines: Stretch?
+        var parkedTotal: Int?
         var hello: Hello?
         var line: Int?
         var error: Problem?
@@ -30,6 +49,10 @@ final class TCPClient {
     private(set) var acked = 0
     /// By number of line, from 1.
     private(set) var refusals: [Int: Refusal] = [:]
+    /// What it said of accepted lines, each before the ack of its line: `parked` or `dead`, pack and fold, constraint, SQLSTATE.
+    private(set) var reports: [String] = []
+    /// Stretches of lines of which not each is named: first, last, how many are parked.
+    private(set) var totals: [[Int]] = []
     /// What the server said about the connection as a whole.
     private(set) var problem: Refusal?
     private(set) var serverVersion: String?
@@ -87,6 +110,14 @@ final class TCPClient {
             guard ack > acked else { throw TestSupportError(message: "ack \(ack) came after \(acked)") }
             acked = ack
         }
+        if let report = message.parked ?? message.deadLetter, let number = message.line {
+            guard number > acked else { throw TestSupportError(message: "line \(number) is reported after its ack") }
+            let fold = report.pack.map { "\($0).\(report.fold ?? "")" }
+            reports.append(
+                ([String(number), message.parked == nil ? "dead" : "parked"]
+                    + [fold, report.constraint, report.sqlstate].compactMap(\.self)).joined(separator: " "))
+        }
+        if let lines = message.lines { totals.append([lines.first, lines.last, message.parkedTotal ?? -1]) }
         if let error = message.error {
             let refusal = Refusal(code: error.code, message: error.message)
             if let number = message.line { refusals[number] = refusal } else { problem = refusal }
