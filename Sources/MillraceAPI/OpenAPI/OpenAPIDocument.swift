@@ -66,6 +66,11 @@ struct OpenAPIDocument: Sendable {
             ("operationId", .string(operation.id)), ("tags", [.string(operation.tag)]),
             ("summary", .string(operation.summary)),
         ]
+        switch operation.ownRows {
+        case .none: break
+        case .parameter: members.append(("description", .string(Self.ownRows + ".")))
+        case .column: members.append(("description", .string(Self.ownRows + ", where they are counted by user_id.")))
+        }
         let parameters =
             operation.pathParameters.map { describe($0, in: "path") }
             + operation.headers.map { describe($0, in: "header") }
@@ -98,6 +103,8 @@ struct OpenAPIDocument: Sendable {
         }
         return .object(members)
     }
+
+    private static let ownRows = "A user's token without the scope millrace:read reads the rows of its sub"
 
     private static let columns: JSONValue = [
         "name": "columns", "in": "query", "style": "form", "explode": .bool(true),

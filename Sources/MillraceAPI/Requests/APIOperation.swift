@@ -12,6 +12,16 @@ struct APIOperation: Sendable {
         case user
     }
 
+    /// How a route is kept to the rows of one user, for a token that may read its own only.
+    enum OwnRows: Sendable {
+        /// It can't be: it is not for such a token.
+        case none
+        /// By the parameter `user_id`.
+        case parameter
+        /// By the column `user_id`, of a table that has it.
+        case column
+    }
+
     /// A schema with a name, by which the description refers to it.
     struct Component: Sendable {
         var name: String
@@ -45,6 +55,7 @@ struct APIOperation: Sendable {
     let tag: String
     let summary: String
     let access: Access
+    let ownRows: OwnRows
     let pathParameters: [APIParameter]
     let parameters: [APIParameter]
     let headers: [APIParameter]
@@ -65,7 +76,8 @@ struct APIOperation: Sendable {
 
     init(
         _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
-        pathParameters: [APIParameter] = [], parameters: [APIParameter] = [], headers: [APIParameter] = [],
+        ownRows: OwnRows = .none, pathParameters: [APIParameter] = [], parameters: [APIParameter] = [],
+        headers: [APIParameter] = [],
         takesColumns: Bool = false,
         body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
         furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
@@ -76,6 +88,7 @@ struct APIOperation: Sendable {
         self.tag = tag
         self.summary = summary
         self.access = access
+        self.ownRows = ownRows
         self.pathParameters = pathParameters
         self.parameters = parameters
         self.headers = headers

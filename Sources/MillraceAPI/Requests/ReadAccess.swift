@@ -1,8 +1,17 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceEvent
 internal import NIOCore
 
-/// Who may read: a token with the scope `millrace:read` or of the service role. Without any key in the configuration,
+/// Whose rows a request may read.
+enum Reader: Sendable, Equatable {
+    case ofAll
+    /// This user's, and no others.
+    case ofOwn(UniqueID)
+}
+
+/// Who may read: a token with the scope `millrace:read` or of the service role all; a user's own token the user's rows.
+/// Without any key in the configuration,
 /// callers over a Unix socket, and over loopback where `isOpenOnLoopback`, by this machine's own name.
 struct ReadAccess: Sendable {
     static let scope = "millrace:read"
@@ -16,17 +25,29 @@ struct ReadAccess: Sendable {
     ]
 
     /// Throws `APIProblem`.
-    func check(_ request: Request, _ context: APIContext) async throws {
-        guard !verifier.isEmpty else { return try checkLocal(request, context) }
-        let caller = try await verifier.caller(of: request)
-        guard caller.isService || caller.scopes.contains(Self.scope) else {
-            var problem = APIProblem(
-                .forbidden, "missing_scope",
-                "the token's scope must hold \(Self.scope), or its role be the service role")
-            problem.headers[.wwwAuthenticate] =
-                "Bearer realm=\"millrace\", error=\"insufficient_scope\", scope=\"\(Self.scope)\""
-            throw problem
+    func reader(_ request: Request, _ context: APIContext) async throws -> Reader {
+        guard !verifier.isEmpty else {
+            try checkLocal(request, context)
+            return .ofAll
         }
+        let caller = try await verifier.caller(of: request)
+        if caller.isService || caller.scopes.contains(Self.scope) { return .ofAll }
+        guard let user = caller.userID else {
+            throw Self.missingScope("the token's scope must hold \(Self.scope), or its role be the service role")
+        }
+        return .ofOwn(user)
+    }
+
+    /// Of a route that shows other users' rows too.
+    static let notOwn = missingScope(
+        "this is not of one user: the token's scope must hold \(scope), or its role be the service role; without, it reads "
+            + "the conversations and counts of its sub alone")
+
+    private static func missingScope(_ message: String) -> APIProblem {
+        var problem = APIProblem(.forbidden, "missing_scope", message)
+        problem.headers[.wwwAuthenticate] =
+            "Bearer realm=\"millrace\", error=\"insufficient_scope\", scope=\"\(scope)\""
+        return problem
     }
 
     /// A page of a foreign site can make a browser on this machine ask, but not under this machine's name. A proxy on

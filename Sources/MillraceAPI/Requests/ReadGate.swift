@@ -38,9 +38,10 @@ struct ReadGate: Sendable {
     func callAsFunction(_ route: some ReadingRoute) -> Endpoint {
         let operation = route.operation
         return Endpoint(operation) { request, context in
-            if case .read = operation.access { try await access.check(request, context) }
+            var reader = Reader.ofAll
+            if case .read = operation.access { reader = try await access.reader(request, context) }
             let parameters = try RequestParameters(
-                operation, path: request.uri.path, query: request.uri.query, cursorKey: cursorKey)
+                operation, path: request.uri.path, query: request.uri.query, of: reader, cursorKey: cursorKey)
             return try await answer(of: operation) { try await route.respond(parameters) }
         }
     }

@@ -6,18 +6,26 @@ internal import MillraceTOML
 
 /// A request's parameters, each known to its operation and of its kind.
 struct RequestParameters: Sendable {
+    /// The parameter, and the column, that tells whose a row is.
+    static let userName = "user_id"
+
     private let operation: APIOperation
     private let path: [String: String]
     private let values: [String: String]
     private let cursorKey: CursorKey
+    private let reader: Reader
     /// What the operation does not know itself: columns, where it takes some. In the order of the names.
     let filters: [ColumnFilter]
 
-    /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query.
+    /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query. A reader of own rows gets
+    /// parameters that lead to no others.
     init(
-        _ operation: APIOperation, path requested: String, query: String?, cursorKey: CursorKey
+        _ operation: APIOperation, path requested: String, query: String?, of reader: Reader = .ofAll,
+        cursorKey: CursorKey
     ) throws(APIProblem) {
+        if case .ofOwn = reader, operation.ownRows == .none { throw ReadAccess.notOwn }
         self.operation = operation
+        self.reader = reader
         self.cursorKey = cursorKey
         var path: [String: String] = [:]
         for (name, value) in operation.route.match(requested) ?? [] {
@@ -39,11 +47,36 @@ struct RequestParameters: Sendable {
                 throw Self.unknown(pair.column, known: operation.parameters.map(\.name))
             }
         }
+        if case .ofOwn(let user) = reader {
+            try Self.restrict(&values, &filters, to: user, by: operation.ownRows)
+        }
         for parameter in operation.parameters where parameter.isRequired && values[parameter.name] == nil {
             throw APIProblem(.badRequest, "missing_parameter", "\(parameter.name) is wanted: \(parameter.doc)")
         }
         self.values = values
         self.filters = filters.sorted { $0.text < $1.text }
+    }
+
+    private static func restrict(
+        _ values: inout [String: String], _ filters: inout [ColumnFilter], to user: UniqueID,
+        by rows: APIOperation.OwnRows
+    ) throws(APIProblem) {
+        let asked =
+            [values[userName]] + filters.filter { $0.column == userName && $0.comparison == .equal }.map(\.value)
+        for other in asked.compactMap(\.self) where UniqueID(other) != user { throw wrongUser("user_id") }
+        switch rows {
+        case .none: throw ReadAccess.notOwn
+        case .parameter: values[userName] = "\(user)"
+        case .column:
+            filters.removeAll { $0.column == userName && $0.comparison == .equal }
+            filters.append(ColumnFilter(column: userName, comparison: .equal, value: "\(user)"))
+        }
+    }
+
+    private static func wrongUser(_ name: String) -> APIProblem {
+        APIProblem(
+            .forbidden, "wrong_user",
+            "\(name) is not of the token's sub, and without the scope \(ReadAccess.scope) it reads its own rows alone")
     }
 
     static func unknown(_ name: String, known: [String]) -> APIProblem {
@@ -64,6 +97,9 @@ struct RequestParameters: Sendable {
         return invalid(
             name, "a time with its offset (2026-11-21T10:00:00Z), a date, or milliseconds since 1970" + hint)
     }
+
+    /// The rows are to be those of the reader alone; `filters` say so, where `user_id` is a column.
+    var isOfOwn: Bool { reader != .ofAll }
 
     /// A part of the path.
     func path(_ name: String) -> String { path[name] ?? "" }
@@ -94,6 +130,7 @@ struct RequestParameters: Sendable {
     func cursor(count: Int) throws(APIProblem) -> [String?]? {
         guard let text = values["cursor"] else { return nil }
         guard let cursor = PageCursor(text, question: question), cursor.values.count == count else {
+            if case .ofOwn = reader { throw Self.wrongUser("cursor") }
             throw APIProblem(
                 .badRequest, "invalid_cursor",
                 "cursor is not one that this daemon gave for this question: repeat the request that gave it, only limit may "

@@ -12,7 +12,7 @@ struct ConversationSearchRoute: ReadingRoute {
         .conversationSearch, id: "searchConversations", tag: "conversations",
         summary:
             "Full-text search of questions and answers, the latest first; further parameters are columns that rows are told by",
-        access: .read,
+        access: .read, ownRows: .parameter,
         parameters: [
             APIParameter(
                 "q", .text(bytesMax: 1000), "Words; \"a phrase\", -without and or work (`websearch_to_tsquery`)",

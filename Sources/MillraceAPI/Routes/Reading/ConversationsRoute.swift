@@ -8,7 +8,7 @@ struct ConversationsRoute: ReadingRoute {
     static let operation = APIOperation(
         .conversations, id: "listConversations", tag: "conversations",
         summary: "Questions and answers, the latest first; further parameters are columns that rows are told by",
-        access: .read,
+        access: .read, ownRows: .parameter,
         parameters: [
             ReadParameters.user,
             APIParameter("conversation_id", .text(bytesMax: 200), "Only of this conversation", example: "c-1"),

@@ -17,13 +17,14 @@ struct CountsRoute: ReadingRoute {
     static let operation = APIOperation(
         .counts, id: "counts", tag: "projections",
         summary: "Counts over time; further parameters are dimensions that rows are told by", access: .read,
+        ownRows: .column,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("counter")], parameters: common, takesColumns: true,
         answer: .init(CountPage.self))
 
     static let statusOperation = APIOperation(
         .statusCounts, id: "statusCounts", tag: "projections",
         summary: "Counts of entities by status; by every dimension that no parameter fixes, unless `by` says which",
-        access: .read,
+        access: .read, ownRows: .column,
         pathParameters: [
             ReadParameters.pack,
             APIParameter("name", .text(bytesMax: 64), "Its status counts, as /v1/packs lists them", isRequired: true),

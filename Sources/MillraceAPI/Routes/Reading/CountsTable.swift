@@ -42,6 +42,11 @@ struct CountsTable: Sendable {
     func filter(
         _ parameters: RequestParameters, _ operation: APIOperation, in statement: inout SQLStatement
     ) throws(APIProblem) {
+        if parameters.isOfOwn,
+            !dimensions.contains(where: { $0.name == RequestParameters.userName && $0.type == "uuid" })
+        {
+            throw ReadAccess.notOwn
+        }
         for condition in try parameters.conditions(of: dimensions, operation) { condition.append(to: &statement) }
     }
 

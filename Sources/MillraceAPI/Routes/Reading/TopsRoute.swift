@@ -14,6 +14,7 @@ struct TopsRoute: ReadingRoute {
     static let operation = APIOperation(
         .tops, id: "tops", tag: "projections",
         summary: "The largest counts first; further parameters are dimensions that rows are told by", access: .read,
+        ownRows: .column,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("top")],
         parameters: [
             APIParameter("bucket", .time, "A time within the hour, day or month that is asked for", fallback: "now"),

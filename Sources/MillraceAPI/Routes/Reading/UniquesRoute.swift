@@ -10,6 +10,7 @@ struct UniquesRoute: ReadingRoute {
     static let operation = APIOperation(
         .uniques, id: "uniques", tag: "projections",
         summary: "Distinct values over time; further parameters are dimensions that rows are told by", access: .read,
+        ownRows: .column,
         pathParameters: [ReadParameters.pack, ReadParameters.fold("unique")],
         parameters: BucketQuery.parameters + [
             ReadParameters.limit(fallbackLimit), ReadParameters.cursor, ReadParameters.offset,
