@@ -39,6 +39,8 @@ package struct APIConfiguration: Sendable, Equatable {
 package struct RoutesConfiguration: Sendable, Equatable {
     /// Largest body of a conversation save, in bytes.
     package var requestBodyMax = 2 << 20
+    /// Latest conversation saves whose user is remembered until PostgreSQL is sure to know it.
+    package var knownSavesMax = 100_000
     /// A database that is away makes `/readyz` and the health page answer 503.
     package var strictHealthChecks = false
     /// Recordings of latencies at the same time.

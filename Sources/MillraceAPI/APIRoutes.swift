@@ -33,7 +33,7 @@ package struct APIRoutes: Sendable {
     /// start) for each `/debug/latency`. `onAccepted` and `onRefused` count conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
-        logger: Logger,
+        saves: KnownSaves, logger: Logger,
         readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
         latencies: @escaping @Sendable () -> LatencySnapshot,
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
@@ -47,8 +47,8 @@ package struct APIRoutes: Sendable {
             case .events: PostedItem.endpoint
             case .conversationSave:
                 ConversationSaveRoute(
-                    configuration: configuration, channel: channel, verifier: verifier, onAccepted: onAccepted,
-                    onRefused: onRefused
+                    configuration: configuration, channel: channel, verifier: verifier, known: saves, reading: reading,
+                    onAccepted: onAccepted, onRefused: onRefused
                 ).endpoint
             case .checkout:
                 CheckoutRoute(configuration: configuration, reading: reading, gate: read, verifier: verifier).endpoint

@@ -5,6 +5,7 @@ import MillraceConfiguration
 internal import MillraceChannels
 internal import MillraceEvent
 import MillraceIntake
+import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
 import NIOCore
@@ -16,6 +17,7 @@ final class RouteTable: Sendable {
     private let current: Mutex<APIRoutes>
     private let pipeline: Pipeline
     private let reading: Reading
+    private let saves: KnownSaves
     private let logger: Logger
 
     /// Throws `TokenVerifier.KeyError`, and errors of reading `jwt.jwks_file`.
@@ -25,8 +27,11 @@ final class RouteTable: Sendable {
         self.pipeline = pipeline
         self.reading = reading
         self.logger = logger
+        let savesMax = configuration.routes.knownSavesMax
+        let file = KnownSavesFile(directory: configuration.spool.directory, savesMax: savesMax, logger: logger)
+        saves = KnownSaves(savesMax: savesMax, saves: await file.load()) { await file.append($0) }
         current = Mutex(
-            try await Self.routes(configuration, pipeline: pipeline, reading: reading, logger: logger))
+            try await Self.routes(configuration, pipeline: pipeline, reading: reading, saves: saves, logger: logger))
     }
 
     /// Answers the requests of one connection.
@@ -37,12 +42,13 @@ final class RouteTable: Sendable {
 
     /// Takes the tokens' keys of `configuration` for connections from now on.
     func reload(_ configuration: DaemonConfiguration) async throws {
-        let routes = try await Self.routes(configuration, pipeline: pipeline, reading: reading, logger: logger)
+        let routes = try await Self.routes(
+            configuration, pipeline: pipeline, reading: reading, saves: saves, logger: logger)
         current.withLock { $0 = routes }
     }
 
     private static func routes(
-        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, logger: Logger
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, saves: KnownSaves, logger: Logger
     ) async throws -> APIRoutes {
         var settings = APIRoutesConfiguration()
         settings.api = configuration.api
@@ -56,7 +62,8 @@ final class RouteTable: Sendable {
         let metrics = pipeline.metrics
         return APIRoutes(
             configuration: settings, channel: pipeline.channel,
-            verifier: try await TokenVerifier(configuration.jwt, jwks: jwks), reading: reading, logger: logger,
+            verifier: try await TokenVerifier(configuration.jwt, jwks: jwks), reading: reading, saves: saves,
+            logger: logger,
             readiness: { readiness(of: pipeline, isStrict: configuration.routes.strictHealthChecks) },
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },

@@ -18,6 +18,9 @@ package struct SpoolReset {
         do throws(FileSystemError) {
             let segments = try fileSystem.list(directory).filter { SegmentName.number(of: $0) != nil }
             for name in segments { try fileSystem.remove("\(directory)/\(name)") }
+            for name in [KnownSavesFile.name, KnownSavesFile.olderName] {
+                do { try fileSystem.remove("\(directory)/\(name)") } catch  where error.isMissing {}
+            }
             try fileSystem.synchronizeDirectory(directory)
             return segments.count
         } catch {

@@ -35,7 +35,7 @@ struct APIRoutesTests {
         configuration.routes.requestBodyMax = 4096
         let routes = APIRoutes(
             configuration: configuration, channel: channel, verifier: try await TokenVerifier(tokens),
-            reading: .unreachable,
+            reading: .unreachable, saves: KnownSaves(savesMax: 100),
             logger: quiet,
             readiness: { readiness.value.withLock { $0 } }, metrics: { "up 1\n" },
             latencies: { Self.latencies })

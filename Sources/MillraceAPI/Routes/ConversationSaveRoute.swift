@@ -3,6 +3,7 @@ internal import Hummingbird
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceJSON
+internal import MillracePostgres
 internal import MillraceRoutes
 internal import NIOCore
 
@@ -15,6 +16,7 @@ struct ConversationSaveRoute: Sendable {
             schemas: [("application/json", PostedItem.conversation.reference)], components: [PostedItem.conversation]),
         answer: .init(Saved.self), successes: [(201, "Durable; the same again answers the same id")],
         furtherFailures: [
+            (409, "Another user's save has the same conversation, time and question"),
             (413, "Too large"), (415, "Unknown type or encoding"),
             (503, "The spool is full, or the daemon stops; try later"),
         ])
@@ -22,6 +24,8 @@ struct ConversationSaveRoute: Sendable {
     let configuration: APIRoutesConfiguration
     let channel: RecordChannel
     let verifier: TokenVerifier
+    let known: KnownSaves
+    let reading: Reading
     let onAccepted: @Sendable () -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
 
@@ -39,9 +43,55 @@ struct ConversationSaveRoute: Sendable {
         guard caller.isService || caller.userID == save.userID else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
-        try await spool(save, receivedAt: receivedAt)
+        let id = save.id(tenant: configuration.tenant)
+        // One without a time has that of its arrival, which no other has.
+        if save.createdAt == receivedAt {
+            try await spool(save, receivedAt: receivedAt)
+        } else {
+            try await spool(save, id: id, receivedAt: receivedAt)
+        }
         onAccepted()
-        return Response(Saved(id: "\(save.id(tenant: configuration.tenant))"), status: .created)
+        return Response(Saved(id: "\(id)"), status: .created)
+    }
+
+    /// Unless another user's save has this id. That is known of the latest saves here, and of all that are in PostgreSQL,
+    /// where it can be asked.
+    private func spool(_ save: ConversationSave, id: UniqueID, receivedAt: Timestamp) async throws {
+        let entry = (id: id, user: save.userID)
+        let standing = known.enter(entry)
+        // The table is right where it has the row: what was taken while PostgreSQL was away may have lost to it.
+        let stored = await storedUser(of: save, id: id)
+        if stored.map({ $0 != save.userID }) ?? (standing == .conflict) {
+            if standing == .unknown { known.forget(entry) }
+            throw Self.conflict
+        }
+        do {
+            try await spool(save, receivedAt: receivedAt)
+        } catch {
+            if standing == .unknown { known.forget(entry) }
+            throw error
+        }
+        guard standing == .unknown else { return }
+        await known.taken(entry)
+    }
+
+    private static let conflict = APIProblem(
+        .conflict, "conversation_conflict",
+        "another user_id saved this question in this conversation at this time; nothing was kept. A save is known by its "
+            + "conversation_id, timestamp and question: send another timestamp, or that user_id")
+
+    /// Nil where the row is not there, or can't be asked for: PostgreSQL's absence keeps no save out.
+    private func storedUser(of save: ConversationSave, id: UniqueID) async -> UniqueID? {
+        guard reading.isWriting() else { return nil }
+        var statement = SQLStatement("SELECT user_id FROM public.conversations WHERE")
+        let time = statement.bind(save.createdAt.rfc3339, as: "timestamptz", named: "timestamp")
+        statement.append("created_at = \(time) AND id = \(statement.bind("\(id)", as: "uuid", named: "id"))")
+        let question = statement
+        let stored = try? await reading.pool.read(.conversationSave) { connection -> String? in
+            let rows = try question.run(on: connection)
+            return rows.rowCount > 0 ? rows.string(0, 0) : nil
+        }
+        return stored.flatMap(\.self).flatMap { UniqueID($0) }
     }
 
     private func parse(_ body: ByteBuffer, receivedAt: Timestamp) throws -> ConversationSave {

@@ -98,6 +98,10 @@ extension ConfigurationSchema {
                 "request_body_max", \.routes.requestBodyMax, 1 << 10...64 << 20,
                 "Body of a route that is not streamed; /v1/events is, and takes any size.",
                 watch: "millrace_http_requests_total"),
+            .integer(
+                "known_saves_max", \.routes.knownSavesMax, 1...10_000_000, unit: "saves",
+                "The latest saves with a timestamp whose user is remembered, so that another user's is refused before "
+                    + "PostgreSQL has them; 100 bytes each.", watch: "millrace_spool_queue_bytes"),
             .bytes(
                 "decompressed_bytes_max", \.http.decompressedBytesMax, 1 << 20...1 << 40,
                 "What a compressed body may become.", watch: "millrace_http_requests_total"),

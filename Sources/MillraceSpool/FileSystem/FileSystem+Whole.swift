@@ -12,6 +12,12 @@ extension FileSystem {
         }
     }
 
+    /// Writes all of `bytes`.
+    package func write(_ bytes: [UInt8], to file: FileID, at offset: Int) throws(FileSystemError) {
+        let span = bytes.span
+        try span.withWholeBytes { (bytes) throws(FileSystemError) in try writeAll(bytes, to: file, at: offset) }
+    }
+
     /// Fills `bytes` as far as the file goes and returns the count. Blocks that the device can't read come as zeros,
     /// so that one bad sector costs the record on it and not its neighbours.
     package func readAll(into bytes: UnsafeMutableRawBufferPointer, from file: FileID, at offset: Int)
@@ -67,8 +73,7 @@ extension FileSystem {
         let file = try open(temporary, .replace)
         do {
             defer { close(file) }
-            let span = bytes.span
-            try span.withWholeBytes { (bytes) throws(FileSystemError) in try writeAll(bytes, to: file, at: 0) }
+            try write(bytes, to: file, at: 0)
             try synchronize(file)
         }
         try rename(temporary, to: path)

@@ -71,7 +71,8 @@ struct ReadFixture {
         let channel = RecordChannel(bytesMax: 1 << 20)
         let routes = APIRoutes(
             configuration: APIRoutesConfiguration(), channel: channel, verifier: try await TokenVerifier(tokens),
-            reading: reading, logger: RunningAPI.quiet, readiness: { Readiness() }, metrics: { "" },
+            reading: reading, saves: KnownSaves(savesMax: 100), logger: RunningAPI.quiet, readiness: { Readiness() },
+            metrics: { "" },
             latencies: { LatencySnapshot(startedAt: .zero, endedAt: .zero, stages: []) })
         try await RunningAPI.run(routes, channel: channel) { port in
             try await body(APIClient(port: port))
