@@ -48,6 +48,9 @@ package enum DatedIdentity {
         return UInt64(shift + 1) << 11 | rank >> UInt64(shift) & 0x7FF
     }
 
+    /// Regular expression of PostgreSQL's for the text of these ids.
+    package static let pattern = "^0.{7}-.{4}-8.{3}-e9[ab]"
+
     /// The time in an id, in microseconds since 2000; nil for any other UUID.
     @inline(__always)
     package static func microseconds(high: UInt64, low: UInt64) -> Int64? {

@@ -1,3 +1,4 @@
+internal import MillraceEvent
 package import MillracePostgres
 
 /// The months that are in the live projections and whose rows are gone: retired, so that they can't be counted again.
@@ -14,6 +15,10 @@ package struct SealedMonths {
     /// Of each table of events, the sealed months as `2026-10`; empty ones are left out.
     func find(timeout: Duration) throws -> [PartitionedTable: [String]] {
         var sealed: [PartitionedTable: Set<String>] = [:]
+        var attached: [PartitionedTable: Set<PartitionMonth>] = [:]
+        for table in Set(pack.folds.map(\.rowsTable)) {
+            attached[table] = try Partitions(connection: connection).months(of: table)
+        }
         for fold in pack.folds {
             guard let time = Self.time(of: fold),
                 try columns(of: fold.table, in: PackVersion.liveSchema)[time] != nil
@@ -22,14 +27,11 @@ package struct SealedMonths {
                 """
                 SELECT DISTINCT to_char(\(time) AT TIME ZONE 'UTC', 'YYYY-MM')
                 FROM \(PackVersion.liveSchema).\(fold.table)
-                WHERE \(time) IS NOT NULL
+                WHERE \(time) IS NOT NULL\(Self.exception(fold, attached[fold.rowsTable] ?? []))
                 """, timeout: timeout)
             sealed[fold.rowsTable, default: []].formUnion((0..<rows.rowCount).compactMap { rows.string($0, 0) })
         }
-        for table in sealed.keys {
-            let attached = try Partitions(connection: connection).months(of: table).map(Self.text)
-            sealed[table]?.subtract(attached)
-        }
+        for table in sealed.keys { sealed[table]?.subtract((attached[table] ?? []).map(Self.text)) }
         return sealed.compactMapValues { $0.isEmpty ? nil : $0.sorted() }
     }
 
@@ -124,6 +126,19 @@ package struct SealedMonths {
     private static func time(of fold: FoldDefinition) -> String? {
         if case .entity = fold.kind { return "event_at" }
         return bucket(of: fold)
+    }
+
+    /// An entity's row may be of an older time than the month that its event is in (`DatedIdentity`): then it is at the
+    /// start of one.
+    private static func exception(_ fold: FoldDefinition, _ attached: Set<PartitionMonth>) -> String {
+        guard case .entity = fold.kind, !attached.isEmpty else { return "" }
+        let starts = attached.map { "'\($0.lowerBound)'" }.joined(separator: ", ")
+        return """
+             AND NOT (event_id::text ~ '\(DatedIdentity.pattern)' AND EXISTS (
+                SELECT FROM public.\(fold.rowsTable.rawValue) AS event
+                WHERE event.created_at IN (\(starts)) AND event.id = event_id
+            ))
+            """
     }
 
     private struct Column {

@@ -1,3 +1,4 @@
+import MillracePostgres
 import MillraceTestSupport
 import Testing
 
@@ -69,6 +70,27 @@ extension EndToEnd {
                 try rig.auditor.strings("SELECT min(deleted_at)::date::text FROM projections.casework_documents")
                     == ["2024-03-01"])
             try rig.auditor.verify(rig.installation.daemon)
+            // Their months are not taken for retired ones: they are counted again, and a rebuild has them.
+            for command in ["verify", "rebuild", "verify"] {
+                let run = try rig.installation.daemon.run("projections", command, "casework")
+                #expect(run.isSuccess, "\(run.output) \(run.errors)")
+                let isCounted = run.output.contains("ok    casework_documents") && !run.output.contains("retired")
+                #expect(isCounted || command == "rebuild", "\(run.output)")
+            }
+            #expect(try rig.alive() == 0)
+
+            // When the month that their events are in is gone, that is said.
+            let month = try #require(
+                try rig.auditor.strings(
+                    """
+                    SELECT to_char(min(created_at) AT TIME ZONE 'UTC', '"analytics_events_y"YYYY"m"MM')
+                    FROM analytics_events
+                    """
+                ).first)
+            try rig.installation.database.connect().execute(
+                "ALTER TABLE public.analytics_events DETACH PARTITION public.\(month)")
+            let retired = try rig.installation.daemon.run("projections", "verify", "casework")
+            #expect(retired.output.contains("not counted, retired: 2024-03"), "\(retired.output)")
         }
 
         @Test func `of two old exports the later one stays, whichever comes first and however the months move on`()
