@@ -25,7 +25,7 @@ extension EndToEnd {
             #expect(try mishap.post([twice] + Mishap.events(20), isAwaited: true).status == 200)
             let response = try HTTPClient(mishap.daemon.http).postEvents(events.lines(0..<200), query: "?ack=committed")
             #expect(response.status == 200)
-            #expect(try Readiness.of(mishap.daemon).writing)
+            #expect(try eventually { try Readiness.of(mishap.daemon).writing })
             #expect(try mishap.daemon.stop() == .status(0))
             try mishap.administer("ALTER \(level) \(mishap.installation.database.name) RESET ALL")
             #expect(try mishap.auditor.rows == 241)
