@@ -58,7 +58,7 @@ struct MigrateSeed: ParsableCommand {
         if json { return try Console.json(["seeded": entries]) }
         let added = entries.filter { !$0.wasThere }
         let count = added.reduce(0) { $0 + $1.events + $1.conversations }
-        Console.out("\(Format.count(count)) rows added, of \(added.count) packs")
+        Console.out("\(Format.count(count)) rows added, of \(added.count) \(added.count == 1 ? "pack" : "packs")")
     }
 
     private func askFor(_ seeds: [PackSeed], _ context: CommandContext, _ connection: PostgresConnection) throws {

@@ -35,22 +35,27 @@ package struct ParkedRetry {
         let all = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
         var report = ParkedRetryReport(pack: pack.name, version: live.version, tried: 0, isGone: 0, left: [])
         let before = try count(live.id)
-        for fold in pack.folds {
+        // Together, because rows of one may go with those of another.
+        var repeatable = pack
+        repeatable.folds = pack.folds.filter { fold in
             switch fold.kind {
-            case .entity, .append: break
-            case .counter, .top, .unique: continue
+            case .entity, .append: true
+            case .counter, .top, .unique: false
             }
-            var single = pack
-            single.folds = [fold]
-            let target = FoldTarget(versionID: live.id, schema: live.schema, pack: single, tables: all.tables)
-            try retry(fold, target, &report)
+        }
+        let target = FoldTarget(versionID: live.id, schema: live.schema, pack: repeatable, tables: all.tables)
+        for table in PartitionedTable.allCases {
+            let folds = repeatable.folds.filter { $0.rowsTable == table }.map(\.name)
+            if !folds.isEmpty { try retry(folds, of: table, target, &report) }
         }
         report.left = try left(live.id)
         report.wentIn = max(0, before - report.left.reduce(0) { $0 + $1.count })
         return report
     }
 
-    private func retry(_ fold: FoldDefinition, _ target: FoldTarget, _ report: inout ParkedRetryReport) throws {
+    private func retry(
+        _ folds: [String], of table: PartitionedTable, _ target: FoldTarget, _ report: inout ParkedRetryReport
+    ) throws {
         let rows = BatchRows(connection: connection, pack: target.pack)
         let events = BatchFold(slot: Rebuild.slot)
         let start = try connection.execute("SELECT clock_timestamp()::text").string(0, 0) ?? ""
@@ -64,23 +69,21 @@ package struct ParkedRetry {
                     """
                     SELECT id, batch_id
                     FROM projections.parked
-                    WHERE version_id = $1::integer AND fold = $2 AND parked_at <= $3::timestamptz AND id > $4::uuid
+                    WHERE version_id = $1::integer AND fold = ANY ($2::text[]) AND parked_at <= $3::timestamptz AND id > $4::uuid
                     ORDER BY id
                     LIMIT \(Self.pageMax)
                     FOR UPDATE
                     """,
                     parameters: [
-                        .integer(target.versionID), .text(fold.name), .text(start), .text(last),
+                        .integer(target.versionID), .array(folds), .text(start), .text(last),
                     ], timeout: timeout)
                 guard page.rowCount > 0 else { return true }
                 let ids = (0..<page.rowCount).compactMap { page.string($0, 0) }
                 last = ids.last ?? last
                 events.begin([target])
                 events.settlesAll()
-                let found = try read(ids, fold, rows, into: events)
-                report.tried += found
-                let waiting = try waiting(ids)
-                report.isGone += max(0, ids.count - waiting - found)
+                report.tried += try read(ids, of: table, folds, target, rows, into: events)
+                report.isGone += try left(of: ids)
                 let outcome = try events.apply(batchID: Int64(page.int(0, 1) ?? 0), on: connection)
                 if let failure = outcome.failures.first { throw failure.error }
                 return false
@@ -89,13 +92,13 @@ package struct ParkedRetry {
         }
     }
 
-    /// Adds the events' rows, and ends the parking of those that don't wait. Returns how many there are: rows of a retired
-    /// month are gone.
+    /// Adds the events' rows, and ends the parking of those that don't wait, in all the folds, since all get them again.
+    /// Returns how many there are: rows of a retired month are gone.
     private func read(
-        _ ids: [String], _ fold: FoldDefinition, _ rows: BatchRows, into events: BatchFold
+        _ ids: [String], of table: PartitionedTable, _ folds: [String], _ target: FoldTarget, _ rows: BatchRows,
+        into events: BatchFold
     ) throws(PostgresError) -> Int {
         let list = "'{\(ids.joined(separator: ","))}'"
-        let table = fold.rowsTable
         try connection.execute(
             "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
         let count = try rows.read(
@@ -104,21 +107,27 @@ package struct ParkedRetry {
                 (created_at, id) IN (SELECT event_at, event_id FROM projections.parked WHERE id = ANY (\(list)))
                 """, into: events, timeout: timeout
         ) { _ in }
-        try connection.execute(
+        try connection.query(
             """
             DELETE FROM projections.parked AS p
-            USING public.\(table.rawValue) AS e
-            WHERE p.id = ANY (\(list)) AND p.code <> '\(ParkedEvent.waitingCode)'
-                AND e.created_at = p.event_at AND e.id = p.event_id;
+            USING projections.parked AS given, public.\(table.rawValue) AS e
+            WHERE given.id = ANY ($1::uuid[]) AND e.created_at = given.event_at AND e.id = given.event_id
+                AND p.version_id = $2::integer AND p.fold = ANY ($3::text[]) AND p.code <> $4
+                AND p.event_at = given.event_at AND p.event_id = given.event_id
+            """,
+            parameters: [.array(ids), .integer(target.versionID), .array(folds), .text(ParkedEvent.waitingCode)],
+            timeout: timeout)
+        try connection.execute(
+            """
             SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT
-            """, timeout: timeout)
+            """)
         return count
     }
 
-    /// How many of them wait; those may be parked at another time than their row's.
-    private func waiting(_ ids: [String]) throws(PostgresError) -> Int {
+    /// How many of them neither wait nor were read.
+    private func left(of ids: [String]) throws(PostgresError) -> Int {
         try connection.query(
-            "SELECT count(*) FROM projections.parked WHERE id = ANY ($1::uuid[]) AND code = $2",
+            "SELECT count(*) FROM projections.parked WHERE id = ANY ($1::uuid[]) AND code <> $2",
             parameters: [.array(ids), .text(ParkedEvent.waitingCode)]
         ).count(0, 0)
     }

@@ -13,12 +13,15 @@ extension EndToEnd {
         private var folder: String { scratch.path + "/installed/etc/millrace" }
 
         /// `make install` of the binary under test; returns what it says.
-        private func install() throws -> String {
+        ///
+        /// - Parameter mask: the shell's, not this process's, in which other tests make files.
+        private func install(mask: mode_t = 0o022) throws -> String {
             let output = scratch.path + "/make-\(UInt32.random(in: 0 ... .max))"
             let process = try SpawnedProcess(
-                "/usr/bin/make",
+                "/bin/sh",
                 [
-                    "-C", Repository.root, "install", "DESTDIR=\(scratch.path)/installed",
+                    "-c", "umask \(String(mask, radix: 8)); exec make \"$@\"", "make", "-C", Repository.root, "install",
+                    "DESTDIR=\(scratch.path)/installed",
                     "BINARY=\(MillraceBinary.path)",
                 ], mark: scratch.path, output: output, errors: output)
             let exit = try process.waitForExit(within: .seconds(60))
@@ -31,9 +34,7 @@ extension EndToEnd {
 
         @Test(arguments: [0o022, 0o000, 0o077] as [mode_t])
         func `a new config.toml is for the daemon's group, and no one else`(mask: mode_t) throws {
-            let before = umask(mask)
-            defer { umask(before) }
-            let said = try install()
+            let said = try install(mask: mask)
             #expect(mode("config.toml") == 0o640)
             #expect(mode("") == 0o750)
             #expect(TextFile.read(folder + "/config.toml") == TextFile.read(Repository.root + "/config.toml"))

@@ -212,6 +212,34 @@ extension EndToEnd {
             try expectClean(daemon, auditor)
         }
 
+        @Test func `with a month away nothing is taken away, and all of it once the month is back`() throws {
+            let installation = try Installation(settings: Self.settings(["workspaces"]))
+            let (daemon, auditor) = (installation.daemon, installation.auditor)
+            #expect(try daemon.run("migrate", "up").isSuccess)
+            #expect(try daemon.run("migrate", "seed").isSuccess)
+            let connection = try installation.database.connect()
+            let found = try connection.execute(
+                """
+                SELECT DISTINCT relation.oid::regclass::text, pg_get_expr(relpartbound, relation.oid)
+                FROM public.analytics_events
+                JOIN pg_class AS relation ON relation.oid = analytics_events.tableoid
+                """)
+            let months = (0..<found.rowCount).map { (found.string($0, 0) ?? "", found.string($0, 1) ?? "") }
+            for (month, _) in months {
+                try connection.execute("ALTER TABLE public.analytics_events DETACH PARTITION public.\(month)")
+            }
+            let refused = try daemon.run("migrate", "unseed")
+            #expect(refused.exit == .status(1) && refused.errors.contains("sealed_months"), "\(refused.errors)")
+            for (month, bound) in months {
+                #expect(try auditor.integer("SELECT count(*) FROM public.\(month)") > 0)
+                try connection.execute(
+                    "ALTER TABLE public.analytics_events ATTACH PARTITION public.\(month) \(bound)")
+            }
+            #expect(try daemon.run("migrate", "unseed").isSuccess)
+            #expect(try auditor.rows == 0)
+            try expectClean(daemon, auditor)
+        }
+
         @Test func `an unseed that was ended between its steps goes on`() throws {
             let installation = try Installation(settings: Self.settings(["workspaces"]))
             let (daemon, auditor) = (installation.daemon, installation.auditor)
