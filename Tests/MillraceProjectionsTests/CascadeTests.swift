@@ -45,11 +45,15 @@ import Testing
                     + "projections.house_rooms__dying)") == ["0"], comment)
     }
 
-    @Test(arguments: Array(1...6) as [UInt64])
-    func `in any order, in any batches and twice, the tables are what the events in order make`(seed: UInt64) throws {
+    @Test(arguments: Array(1...6) as [UInt64], [false, true])
+    func `in any order, in any batches and twice, the tables are what the events in order make`(
+        seed: UInt64, hasPatches: Bool
+    ) throws {
         var generator = SeededGenerator(seed: seed)
-        let rig = try FoldRig("cascades \(seed)", pack: HousePack.load())
-        let events = HouseModel.random(Int.random(in: 20...700, using: &generator), using: &generator)
+        let rig = try FoldRig(
+            "cascades \(seed) \(hasPatches)", pack: HousePack.load(replacing: hasPatches ? HousePack.patches : []))
+        let events = HouseModel.random(
+            Int.random(in: 20...700, using: &generator), hasPatches: hasPatches, using: &generator)
         let again = events.filter { _ in Int.random(in: 0..<6, using: &generator) == 0 }
         var rest = (events + again).shuffled(using: &generator)[...]
         let batchMax = [1, 7, 60, 400].randomElement(using: &generator) ?? 1
@@ -63,11 +67,13 @@ import Testing
         try Self.expectCounts(rig, "seed \(seed)")
     }
 
-    @Test(arguments: [1, 2] as [UInt64])
-    func `two sessions at once end where one in order does`(seed: UInt64) throws {
+    @Test(arguments: [1, 2] as [UInt64], [false, true])
+    func `two sessions at once end where one in order does`(seed: UInt64, hasPatches: Bool) throws {
         var generator = SeededGenerator(seed: 100 + seed)
-        let rig = try FoldRig("cascades of two \(seed)", pack: HousePack.load())
-        let events = HouseModel.random(1200, using: &generator)
+        let rig = try FoldRig(
+            "cascades of two \(seed) \(hasPatches)",
+            pack: HousePack.load(replacing: hasPatches ? HousePack.patches : []))
+        let events = HouseModel.random(1200, hasPatches: hasPatches, using: &generator)
         let shuffled = events.shuffled(using: &generator)
         let threads = try (0..<2).map { writer in
             let session = try rig.database.connect()
@@ -105,6 +111,46 @@ import Testing
             try rig.strings("SELECT text FROM projections.house_things WHERE deleted_at IS NULL ORDER BY text") == [
                 "new", "old",
             ])
+    }
+
+    @Test func `a patched row goes with its parent, whichever comes late, and a patch after that does not revive it`()
+        throws
+    {
+        let rig = try FoldRig(pack: HousePack.load(replacing: HousePack.patches))
+        func rooms() throws -> [String] {
+            try rig.strings(
+                "SELECT concat_ws(' ', kind, house, deleted_at IS NULL) FROM projections.house_rooms ORDER BY id")
+        }
+        func things() throws -> [String] {
+            try rig.strings("SELECT text FROM projections.house_things WHERE deleted_at IS NULL ORDER BY text")
+        }
+        for event in [
+            Self.event(1, .house(1, saved: true)), Self.event(2, .room(5, house: 1, kind: "hall")),
+            Self.event(6, .roomChanged(5, house: nil, kind: "attic")),
+            Self.event(8, .roomChanged(5, house: 2, kind: nil)), Self.event(7, .thing(room: 5, text: "lies there")),
+        ] { try rig.fold(Self.rows([event])) }
+        #expect(try rooms() == ["attic 2 t"])
+        #expect(try things() == ["lies there"])
+        // After it had moved.
+        try rig.fold(Self.rows([Self.event(9, .house(1, saved: false))]))
+        #expect(try rooms() == ["attic 2 t"])
+        // Late, before it had: nothing of the patches after that is left.
+        try rig.fold(Self.rows([Self.event(4, .house(1, saved: false))]))
+        #expect(try rooms() == ["hall 1 f"])
+        try rig.fold(Self.rows([Self.event(5, .roomChanged(5, house: 3, kind: "cellar"))]))
+        #expect(try rooms() == ["hall 1 f"])
+        #expect(try things() == [])
+        // Late too: it had moved before the house went, so the patches count again.
+        try rig.fold(Self.rows([Self.event(3, .roomChanged(5, house: 4, kind: nil))]))
+        #expect(try rooms() == ["attic 2 t"])
+        #expect(try things() == ["lies there"])
+        // Saved in the house that went meanwhile.
+        try rig.fold(Self.rows([Self.event(10, .room(5, house: 1, kind: "bath"))]))
+        #expect(try rooms() == ["bath 1 t"])
+        try rig.fold(Self.rows([Self.event(12, .roomChanged(5, house: nil, kind: "new"))]))
+        try rig.fold(Self.rows([Self.event(11, .house(1, saved: false))]))
+        #expect(try rooms() == ["bath 1 f"])
+        #expect(try things() == [])
     }
 
     @Test func `what a table refuses is parked, and the others go with what they point to`() throws {

@@ -9,6 +9,9 @@ struct HouseModel {
             case house(Int, saved: Bool)
             case room(Int, house: Int?, kind: String)
             case roomDeleted(Int)
+            /// nil: not named.
+            case roomChanged(Int, house: Int??, kind: String?)
+            case lampChanged(String, house: Int??, room: Int??)
             case lamp(String, house: Int?, room: Int?, watts: Int)
             case lampDeleted(String)
             case thing(room: Int?, text: String)
@@ -25,6 +28,8 @@ struct HouseModel {
             case .house(_, let saved): saved ? "house.saved" : "house.deleted"
             case .room: "room.saved"
             case .roomDeleted: "room.deleted"
+            case .roomChanged: "room.changed"
+            case .lampChanged: "lamp.changed"
             case .lamp: "lamp.saved"
             case .lampDeleted: "lamp.deleted"
             case .thing: "thing.put"
@@ -36,11 +41,19 @@ struct HouseModel {
             case .house(let id, _): #"{"id":\#(id),"name":"house \#(id)"}"#
             case .room(let id, let house, let kind): #"{"id":\#(id),"house":\#(text(house)),"kind":"\#(kind)"}"#
             case .roomDeleted(let id): #"{"id":\#(id)}"#
+            case .roomChanged(let id, let house, let kind):
+                #"{"id":\#(id)\#(member("house", house))\#(kind.map { #","kind":"\#($0)""# } ?? "")}"#
+            case .lampChanged(let id, let house, let room):
+                #"{"id":"\#(id)"\#(member("house", house))\#(member("room", room))}"#
             case .lamp(let id, let house, let room, let watts):
                 #"{"id":"\#(id)","house":\#(text(house)),"room":\#(text(room)),"watts":\#(watts)}"#
             case .lampDeleted(let id): #"{"id":"\#(id)"}"#
             case .thing(let room, let text): #"{"room":\#(self.text(room)),"text":"\#(text)"}"#
             }
+        }
+
+        private func member(_ name: String, _ value: Int??) -> String {
+            value.map { #","\#(name)":\#(text($0))"# } ?? ""
         }
 
         private func text(_ number: Int?) -> String { number.map(String.init) ?? "null" }
@@ -87,6 +100,14 @@ struct HouseModel {
         case .roomDeleted(let id):
             rooms[Key(tenant: tenant, id: "\(id)")] = Row(event: time, deleted: time)
             leave(tenant: tenant, room: id, time)
+        case .roomChanged(let id, let house, _):
+            let key = Key(tenant: tenant, id: "\(id)")
+            guard let row = rooms[key], row.deleted == nil else { return }
+            rooms[key] = Row(house: house ?? row.house, event: time)
+        case .lampChanged(let id, let house, let room):
+            let key = Key(tenant: tenant, id: id)
+            guard let row = lamps[key], row.deleted == nil else { return }
+            lamps[key] = Row(house: house ?? row.house, room: room ?? row.room, event: time)
         case .lamp(let id, let house, let room, _):
             lamps[Key(tenant: tenant, id: id)] = Row(house: house, room: room, event: time)
         case .lampDeleted(let id):
@@ -130,7 +151,9 @@ struct HouseModel {
     }
 
     /// Of few houses, rooms and lamps, at few times, so that they meet.
-    static func random(_ count: Int, using generator: inout SeededGenerator) -> [Event] {
+    static func random(
+        _ count: Int, hasPatches: Bool = false, using generator: inout SeededGenerator
+    ) -> [Event] {
         (0..<count).map { number in
             func one(of count: Int) -> Int { Int.random(in: 1...count, using: &generator) }
             let house = one(of: 10) == 1 ? nil : one(of: 4)
@@ -143,6 +166,13 @@ struct HouseModel {
                 case 9: .roomDeleted(one(of: 8))
                 case 10...13: .lamp("lamp \(one(of: 12))", house: house, room: room, watts: one(of: 60))
                 case 14: .lampDeleted("lamp \(one(of: 12))")
+                case 15...16 where hasPatches:
+                    .roomChanged(
+                        one(of: 8), house: one(of: 3) == 1 ? .some(house) : nil, kind: one(of: 2) == 1 ? "attic" : nil)
+                case 17...18 where hasPatches:
+                    .lampChanged(
+                        "lamp \(one(of: 12))", house: one(of: 3) == 1 ? .some(house) : nil,
+                        room: one(of: 3) == 1 ? .some(room) : nil)
                 default: .thing(room: room, text: "thing-\(number)")
                 }
             let time: Int64 = 1_795_000_000_000_000 + Int64(one(of: 60)) * 60_000_000

@@ -5,6 +5,12 @@ package import MillraceProjections
 /// events `house.saved {id, name}`, `house.deleted {id}`, `room.saved {id, house, kind}`, `room.deleted {id}`,
 /// `thing.put {room, text}` and `lamp.saved {id, house, room, watts}`, `lamp.deleted {id}`.
 package enum HousePack {
+    /// With these, `room.changed` and `lamp.changed` change single columns.
+    package static let patches = [
+        ("deletes = [\"room.deleted\"]", "deletes = [\"room.deleted\"]\npatches = [\"room.changed\"]"),
+        ("deletes = [\"lamp.deleted\"]", "deletes = [\"lamp.deleted\"]\npatches = [\"lamp.changed\"]"),
+    ]
+
     /// `replacing`: in pack.toml and up.sql.
     package static func load(replacing replacements: [(String, String)] = []) throws -> PackDefinition {
         let directory = try ScratchDirectory()

@@ -17,6 +17,9 @@ typedef struct mr_extractor mr_extractor;
 /// The length of a value that is a longer number or has one in it, its bytes not NULL.
 #define MR_LONG_NUMBERS SIZE_MAX
 
+/// The length of a value that is null, its bytes NULL; of one that is missing it is 0.
+#define MR_NULL 1
+
 /// NULL when memory ran out.
 mr_extractor *mr_extractor_create(void);
 void mr_extractor_destroy(mr_extractor *extractor);

@@ -133,8 +133,8 @@ struct mr_extractor {
   mr_text value_of(const indexed_json &json, uint32_t at, bool wants_json) {
     const uint8_t *start, *end;
     switch (uint8_t first = json.first(at)) {
-      case 0:
-      case 'n': return {nullptr, 0};
+      case 0: return {nullptr, 0};
+      case 'n': return {nullptr, MR_NULL};
       case '"':
         json.string(at, start, end);
         if (wants_json) return {start - 1, static_cast<size_t>(end - start) + 2};

@@ -83,7 +83,7 @@ struct SeedRemoval {
     private func takes(_ fold: FoldDefinition, _ types: Set<String?>) -> Bool {
         guard case .events(let patterns) = fold.source else { return types.contains(nil) }
         var all = patterns
-        if case .entity(let entity) = fold.kind { all += entity.deletes }
+        if case .entity(let entity) = fold.kind { all += entity.deletes + entity.patches }
         return types.contains { type in type.map { type in all.contains { $0.matches(type) } } ?? false }
     }
 

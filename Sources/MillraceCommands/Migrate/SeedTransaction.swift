@@ -172,7 +172,7 @@ struct SeedTransaction {
     ) throws {
         guard case .entity(let entity) = fold.kind, case .events(let patterns) = fold.source else { return }
         let types = Set(rows.filter { $0.table == .analyticsEvents }.compactMap { $0.columns.first?.value })
-            .filter { type in (patterns + entity.deletes).contains { $0.matches(type) } }
+            .filter { type in (patterns + entity.deletes + entity.patches).contains { $0.matches(type) } }
         guard !types.isEmpty else { return }
         let keys = entity.key.map { key in
             let path = key.field.path.map { "\"\($0)\"" }.joined(separator: ",")

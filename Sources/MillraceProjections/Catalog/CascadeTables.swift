@@ -11,7 +11,8 @@ package import MillracePostgres
 /// ```
 ///
 /// Beside one whose rows go with others, and others with them, also `TABLE__moves`: key, event_at, event_id and whom the
-/// row pointed to from then on. A deletion that comes late finds there what pointed to the deleted row at its time.
+/// row pointed to from then on. A deletion that comes late finds there what pointed to the deleted row at its time. A fold
+/// with patches has this in its history (`HistoryTables`).
 package enum CascadeTables {
     static func deaths(of table: String) -> String { name(table, "__deaths") }
     static func dying(of table: String) -> String { name(table, "__dying") }
@@ -45,7 +46,7 @@ package enum CascadeTables {
                     COMMENT ON TABLE \(dying) IS 'Rows of \(table.name) whose deletion is on its way to what points to them.'
                     """)
             }
-            let isBetween = pack.isParent(fold) && !fold.cascades.isEmpty
+            let isBetween = pack.isParent(fold) && !fold.cascades.isEmpty && !fold.hasPatches
             if isBetween {
                 let moves = quoted(moves(of: table.name))
                 let pointers = fold.pointers.map { "\"\($0)\"" }.joined(separator: ", ")

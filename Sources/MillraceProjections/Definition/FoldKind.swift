@@ -47,15 +47,19 @@ package enum FoldKind: Sendable, Equatable {
     package struct Entity: Sendable, Equatable {
         /// Event types that remove; nothing else in their payload than the key is read.
         package var deletes: [EventTypePattern]
+        /// Event types that change the columns they name, of an entity that is there.
+        package var patches: [EventTypePattern]
         /// The primary key after tenant_id.
         package var key: [ColumnMapping]
         package var columns: [ColumnMapping]
         package var counts: [StatusCounts]
 
         package init(
-            deletes: [EventTypePattern], key: [ColumnMapping], columns: [ColumnMapping], counts: [StatusCounts]
+            deletes: [EventTypePattern], patches: [EventTypePattern] = [], key: [ColumnMapping],
+            columns: [ColumnMapping], counts: [StatusCounts]
         ) {
             self.deletes = deletes
+            self.patches = patches
             self.key = key
             self.columns = columns
             self.counts = counts

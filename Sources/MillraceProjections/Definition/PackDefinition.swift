@@ -61,6 +61,12 @@ package enum FoldSource: Sendable, Equatable {
     case conversations
     /// Events of a type that one of the patterns takes.
     case events([EventTypePattern])
+
+    /// Empty: conversations.
+    package var patterns: [EventTypePattern] {
+        guard case .events(let patterns) = self else { return [] }
+        return patterns
+    }
 }
 
 /// Which event types are meant: `*`, `order.*`, or a type as it is.

@@ -11,7 +11,7 @@ extension BatchFold {
         var outcome = FoldOutcome()
         if refused.isEmpty, let done = try applyAtOnce(batchID: batchID, on: connection) {
             outcome.folded = targets.map(\.versionID)
-            outcome.parkedCount = done.waiting.count
+            outcome.parkedCount = done.parkedCount
             for fold in done.parked {
                 try clearParked(accumulators[fold].winningTuples, of: fold, on: connection)
             }
@@ -27,7 +27,8 @@ extension BatchFold {
             do throws(PostgresError) {
                 do throws(PostgresError) {
                     for fold in folds { try applier.apply(programs[fold].program, accumulators + fold) }
-                    _ = try cascade?.settle(accumulators, isAlone: true, isCareful: false, on: connection)
+                    _ = try cascade?.settle(
+                        accumulators, batchID: batchID, isAlone: true, isCareful: false, on: connection)
                 } catch {
                     guard error.isOfRow else { throw error }
                     try connection.execute("ROLLBACK TO SAVEPOINT millrace_fold")
@@ -38,14 +39,15 @@ extension BatchFold {
                         accepted.append(try applier.applyCarefully(programs[fold].program, accumulators + fold))
                         for one in applier.shared[before...] { shared[fold, default: [:]][one.tuple] = one.parking }
                     }
-                    _ = try cascade?.settle(accumulators, isAlone: true, isCareful: true, on: connection)
+                    _ = try cascade?.settle(
+                        accumulators, batchID: batchID, isAlone: true, isCareful: true, on: connection)
                 }
                 for (fold, tuples) in zip(folds, accepted) where entities.contains(fold) {
                     try clearParked(tuples, of: fold, on: connection)
                 }
                 let events = refused.filter { programs[$0.fold].target == index }.map(\.event) + applier.parked
                 try ParkedEvent.write(events, batchID: batchID, on: connection)
-                outcome.parkedCount += events.count + applier.waiting.count
+                outcome.parkedCount += events.count + applier.parkedInHistory
                 outcome.folded.append(target.versionID)
             } catch {
                 guard error.code == .serverError, error.category != .retry else { throw error }
@@ -57,28 +59,28 @@ extension BatchFold {
     }
 
     /// All versions' folds, with as few waits for the server as can be. Returns nil, the tables as they were, when anything
-    /// is refused or a sketch is not as it was known; else what waits, and of which entity folds something is parked.
+    /// is refused or a sketch is not as it was known; else how many events were parked, and of which entity folds some are.
     private func applyAtOnce(
         batchID: Int64, on connection: PostgresConnection
-    ) throws(PostgresError) -> (waiting: [ParkedEvent], parked: [Int])? {
-        guard programs.indices.contains(where: { accumulators[$0].tuples.count > 0 }) else { return ([], []) }
+    ) throws(PostgresError) -> (parkedCount: Int, parked: [Int])? {
+        guard programs.indices.contains(where: { accumulators[$0].tuples.count > 0 }) else { return (0, []) }
         while true {
             let before = contended
             var sender = DeltaSender(connection, known: known)
             do throws(PostgresError) {
                 try sender.send("SAVEPOINT millrace_folds")
-                var waiting: [ParkedEvent] = []
+                var parkedCount = 0
                 var isFresh = true
                 for index in programs.indices where accumulators[index].tuples.count > 0 && isFresh {
                     if let turn = turn(before: index) { try sender.send(turn) }
-                    isFresh = try send(index, &waiting, batchID: batchID, &sender, on: connection)
+                    isFresh = try send(index, &parkedCount, batchID: batchID, &sender, on: connection)
                 }
                 if isFresh, entities.contains(where: { accumulators[$0].tuples.count > 0 }) {
                     try sender.sendQuestion(parkedEntities)
                 }
                 if isFresh, try sender.finish() {
-                    if sender.contended.isEmpty, try settleCascades(on: connection) {
-                        return (waiting, sender.answered.map { entities[$0] })
+                    if sender.contended.isEmpty, try settleCascades(batchID: batchID, on: connection) {
+                        return (parkedCount, sender.answered.map { entities[$0] })
                     }
                     known.clear()
                 } else {
@@ -97,7 +99,7 @@ extension BatchFold {
 
     /// Sends what one fold has. Returns false when a sketch was not as it was known.
     private func send(
-        _ index: Int, _ waiting: inout [ParkedEvent], batchID: Int64, _ sender: inout DeltaSender,
+        _ index: Int, _ parkedCount: inout Int, batchID: Int64, _ sender: inout DeltaSender,
         on connection: PostgresConnection
     ) throws(PostgresError) -> Bool {
         let (number, program) = programs[index]
@@ -119,7 +121,7 @@ extension BatchFold {
         let places = try fold.record(tuples, of: accumulator)
         try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
         if !fold.isContended { contended.remove(index) }
-        waiting += fold.waiting
+        parkedCount += fold.parkedCount
         return true
     }
 
@@ -142,11 +144,12 @@ extension BatchFold {
     }
 
     /// Returns false when that has to be done alone, and is to be rolled back.
-    private func settleCascades(on connection: PostgresConnection) throws(PostgresError) -> Bool {
+    private func settleCascades(batchID: Int64, on connection: PostgresConnection) throws(PostgresError) -> Bool {
         for target in targets.indices {
             guard let cascade = cascade(of: target) else { continue }
             let isAlone = cascade.wantsTurn(accumulators)
-            guard try cascade.settle(accumulators, isAlone: isAlone, isCareful: false, on: connection) else {
+            guard try cascade.settle(accumulators, batchID: batchID, isAlone: isAlone, isCareful: false, on: connection)
+            else {
                 return false
             }
         }

@@ -15,7 +15,7 @@ package final class BatchFold {
     /// What a row of one type is added to.
     private struct Plan {
         /// Numbers of the accumulators.
-        var folds: [(index: Int, isDelete: Bool)] = []
+        var folds: [(index: Int, change: EntityChange)] = []
         /// nil: no fold wants a path.
         var extractor: FieldExtractor?
         /// What an event of this type says of a conversation.
@@ -162,8 +162,8 @@ package final class BatchFold {
             // After jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
-        for (index, isDelete) in plan.folds {
-            if let refusal = accumulators[index].add(row, isDelete: isDelete, weight: weight) {
+        for (index, change) in plan.folds {
+            if let refusal = accumulators[index].add(row, change, weight: weight) {
                 park(row, refusal, fold: index)
             }
         }
@@ -172,10 +172,10 @@ package final class BatchFold {
     /// Folds that don't look into the document take the row.
     private func addUnread(_ row: FoldRow, _ plan: Plan) {
         unread.append(UniqueID(high: row.idHigh, low: row.idLow))
-        for (index, isDelete) in plan.folds {
+        for (index, change) in plan.folds {
             if programs[index].program.readsDocument {
                 park(row, .unreadDocument, fold: index)
-            } else if let refusal = accumulators[index].add(row, isDelete: isDelete) {
+            } else if let refusal = accumulators[index].add(row, change) {
                 park(row, refusal, fold: index)
             }
         }
@@ -242,9 +242,9 @@ package final class BatchFold {
         paths.deallocate()
         paths = .allocate(capacity: max(1, outputs.count))
         paths.initialize(repeating: mr_text(bytes: nil, length: 0), count: max(1, outputs.count))
-        conversations = plan { fold in fold.source == .conversations ? false : nil }
-        counted = plan { fold in fold.source == .conversations && fold.countsRows ? false : nil }
-        uncounted = plan { fold in fold.source == .conversations && !fold.countsRows ? false : nil }
+        conversations = plan { fold in fold.source == .conversations ? .save : nil }
+        counted = plan { fold in fold.source == .conversations && fold.countsRows ? .save : nil }
+        uncounted = plan { fold in fold.source == .conversations && !fold.countsRows ? .save : nil }
     }
 
     private func release() {
@@ -263,21 +263,22 @@ package final class BatchFold {
         let name = String(decoding: type, as: UTF8.self)
         var plan = plan { fold in
             guard case .events(let patterns) = fold.source else { return nil }
-            if patterns.contains(where: { $0.matches(name) }) { return false }
+            if patterns.contains(where: { $0.matches(name) }) { return .save }
             guard case .entity(let entity) = fold.kind else { return nil }
-            return entity.deletes.contains { $0.matches(name) } ? true : nil
+            if entity.deletes.contains(where: { $0.matches(name) }) { return .delete }
+            return entity.patches.contains { $0.matches(name) } ? .patch : nil
         }
         plan.status = StatusGathering.EventType(named: name)
         return plan
     }
 
-    /// `isDelete`: of a fold, nil when it doesn't want the row.
-    private func plan(_ isDelete: (FoldDefinition) -> Bool?) -> Plan {
+    /// `change`: of a fold, nil when it doesn't want the row.
+    private func plan(_ change: (FoldDefinition) -> EntityChange?) -> Plan {
         var plan = Plan()
         var wanted: Set<Int> = []
         for (index, one) in programs.enumerated() {
-            guard let isDelete = isDelete(one.program.fold) else { continue }
-            plan.folds.append((index, isDelete))
+            guard let change = change(one.program.fold) else { continue }
+            plan.folds.append((index, change))
             for step in one.program.columns.map(\.step) + (one.program.distinct.map { [$0] } ?? [])
             where step.source == .path {
                 wanted.insert(step.index)

@@ -10,6 +10,8 @@ struct CascadeFold {
         /// Of the fold's program and accumulator.
         var index: Int
         var statements: CascadeStatements
+        /// nil: the rows have no patches, or go with none.
+        var revision: PatchRevision?
     }
 
     /// Each after those whose rows its own go with.
@@ -20,7 +22,9 @@ struct CascadeFold {
     init?(of target: FoldTarget, programs: [(index: Int, program: FoldProgram)]) {
         members = target.pack.cascadeOrder.compactMap { fold in
             programs.first { $0.program.fold.name == fold.name }.map {
-                Member(index: $0.index, statements: CascadeStatements($0.program, of: target))
+                let statements = CascadeStatements($0.program, of: target)
+                return Member(
+                    index: $0.index, statements: statements, revision: PatchRevision($0.program, statements))
             }
         }
         guard !members.isEmpty else { return nil }
@@ -46,7 +50,7 @@ struct CascadeFold {
     /// Settles what the batch concerns. Returns false when it has to be `isAlone` for that; then all is to be rolled back.
     /// Throws where a value is refused, unless `isCareful`: then such tuples, which are parked, are left out.
     func settle(
-        _ accumulators: UnsafeMutablePointer<FoldAccumulator>, isAlone: Bool, isCareful: Bool,
+        _ accumulators: UnsafeMutablePointer<FoldAccumulator>, batchID: Int64, isAlone: Bool, isCareful: Bool,
         on connection: PostgresConnection
     ) throws(PostgresError) -> Bool {
         var sender = TupleSender(isCareful: isCareful, connection: connection)
@@ -57,6 +61,10 @@ struct CascadeFold {
                 try sender.send(deaths, accumulator.pointee.deletingTuples, of: accumulator)
             }
             if let moves = statements.moves { try sender.send(moves, all, of: accumulator) }
+            if isAlone, let revision = member.revision {
+                _ = try sender.finish(nil)
+                try revision.revise(batchID: batchID, timeout: TupleSender.timeout, on: connection)
+            }
             if let derivations = statements.derivations { try sender.send(derivations, all, of: accumulator) }
             if isAlone { for sql in statements.derivationsOfDying { try sender.wait(for: sql) } }
             if let own = statements.own {
@@ -79,7 +87,7 @@ private struct TupleSender: ~Copyable {
     /// Tuples in one message.
     private static let tuplesMax = 20_000
     /// Of a statement whose work is as much as there is of what goes: one that is given up would be tried for ever.
-    private static let timeout = Duration.seconds(4 * 3600)
+    static let timeout = Duration.seconds(4 * 3600)
 
     private let isCareful: Bool
     private let connection: PostgresConnection

@@ -15,12 +15,16 @@ struct CascadeStatements {
 
     /// Writes down the deaths of a batch's deleting events; nil where nothing goes with the rows.
     private(set) var deaths: OnTuples?
-    /// Writes down whom rows point to, and when; nil unless the rows go with others, and others with them.
+    /// Writes down whom rows point to, and when; nil unless the rows go with others, and others with them, and where the
+    /// rows' history says so.
     private(set) var moves: OnTuples?
-    /// Makes the derived deaths of rows that these events concern what they should be; nil as `moves`.
+    /// Makes the derived deaths of rows that these events concern what they should be; nil unless the rows go with others,
+    /// and others with them.
     private(set) var derivations: OnTuples?
     /// The same for rows that ever pointed to those that are dying; one for each cascade.
     private(set) var derivationsOfDying: [String] = []
+    /// For `PatchRevision`; nil unless the rows go with others and have patches.
+    private(set) var revision: (pointing: [String], settlement: String)?
     /// Settles a batch's rows; nil where they go with none.
     private(set) var own: OnTuples?
     /// Settles the rows that point to those that are dying; one for each cascade.
@@ -38,14 +42,19 @@ struct CascadeStatements {
             dying = sql.dying
             deaths = onTuples(sql.recordDeaths, key + sql.event)
             if !program.fold.cascades.isEmpty {
-                moves = onTuples(sql.recordMoves, sql.moveColumns)
-                derivations = onTuples(sql.derivations(of: sql.concerned), sql.moveColumns)
+                if !program.fold.hasPatches { moves = onTuples(sql.recordMoves, sql.moveColumns) }
+                derivations =
+                    program.fold.hasPatches
+                    ? onTuples(sql.derivations(of: sql.patched), key)
+                    : onTuples(sql.derivations(of: sql.concerned), sql.moveColumns)
                 derivationsOfDying = sql.parents.map { sql.derivations(of: sql.everPointing(to: $0)) }
             }
         }
         guard !program.fold.cascades.isEmpty else { return }
         own = onTuples(sql.settlement(of: sql.ownRows), key)
         ofDying = sql.parents.map { sql.settlement(of: sql.pointing(to: $0)) }
+        guard program.fold.hasPatches else { return }
+        revision = (sql.parents.map(sql.eventsPointing(to:)), sql.settlement(of: sql.rowsAtPlaces))
     }
 }
 
@@ -76,7 +85,9 @@ private struct CascadeSQL {
     private let pointers: [String]
     private let table: String
     private let deaths: String
+    /// A table, or what stands for it: key, event_at, event_id and pointers.
     private let moves: String
+    private let history: String
 
     init(_ program: FoldProgram, of target: FoldTarget) {
         let (fold, keyCount) = (program.fold, program.keyCount)
@@ -87,7 +98,10 @@ private struct CascadeSQL {
         table = quoted(fold.table)
         deaths = quoted(CascadeTables.deaths(of: fold.table))
         dying = quoted(CascadeTables.dying(of: fold.table))
-        moves = quoted(CascadeTables.moves(of: fold.table))
+        history = quoted(HistoryTables.events(of: fold.table))
+        moves =
+            fold.hasPatches
+            ? "(SELECT * FROM \(history) WHERE NOT millrace_void)" : quoted(CascadeTables.moves(of: fold.table))
         parents = fold.cascades.map { cascade in
             let parent = target.pack.folds.first { $0.name == cascade.parent }?.table ?? ""
             return Parent(
@@ -167,6 +181,28 @@ private struct CascadeSQL {
             """
     }
 
+    /// The same of rows with patches, by their keys: a patch changes what pointed to a dead row after it.
+    var patched: String {
+        let found = parents.map {
+            "EXISTS (SELECT FROM \(moves) AS m JOIN \($0.deaths) AS d ON (\($0.matches("d", "m"))) WHERE \(same("m", "e")))"
+        }
+        return """
+            SELECT DISTINCT \(keyList("e"))
+            FROM \(rows(Array(0..<keys.count))) AS e
+            WHERE \(found.joined(separator: " OR "))
+                OR EXISTS (SELECT FROM \(deaths) AS d WHERE \(same("d", "e")) AND d.is_derived)
+            """
+    }
+
+    /// Of rows with patches: places of their events.
+    func eventsPointing(to parent: Parent) -> String {
+        """
+        SELECT h.ctid::text
+        FROM \(parent.dying) AS q
+        JOIN \(history) AS h ON (\(parent.matches("q", "h")) AND NOT h.millrace_void)
+        """
+    }
+
     func everPointing(to parent: Parent) -> String {
         """
         SELECT DISTINCT \(keyList("m"))
@@ -232,6 +268,16 @@ private struct CascadeSQL {
             JOIN \(table) AS s ON (\(same("s", "e")))
             WHERE (\(deaths))
             """
+    }
+
+    /// Of entities at places ($1).
+    var rowsAtPlaces: String {
+        """
+        unnest($1::text[]) AS p (millrace_place)
+        JOIN \(history) AS h ON h.ctid = p.millrace_place::tid
+        JOIN \(table) AS s ON (\(same("s", "h")))
+        WHERE true
+        """
     }
 
     func pointing(to parent: Parent) -> String {

@@ -108,10 +108,10 @@ struct FoldAccumulator: ~Copyable {
 
     /// Folds a row in. Returns why it can't be. A row without a key, unless it is an entity's, and a unique's row
     /// without a value are left out silently. `weight`: what a count counts the row as.
-    mutating func add(_ row: FoldRow, isDelete: Bool, weight: Int64 = 1) -> Refusal? {
+    mutating func add(_ row: FoldRow, _ change: EntityChange, weight: Int64 = 1) -> Refusal? {
         var keyLength = 0
         let length: Int
-        switch write(row, isDelete: isDelete, &keyLength) {
+        switch write(row, change, &keyLength) {
         case .success(let written): length = written
         case .refusal(let refusal):
             if case .missingKey = refusal, kind != .entity { return nil }
@@ -135,7 +135,7 @@ struct FoldAccumulator: ~Copyable {
             }
         case .entity:
             let index = tuples.append(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
-            if isDelete { deleteCount += 1 }
+            if change == .delete { deleteCount += 1 }
             // Its own store for keys: `tuple` stays valid while `keys` grows.
             let tuple = tuples.tuple(index)
             if let start = tuple.baseAddress { keys.tail(keyLength).copyMemory(from: start, byteCount: keyLength) }
@@ -164,7 +164,7 @@ struct FoldAccumulator: ~Copyable {
     mutating func tupleIndex(of row: FoldRow) -> Int? {
         guard kind == .count || kind == .unique else { return nil }
         var keyLength = 0
-        guard case .success(let length) = write(row, isDelete: false, &keyLength) else { return nil }
+        guard case .success(let length) = write(row, .save, &keyLength) else { return nil }
         return tuples.intern(length, eventAt: row.createdAt, idHigh: row.idHigh, idLow: row.idLow)
     }
 
@@ -174,7 +174,8 @@ struct FoldAccumulator: ~Copyable {
     }
 
     /// Writes the row's tuple to the tail of `tuples`.
-    private mutating func write(_ row: FoldRow, isDelete: Bool, _ keyLength: inout Int) -> Written {
+    private mutating func write(_ row: FoldRow, _ change: EntityChange, _ keyLength: inout Int) -> Written {
+        let isDelete = change == .delete
         // First how much room the tuple needs at most, then the tuple, without a check: each step writes no more below than
         // it counts here.
         var room = 0
@@ -182,7 +183,8 @@ struct FoldAccumulator: ~Copyable {
             switch step.source {
             case .column: room += 4 + max(0, row.length(step.index))
             case .path: room += 4 + max(0, row.paths[step.index].length)
-            case .bucket, .stateAt, .isDeleted: room += 12
+            case .bucket, .stateAt, .change: room += 12
+            case .named: room += 4 + steps.count
             }
         }
         let start = tuples.tail(room)
@@ -228,14 +230,28 @@ struct FoldAccumulator: ~Copyable {
                 at.storeBytes(of: Int32(8).bigEndian, as: Int32.self)
                 (at + 4).storeBytes(of: row.stateAt.bigEndian, as: Int64.self)
                 at += 12
-            case .isDeleted:
+            case .change:
                 at.storeBytes(of: Int32(4).bigEndian, as: Int32.self)
-                (at + 4).storeBytes(of: Int32(isDelete ? 1 : 0).bigEndian, as: Int32.self)
+                (at + 4).storeBytes(of: Int32(change.rawValue).bigEndian, as: Int32.self)
                 at += 8
+            case .named:
+                at += writeNamed(row, to: at)
             }
         }
         if steps.count == keyCount { keyLength = at - start }
         return .success(at - start)
+    }
+
+    /// Writes a digit for each column of a state, as text: 1 when the row's document has it, be it null. Returns its length.
+    private func writeNamed(_ row: FoldRow, to start: UnsafeMutableRawPointer) -> Int {
+        var at = start + 4
+        for step in steps where step.isState {
+            let isNamed = step.source == .path && row.paths[step.index].isThere
+            at.storeBytes(of: UInt8(ascii: isNamed ? "1" : "0"), as: UInt8.self)
+            at += 1
+        }
+        start.storeBytes(of: Int32(truncatingIfNeeded: at - start - 4).bigEndian, as: Int32.self)
+        return at - start
     }
 
     /// Writes a text that has rules, with its length in front; or tells why not.
@@ -258,7 +274,7 @@ struct FoldAccumulator: ~Copyable {
         case .path:
             guard let bytes = row.paths[step.index].bytes else { return nil }
             return UnsafeRawBufferPointer(start: bytes, count: row.paths[step.index].length)
-        case .column, .bucket, .stateAt, .isDeleted:
+        case .column, .bucket, .stateAt, .change, .named:
             return row.length(step.index) < 0 ? nil : row.value(step.index)
         }
     }

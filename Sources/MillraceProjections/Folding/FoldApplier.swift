@@ -11,8 +11,8 @@ struct FoldApplier {
     private(set) var parked: [ParkedEvent] = []
     /// Tuples that were set aside and that several events made, each as it stands for all of them.
     private(set) var shared: [(tuple: Int, parking: Parking)] = []
-    /// Events that wait; they are in `projections.parked` already.
-    private(set) var waiting: [ParkedEvent] = []
+    /// Events that wait, and refused patches: they are in `projections.parked` already.
+    private(set) var parkedInHistory = 0
 
     init(target: FoldTarget, batchID: Int64, connection: PostgresConnection) {
         self.target = target
@@ -33,7 +33,7 @@ struct FoldApplier {
         try fold.takeTurn()
         let places = try fold.record(tuples, of: accumulator)
         try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
-        waiting += fold.waiting
+        parkedInHistory += fold.parkedCount
     }
 
     /// Puts each part in after a savepoint; a part that is refused is halved down to single rows, which are parked. Of
@@ -62,7 +62,7 @@ struct FoldApplier {
         for (index, error) in refused { try park(index, of: accumulator, program, error) }
         let winners = accumulator.pointee.winners(among: accepted)
         try fold.settle(winners, of: accumulator, recordedAt: places)
-        waiting += fold.waiting
+        parkedInHistory += fold.parkedCount
         return winners
     }
 

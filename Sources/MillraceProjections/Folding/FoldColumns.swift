@@ -71,15 +71,28 @@ struct FoldColumns {
         keyCount = columns.count
         add("event_at", .timestamptz, FoldStep(.stateAt))
         addRowColumn("id", as: "event_id")
-        add("deleted_at", .int4, FoldStep(.isDeleted))
-        columns[columns.count - 1].expression = "CASE WHEN k.c\(columns.count - 1) = 1 THEN k.c\(keyCount) END"
+        let change = "k.c\(columns.count)"
+        add("deleted_at", .int4, FoldStep(.change))
+        columns[columns.count - 1].expression = "CASE WHEN \(change) <> 0 THEN k.c\(keyCount) END"
+        var values: [String] = []
         let counted = entity.countedColumns
         for column in entity.columns {
             add(column, isCounted: counted.contains(column.column), isState: true)
-            guard column.fallback != nil else { continue }
             let expression = columns[columns.count - 1].expression
-            columns[columns.count - 1].expression = "CASE WHEN k.c\(keyCount + 2) = 0 THEN \(expression) END"
+            values.append("('\(column.column)', \(values.count + 1), to_jsonb(\(expression)))")
+            guard column.fallback != nil || !entity.patches.isEmpty else { continue }
+            columns[columns.count - 1].expression = "CASE WHEN \(change) = 0 THEN \(expression) END"
         }
+        guard !entity.patches.isEmpty, !values.isEmpty else { return }
+        // Only the history has this one.
+        add(HistoryTables.patch, .text, FoldStep(.named))
+        columns[columns.count - 1].expression = """
+            CASE WHEN \(change) = 2 THEN (
+                SELECT COALESCE(jsonb_object_agg(p.name, p.value), '{}')
+                FROM (VALUES \(values.joined(separator: ", "))) AS p (name, place, value)
+                WHERE substr(k.c\(columns.count - 1), p.place, 1) = '1'
+            ) END
+            """
     }
 
     /// A column of the row under its own name or another one.
@@ -142,6 +155,15 @@ extension [FoldColumn] {
     }
 }
 
+/// What an event does to its entity.
+enum EntityChange: UInt8 {
+    /// Says all of it.
+    case save
+    case delete
+    /// Changes the columns that it names.
+    case patch
+}
+
 /// What one column of a fold's tuples is filled from. Plain values: the steps lie in memory that rows are run over.
 struct FoldStep {
     enum Source: UInt8 {
@@ -153,8 +175,10 @@ struct FoldStep {
         case bucket
         /// When the state that the row says was so.
         case stateAt
-        /// int4, 1 for an event that deletes.
-        case isDeleted
+        /// int4, of `EntityChange`.
+        case change
+        /// Text, a digit for each column of a state: 1 when the row's document has it.
+        case named
     }
 
     var source: Source

@@ -89,4 +89,7 @@ final class FieldExtractor {
 extension mr_text {
     /// Whether the field extractor found a number that is too long to be given out.
     var hasLongNumbers: Bool { length < 0 }
+
+    /// Whether there is a value, null or not.
+    var isThere: Bool { bytes != nil || length == Int(MR_NULL) }
 }

@@ -5,6 +5,32 @@ internal import MillracePostgres
 /// A *place* is the `ctid` of a row of the history, as text: nobody changes such rows, so a place says which event it is
 /// until the transaction ends. Statements that write are for the session that has the `turn`, except for the admission.
 struct EntityHistory {
+    /// The statements on patches; blocking.
+    struct Patches {
+        /// Works out the rows of patches at and after places ($1). Answers the places of all of them, with SQLSTATE,
+        /// constraint and message of those that are refused.
+        fileprivate let merge: String
+        /// Parks those that are refused, and ends the parking of the others.
+        fileprivate let refusals: String
+        /// Notes the values that entities (the key's arrays) want, whose rows have changed.
+        let claim: String
+        /// Of entities at places ($1): one place of each, and that of the event that its row is made of.
+        let latest: String
+
+        /// Works out the rows of patches at and after `places`, and parks those that are refused. Returns the places of
+        /// all, and how many are refused.
+        func work(
+            from places: [String?], batchID: Int64, timeout: Duration? = nil, on connection: PostgresConnection
+        ) throws(PostgresError) -> (places: [String?], refusedCount: Int) {
+            let found = try connection.query(merge, parameters: [.array(places)], timeout: timeout)
+            guard found.rowCount > 0 else { return ([], 0) }
+            let columns = (0..<4).map { column in (0..<found.rowCount).map { found.string($0, column) } }
+            try connection.query(
+                refusals, parameters: columns.map { .array($0) } + [.integer(batchID)], timeout: timeout)
+            return (columns[0], columns[1].count { $0 != nil })
+        }
+    }
+
     /// Of the unique indexes, in their order.
     let constraints: [String]
     /// Taken by who only admits: waits for the one that has the turn.
@@ -18,6 +44,8 @@ struct EntityHistory {
     let record: String
     /// Notes who wants the values of the rows at places ($1).
     let claim: String
+    /// Of an entity with patches.
+    let patches: Patches?
     /// Numbers (from 1) of keys (the key's arrays) whose entities want what others want too.
     let contended: String
     /// A place of each entity that contends, over whatever others, with those of the keys (the key's arrays).
@@ -35,8 +63,7 @@ struct EntityHistory {
     /// Puts the events at places ($1) into the table as rows.
     let put: String
     /// Makes the entities' ($1: a place of each) rows of `projections.parked` that wait the events at places ($2) that wait
-    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers event_id, key, constraint and message of
-    /// each.
+    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers their event_id.
     let waiting: String
     /// Fills an empty history from the table.
     let fill: String
@@ -58,6 +85,12 @@ struct EntityHistory {
         admission = sql.admission
         record = sql.record
         claim = sql.claim(of: "(SELECT h.* FROM \(sql.rows(at: "$1")))")
+        patches =
+            fold.hasPatches
+            ? Patches(
+                merge: "SELECT * FROM \"\(target.schema)\".\"\(HistoryTables.merge(of: fold.table))\"($1::text[])",
+                refusals: sql.refusals(versionID: target.parkedID, pack: target.pack.name),
+                claim: sql.claimOfEntities, latest: sql.latest) : nil
         contended = sql.contended
         members = sql.members
         absorption = sql.absorption

@@ -16,8 +16,8 @@ struct HistoryFold {
     let target: FoldTarget
     let batchID: Int64
     let connection: PostgresConnection
-    /// Events of the batch that wait.
-    private(set) var waiting: [ParkedEvent] = []
+    private var refusedCount = 0
+    private var waitingCount = 0
     /// Whether any entity of the batch contends.
     private(set) var isContended = false
 
@@ -31,6 +31,9 @@ struct HistoryFold {
         self.batchID = batchID
         self.connection = connection
     }
+
+    /// Events of the batch that wait, and patches that are refused; they are in `projections.parked`.
+    var parkedCount: Int { refusedCount + waitingCount }
 
     /// Takes the turn, and keeps it to the end of the transaction.
     func takeTurn() throws(PostgresError) {
@@ -52,7 +55,14 @@ struct HistoryFold {
     mutating func settle(
         _ tuples: [Int], of accumulator: UnsafeMutablePointer<FoldAccumulator>, recordedAt places: [String?]
     ) throws(PostgresError) {
-        try connection.query(history.claim, parameters: [.array(places)])
+        if let patches = history.patches {
+            // What someone else wrote, a checkout before its events come, is what a patch changes.
+            let absorbed = try strings(history.absorption, [.array(places)])
+            refusedCount = try patches.work(from: places + absorbed, batchID: batchID, on: connection).refusedCount
+            try connection.query(patches.claim, parameters: keys(of: tuples, accumulator))
+        } else {
+            try connection.query(history.claim, parameters: [.array(places)])
+        }
         let contended = try contended(tuples, of: accumulator)
         isContended = !contended.isEmpty
         let alone = tuples.indices.filter { !contended.contains($0) }.map { tuples[$0] }
@@ -142,20 +152,13 @@ struct HistoryFold {
                 .integer(batchID),
             ])
         guard found.rowCount > 0 else { return }
-        let tuples = accumulator.pointee.tuples.count
-        // The history has an event at the time of its state, which may be before it was created.
-        let own = Dictionary(
-            (0..<tuples).map { index in
+        let ids = Set(
+            (0..<accumulator.pointee.tuples.count).map { index in
                 let entry = accumulator.pointee.tuples.entries[index]
-                return (UniqueID(high: entry.idHigh, low: entry.idLow), entry.eventAt)
-            }, uniquingKeysWith: { max($0, $1) })
-        waiting = (0..<found.rowCount).compactMap { row in
-            guard let id = found.string(row, 0).flatMap(UniqueID.init), let at = own[id] else { return nil }
-            return ParkedEvent(
-                versionID: target.parkedID, pack: program.pack, fold: program.fold.name,
-                key: found.string(row, 1) ?? "",
-                code: ParkedEvent.waitingCode, sqlState: SQLState.uniqueViolation.rawValue,
-                constraint: found.string(row, 2), message: found.string(row, 3) ?? "", eventAt: at, eventID: id)
+                return UniqueID(high: entry.idHigh, low: entry.idLow)
+            })
+        waitingCount = (0..<found.rowCount).count { row in
+            found.string(row, 0).flatMap(UniqueID.init).map(ids.contains) ?? false
         }
     }
 

@@ -14,18 +14,22 @@ struct HistorySQL {
     let columns: [FoldColumn]
     let keyCount: Int
 
-    private var keys: [FoldColumn] { Array(columns[..<keyCount]) }
-    private var keyList: String { list(keys.map(\.quotedName)) }
-    private var names: String { list(columns.map(\.quotedName)) }
+    var keys: [FoldColumn] { Array(columns[..<keyCount]) }
+    var keyList: String { list(keys.map(\.quotedName)) }
+    /// The history has one column more.
+    private var historyNames: String { list(columns.map(\.quotedName)) }
+    private var names: String { list(tableColumns.map(\.quotedName)) }
+    private var tableColumns: [FoldColumn] { columns.filter { $0.name != HistoryTables.patch } }
+    private var hasPatches: Bool { tableColumns.count < columns.count }
 
     /// Every column that is not computed.
     var stored: String { list(catalog.columns.filter { $0.fallback != "generated" }.map { "\"\($0.name)\"" }) }
 
-    private func list(_ parts: [String]) -> String { parts.joined(separator: ", ") }
+    func list(_ parts: [String]) -> String { parts.joined(separator: ", ") }
 
-    private func keys(of alias: String) -> String { list(keys.map { "\(alias).\($0.quotedName)" }) }
+    func keys(of alias: String) -> String { list(keys.map { "\(alias).\($0.quotedName)" }) }
 
-    private func same(_ one: String, _ two: String) -> String {
+    func same(_ one: String, _ two: String) -> String {
         keys.map { "\(one).\($0.quotedName) = \(two).\($0.quotedName)" }.joined(separator: " AND ")
     }
 
@@ -46,6 +50,9 @@ struct HistorySQL {
 
     /// Each value that a row of `relation` wants, with the entity, once.
     private func wanted(of relation: String) -> String {
+        guard !catalog.uniques.isEmpty else {
+            return "SELECT NULL::bigint AS millrace_value, \(keyList) FROM \(relation) AS millrace_rows WHERE false"
+        }
         let hashes = list(catalog.uniques.map { "(\(hash($0, seed: 0)))" })
         return """
             SELECT DISTINCT w.millrace_value, \(keyList)
@@ -63,16 +70,19 @@ struct HistorySQL {
     // MARK: the ordinary way; $1, $2 … are the columns' arrays
 
     private var added: String {
-        """
-        INSERT INTO \(history) (\(names))
-        SELECT \(list(columns.map(\.expression)))
-        FROM \(columns.unnested())
-        ON CONFLICT DO NOTHING
-        """
+        // `record` can't write an event twice that a batch has twice.
+        let once = hasPatches ? "DISTINCT ON (\(list((1...keyCount + 2).map(String.init)))) " : ""
+        return """
+            INSERT INTO \(history) (\(historyNames))
+            SELECT \(once)\(list(columns.map(\.expression)))
+            FROM \(columns.unnested())
+            ON CONFLICT DO NOTHING
+            """
     }
 
     var admission: String {
-        let set = columns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
+        let set = tableColumns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
+        let patched = hasPatches ? " OR EXISTS (SELECT FROM added WHERE \(isPatched("added")))" : ""
         return """
             WITH added AS (
                 \(added)
@@ -105,11 +115,25 @@ struct HistorySQL {
             )
             SELECT EXISTS (SELECT FROM claimed WHERE millrace_contended) OR EXISTS (
                 SELECT FROM added JOIN \(values) AS mine ON \(same("mine", "added")) AND mine.millrace_contended
-            )
+            )\(patched)
             """
     }
 
-    var record: String { "\(added) RETURNING ctid::text" }
+    /// Whether a row, or another one of its entity, is a patch.
+    private func isPatched(_ row: String) -> String {
+        """
+        \(row).\(HistoryTables.patch) IS NOT NULL OR EXISTS (
+            SELECT FROM \(history) AS h WHERE \(same("h", row)) AND h.\(HistoryTables.patch) IS NOT NULL
+        )
+        """
+    }
+
+    /// Of patches those that were there too: they are worked out anew.
+    var record: String {
+        guard hasPatches else { return "\(added) RETURNING ctid::text" }
+        let again = "ON CONFLICT (\(keyList), event_at, event_id) DO UPDATE SET event_id = EXCLUDED.event_id"
+        return "\(added.replacing("ON CONFLICT DO NOTHING", with: again)) RETURNING ctid::text"
+    }
 
     // MARK: who contends
 
@@ -140,14 +164,21 @@ struct HistorySQL {
     }
 
     var contended: String {
-        """
-        SELECT k.number
-        FROM \(keys.unnested(isNumbered: true))
-        WHERE EXISTS (
-            SELECT FROM \(values) AS v
-            WHERE v.millrace_contended AND \(keys.map { "v.\($0.quotedName) = \($0.expression)" }.joined(separator: " AND "))
-        )
-        """
+        func isGiven(_ alias: String) -> String {
+            keys.map { "\(alias).\($0.quotedName) = \($0.expression)" }.joined(separator: " AND ")
+        }
+        let patched =
+            hasPatches
+            ? " OR EXISTS (SELECT FROM \(history) AS h WHERE h.\(HistoryTables.patch) IS NOT NULL AND \(isGiven("h")))"
+            : ""
+        return """
+            SELECT k.number
+            FROM \(keys.unnested(isNumbered: true))
+            WHERE EXISTS (
+                SELECT FROM \(values) AS v
+                WHERE v.millrace_contended AND \(isGiven("v"))
+            )\(patched)
+            """
     }
 
     /// Goes from value to value, not from entity to entity: of one that many want, each is looked at once.
@@ -195,6 +226,7 @@ struct HistorySQL {
     }
 
     var holderAbsorption: String {
+        guard !catalog.uniques.isEmpty else { return "SELECT FROM unnest($1::text[]) WHERE false" }
         let holders = catalog.uniques.map { unique in
             let filter = (unique.predicate.map { ["(\($0))"] } ?? []).joined()
             let wanted = unique.expressions.enumerated().map { "(\($1)) AS millrace_\($0)" }
@@ -241,20 +273,24 @@ struct HistorySQL {
                 SELECT e.*, e.ctid::text AS millrace_event, m.millrace_number
                 FROM unnest($1::text[]) WITH ORDINALITY AS m (millrace_place, millrace_number)
                 JOIN \(history) AS h ON h.ctid = m.millrace_place::tid
-                JOIN \(history) AS e ON \(same("e", "h"))
+                JOIN \(history) AS e ON \(same("e", "h"))\(hasPatches ? " AND NOT e.millrace_void" : "")
             ) AS millrace_events
             ORDER BY event_at, event_id
             """
     }
 
     var removal: String {
-        """
-        DELETE FROM \(table) AS t
-        USING unnest($1::text[], $2::text[]) AS m (millrace_place, row_place)
-        JOIN \(history) AS h ON h.ctid = m.millrace_place::tid
-        LEFT JOIN \(history) AS r ON r.ctid = m.row_place::tid
-        WHERE \(same("t", "h")) AND (r.event_at IS NULL OR (t.event_at, t.event_id) <> (r.event_at, r.event_id))
-        """
+        // What a patch makes of a row changes with an event that comes late before it.
+        let columns = { (alias: String) in self.list(self.tableColumns[keyCount...].map { "\(alias).\($0.quotedName)" })
+        }
+        let changed = hasPatches ? " OR (\(columns("t"))) IS DISTINCT FROM (\(columns("r")))" : ""
+        return """
+            DELETE FROM \(table) AS t
+            USING unnest($1::text[], $2::text[]) AS m (millrace_place, row_place)
+            JOIN \(history) AS h ON h.ctid = m.millrace_place::tid
+            LEFT JOIN \(history) AS r ON r.ctid = m.row_place::tid
+            WHERE \(same("t", "h")) AND (r.event_at IS NULL OR (t.event_at, t.event_id) <> (r.event_at, r.event_id)\(changed))
+            """
     }
 
     var put: String {
@@ -270,9 +306,6 @@ struct HistorySQL {
     func waiting(versionID: Int32, pack: String) -> String {
         let parked = "version_id = \(versionID) AND fold = '\(fold)' AND code = '\(ParkedEvent.waitingCode)'"
         func literal(_ text: String) -> String { "'\(text.replacing("'", with: "''"))'" }
-        func key(_ alias: String) -> String {
-            "concat_ws(', ', \(list(keys.filter { $0.name != "tenant_id" }.map { "\(alias).\($0.quotedName)" })))"
-        }
         let values = catalog.uniques.map { unique in
             let shown = unique.expressions.map { $0.contains("password") ? "'…'" : "(\($0))" }
             return """
@@ -285,12 +318,12 @@ struct HistorySQL {
                 SELECT \(entity(keys.map { "h.\($0.quotedName)" })) AS entity FROM \(rows(at: "$1"))
             ), wanted AS (
                 SELECT \(entity(keys.map { "w.\($0.quotedName)" })) AS entity, w.event_at, w.event_id,
-                    left(\(key("w")), \(ParkedEvent.keyLengthMax)) AS key, n.millrace_constraint AS constraint_name,
+                    left(\(keyText("w")), \(ParkedEvent.keyLengthMax)) AS key, n.millrace_constraint AS constraint_name,
                     'waits for ' || (
-                        SELECT CASE n.millrace_constraint \(values.joined(separator: " ")) END
+                        SELECT CASE n.millrace_constraint \(values.isEmpty ? "WHEN '' THEN ''" : values.joined(separator: " ")) END
                         FROM \(history)
                         WHERE ctid = n.millrace_place::tid
-                    ) || ', which ' || left(\(key("held")), \(ParkedEvent.keyLengthMax)) || ' has' AS message
+                    ) || ', which ' || left(\(keyText("held")), \(ParkedEvent.keyLengthMax)) || ' has' AS message
                 FROM unnest($2::text[], $3::text[], $4::text[]) AS n (millrace_place, millrace_constraint, millrace_holder)
                 JOIN \(history) AS w ON w.ctid = n.millrace_place::tid
                 JOIN \(history) AS held ON held.ctid = n.millrace_holder::tid
@@ -308,9 +341,13 @@ struct HistorySQL {
                 FROM wanted AS w
                 WHERE NOT EXISTS (SELECT FROM projections.parked AS p WHERE \(parked) AND \(Self.isSame))
             )
-            SELECT event_id, key, constraint_name, message
+            SELECT event_id
             FROM wanted
             """
+    }
+
+    func keyText(_ alias: String) -> String {
+        "concat_ws(', ', \(list(keys.filter { $0.name != "tenant_id" }.map { "\(alias).\($0.quotedName)" })))"
     }
 
     private static let isSame = """
@@ -318,7 +355,7 @@ struct HistorySQL {
         """
 
     /// What `projections.parked.entity` holds: equal for keys that the key's index takes for equal.
-    private func entity(_ key: [String]) -> String { Self.entity(key) }
+    func entity(_ key: [String]) -> String { Self.entity(key) }
 
     static func entity(_ key: [String]) -> String {
         let row = "ROW(\(key.joined(separator: ", ")))"

@@ -4,8 +4,9 @@ package import MillracePostgres
 /// event of each entity. A pack's author does nothing for them.
 ///
 /// `TABLE__events` holds what each event of the fold makes of its entity, by key and time: it has the table's columns and
-/// CHECKs, so that an event which the table refuses is refused there, whatever came before it. `TABLE__values` says which
-/// entities ever wanted a value of a unique index:
+/// CHECKs, so that an event which the table refuses is refused there, whatever came before it. Of a fold with `patches`
+/// it also has what a patch names, and the row is that of the events before it with these columns changed
+/// (`TABLE__merge`). `TABLE__values` says which entities ever wanted a value of a unique index:
 ///
 /// ```
 /// millrace_value       bigint    hash of the index's name and the values
@@ -17,6 +18,9 @@ package enum HistoryTables {
     /// Without its schema.
     static func events(of table: String) -> String { name(table, "__events") }
     static func values(of table: String) -> String { name(table, "__values") }
+    static func merge(of table: String) -> String { name(table, "__merge") }
+    /// The column of what a patch names, as JSON.
+    static let patch = "millrace_patch"
 
     private static func name(_ table: String, _ suffix: String) -> String { table.prefix(63 - suffix.count) + suffix }
 
@@ -30,6 +34,14 @@ package enum HistoryTables {
         for fold in folds {
             guard let table = tables[fold.table] else { continue }
             try connection.execute(statements(for: table, schema: schema))
+            guard case .entity(let entity) = fold.kind, fold.hasPatches else { continue }
+            let patches = PatchSQL(of: fold, entity, table: table, pack: pack, schema: schema)
+            try connection.execute(patches.statements)
+            for cascade in fold.cascades {
+                let pointers = (["tenant_id"] + cascade.links.map(\.column)).map { "\"\($0)\"" }.joined(separator: ", ")
+                try connection.execute(
+                    "CREATE INDEX ON \"\(schema)\".\"\(events(of: table.name))\" (\(pointers)) WHERE NOT millrace_void")
+            }
         }
         return folds
     }
@@ -38,14 +50,17 @@ package enum HistoryTables {
     static func missing(_ pack: PackDefinition, _ tables: [String: CatalogTable]) -> [FoldDefinition] {
         pack.folds.filter { fold in
             guard case .entity = fold.kind, let table = tables[fold.table] else { return false }
-            return !table.uniques.isEmpty && tables[events(of: fold.table)] == nil
+            return (!table.uniques.isEmpty || fold.hasPatches) && tables[events(of: fold.table)] == nil
         }
     }
 
     /// Removes them; before down.sql, which does not know them.
     package static func removal(of pack: PackDefinition, schema: String) -> String {
-        pack.folds.flatMap { [events(of: $0.table), values(of: $0.table)] }
-            .map { "DROP TABLE IF EXISTS \"\(schema)\".\"\($0)\";" }.joined(separator: "\n")
+        let functions = pack.folds.filter(\.hasPatches)
+            .map { "DROP FUNCTION IF EXISTS \"\(schema)\".\"\(merge(of: $0.table))\"(text[]);" }
+        let tables = pack.folds.flatMap { [events(of: $0.table), values(of: $0.table)] }
+            .map { "DROP TABLE IF EXISTS \"\(schema)\".\"\($0)\";" }
+        return (functions + tables).joined(separator: "\n")
     }
 
     private static func statements(for table: CatalogTable, schema: String) -> String {
@@ -85,5 +100,13 @@ package enum HistoryTables {
         try connection.query(
             "UPDATE projections.versions SET objects = objects || $2::text[] WHERE id = $1::integer",
             parameters: [.integer(version.id), .array(names)])
+    }
+}
+
+extension FoldDefinition {
+    /// Whether events change single columns of its entities.
+    var hasPatches: Bool {
+        guard case .entity(let entity) = kind else { return false }
+        return !entity.patches.isEmpty
     }
 }

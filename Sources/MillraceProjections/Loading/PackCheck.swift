@@ -111,7 +111,8 @@ package struct PackCheck {
             of: table,
             filled: ["tenant_id", "event_at", "event_id", "deleted_at"]
                 + (entity.key + entity.columns).map(\.column), line: fold.line, &found)
-        for name in ["deleted_at"] + (entity.deletes.isEmpty ? [] : entity.columns.map(\.column)) {
+        let mayBeEmpty = !entity.deletes.isEmpty || !entity.patches.isEmpty
+        for name in ["deleted_at"] + (mayBeEmpty ? entity.columns.map(\.column) : []) {
             guard let column = table.column(name), column.isNotNull else { continue }
             found.add(
                 .wrongType, entity.columns.first { $0.column == name }?.line ?? fold.line,

@@ -28,7 +28,9 @@ extension PackReader {
         switch kind {
         case "counter", "top": checkKeys(place, Self.common + eventsKey + ["bucket", "by", "sums"])
         case "unique": checkKeys(place, Self.common + eventsKey + ["bucket", "by", "of"])
-        case "entity": checkKeys(place, Self.common + eventsKey + ["deletes", "key", "columns", "counts", "cascade"])
+        case "entity":
+            checkKeys(
+                place, Self.common + eventsKey + ["deletes", "patches", "key", "columns", "counts", "cascade"])
         default: checkKeys(place, Self.common + eventsKey + ["columns", "cascade"])
         }
         let fields = isOverConversations ? PackFields.conversations : PackFields.events
@@ -84,12 +86,13 @@ extension PackReader {
         _ source: FoldSource, _ fields: PackFields, _ place: Place, pack: String
     ) -> FoldKind? {
         let deletes = patterns("deletes", in: place)
+        let patches = patterns("patches", in: place)
         switch source {
         case .conversations:
-            if place.table["deletes"] != nil {
+            for name in ["deletes", "patches"] where place.table[name] != nil {
                 report(
-                    .impossibleCombination, place.path + ["deletes"],
-                    "deletes names event types, and conversations have none; remove it")
+                    .impossibleCombination, place.path + [name],
+                    "\(name) names event types, and conversations have none; remove it")
             }
         case .events(let saves):
             for delete in deletes {
@@ -99,6 +102,14 @@ extension PackReader {
                     "deletes and events both take \(delete == save ? "\(delete)" : "\(delete) (\(save))"): which one "
                         + "comes last would depend on nothing; name each type in one of them")
             }
+        }
+        for patch in patches {
+            let others = [("deletes", deletes), ("events", source.patterns)]
+            guard let other = others.first(where: { $0.1.contains { $0.overlaps(patch) } }) else { continue }
+            report(
+                .impossibleCombination, place.path + ["patches"],
+                "patches and \(other.0) both take \(patch): an event has all columns, or some of them, or none; name "
+                    + "each type in one of them")
         }
         let key = mappings("key", in: place, fields, reserved: Self.entityColumns)
         if key.isEmpty {
@@ -113,7 +124,7 @@ extension PackReader {
             "columns", in: place, fields, reserved: Self.entityColumns + key.map(\.column))
         let filled = (key + columns).map(\.column)
         let counts = statusCounts(in: place, columns: filled, pack: pack)
-        return .entity(FoldKind.Entity(deletes: deletes, key: key, columns: columns, counts: counts))
+        return .entity(FoldKind.Entity(deletes: deletes, patches: patches, key: key, columns: columns, counts: counts))
     }
 
     private mutating func statusCounts(in place: Place, columns: [String], pack: String) -> [StatusCounts] {

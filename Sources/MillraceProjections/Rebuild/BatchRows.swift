@@ -103,7 +103,7 @@ enum DocumentColumns {
         var patterns: Set<EventTypePattern> = []
         for fold in folds {
             if case .events(let taken) = fold.source { patterns.formUnion(taken) }
-            if case .entity(let entity) = fold.kind { patterns.formUnion(entity.deletes) }
+            if case .entity(let entity) = fold.kind { patterns.formUnion(entity.deletes + entity.patches) }
         }
         guard !patterns.contains(.any) else { return nil }
         let conditions = patterns.map { pattern in
