@@ -90,7 +90,9 @@ enum ConfigurationChecks {
             "database.url is empty; wanted: a connection string, like \"postgresql://user@host/millrace\"")
         for (section, key) in ConfigurationSchema.sections.flatMap({ section in section.keys.map { (section, $0) } })
         where key.secrecy == .connectionString {
-            guard case .string(let text) = key.read(configuration), let flaw = ConnectionString(text).flaw else { continue }
+            guard case .string(let text) = key.read(configuration), let flaw = ConnectionString(text).flaw else {
+                continue
+            }
             let name = section.fullName(of: key)
             check(false, name, .invalidValue, "\(name): \(flaw.message). \(flaw.hint)")
         }
