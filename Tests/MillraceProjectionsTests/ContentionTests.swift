@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Testing
 
 /// Users of the pack `workspaces`, who fight for two columns with unique indexes.
-struct ContentionTests {
+@Suite(.onOwnThreads) struct ContentionTests {
     private struct Save: Hashable {
         var user: Int
         /// nil: deleted.

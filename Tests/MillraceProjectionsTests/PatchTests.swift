@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Testing
 
 /// Users of the pack `workspaces`, of whom events change single columns, two of them unique.
-struct PatchTests {
+@Suite(.onOwnThreads) struct PatchTests {
     private enum Change {
         case save(name: Int, email: Int)
         case delete

@@ -83,6 +83,37 @@ package enum HistoryTables {
             """
     }
 
+    /// Gives a history the CHECKs that its table has by now. Those that rows of the history break are for new rows only. In
+    /// a transaction; blocks.
+    static func followChecks(of table: String, schema: String) -> String {
+        let (own, events) = ("\"\(schema)\".\"\(table)\"", "\"\(schema)\".\"\(events(of: table))\"")
+        func checks(_ relation: String, without other: String) -> String {
+            """
+            SELECT one.conname, pg_get_expr(one.conbin, one.conrelid) AS condition
+            FROM pg_catalog.pg_constraint AS one
+            WHERE one.conrelid = '\(relation)'::regclass AND one.contype = 'c' AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_constraint AS other
+                WHERE other.conrelid = '\(other)'::regclass AND other.contype = 'c' AND other.conname = one.conname
+                    AND pg_get_expr(other.conbin, other.conrelid) = pg_get_expr(one.conbin, one.conrelid)
+            )
+            """
+        }
+        return """
+            DO $follow$
+            DECLARE
+                rule record;
+            BEGIN
+                FOR rule IN \(checks(events, without: own)) LOOP
+                    EXECUTE format('ALTER TABLE \(events) DROP CONSTRAINT %I', rule.conname);
+                END LOOP;
+                FOR rule IN \(checks(own, without: events)) LOOP
+                    EXECUTE format('ALTER TABLE \(events) ADD CONSTRAINT %I CHECK (%s) NOT VALID', rule.conname, rule.condition);
+                END LOOP;
+            END
+            $follow$
+            """
+    }
+
     /// Makes those that a version lacks that was made before there were any, and fills them from its rows: what came
     /// before is not known any more. In a transaction that holds the lock alone.
     static func complete(

@@ -33,6 +33,12 @@ package struct ParkedRetry {
                 hint: "Run `millrace projections rebuild \(pack.name)`: it tries all events again.")
         }
         let all = try FoldTarget.load(versionID: live.id, schema: live.schema, pack: pack, on: connection)
+        for fold in pack.folds where all.tables[HistoryTables.events(of: fold.table)] != nil {
+            try lock.transaction { () throws -> Void in
+                try connection.execute(
+                    HistoryTables.followChecks(of: fold.table, schema: live.schema), timeout: timeout)
+            }
+        }
         var report = ParkedRetryReport(pack: pack.name, version: live.version, tried: 0, isGone: 0, left: [])
         let before = try count(live.id)
         // Together, because rows of one may go with those of another.
