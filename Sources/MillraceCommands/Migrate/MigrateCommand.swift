@@ -132,14 +132,16 @@ extension MigrateCommand {
             let migrator = Migrator(connection: connection)
             let packs = PackSteps(connection: connection, packs: try context.packs())
             let spool = keepSpool ? nil : try context.spoolSnapshot(verifiesPayloads: false)
+            let isOwn = try spool.map { try Self.isKnown($0, connection) } ?? false
             guard yes else {
                 throw CommandError(
                     "nothing was done: reset would delete \(try Self.contents(connection)), and "
-                        + (keepSpool ? "leave the spool" : Self.contents(spool, context)),
+                        + (keepSpool ? "leave the spool" : Self.contents(spool, isOwn: isOwn, context)),
                     hint: "Run `millrace migrate reset --yes` if that is what you want")
             }
             // Before anything is gone: it says so when the daemon still runs.
-            let reset = try spool.map { _ in try SpoolReset(directory: context.spoolDirectory) }
+            let reset = isOwn ? try SpoolReset(directory: context.spoolDirectory) : nil
+            if let spool, !isOwn, !json { Console.out("left: " + Self.strange(spool, context)) }
             let removed = try packs.remove(beforeUndoing: .max, isQuiet: json)
             let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
             let installed = try packs.install(isQuiet: json)
@@ -159,8 +161,25 @@ extension MigrateCommand {
             return parts.joined(separator: ", ") + ", the ledger and the dead letters, in database \"\(database)\""
         }
 
-        private static func contents(_ spool: SpoolSnapshot?, _ context: CommandContext) -> String {
+        /// Whether the spool's daemon has written into this database.
+        private static func isKnown(_ spool: SpoolSnapshot, _ connection: PostgresConnection) throws(PostgresError)
+            -> Bool
+        {
+            let isThere = try connection.execute("SELECT to_regclass('public.ingest_spools') IS NOT NULL")
+            guard isThere.bool(0, 0) == true else { return false }
+            let found = try connection.query(
+                "SELECT EXISTS (SELECT FROM public.ingest_spools WHERE spool_id = $1::uuid)",
+                parameters: [.text("\(spool.spoolID)")])
+            return found.bool(0, 0) == true
+        }
+
+        private static func strange(_ spool: SpoolSnapshot, _ context: CommandContext) -> String {
+            "the spool in \(context.spoolDirectory) (\(spool.spoolID)), which has not written into this database"
+        }
+
+        private static func contents(_ spool: SpoolSnapshot?, isOwn: Bool, _ context: CommandContext) -> String {
             guard let spool else { return "no spool, because there is none in \(context.spoolDirectory) on this host" }
+            guard isOwn else { return "leave " + strange(spool, context) }
             let lines = spool.runs.reduce(0) { $0 + $1.sequences.count }
             return "\(Format.count(lines)) lines (\(Format.size(spool.fileBytes))) of the spool in "
                 + "\(context.spoolDirectory), also those that are in no table yet"

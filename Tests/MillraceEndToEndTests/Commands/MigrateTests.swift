@@ -85,6 +85,11 @@ extension EndToEnd {
             #expect(try eventually { try installation.auditor.rows == 20 })
             #expect(try daemon.stop() == .status(0))
 
+            let other = try TestCluster.shared.database("reset of another database").connectionString
+            let strange = try daemon.run("migrate", "reset", "--yes", "--set", "database.url=\(other)")
+            #expect(strange.isSuccess && strange.output.contains("left: the spool in"), "\(strange.output)")
+            #expect(try daemon.run("verify").isSuccess)
+
             let run = try daemon.run("migrate", "reset", "--yes")
             #expect(run.isSuccess && run.output.contains("removed from the spool"), "\(run.output) \(run.errors)")
             try daemon.start()
