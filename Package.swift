@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "millrace", targets: ["millrace"])
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),  // binary search
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),  // the command line
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),  // timers, merged streams
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
@@ -48,16 +49,24 @@ let package = Package(
         .target(name: "MillraceRoutes", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .target(
             name: "MillraceEvent",
-            dependencies: ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "CChecksum", "CMillrace",
+                .product(name: "Algorithms", package: "swift-algorithms"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: swiftSettings
         ),
         .target(
-            name: "MillraceChannels", dependencies: ["MillraceEvent", "MillraceTelemetry"],
+            name: "MillraceChannels",
+            dependencies: [
+                "MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms"),
+            ],
             swiftSettings: swiftSettings),
         .target(
             name: "MillraceTelemetry",
             dependencies: [
                 "CZlib", "MillraceJSON", "MillraceThreads",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -83,6 +92,7 @@ let package = Package(
             dependencies: [
                 "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
                 "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -118,6 +128,7 @@ let package = Package(
             name: "MillraceProjections",
             dependencies: [
                 "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
@@ -129,6 +140,7 @@ let package = Package(
             dependencies: [
                 "CMillrace", "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections",
                 "MillraceTelemetry", "MillraceThreads",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -197,6 +209,7 @@ let package = Package(
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -23,6 +23,8 @@ let package = Package(
         .executable(name: "bare-server", targets: ["BareServer"])
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -73,12 +75,21 @@ let package = Package(
         part("MillraceThreads", []),
         part("MillraceJSON", []),
         part("MillraceRoutes", ["MillraceJSON"]),
-        part("MillraceEvent", ["CChecksum", "CMillrace", .product(name: "Crypto", package: "swift-crypto")]),
-        part("MillraceChannels", ["MillraceEvent", "MillraceTelemetry"]),
+        part(
+            "MillraceEvent",
+            [
+                "CChecksum", "CMillrace",
+                .product(name: "Algorithms", package: "swift-algorithms"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        part(
+            "MillraceChannels",
+            ["MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms")]),
         part(
             "MillraceTelemetry",
             [
                 "CZlib", "MillraceJSON", "MillraceThreads",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -89,6 +100,7 @@ let package = Package(
             [
                 "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
                 "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,6 +115,7 @@ let package = Package(
             "MillraceSpool",
             [
                 "MillraceChannels", "MillraceEvent", "MillraceTelemetry", "MillraceThreads",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -115,6 +128,7 @@ let package = Package(
             "MillraceProjections",
             [
                 "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
@@ -124,6 +138,8 @@ let package = Package(
             [
                 "CMillrace", "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections",
                 "MillraceTelemetry", "MillraceThreads",
+                .product(name: "Algorithms", package: "swift-algorithms"),
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

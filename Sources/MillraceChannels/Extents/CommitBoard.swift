@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import MillraceEvent
 internal import MillraceEvent
 internal import MillraceEvent
@@ -117,7 +118,7 @@ package final class CommitBoard: Sendable {
     }
 
     private static func firstIndex(in waits: [Wait], endingAfter sequence: UInt64) -> Int {
-        waits.firstIndex(from: 0) { $0.sequences.upperBound > sequence }
+        waits.partitioningIndex { $0.sequences.upperBound > sequence }
     }
 
     /// Where those within `range` are; `sequences` ascend.
@@ -128,21 +129,7 @@ package final class CommitBoard: Sendable {
     private static func indices<Line>(
         of lines: [Line], in range: Range<UInt64>, by sequence: KeyPath<Line, UInt64>
     ) -> Range<Int> {
-        let start = lines.firstIndex(from: 0) { $0[keyPath: sequence] >= range.lowerBound }
-        return start..<lines.firstIndex(from: start) { $0[keyPath: sequence] >= range.upperBound }
-    }
-}
-
-extension Array {
-    /// The first index, `start` or later, whose element is one of those for which `isBeyond` is true, which come last;
-    /// the count when there are none.
-    fileprivate func firstIndex(from start: Int, where isBeyond: (Element) -> Bool) -> Int {
-        var low = start
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if isBeyond(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        let start = lines.partitioningIndex { $0[keyPath: sequence] >= range.lowerBound }
+        return start..<lines[start...].partitioningIndex { $0[keyPath: sequence] >= range.upperBound }
     }
 }

@@ -1,3 +1,5 @@
+internal import Algorithms
+
 /// The lines read but not yet answered, in order, in one run of bytes that goes to the socket as it stands.
 struct LineWindow {
     private struct Line {
@@ -66,12 +68,6 @@ struct LineWindow {
     }
 
     private func firstIndex(endingAfter position: Int) -> Int {
-        var low = head
-        var high = lines.count
-        while low < high {
-            let middle = (low + high) / 2
-            if lines[middle].end <= position { low = middle + 1 } else { high = middle }
-        }
-        return low
+        lines[head...].partitioningIndex { $0.end > position }
     }
 }

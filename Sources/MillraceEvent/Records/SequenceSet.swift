@@ -1,3 +1,5 @@
+internal import Algorithms
+
 /// A set of sequence numbers as sorted, disjoint, non-adjacent ranges. Small as long as what is in it is nearly whole.
 package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
     package private(set) var ranges: [Range<UInt64>] = []
@@ -19,13 +21,7 @@ package struct SequenceSet: Sendable, Equatable, ExpressibleByArrayLiteral {
 
     /// Index of the first range whose end is at or after `sequence`.
     private func firstIndex(endingAtOrAfter sequence: UInt64) -> Int {
-        var low = 0
-        var high = ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if ranges[middle].upperBound < sequence { low = middle + 1 } else { high = middle }
-        }
-        return low
+        ranges.partitioningIndex { $0.upperBound >= sequence }
     }
 
     /// Adds all of `range`, of which some may be in the set already; joins it with ranges that it overlaps or touches.

@@ -1,3 +1,5 @@
+internal import Algorithms
+
 /// Which items of a body a submission's lines are: rejected items lie between them.
 struct ItemPlaces: Equatable {
     private struct Run: Equatable {
@@ -23,13 +25,8 @@ struct ItemPlaces: Equatable {
 
     /// Of the line with this number in the submission.
     func index(ofLine line: Int) -> Int {
-        var low = 0
-        var high = runs.count
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if runs[middle].line <= line { low = middle } else { high = middle }
-        }
-        guard low < runs.count else { return line }
-        return runs[low].index + line - runs[low].line
+        // The last run that begins at the line or before; the first one begins with line 0.
+        guard let run = runs[..<runs.partitioningIndex { $0.line > line }].last else { return line }
+        return run.index + line - run.line
     }
 }

@@ -1,3 +1,4 @@
+internal import Algorithms
 import MillracePostgres
 
 /// Finds batches that the ledger lacks. In a transaction with one snapshot.
@@ -69,11 +70,7 @@ struct LedgerPresence {
     }
 
     private func isInSpan(_ batchID: Int64) -> Bool {
-        var (low, high) = (0, spans.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if spans[middle].upperBound < batchID { low = middle + 1 } else { high = middle }
-        }
-        return low < spans.count && spans[low].contains(batchID)
+        let index = spans.partitioningIndex { $0.upperBound >= batchID }
+        return index < spans.count && spans[index].contains(batchID)
     }
 }

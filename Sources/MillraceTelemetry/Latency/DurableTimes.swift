@@ -1,3 +1,5 @@
+internal import Algorithms
+
 /// When groups of lines became durable, until they are committed: the time from durable to committed is computed from
 /// this, since no disk holds it. Times are microseconds since 1970.
 ///
@@ -59,13 +61,7 @@ package struct DurableTimes: Sendable {
     }
 
     private func firstIndex(endingAfter sequence: UInt64) -> Int {
-        var low = head
-        var high = groups.count
-        while low < high {
-            let middle = (low + high) / 2
-            if groups[middle].sequences.upperBound <= sequence { low = middle + 1 } else { high = middle }
-        }
-        return low
+        groups[head...].partitioningIndex { $0.sequences.upperBound > sequence }
     }
 
     private mutating func join() {

@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import MillraceChannels
 import MillraceEvent
 import MillracePostgres
@@ -104,13 +105,8 @@ struct BatchReports {
 
     /// Of those who wait for the line.
     private func index(of sequence: UInt64) -> Int? {
-        var low = 0
-        var high = awaited.count
-        while low < high {
-            let middle = (low + high) / 2
-            if awaited[middle].sequences.upperBound <= sequence { low = middle + 1 } else { high = middle }
-        }
-        return low < awaited.count && awaited[low].sequences.contains(sequence) ? low : nil
+        let index = awaited.partitioningIndex { $0.sequences.upperBound > sequence }
+        return index < awaited.count && awaited[index].sequences.contains(sequence) ? index : nil
     }
 }
 
