@@ -14,11 +14,9 @@ package import MillracePostgres
 /// row pointed to from then on. A deletion that comes late finds there what pointed to the deleted row at its time. A fold
 /// with patches has this in its history (`HistoryTables`).
 package enum CascadeTables {
-    static func deaths(of table: String) -> String { name(table, "__deaths") }
-    static func dying(of table: String) -> String { name(table, "__dying") }
-    static func moves(of table: String) -> String { name(table, "__moves") }
-
-    private static func name(_ table: String, _ suffix: String) -> String { table.prefix(63 - suffix.count) + suffix }
+    static func deaths(of table: String) -> String { HistoryTables.name(table, "__deaths") }
+    static func dying(of table: String) -> String { HistoryTables.name(table, "__dying") }
+    static func moves(of table: String) -> String { HistoryTables.name(table, "__moves") }
 
     /// Makes them in `schema`, after the pack's up.sql. Blocks.
     package static func install(

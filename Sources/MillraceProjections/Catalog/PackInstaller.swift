@@ -30,8 +30,7 @@ package struct PackInstaller {
         var outcomes: [(pack: PackDefinition, outcome: Outcome)] = []
         for pack in packs {
             outcomes.append((pack, try install(pack)))
-            try completeHistory(of: pack)
-            try completeViews(of: pack)
+            try complete(pack)
         }
         try pinRoutines()
         try restrictReader()
@@ -61,27 +60,31 @@ package struct PackInstaller {
         }
     }
 
-    /// Makes the histories that versions from before there were any lack.
-    private func completeHistory(of pack: PackDefinition) throws {
-        let versions = try PackVersion.all(of: pack.name, connection)
-        for version in [versions.live, versions.building].compactMap({ $0 }) where version.isMade(from: pack) {
+    /// Makes what versions from before there was any lack: histories and views.
+    private func complete(_ pack: PackDefinition) throws {
+        try complete(pack) { version in
             let tables = try CatalogTable.read(schema: version.schema, prefix: pack.name + "_", on: connection)
-            guard !HistoryTables.missing(pack, tables).isEmpty else { continue }
-            try lock.alone {
-                guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
-                try HistoryTables.complete(version, of: pack, on: connection)
-            }
+            return !HistoryTables.missing(pack, tables).isEmpty
+        } make: { version in
+            try HistoryTables.complete(version, of: pack, on: connection)
+        }
+        try complete(pack) { version in
+            try ReadingViews.areMissing(pack, schema: version.schema, on: connection)
+        } make: { version in
+            try ReadingViews.install(pack, schema: version.schema, on: connection)
         }
     }
 
-    /// Makes the views that versions from before there were any lack.
-    private func completeViews(of pack: PackDefinition) throws {
+    /// `make` returns the names of the relations that it made, alone.
+    private func complete(
+        _ pack: PackDefinition, where isLacking: (PackVersion) throws -> Bool, make: (PackVersion) throws -> [String]
+    ) throws {
         let versions = try PackVersion.all(of: pack.name, connection)
         for version in [versions.live, versions.building].compactMap({ $0 }) where version.isMade(from: pack) {
-            guard try ReadingViews.areMissing(pack, schema: version.schema, on: connection) else { continue }
+            guard try isLacking(version) else { continue }
             try lock.alone {
                 guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
-                let made = try ReadingViews.install(pack, schema: version.schema, on: connection)
+                let made = try make(version)
                 try connection.query(
                     "UPDATE projections.versions SET objects = objects || $2::text[] WHERE id = $1::integer",
                     parameters: [.integer(version.id), .array(made.map { "relation \($0)" })])
@@ -162,37 +165,37 @@ package struct PackInstaller {
     /// Runs up.sql in `schema` and adds what the engine makes, then checks the tables against the folds.
     func runSQL(of pack: PackDefinition, in schema: String) throws {
         try run(pack.upSQL, "up.sql", of: pack, in: schema)
-        try installCascades(of: pack, in: schema)
-        do throws(PostgresError) {
+        try making(
+            "the tables of its cascades", of: pack,
+            hint: "Correct the tables in up.sql; names that end with __deaths, __dying or __moves are the engine's."
+        ) { () throws(PostgresError) in
+            try CascadeTables.install(pack, schema: schema, on: connection)
+        }
+        try making(
+            "the triggers of its counts or the views of its tables", of: pack,
+            hint: "Correct the folds and their counts in pack.toml, or their tables in up.sql."
+        ) { () throws(PostgresError) in
             try StatusCountsSQL.install(pack, schema: schema, on: connection)
             _ = try ReadingViews.install(pack, schema: schema, on: connection)
-        } catch {
-            guard error.category != .retry else { throw error }
-            throw ProjectionsError(
-                .invalidSQL, pack: pack.name,
-                "the triggers of its counts or the views of its tables can't be made: \(error.message)",
-                hint: "Correct the folds and their counts in pack.toml, or their tables in up.sql.")
         }
-        do throws(PostgresError) {
+        try making(
+            "the histories of its entities", of: pack,
+            hint: "Correct the entities' tables in up.sql; what is named …__events or …__values is the engine's."
+        ) { () throws(PostgresError) in
             try HistoryTables.install(pack, schema: schema, on: connection)
-        } catch {
-            guard error.category != .retry else { throw error }
-            throw ProjectionsError(
-                .invalidSQL, pack: pack.name, "the histories of its entities can't be made: \(error.message)",
-                hint: "Correct the entities' tables in up.sql; what is named …__events or …__values is the engine's.")
         }
     }
 
-    /// Makes what the engine keeps beside the pack's tables for its cascades.
-    private func installCascades(of pack: PackDefinition, in schema: String) throws {
+    /// What the engine makes beside the pack's own. `hint`: when the pack's is in its way.
+    private func making(
+        _ what: String, of pack: PackDefinition, hint: String, _ body: () throws(PostgresError) -> Void
+    ) throws {
         do throws(PostgresError) {
-            try CascadeTables.install(pack, schema: schema, on: connection)
+            try body()
         } catch {
             guard error.category != .retry else { throw error }
             throw ProjectionsError(
-                .invalidSQL, pack: pack.name, "the tables of its cascades can't be made: \(error.message)",
-                hint: "Correct the tables in up.sql; names that end with __deaths, __dying or __moves are the engine's."
-            )
+                .invalidSQL, pack: pack.name, "\(what) can't be made: \(error.message)", hint: hint)
         }
     }
 

@@ -25,6 +25,14 @@ package struct Cascade: Sendable, Equatable {
     }
 }
 
+extension Cascade {
+    /// That the parent's row `one` is the one that `row` points to, as a condition on these aliases.
+    func matches(_ one: String, _ row: String) -> String {
+        (["\(one).tenant_id = \(row).tenant_id"] + links.map { "\(one).\"\($0.key)\" = \(row).\"\($0.column)\"" })
+            .joined(separator: " AND ")
+    }
+}
+
 extension PackDefinition {
     /// Folds that take part in cascades, each after those whose rows its own go with.
     var cascadeOrder: [FoldDefinition] {
@@ -37,6 +45,14 @@ extension PackDefinition {
         }
         precondition(left.isEmpty, "PackReader has let through folds that go with each other")
         return ordered
+    }
+
+    /// The table of the rows that are pointed to.
+    func parentTable(of cascade: Cascade) -> String {
+        guard let parent = folds.first(where: { $0.name == cascade.parent }) else {
+            preconditionFailure("PackReader has let through a cascade from \(cascade.parent), which is no fold")
+        }
+        return parent.table
     }
 
     /// Whether the rows of others go with those of `fold`.

@@ -108,8 +108,8 @@ extension BatchFold {
             try sender.put(accumulator.pointee.winningTuples, of: accumulator, program, fold: index)
             return true
         }
-        let tuples = Array(0..<accumulator.pointee.tuples.count)
         guard contended.contains(index) else {
+            let tuples = Array(0..<accumulator.pointee.tuples.count)
             try sender.admit(tuples, of: accumulator, program, history, fold: index)
             return true
         }
@@ -117,9 +117,7 @@ extension BatchFold {
         guard try sender.finish() else { return false }
         var fold = HistoryFold(
             program, history, target: targets[number], batchID: batchID, connection: connection)
-        try fold.takeTurn()
-        let places = try fold.record(tuples, of: accumulator)
-        try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
+        try fold.apply(accumulator)
         if !fold.isContended { contended.remove(index) }
         parkedCount += fold.parkedCount
         return true

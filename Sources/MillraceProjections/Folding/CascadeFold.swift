@@ -117,7 +117,11 @@ private struct TupleSender: ~Copyable {
             let part = Array(tuples[start..<min(start + Self.tuplesMax, tuples.count)])
             if isCareful {
                 try pipeline.finish()
-                try sendCarefully(statement, part, of: accumulator)
+                // Those that are refused are left out.
+                _ = try connection.halve(part.count) { (range) throws(PostgresError) in
+                    try connection.query(
+                        statement.sql, parameters: Self.arrays(statement.columns, part[range], of: accumulator))
+                }
             } else {
                 try pipeline.send(statement.sql, parameters: Self.arrays(statement.columns, part, of: accumulator))
             }
@@ -135,30 +139,8 @@ private struct TupleSender: ~Copyable {
         return answer
     }
 
-    /// Halves what is refused, down to single tuples, which are left out.
-    private func sendCarefully(
-        _ statement: CascadeStatements.OnTuples, _ tuples: [Int],
-        of accumulator: UnsafeMutablePointer<FoldAccumulator>
-    ) throws(PostgresError) {
-        var parts = [tuples[...]]
-        while let part = parts.popLast() {
-            guard !part.isEmpty else { continue }
-            try connection.execute("SAVEPOINT millrace_cascade")
-            do throws(PostgresError) {
-                try connection.query(
-                    statement.sql, parameters: Self.arrays(statement.columns, Array(part), of: accumulator))
-            } catch {
-                guard error.isOfRow else { throw error }
-                try connection.execute("ROLLBACK TO SAVEPOINT millrace_cascade")
-                let middle = part.startIndex + part.count / 2
-                if part.count > 1 { parts += [part[middle...], part[..<middle]] }
-            }
-            try connection.execute("RELEASE SAVEPOINT millrace_cascade")
-        }
-    }
-
     private static func arrays(
-        _ columns: [(number: Int, element: ArrayElement)], _ tuples: [Int],
+        _ columns: [(number: Int, element: ArrayElement)], _ tuples: some Sequence<Int>,
         of accumulator: UnsafeMutablePointer<FoldAccumulator>
     ) -> [PostgresParameter?] {
         var arrays = columns.map { BinaryArray($0.element) }

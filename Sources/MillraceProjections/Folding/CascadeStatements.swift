@@ -62,15 +62,11 @@ struct CascadeStatements {
 private struct CascadeSQL {
     /// Rows that a fold's rows go with.
     struct Parent {
-        var links: [Cascade.Link]
+        var cascade: Cascade
         var deaths: String
         var dying: String
 
-        /// That the parent's row `one` is the one that `row` points to.
-        func matches(_ one: String, _ row: String) -> String {
-            (["\(one).tenant_id = \(row).tenant_id"]
-                + links.map { "\(one).\"\($0.key)\" = \(row).\"\($0.column)\"" }).joined(separator: " AND ")
-        }
+        func matches(_ one: String, _ row: String) -> String { cascade.matches(one, row) }
     }
 
     let parents: [Parent]
@@ -103,9 +99,9 @@ private struct CascadeSQL {
             fold.hasPatches
             ? "(SELECT * FROM \(history) WHERE NOT millrace_void)" : quoted(CascadeTables.moves(of: fold.table))
         parents = fold.cascades.map { cascade in
-            let parent = target.pack.folds.first { $0.name == cascade.parent }?.table ?? ""
+            let parent = target.pack.parentTable(of: cascade)
             return Parent(
-                links: cascade.links, deaths: quoted(CascadeTables.deaths(of: parent)),
+                cascade: cascade, deaths: quoted(CascadeTables.deaths(of: parent)),
                 dying: quoted(CascadeTables.dying(of: parent)))
         }
         event = ["event_at", "event_id"].compactMap { name in program.columns.firstIndex { $0.name == name } }
@@ -302,7 +298,7 @@ private struct CascadeSQL {
             """
         }
         let points = parents.map { parent in
-            "(\(parent.links.map { "s.\"\($0.column)\" IS NOT NULL" }.joined(separator: " AND ")))"
+            "(\(parent.cascade.links.map { "s.\"\($0.column)\" IS NOT NULL" }.joined(separator: " AND ")))"
         }
         return """
             UPDATE \(table) AS t

@@ -27,12 +27,9 @@ struct FoldApplier {
         guard let history = program.history else {
             return try put(accumulator.pointee.winningTuples, of: accumulator, program)
         }
-        let tuples = Array(0..<accumulator.pointee.tuples.count)
-        guard !tuples.isEmpty else { return }
+        guard accumulator.pointee.tuples.count > 0 else { return }
         var fold = HistoryFold(program, history, target: target, batchID: batchID, connection: connection)
-        try fold.takeTurn()
-        let places = try fold.record(tuples, of: accumulator)
-        try fold.settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
+        try fold.apply(accumulator)
         parkedInHistory += fold.parkedCount
     }
 
@@ -44,7 +41,7 @@ struct FoldApplier {
     ) throws(PostgresError) -> [Int] {
         var accepted: [Int] = []
         guard let history = program.history else {
-            let refused = try halve(accumulator) { (part) throws(PostgresError) in
+            let refused = try connection.halve(accumulator.pointee.tuples.count) { (part) throws(PostgresError) in
                 try put(Array(part), of: accumulator, program)
                 accepted += part
             }
@@ -55,7 +52,7 @@ struct FoldApplier {
         var fold = HistoryFold(program, history, target: target, batchID: batchID, connection: connection)
         try fold.takeTurn()
         var places: [String?] = []
-        let refused = try halve(accumulator) { (part) throws(PostgresError) in
+        let refused = try connection.halve(accumulator.pointee.tuples.count) { (part) throws(PostgresError) in
             places += try fold.record(Array(part), of: accumulator)
             accepted += part
         }
@@ -64,34 +61,6 @@ struct FoldApplier {
         try fold.settle(winners, of: accumulator, recordedAt: places)
         parkedInHistory += fold.parkedCount
         return winners
-    }
-
-    /// Returns the tuples that were refused.
-    private func halve(
-        _ accumulator: UnsafeMutablePointer<FoldAccumulator>, _ put: (Range<Int>) throws(PostgresError) -> Void
-    ) throws(PostgresError) -> [(tuple: Int, error: PostgresError)] {
-        var refused: [(tuple: Int, error: PostgresError)] = []
-        // Parts still to do, the next one last, so that the stack stays as deep as the tree.
-        var parts = [0..<accumulator.pointee.tuples.count]
-        while let part = parts.popLast() {
-            guard !part.isEmpty else { continue }
-            try connection.execute("SAVEPOINT millrace_fold_part")
-            do throws(PostgresError) {
-                try put(part)
-                try connection.execute("RELEASE SAVEPOINT millrace_fold_part")
-            } catch {
-                guard error.isOfRow else { throw error }
-                try connection.execute(
-                    "ROLLBACK TO SAVEPOINT millrace_fold_part; RELEASE SAVEPOINT millrace_fold_part")
-                if part.count == 1 {
-                    refused.append((part.lowerBound, error))
-                } else {
-                    let middle = part.lowerBound + part.count / 2
-                    parts += [middle..<part.upperBound, part.lowerBound..<middle]
-                }
-            }
-        }
-        return refused
     }
 
     private func put(

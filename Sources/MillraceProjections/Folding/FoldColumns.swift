@@ -146,6 +146,9 @@ struct FoldColumn {
 }
 
 extension [FoldColumn] {
+    /// Without what only the history has.
+    var ofTable: [FoldColumn] { filter { $0.name != HistoryTables.patch } }
+
     /// The columns' arrays, then `more`, as rows: `unnest($1::…[], …) AS k (c0, c1, …)`; `isNumbered`: with `number`, from 1.
     func unnested(_ more: [(name: String, element: ArrayElement)] = [], isNumbered: Bool = false) -> String {
         let arrays = (map(\.element) + more.map(\.element)).enumerated()

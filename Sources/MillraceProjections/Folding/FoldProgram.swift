@@ -92,9 +92,7 @@ struct FoldProgram {
 
     // MARK: statements; $1, $2 … are the columns' arrays
 
-    private var names: String { tableColumns.map(\.quotedName).joined(separator: ", ") }
-    /// Without what only the history has.
-    private var tableColumns: [FoldColumn] { columns.filter { $0.name != HistoryTables.patch } }
+    private var names: String { columns.ofTable.map(\.quotedName).joined(separator: ", ") }
     private var keyNames: String { columns[..<keyCount].map(\.quotedName).joined(separator: ", ") }
     private var keyExpressions: [String] { columns[..<keyCount].map(\.expression) }
     private var keyNumbers: String { (1...keyCount).map(String.init).joined(separator: ", ") }
@@ -120,10 +118,10 @@ struct FoldProgram {
 
     /// Puts each key's last writer in where it is later than the row that is there.
     private func entityStatement() -> String {
-        let set = tableColumns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
+        let set = columns.ofTable[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
         return """
             INSERT INTO \(table) AS t (\(names))
-            SELECT DISTINCT ON (\(keyNumbers)) \(tableColumns.map(\.expression).joined(separator: ", "))
+            SELECT DISTINCT ON (\(keyNumbers)) \(columns.ofTable.map(\.expression).joined(separator: ", "))
             FROM \(columns.unnested())
             ORDER BY \(keyNumbers), k.c\(keyCount) DESC, k.c\(keyCount + 1) DESC
             ON CONFLICT (\(keyNames)) DO UPDATE

@@ -35,6 +35,13 @@ struct HistoryFold {
     /// Events of the batch that wait, and patches that are refused; they are in `projections.parked`.
     var parkedCount: Int { refusedCount + waitingCount }
 
+    /// All that the accumulator has. Throws when a value is refused.
+    mutating func apply(_ accumulator: UnsafeMutablePointer<FoldAccumulator>) throws(PostgresError) {
+        try takeTurn()
+        let places = try record(Array(0..<accumulator.pointee.tuples.count), of: accumulator)
+        try settle(accumulator.pointee.winningTuples, of: accumulator, recordedAt: places)
+    }
+
     /// Takes the turn, and keeps it to the end of the transaction.
     func takeTurn() throws(PostgresError) {
         try connection.execute(history.turn)

@@ -39,7 +39,7 @@ extension HistorySQL {
         WITH given AS (
             SELECT h.event_at, h.event_id, \(entity(keys.map { "h.\($0.quotedName)" })) AS entity,
                 left(\(keyText("h")), \(ParkedEvent.keyLengthMax)) AS key, m.millrace_state, m.millrace_constraint,
-                replace(m.millrace_message, '__events"', '"') AS millrace_message
+                replace(m.millrace_message, '"\(HistoryTables.events(of: catalog.name))"', '"\(catalog.name)"') AS millrace_message
             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
                 AS m (millrace_place, millrace_state, millrace_constraint, millrace_message)
             JOIN \(history) AS h ON h.ctid = m.millrace_place::tid

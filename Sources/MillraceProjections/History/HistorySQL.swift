@@ -18,9 +18,8 @@ struct HistorySQL {
     var keyList: String { list(keys.map(\.quotedName)) }
     /// The history has one column more.
     private var historyNames: String { list(columns.map(\.quotedName)) }
-    private var names: String { list(tableColumns.map(\.quotedName)) }
-    private var tableColumns: [FoldColumn] { columns.filter { $0.name != HistoryTables.patch } }
-    private var hasPatches: Bool { tableColumns.count < columns.count }
+    private var names: String { list(columns.ofTable.map(\.quotedName)) }
+    private var hasPatches: Bool { columns.contains { $0.name == HistoryTables.patch } }
 
     /// Every column that is not computed.
     var stored: String { list(catalog.columns.filter { $0.fallback != "generated" }.map { "\"\($0.name)\"" }) }
@@ -81,7 +80,7 @@ struct HistorySQL {
     }
 
     var admission: String {
-        let set = tableColumns[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
+        let set = columns.ofTable[keyCount...].map { "\($0.quotedName) = EXCLUDED.\($0.quotedName)" }
         let patched = hasPatches ? " OR EXISTS (SELECT FROM added WHERE \(isPatched("added")))" : ""
         return """
             WITH added AS (
@@ -281,7 +280,8 @@ struct HistorySQL {
 
     var removal: String {
         // What a patch makes of a row changes with an event that comes late before it.
-        let columns = { (alias: String) in self.list(self.tableColumns[keyCount...].map { "\(alias).\($0.quotedName)" })
+        let columns = { (alias: String) in
+            self.list(self.columns.ofTable[keyCount...].map { "\(alias).\($0.quotedName)" })
         }
         let changed = hasPatches ? " OR (\(columns("t"))) IS DISTINCT FROM (\(columns("r")))" : ""
         return """

@@ -22,7 +22,8 @@ package enum HistoryTables {
     /// The column of what a patch names, as JSON.
     static let patch = "millrace_patch"
 
-    private static func name(_ table: String, _ suffix: String) -> String { table.prefix(63 - suffix.count) + suffix }
+    /// Of what the engine makes beside a table.
+    static func name(_ table: String, _ suffix: String) -> String { table.prefix(63 - suffix.count) + suffix }
 
     /// Makes those that `pack`'s folds want and `schema` lacks, empty. Blocks; returns the folds.
     @discardableResult
@@ -115,22 +116,19 @@ package enum HistoryTables {
     }
 
     /// Makes those that a version lacks that was made before there were any, and fills them from its rows: what came
-    /// before is not known any more. In a transaction that holds the lock alone.
+    /// before is not known any more. In a transaction that holds the lock alone. Returns their names.
     static func complete(
         _ version: PackVersion, of pack: PackDefinition, on connection: PostgresConnection
-    ) throws {
+    ) throws -> [String] {
         let made = try install(pack, schema: version.schema, on: connection)
-        guard !made.isEmpty else { return }
+        guard !made.isEmpty else { return [] }
         let target = try FoldTarget.load(
             versionID: version.id, schema: version.schema, pack: pack, on: connection)
         for fold in made {
             guard let history = FoldProgram(fold, of: target, slot: 0, output: { _, _ in 0 }).history else { continue }
             try connection.execute(history.fill, timeout: .seconds(3600))
         }
-        let names = made.flatMap { [events(of: $0.table), values(of: $0.table)] }.map { "relation \($0)" }
-        try connection.query(
-            "UPDATE projections.versions SET objects = objects || $2::text[] WHERE id = $1::integer",
-            parameters: [.integer(version.id), .array(names)])
+        return made.flatMap { [events(of: $0.table), values(of: $0.table)] }
     }
 }
 

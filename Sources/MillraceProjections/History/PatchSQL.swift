@@ -19,12 +19,7 @@ struct PatchSQL {
         self.schema = schema
         filled = entity.columns.map(\.column)
         parents = fold.cascades.map { cascade in
-            let parent = pack.folds.first { $0.name == cascade.parent }?.table ?? ""
-            let links = cascade.links.map { "d.\"\($0.key)\" = state.\"\($0.column)\"" }
-            return (
-                "\"\(CascadeTables.deaths(of: parent))\"",
-                (["d.tenant_id = state.tenant_id"] + links).joined(separator: " AND ")
-            )
+            ("\"\(CascadeTables.deaths(of: pack.parentTable(of: cascade)))\"", cascade.matches("d", "state"))
         }
     }
 
