@@ -114,68 +114,15 @@ struct LetterTransaction {
 
     // MARK: - Rows
 
-    /// Returns the letters whose rows went in. Of lines that are the same event the first one's row does.
+    /// Returns the letters whose rows went in.
     private func insert(_ lines: [RetriedLine]) throws(PostgresError) -> Set<String> {
-        var seen: Set<String> = []
-        let distinct = lines.filter { seen.insert($0.identity).inserted }
-        var written: Set<String> = []
-        for table in PartitionedTable.allCases {
-            for needsEventID in [false, true] {
-                let group = distinct.filter { $0.row.table == table && $0.row.needsEventID == needsEventID }
-                guard let first = group.first else { continue }
-                let statement = Self.statement(like: first.row)
-                let answer = try connection.query(statement, parameters: Self.parameters(group))
-                let keys = Set((0..<answer.rowCount).map { "\(answer.string($0, 0) ?? "") \(answer.count($0, 1))" })
-                written.formUnion(group.filter { keys.contains($0.key) }.map(\.letter.id))
-            }
-        }
-        return written
-    }
-
-    private static func parameters(_ lines: [RetriedLine]) -> [PostgresParameter?] {
-        let fixed: [PostgresParameter] = [
-            .array(lines.map { "\($0.row.id)" }), .array(lines.map(\.row.createdAt.microseconds)),
-            .array(lines.map(\.letter.receivedAt.microseconds)), .array(lines.map(\.letter.tenant)),
-            .array(lines.map(\.letter.batchID)),
-        ]
-        let columns = lines.first?.row.columns.indices ?? 0..<0
-        return fixed + columns.map { column in .array(lines.map { $0.row.columns[column].value }) }
-    }
-
-    /// Takes an array a column.
-    private static func statement(like row: ParsedRow) -> String {
-        let names = ["id", "created_at", "received_at", "tenant_id", "batch_id"] + row.columns.map(\.name)
-        let types = ["uuid", "bigint", "bigint", "integer", "bigint"] + row.columns.map(\.type)
-        let arrays = types.enumerated().map { "$\($0.offset + 1)::\($0.element)[]" }.joined(separator: ", ")
-        let list = names.joined(separator: ", ")
-        let values = names.map { name in
-            name == "created_at" || name == "received_at" ? time("line.\(name)") + " AS \(name)" : "line.\(name)"
-        }
-        let known = """
-            , known AS (
-                INSERT INTO public.event_ids (id, created_at)
-                SELECT id, created_at
-                FROM line
-                ON CONFLICT (id) DO NOTHING
-                RETURNING id
-            )
-            """
-        return """
-            WITH line AS MATERIALIZED (
-                SELECT \(values.joined(separator: ", "))
-                FROM unnest(\(arrays)) AS line (\(list))
-            )\(row.needsEventID ? known : "")
-            INSERT INTO public.\(row.table.rawValue) (\(list))
-            SELECT \(list)
-            FROM line\(row.needsEventID ? " JOIN known USING (id)" : "")
-            ON CONFLICT (created_at, id) DO NOTHING
-            RETURNING id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint
-            """
-    }
-
-    /// Microseconds since 1970 as a timestamptz; exact, since a double holds every such integer.
-    private static func time(_ parameter: String) -> String {
-        "timestamptz 'epoch' + \(parameter)::bigint * interval '1 microsecond'"
+        let written = try RowInsertion(connection: connection).insert(
+            lines.map { line in
+                RowInsertion.Item(
+                    row: line.row, receivedAt: line.letter.receivedAt, tenant: line.letter.tenant,
+                    batchID: line.letter.batchID)
+            })
+        return Set(written.map { lines[$0].letter.id })
     }
 
     // MARK: - The ledger
@@ -257,8 +204,8 @@ struct LetterTransaction {
                     '{\(times.map { String($0) }.joined(separator: ","))}'::bigint[]
                 ) AS line (id, time)
                 JOIN public.\(table.rawValue) AS stored
-                    ON stored.id = line.id AND stored.created_at = \(Self.time("line.time"))
-                WHERE stored.created_at BETWEEN \(Self.time("\(times.min() ?? 0)")) AND \(Self.time("\(times.max() ?? 0)"))
+                    ON stored.id = line.id AND stored.created_at = \(RowInsertion.time("line.time"))
+                WHERE stored.created_at BETWEEN \(RowInsertion.time("\(times.min() ?? 0)")) AND \(RowInsertion.time("\(times.max() ?? 0)"))
             ) TO STDOUT (FORMAT binary)
             """
         ) { bytes in

@@ -23,14 +23,6 @@ struct RetriedLine {
     var index: Int
     var letter: StoredLetter
     var row: ParsedRow
-
-    /// What makes the row one of its kind: `event_ids` knows ids alone.
-    var identity: String {
-        row.needsEventID ? "\(row.id)" : "\(row.table.rawValue) \(key)"
-    }
-
-    /// As the INSERTs return it.
-    var key: String { "\(row.id) \(row.createdAt.microseconds)" }
 }
 
 /// A parsed line as the values of its row: the ones that its batch would have written.
@@ -77,6 +69,12 @@ struct ParsedRow {
             ]
         }
     }
+
+    /// What makes the row one of its kind: `event_ids` knows ids alone.
+    var identity: String { needsEventID ? "\(id)" : "\(table.rawValue) \(key)" }
+
+    /// As the INSERTs return it.
+    var key: String { "\(id) \(createdAt.microseconds)" }
 
     private static func derivedID(_ spoolID: UniqueID, _ sequence: UInt64, _ createdAt: Timestamp) -> UniqueID {
         var bytes = [UInt8](repeating: 0, count: 16)

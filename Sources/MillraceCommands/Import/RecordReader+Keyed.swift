@@ -46,34 +46,21 @@ extension RecordReader {
     }
 
     func keyGap(_ afterMember: Bool) -> Next? {
-        guard var byte = window.nextByte() else { return nil }
+        guard let byte = window.nextByte() else { return nil }
         if byte == UInt8(ascii: "}") {
             scan += 1
             collection = nil
             mode = isInDocument ? .objectGap(afterMember: true) : .trailing
             return nil
         }
-        let gap = scan
-        if afterMember {
-            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two records", at: scan) }
-            scan += 1
-            guard let following = window.nextByte() else {
-                scan = gap
-                return nil
-            }
-            byte = following
-        }
-        guard byte == UInt8(ascii: "\"") else { return broken("the id of a record is wanted here", at: scan) }
-        start = scan
-        value = JSONScanner()
-        mode = .key
-        return nil
+        return startName(
+            byte, afterMember: afterMember, as: .key, comma: "a comma is missing between two records",
+            name: "the id of a record is wanted here")
     }
 
     func key() -> Next? {
-        guard let end = scanValue() else { return nil }
-        let text = window[start..<end]
-        recordKey = text.count <= Self.nameBytesMax ? JSONString.text(of: text) : ""
+        guard let key = scanName() else { return nil }
+        recordKey = key
         mode = .keyColon
         return nil
     }

@@ -217,7 +217,7 @@ final class RecordReader {
             let (name, place) = unknownMembers.removeFirst()
             return .unknownMember(name: name, place: place)
         }
-        guard var byte = window.nextByte() else { return nil }
+        guard let byte = window.nextByte() else { return nil }
         if byte == UInt8(ascii: "}") {
             scan += 1
             if isInDocument {
@@ -231,9 +231,18 @@ final class RecordReader {
             if isObjectDropped || whole.count > recordBytesMax { return .tooLong(collection: nil, place: objectPlace) }
             return .record(window[whole], collection: nil, place: objectPlace)
         }
+        return startName(
+            byte, afterMember: afterMember, as: .name, comma: "a comma is missing between two members",
+            name: "the name of a member is wanted here")
+    }
+
+    /// Starts a member's name at `first`, or after it where a comma is due; nothing happens when that takes more bytes.
+    /// `comma`, `name`: what is said when they are missing.
+    func startName(_ first: UInt8, afterMember: Bool, as next: Mode, comma: String, name: String) -> Next? {
+        var byte = first
         let gap = scan
         if afterMember {
-            guard byte == UInt8(ascii: ",") else { return broken("a comma is missing between two members", at: scan) }
+            guard byte == UInt8(ascii: ",") else { return broken(comma, at: scan) }
             scan += 1
             guard let following = window.nextByte() else {
                 scan = gap
@@ -241,17 +250,23 @@ final class RecordReader {
             }
             byte = following
         }
-        guard byte == UInt8(ascii: "\"") else { return broken("the name of a member is wanted here", at: scan) }
+        guard byte == UInt8(ascii: "\"") else { return broken(name, at: scan) }
         start = scan
         value = JSONScanner()
-        mode = .name
+        mode = next
         return nil
     }
 
-    private func name() -> Next? {
+    /// Empty for one that is too long to be known; nil when it takes more bytes.
+    func scanName() -> String? {
         guard let end = scanValue() else { return nil }
         let text = window[start..<end]
-        memberName = text.count <= Self.nameBytesMax ? JSONString.text(of: text) : ""
+        return text.count <= Self.nameBytesMax ? JSONString.text(of: text) : ""
+    }
+
+    private func name() -> Next? {
+        guard let name = scanName() else { return nil }
+        memberName = name
         mode = .colon
         return nil
     }

@@ -65,16 +65,12 @@ struct SeedTransaction {
         let batchID = BatchID.make(spool: seed.spoolID, firstSequence: 1, at: now)
         let targets = try targets(for: seed)
         var outcome = Outcome()
-        var conversationDuplicates = 0
-        for row in rows {
-            let isConversation = row.table == .conversations
-            if try insert(row, batchID) {
-                if isConversation { outcome.conversations += 1 } else { outcome.events += 1 }
-            } else {
-                outcome.duplicates += 1
-                if isConversation { conversationDuplicates += 1 }
-            }
-        }
+        let written = try RowInsertion(connection: connection).insert(
+            rows.map { RowInsertion.Item(row: $0, receivedAt: $0.createdAt, tenant: 0, batchID: Int(batchID)) })
+        let conversations = rows.count { $0.table == .conversations }
+        outcome.conversations = written.count { rows[$0].table == .conversations }
+        outcome.events = written.count - outcome.conversations
+        outcome.duplicates = rows.count - written.count
         let folded = try fold(rows, batchID, targets, of: seed)
         try connection.query(
             """
@@ -86,7 +82,7 @@ struct SeedTransaction {
             parameters: [
                 .text("\(seed.spoolID)"), .integer(rows.count), .integer(batchID),
                 .integer(outcome.events + outcome.conversations), .integer(outcome.duplicates),
-                .integer(outcome.conversations), .integer(conversationDuplicates), .array(folded),
+                .integer(outcome.conversations), .integer(conversations - outcome.conversations), .array(folded),
             ])
         guard outcome.events + outcome.conversations > 0 else {
             throw CommandError(
@@ -109,31 +105,6 @@ struct SeedTransaction {
             guard let pack = packs.first(where: version.isMade(from:)) else { return nil }
             return try FoldTarget.load(versionID: version.id, schema: version.schema, pack: pack, on: connection)
         }
-    }
-
-    /// Returns whether the row went in.
-    private func insert(_ row: ParsedRow, _ batchID: Int64) throws(PostgresError) -> Bool {
-        let time = "timestamptz 'epoch' + $2::bigint * interval '1 microsecond'"
-        let fixed: [PostgresParameter] = [.text("\(row.id)"), .integer(row.createdAt.microseconds)]
-        if row.needsEventID {
-            let known = try connection.query(
-                """
-                INSERT INTO public.event_ids (id, created_at)
-                VALUES ($1::uuid, \(time))
-                ON CONFLICT (id) DO NOTHING
-                """, parameters: fixed)
-            guard known.affectedRows == 1 else { return false }
-        }
-        let names = row.columns.map(\.name).joined(separator: ", ")
-        let places = row.columns.indices.map { "$\($0 + 4)::\(row.columns[$0].type)" }.joined(separator: ", ")
-        return try connection.query(
-            """
-            INSERT INTO public.\(row.table.rawValue) (id, created_at, received_at, tenant_id, batch_id, \(names))
-            VALUES ($1::uuid, \(time), \(time), 0, $3::bigint, \(places))
-            ON CONFLICT (created_at, id) DO NOTHING
-            """,
-            parameters: fixed + [.integer(batchID)] + row.columns.map { $0.value.map { .text($0) } }
-        ).affectedRows == 1
     }
 
     private func fold(

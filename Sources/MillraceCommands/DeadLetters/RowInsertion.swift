@@ -1,0 +1,80 @@
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// Puts rows of parsed lines into their tables, as their batches would have. In a transaction; blocks.
+struct RowInsertion {
+    /// A row, and what is not of its line.
+    struct Item {
+        var row: ParsedRow
+        var receivedAt: Timestamp
+        var tenant: Int32
+        var batchID: Int
+    }
+
+    let connection: PostgresConnection
+
+    /// Returns the places among `items` of those that went in. Of items that are the same event the first one does.
+    func insert(_ items: [Item]) throws(PostgresError) -> Set<Int> {
+        var seen: Set<String> = []
+        let distinct = items.indices.filter { seen.insert(items[$0].row.identity).inserted }
+        var written: Set<Int> = []
+        for table in PartitionedTable.allCases {
+            for needsEventID in [false, true] {
+                let group = distinct.filter { place in
+                    items[place].row.table == table && items[place].row.needsEventID == needsEventID
+                }
+                guard let first = group.first else { continue }
+                let statement = Self.statement(like: items[first].row)
+                let answer = try connection.query(statement, parameters: Self.parameters(group.map { items[$0] }))
+                let keys = Set((0..<answer.rowCount).map { "\(answer.string($0, 0) ?? "") \(answer.count($0, 1))" })
+                written.formUnion(group.filter { keys.contains(items[$0].row.key) })
+            }
+        }
+        return written
+    }
+
+    private static func parameters(_ items: [Item]) -> [PostgresParameter?] {
+        let fixed: [PostgresParameter] = [
+            .array(items.map { "\($0.row.id)" }), .array(items.map(\.row.createdAt.microseconds)),
+            .array(items.map(\.receivedAt.microseconds)), .array(items.map(\.tenant)), .array(items.map(\.batchID)),
+        ]
+        let columns = items.first?.row.columns.indices ?? 0..<0
+        return fixed + columns.map { column in .array(items.map { $0.row.columns[column].value }) }
+    }
+
+    /// Takes an array a column.
+    private static func statement(like row: ParsedRow) -> String {
+        let names = ["id", "created_at", "received_at", "tenant_id", "batch_id"] + row.columns.map(\.name)
+        let types = ["uuid", "bigint", "bigint", "integer", "bigint"] + row.columns.map(\.type)
+        let arrays = types.enumerated().map { "$\($0.offset + 1)::\($0.element)[]" }.joined(separator: ", ")
+        let list = names.joined(separator: ", ")
+        let values = names.map { name in
+            name == "created_at" || name == "received_at" ? time("line.\(name)") + " AS \(name)" : "line.\(name)"
+        }
+        let known = """
+            , known AS (
+                INSERT INTO public.event_ids (id, created_at)
+                SELECT id, created_at
+                FROM line
+                ON CONFLICT (id) DO NOTHING
+                RETURNING id
+            )
+            """
+        return """
+            WITH line AS MATERIALIZED (
+                SELECT \(values.joined(separator: ", "))
+                FROM unnest(\(arrays)) AS line (\(list))
+            )\(row.needsEventID ? known : "")
+            INSERT INTO public.\(row.table.rawValue) (\(list))
+            SELECT \(list)
+            FROM line\(row.needsEventID ? " JOIN known USING (id)" : "")
+            ON CONFLICT (created_at, id) DO NOTHING
+            RETURNING id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint
+            """
+    }
+
+    /// Microseconds since 1970 as a timestamptz; exact, since a double holds every such integer.
+    static func time(_ parameter: String) -> String {
+        "timestamptz 'epoch' + \(parameter)::bigint * interval '1 microsecond'"
+    }
+}
