@@ -57,6 +57,11 @@ package struct JSONField<Shape>: Sendable {
         }
     }
 
+    /// The same field of a value that is a part of `Outer`.
+    package func of<Outer>(_ part: @escaping @Sendable (Outer) -> Shape) -> JSONField<Outer> {
+        JSONField<Outer>(name, schema, isRequired: isRequired, nil) { outer, json in write(part(outer), &json) }
+    }
+
     /// Fields whose names are not known before; each is written with its name.
     package static func others(
         _ schema: JSONSchema, doc: String, write: @escaping @Sendable (Shape, inout JSONWriter) -> Void

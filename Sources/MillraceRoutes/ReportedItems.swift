@@ -17,8 +17,8 @@ package struct DeadItem: JSONShape {
         }
 
         package static let fields: [JSONField<Self>] = [
-            JSONField("code", \.code), JSONField("constraint", \.constraint), JSONField("sqlstate", \.sqlState),
-            JSONField("message", \.message),
+            JSONField("code", \.code), JSONField("constraint", \.constraint, doc: ReportDocs.constraint),
+            JSONField("sqlstate", \.sqlState, doc: ReportDocs.sqlState), JSONField("message", \.message),
         ]
     }
 
@@ -33,11 +33,7 @@ package struct DeadItem: JSONShape {
 
     package static let name = "DeadItem"
 
-    package static let fields: [JSONField<Self>] = [
-        JSONField("index", \.index), JSONField("code", \.detail.code),
-        JSONField("constraint", \.detail.constraint, doc: ReportDocs.constraint),
-        JSONField("sqlstate", \.detail.sqlState, doc: ReportDocs.sqlState), JSONField("message", \.detail.message),
-    ]
+    package static let fields = [JSONField<Self>("index", \.index)] + Detail.fields.map { $0.of(\.detail) }
 }
 
 /// An item that is stored and that a projection lacks: it is in `projections.parked`.
@@ -64,7 +60,8 @@ package struct ParkedItem: JSONShape {
 
         package static let fields: [JSONField<Self>] = [
             JSONField("pack", \.pack), JSONField("fold", \.fold), JSONField("code", \.code),
-            JSONField("constraint", \.constraint), JSONField("sqlstate", \.sqlState), JSONField("message", \.message),
+            JSONField("constraint", \.constraint, doc: ReportDocs.constraint),
+            JSONField("sqlstate", \.sqlState, doc: ReportDocs.sqlState), JSONField("message", \.message),
         ]
     }
 
@@ -79,11 +76,7 @@ package struct ParkedItem: JSONShape {
 
     package static let name = "ParkedItem"
 
-    package static let fields: [JSONField<Self>] = [
-        JSONField("index", \.index), JSONField("pack", \.detail.pack), JSONField("fold", \.detail.fold),
-        JSONField("code", \.detail.code), JSONField("constraint", \.detail.constraint, doc: ReportDocs.constraint),
-        JSONField("sqlstate", \.detail.sqlState, doc: ReportDocs.sqlState), JSONField("message", \.detail.message),
-    ]
+    package static let fields = [JSONField<Self>("index", \.index)] + Detail.fields.map { $0.of(\.detail) }
 }
 
 private enum ReportDocs {

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// State that threads share, and whose changes they wait for. Time is monotonic.
-package final class ConditionLock<State>: @unchecked Sendable {
+package final class ConditionLock<State>: @unchecked Sendable {  // SAFETY: `state` is touched only with `mutex` held.
     // SAFETY: both C objects are made in init and destroyed in deinit; `state` is touched only with `mutex` held.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

@@ -53,29 +53,42 @@ struct IncludeReader {
         var lists = [ByteBuffer](repeating: ByteBuffer(), count: keys.count)
         guard !keys.isEmpty else { return lists }
         let rows = try rows(of: node, for: keys, on: connection)
-        var below: [(name: [UInt8], lists: [ByteBuffer])] = []
-        for child in node.children {
-            let name = [UInt8(ascii: ",")] + JSONString.literal(child.name) + [UInt8(ascii: ":"), UInt8(ascii: "[")]
-            below.append((name, try self.lists(of: child, for: rows.map(\.key), on: connection)))
-        }
+        let below = try self.lists(of: node.children, for: rows.map(\.key), on: connection)
         for (index, row) in rows.enumerated() {
             if lists[row.place].readableBytes > 0 { lists[row.place].writeStaticString(",") }
             lists[row.place].writeImmutableBuffer(row.json)
-            for (name, children) in below {
-                lists[row.place].writeBytes(name)
-                lists[row.place].writeImmutableBuffer(children[index])
-                lists[row.place].writeStaticString("]")
-            }
-            lists[row.place].writeStaticString("}")
+            Self.end(&lists[row.place], with: below, of: index)
         }
         return lists
+    }
+
+    /// Of each node: the start of a member, and its lists.
+    private typealias Members = [(start: [UInt8], lists: [ByteBuffer])]
+
+    private mutating func lists(
+        of nodes: [IncludeTree.Node], for keys: [String?], on connection: PostgresConnection
+    ) throws -> Members {
+        try nodes.map { node in
+            let start = [UInt8(ascii: ",")] + JSONString.literal(node.name) + [UInt8(ascii: ":"), UInt8(ascii: "[")]
+            return (start, try lists(of: node, for: keys, on: connection))
+        }
+    }
+
+    /// Ends an object with the lists of the row at `index`.
+    private static func end(_ object: inout ByteBuffer, with members: Members, of index: Int) {
+        for (start, lists) in members {
+            object.writeBytes(start)
+            object.writeImmutableBuffer(lists[index])
+            object.writeStaticString("]")
+        }
+        object.writeStaticString("}")
     }
 
     /// The page with the lists in its rows, which know themselves apart. Blocks.
     mutating func add(_ tree: IncludeTree, to page: Page, on connection: PostgresConnection) throws -> Page {
         let keys = page.marks.map { $0.key.last ?? nil }
         let lists = try Self.atOneMoment(on: connection) {
-            try tree.nodes.map { ($0.name, try self.lists(of: $0, for: keys, on: connection)) }
+            try self.lists(of: tree.nodes, for: keys, on: connection)
         }
         let held = page.memory ?? memory
         let bytes = 2 * (page.rows.readableBytes + byteCount)
@@ -90,12 +103,7 @@ struct IncludeReader {
                 whole.rows.writeImmutableBuffer(row)
             }
             start = mark.end
-            for (name, children) in lists {
-                whole.rows.writeBytes([UInt8(ascii: ",")] + JSONString.literal(name) + Array(":[".utf8))
-                whole.rows.writeImmutableBuffer(children[index])
-                whole.rows.writeStaticString("]")
-            }
-            whole.rows.writeStaticString("}")
+            Self.end(&whole.rows, with: lists, of: index)
         }
         return whole
     }

@@ -2,9 +2,7 @@ internal import MillraceChannels
 internal import Synchronization
 
 /// Bytes to read into, grown when a record needs it; reused, since an extent is about a MiB.
-final class ReadBuffer: @unchecked Sendable {
-    // SAFETY: owned by one reader at a time (`ReadBufferPool` hands it out once); `bytes` is freed in deinit only.
-
+final class ReadBuffer: @unchecked Sendable {  // SAFETY: owned by one reader at a time, which `ReadBufferPool` sees to.
     /// Readable bytes after what was asked for: the parsers read ahead.
     static let paddingBytes = 64
 
