@@ -7,7 +7,7 @@ import Testing
 @testable import MillraceWriter
 
 /// The encoder says where the fields of its rows are, and folds take its word for it.
-struct EncodedFieldsTests {
+@Suite(.onOwnThreads) struct EncodedFieldsTests {
     /// A database with packs that fold both tables.
     private struct Rig {
         let database: TestDatabase

@@ -4,7 +4,7 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)), .onOwnThreads)
 struct ColumnFilterTests {
     /// Orders 1 … 60: of five users, every third PAID and every tenth without a total.
     private static func orders(_ name: String = #function) throws -> ReadFixture {

@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(10)), .onOwnThreads)
 struct EventScanTests {
     /// Takes the server's notices, which auto_explain sends its plans as.
     private struct NoticeKeeper: LogHandler {

@@ -5,7 +5,7 @@ import MillraceTestSupport
 import Testing
 
 /// A user's own token, without the scope to read.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)), .onOwnThreads)
 struct OwnRowsTests {
     private static let user = "843d440a-a7a7-45ee-96df-3568c37384b1"
     private static let other = "843d440a-a7a7-45ee-96df-3568c37384b2"

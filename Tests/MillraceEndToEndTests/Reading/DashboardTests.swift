@@ -5,21 +5,12 @@ import Testing
 
 extension EndToEnd {
     struct DashboardTests {
-        private struct Dashboard: Decodable {
-            struct Billing: Decodable {
-                struct User: Decodable, Equatable {
-                    var email: String
-                    var first_name: String
-                    var last_name: String
-                    var plan: String
-                    var question_count: Int
-                }
-
-                var top_users: [User]
-                var identity: String
-            }
-
-            var billing_stats: Billing
+        private struct User: Decodable, Equatable {
+            var email: String
+            var first_name: String
+            var last_name: String
+            var plan: String
+            var question_count: Int
         }
 
         private static let known = "843d440a-a7a7-45ee-96df-3568c37384b9"
@@ -49,16 +40,16 @@ extension EndToEnd {
                 """)
             try daemon.start()
             let token = BearerToken(subject: Self.known, scope: "millrace:read")
-            func dashboard() throws -> Dashboard.Billing {
+            func dashboard() throws -> DashboardAnswer<User>.Billing {
                 let answer = try HTTPClient(daemon.http).request(
                     "GET", "/api/v1/stats-fast/dashboard", headers: [token.header])
                 #expect(answer.status == 200, "\(answer.text)")
-                return try JSONDecoder().decode(Dashboard.self, from: Data(answer.body)).billing_stats
+                return try JSONDecoder().decode(DashboardAnswer<User>.self, from: Data(answer.body)).billing_stats
             }
-            let named = Dashboard.Billing.User(
+            let named = User(
                 email: "dominic@example.com", first_name: "Dominic", last_name: "Roy", plan: "pro", question_count: 7000
             )
-            let fallback = Dashboard.Billing.User(
+            let fallback = User(
                 email: Self.unknown, first_name: "", last_name: "", plan: "free", question_count: 5000)
             #expect(try dashboard().top_users == [named, fallback])
             #expect(try dashboard().identity == "available")

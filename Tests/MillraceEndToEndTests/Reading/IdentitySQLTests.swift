@@ -5,22 +5,13 @@ import Testing
 
 extension EndToEnd {
     struct IdentitySQLTests {
-        private struct Dashboard: Decodable {
-            struct Billing: Decodable {
-                struct User: Decodable {
-                    var user_id: String
-                    var email: String
-                    var first_name: String
-                    var last_name: String
-                    var plan: String
-                    var question_count: Int
-                }
-
-                var top_users: [User]
-                var identity: String
-            }
-
-            var billing_stats: Billing
+        private struct User: Decodable {
+            var user_id: String
+            var email: String
+            var first_name: String
+            var last_name: String
+            var plan: String
+            var question_count: Int
         }
 
         private static let users = (1...3).map { "843d440a-a7a7-45ee-96df-3568c37384b\($0)" }
@@ -85,7 +76,8 @@ extension EndToEnd {
             func dashboard() throws -> [String] {
                 let answer = try HTTPClient(daemon.http).request("GET", "/api/v1/stats-fast/dashboard")
                 #expect(answer.status == 200, "\(answer.text)")
-                let billing = try JSONDecoder().decode(Dashboard.self, from: Data(answer.body)).billing_stats
+                let billing = try JSONDecoder().decode(DashboardAnswer<User>.self, from: Data(answer.body))
+                    .billing_stats
                 return [billing.identity]
                     + billing.top_users.map { user in
                         "\(user.email)|\(user.first_name)|\(user.last_name)|\(user.plan)|\(user.question_count)"
