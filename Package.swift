@@ -23,9 +23,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),  // counters, gauges, recorders
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),  // sockets
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),  // HTTP types on NIO channels
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),  // TLS
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),  // latency histograms
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),  // HTTP routes
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),  // config.toml
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),  // JWKS by URL
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),  // start and stop
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),  // bearer tokens
     ],
@@ -56,6 +58,10 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "MillraceAccess",
+            dependencies: ["MillraceEvent", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swiftSettings),
         .target(
             name: "MillraceChannels",
             dependencies: [
@@ -90,14 +96,15 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
-                "MillraceTelemetry",
+                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
+                "MillraceRoutes", "MillraceTelemetry",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
@@ -118,7 +125,7 @@ let package = Package(
         .target(
             name: "MillracePostgres",
             dependencies: [
-                "CLibPQ", "MillraceTelemetry",
+                "CLibPQ", "MillraceAccess", "MillraceTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Migrations")],  // a link to sql/migrations
@@ -150,7 +157,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
+                "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
+                "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -167,9 +175,11 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceConfiguration", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceChannels", "MillraceEvent",
+                "MillraceIntake",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
                 "MillraceThreads", "MillraceWriter",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -184,11 +194,14 @@ let package = Package(
         .target(
             name: "MillraceConsole",
             dependencies: [
-                "CZlib", "CZstd", "MillraceAPI", "MillraceChannels", "MillraceConfiguration", "MillraceDaemon",
-                "MillraceEvent",
+                "CZlib", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceConfiguration",
+                "MillraceDaemon", "MillraceEvent",
                 "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
                 "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -205,7 +218,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceBench", "MillraceChannels",
+                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceBench", "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
@@ -225,6 +238,9 @@ let package = Package(
         ),
 
         // Tests
+        .testTarget(
+            name: "MillraceAccessTests", dependencies: ["MillraceAccess", "MillraceEvent"], swiftSettings: swiftSettings
+        ),
         .testTarget(name: "MillraceJSONTests", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceSpoolTests",
