@@ -239,7 +239,8 @@ let package = Package(
 
         // Tests
         .testTarget(
-            name: "MillraceAccessTests", dependencies: ["MillraceAccess", "MillraceEvent"], swiftSettings: swiftSettings
+            name: "MillraceAccessTests", dependencies: ["MillraceAccess", "MillraceEvent", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
         ),
         .testTarget(name: "MillraceJSONTests", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
         .testTarget(
