@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),  // binary search
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),  // the command line
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),  // timers, merged streams
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.18.0"),  // what a certificate says
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),  // header names and statuses
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),  // structured log lines
@@ -105,6 +106,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
@@ -200,8 +203,9 @@ let package = Package(
                 "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: swiftSettings
         ),

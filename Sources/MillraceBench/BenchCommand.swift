@@ -34,6 +34,8 @@ package struct BenchCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @OptionGroup var connection: ConnectionOptions
+
     @Option(name: .customLong("protocol"), help: "tcp (pipelined lines) or http (keep-alive requests).")
     var wire: LoadPlan.Wire = .tcp
 
@@ -146,7 +148,8 @@ package struct BenchCommand: AsyncParsableCommand {
     /// Runs the load, looks for its rows, and prints the report. Throws `ExitCode.failure` where something is missing.
     package func run() async throws {
         let context = try options.context()
-        let endpoint = try to ?? (wire == .tcp ? context.tcpEndpoint() : context.httpEndpoint())
+        let destination = try connection.destination(
+            to, or: wire == .tcp ? context.tcpListener() : context.httpListener())
         let runID = RunID(startedAt: .now, random: .random(in: .min ... .max))
         let templates =
             if let file {
@@ -156,7 +159,8 @@ package struct BenchCommand: AsyncParsableCommand {
             }
         let plan = plan
         var session = BenchSession(
-            endpoint: endpoint, templates: templates, check: noVerify ? nil : try TableCheck(context, runID: runID),
+            destination: destination, templates: templates,
+            check: noVerify ? nil : try TableCheck(context, runID: runID),
             patience: .seconds(verifyLimit), log: try hlog.map { path throws(CommandError) in try .init(path) },
             progress: BenchProgress(isQuiet: quiet, isForced: progress), outcome: BenchOutcome(plan: plan))
         var search: RateSearch?

@@ -9,7 +9,7 @@ struct BenchSession {
     private static let lookInterval = Duration.milliseconds(50)
     private static let shownLengthMin = Duration.milliseconds(200)
 
-    let endpoint: Endpoint
+    let destination: Destination
     let templates: EventTemplates
     /// nil: nobody looks into the tables.
     let check: TableCheck?
@@ -67,10 +67,10 @@ struct BenchSession {
 
     private mutating func load(_ plan: LoadPlan) async throws -> (LoadResult, LatencyPair) {
         let board = LoadBoard()
-        let (endpoint, templates, firstNumber) = (endpoint, templates, outcome.numbers.upperBound)
+        let (destination, templates, firstNumber) = (destination, templates, outcome.numbers.upperBound)
         async let running = BlockingThread.run(named: "bench") { () throws(CommandError) in
             try LoadLoop.result(
-                of: plan, to: endpoint, templates: templates, firstNumber: firstNumber, board: board)
+                of: plan, to: destination, templates: templates, firstNumber: firstNumber, board: board)
         }
         var latencies = LatencyPair()
         var elapsed = Duration.zero

@@ -30,6 +30,11 @@ struct LatencyCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of http.listen.")
+    var to: Endpoint?
+
     @Option(help: "text, json, hgrm or hlog.")
     var format = LatencyFormat.text
 
@@ -49,13 +54,13 @@ struct LatencyCommand: ParsableCommand {
         var path = "/debug/latency?format=\(format.rawValue)"
         if let stage { path += "&stage=\(Self.escaped(stage))" }
         if let interval { path += "&seconds=\(interval.seconds)" }
-        let endpoint = try options.context().httpEndpoint()
+        let destination = try connection.destination(to, or: options.context().httpListener())
         let answer = try HTTPProbe.get(
-            path, from: endpoint, timeout: .seconds(10 + (interval?.seconds ?? 0)), bytesMax: 64 << 20)
+            path, from: destination, timeout: .seconds(10 + (interval?.seconds ?? 0)), bytesMax: 64 << 20)
         guard answer.status == 200 else {
             let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.body.utf8))
             throw CommandError(
-                "\(endpoint) answered \(answer.status): \(refusal?.error.message ?? "no reason given")",
+                "\(destination) answered \(answer.status): \(refusal?.error.message ?? "no reason given")",
                 hint: "See `millrace latency --help`, and that the daemon is of this version")
         }
         Console.out(answer.body.hasSuffix("\n") ? String(answer.body.dropLast()) : answer.body)

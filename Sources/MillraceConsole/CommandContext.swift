@@ -135,20 +135,22 @@ package struct CommandContext {
     }
 
     /// The first of `tcp.listen`, as a client reaches it.
-    package func tcpEndpoint() throws(CommandError) -> Endpoint {
-        try Self.endpoint(configuration.tcp.listen, "tcp.listen", "--to")
+    package func tcpListener() throws(CommandError) -> ConfiguredListener {
+        try listener(configuration.tcp.listen, "tcp.listen", isTLS: configuration.tcp.tls)
     }
 
     /// The first of `http.listen`, as a client reaches it.
-    package func httpEndpoint() throws(CommandError) -> Endpoint {
-        try Self.endpoint(configuration.http.listen, "http.listen", "--set http.listen=…")
+    package func httpListener() throws(CommandError) -> ConfiguredListener {
+        try listener(configuration.http.listen, "http.listen", isTLS: configuration.http.tls)
     }
 
-    private static func endpoint(_ listen: [String], _ key: String, _ option: String) throws(CommandError) -> Endpoint {
+    private func listener(
+        _ listen: [String], _ key: String, isTLS: Bool
+    ) throws(CommandError) -> ConfiguredListener {
         guard let first = listen.first, let endpoint = Endpoint(first) else {
-            throw CommandError(
-                "\(key) names no address that a client could use", hint: "Give one with \(option)")
+            throw CommandError("\(key) names no address that a client could use", hint: "Give one with --to")
         }
-        return endpoint
+        guard case .tcp = endpoint, isTLS else { return ConfiguredListener(endpoint: endpoint) }
+        return ConfiguredListener(endpoint: endpoint, certificate: configuration.tls.certificate)
     }
 }

@@ -23,7 +23,7 @@ struct LoadLoop: ~Copyable {
     private static let complaintsMax = 3
     private static let readBytes = 64 << 10
 
-    private let endpoint: Endpoint
+    private let destination: Destination
     private let plan: LoadPlan
     private let board: LoadBoard
     private let firstNumber: UInt64
@@ -48,12 +48,12 @@ struct LoadLoop: ~Copyable {
     private var failure: CommandError?
 
     init(
-        endpoint: Endpoint, plan: LoadPlan, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
+        destination: Destination, plan: LoadPlan, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
     ) throws(CommandError) {
         let now = Timestamp.now
-        let writer = try RequestWriter(plan: plan, endpoint: endpoint, templates: templates, at: now)
+        let writer = try RequestWriter(plan: plan, endpoint: destination.endpoint, templates: templates, at: now)
         poller = try Poller()
-        self.endpoint = endpoint
+        self.destination = destination
         self.plan = plan
         self.board = board
         self.firstNumber = firstNumber
@@ -83,7 +83,7 @@ struct LoadLoop: ~Copyable {
 
     private mutating func connect() throws(CommandError) {
         for index in 0..<plan.connections {
-            let connection = try LoadConnection(endpoint, plan: plan)
+            let connection = try LoadConnection(destination, plan: plan)
             try poller.add(connection.socket.descriptor, token: index)
             connections.append(connection)
             if plan.wire == .tcp {
@@ -96,7 +96,7 @@ struct LoadLoop: ~Copyable {
         while !connections.allSatisfy(\.isGreeted) {
             guard MonotonicClock.now < deadline else {
                 throw CommandError(
-                    "\(endpoint) did not answer the greeting in time",
+                    "\(destination) did not answer the greeting in time",
                     hint: "Check --to, and whether the daemon is well")
             }
             try wait(until: deadline)
@@ -236,7 +236,7 @@ struct LoadLoop: ~Copyable {
                 hint: "See its log for the reason", isRetryable: true)
         }
         // It was idle for http.keep_alive; the socket's end takes it out of the poller.
-        connections[index] = try LoadConnection(endpoint, plan: plan)
+        connections[index] = try LoadConnection(destination, plan: plan)
         try poller.add(connections[index].socket.descriptor, token: index)
     }
 
@@ -290,11 +290,11 @@ struct LoadLoop: ~Copyable {
 extension LoadLoop {
     /// Carries out a load: blocks. Throws when there is nothing to tell; else the result says how it went.
     static func result(
-        of plan: LoadPlan, to endpoint: Endpoint, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
+        of plan: LoadPlan, to destination: Destination, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
     ) throws(CommandError) -> LoadResult {
         do throws(CommandError) {
             var loop = try LoadLoop(
-                endpoint: endpoint, plan: plan, templates: templates, firstNumber: firstNumber, board: board)
+                destination: destination, plan: plan, templates: templates, firstNumber: firstNumber, board: board)
             let result = loop.run()
             if let failure = result.failure, result.tally.sent == 0 { throw failure }
             return result

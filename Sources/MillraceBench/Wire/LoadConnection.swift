@@ -15,8 +15,8 @@ final class LoadConnection {
     /// Nothing is sent before: the daemon asked for a pause.
     var pausedUntil: Int64 = 0
 
-    init(_ endpoint: Endpoint, plan: LoadPlan) throws(CommandError) {
-        socket = try ClientSocket(connectingTo: endpoint, timeout: Self.connectTimeout)
+    init(_ destination: Destination, plan: LoadPlan) throws(CommandError) {
+        socket = try ClientSocket(connectingTo: destination, timeout: Self.connectTimeout)
         reader = AnswerReader(plan)
     }
 
@@ -55,7 +55,7 @@ final class LoadConnection {
             case .bytes(let count):
                 reader.read(UnsafeRawBufferPointer(rebasing: buffer[..<count]), body)
                 // More would have filled the buffer, or will be told.
-                if count < buffer.count, !untilEnd { return true }
+                if socket.isDrained(by: count, room: buffer.count), !untilEnd { return true }
             }
         }
     }

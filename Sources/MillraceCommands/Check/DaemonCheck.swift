@@ -5,24 +5,24 @@ struct DaemonCheck {
     let context: CommandContext
 
     func run() -> CheckResult {
-        do throws(CommandError) {
-            let endpoint = try context.httpEndpoint()
-            guard let answer = try? HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3)) else {
+        do {
+            let destination = try Destination(context.httpListener())
+            guard let answer = try? HTTPProbe.get("/readyz", from: destination, timeout: .seconds(3)) else {
                 return CheckResult(
-                    "writing", ok: true, detail: "no daemon answers at \(endpoint), so none was asked", fix: "")
+                    "writing", ok: true, detail: "no daemon answers at \(destination), so none was asked", fix: "")
             }
             guard let writing = WritingAnswer(answer.body) else {
-                return CheckResult("writing", ok: true, detail: "the daemon at \(endpoint) does not say", fix: "")
+                return CheckResult("writing", ok: true, detail: "the daemon at \(destination) does not say", fix: "")
             }
             let reason = writing.reason ?? "it gives no reason"
             return CheckResult(
                 "writing", ok: writing.writing,
                 detail: writing.writing
-                    ? "the daemon at \(endpoint) writes"
-                    : "the daemon at \(endpoint) has written nothing since \(writing.since ?? "?"): \(reason)",
+                    ? "the daemon at \(destination) writes"
+                    : "the daemon at \(destination) has written nothing since \(writing.since ?? "?"): \(reason)",
                 fix: "Fix the reason; what was taken is in the spool and is written then.")
         } catch {
-            return CheckResult("writing", ok: true, detail: "no daemon was asked: \(error.message)", fix: "")
+            return CheckResult("writing", ok: true, detail: "no daemon was asked: \(error)", fix: "")
         }
     }
 }

@@ -38,6 +38,8 @@ struct ImportCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @OptionGroup var connection: ConnectionOptions
+
     @Argument(help: "JSON or NDJSON files; - is standard input.", completion: .file())
     var files: [String]
 
@@ -117,6 +119,7 @@ struct ImportCommand: ParsableCommand {
         } catch {
             throw ValidationError("\(error)")
         }
+        let destination = dryRun ? nil : try connection.destination(to, or: context.tcpListener())
         let database = withPasswordHashes && !dryRun ? try context.connect() : nil
         let source = ImportSource(
             files: inputs,
@@ -137,12 +140,10 @@ struct ImportCommand: ParsableCommand {
         var failure: CommandError?
         var unsettled = 0
         do throws(CommandError) {
-            if dryRun {
-                try checkAll(source, &meter)
+            if let destination {
+                try send(source, to: destination, &meter, unsettled: &unsettled)
             } else {
-                let endpoint: Endpoint
-                if let to { endpoint = to } else { endpoint = try context.tcpEndpoint() }
-                try send(source, to: endpoint, &meter, unsettled: &unsettled)
+                try checkAll(source, &meter)
             }
         } catch {
             failure = error
@@ -158,10 +159,10 @@ struct ImportCommand: ParsableCommand {
     }
 
     private func send(
-        _ source: ImportSource, to endpoint: Endpoint, _ meter: inout ProgressMeter, unsettled: inout Int
+        _ source: ImportSource, to destination: Destination, _ meter: inout ProgressMeter, unsettled: inout Int
     ) throws(CommandError) {
         var session = SendSession(
-            endpoint: endpoint, acknowledgement: ack ?? (noWait ? .spooled : .committed), reader: source,
+            destination: destination, acknowledgement: ack ?? (noWait ? .spooled : .committed), reader: source,
             machine: SendStateMachine(
                 windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), keptMax: 0))
         defer { unsettled = session.machine.window.count }

@@ -27,6 +27,8 @@ struct SendCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @OptionGroup var connection: ConnectionOptions
+
     @Argument(help: "An NDJSON file; - is standard input.", completion: .file())
     var file: String = "-"
 
@@ -58,11 +60,11 @@ struct SendCommand: ParsableCommand {
     }
 
     func run() throws {
-        let endpoint = try to ?? options.context().tcpEndpoint()
+        let destination = try connection.destination(to, or: options.context().tcpListener())
         let descriptor = file == "-" ? STDIN_FILENO : try CompressedInput.open(file)
         defer { if file != "-" { close(descriptor) } }
         var session = SendSession(
-            endpoint: endpoint,
+            destination: destination,
             acknowledgement: ack,
             reader: LineReader(descriptor: descriptor),
             machine: SendStateMachine(

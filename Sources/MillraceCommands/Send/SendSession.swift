@@ -17,7 +17,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     /// An answer line is short; a longer one is not Millrace's.
     private static var answerBytesMax: Int { 64 * 1024 }
 
-    private let endpoint: Endpoint
+    private let destination: Destination
     private let acknowledgement: Submission.Acknowledgement
     private var reader: Source
     private(set) var machine: SendStateMachine
@@ -29,10 +29,10 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
     private var inputFailure: CommandError?
 
     init(
-        endpoint: Endpoint, acknowledgement: Submission.Acknowledgement, reader: consuming Source,
+        destination: Destination, acknowledgement: Submission.Acknowledgement, reader: consuming Source,
         machine: SendStateMachine
     ) {
-        self.endpoint = endpoint
+        self.destination = destination
         self.acknowledgement = acknowledgement
         self.reader = reader
         self.machine = machine
@@ -57,7 +57,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
 
     /// One connection, from the greeting until every line is answered. Throws when it ends before.
     private mutating func converse(_ progress: (SendProgress) -> Void) throws(CommandError) {
-        let socket = try ClientSocket(connectingTo: endpoint, timeout: Self.connectTimeout)
+        let socket = try ClientSocket(connectingTo: destination, timeout: Self.connectTimeout)
         machine.connected()
         answer = []
         outgoing = Array("{\"hello\":{\"acks\":\"\(acknowledgement.rawValue)\"}}\n".utf8)
@@ -72,7 +72,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
             if ready.hasInput { readInput() }
             if machine.isAwaitingGreeting, ContinuousClock.now >= greetingDeadline {
                 throw CommandError(
-                    "\(endpoint) did not answer the greeting in time",
+                    "\(destination) did not answer the greeting in time",
                     hint: "Check --to, and whether the daemon is well",
                     isRetryable: true)
             }

@@ -12,9 +12,9 @@ enum HTTPProbe {
     /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers. `bytesMax`: an answer is cut
     /// off there.
     static func get(
-        _ path: String, from endpoint: Endpoint, timeout: Duration, bytesMax: Int = 1 << 20
+        _ path: String, from destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
     ) throws(CommandError) -> Answer {
-        let socket = try ClientSocket(connectingTo: endpoint, timeout: timeout)
+        let socket = try ClientSocket(connectingTo: destination, timeout: timeout)
         let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
         // A request this short fits into any socket's buffer.
         _ = try request.withUnsafeBytes { socket.write($0) }.get()
@@ -29,7 +29,8 @@ enum HTTPProbe {
             if result == .ended { break }
         }
         guard let answer = parse(bytes) else {
-            throw CommandError("\(endpoint) gave no HTTP answer in time", hint: "See http.listen and the daemon's log")
+            throw CommandError(
+                "\(destination) gave no HTTP answer in time", hint: "See http.listen and the daemon's log")
         }
         return answer
     }

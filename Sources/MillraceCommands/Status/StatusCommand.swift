@@ -18,6 +18,11 @@ struct StatusCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of http.listen.")
+    var to: Endpoint?
+
     @Flag(help: "The report as JSON.")
     var json = false
 
@@ -45,11 +50,11 @@ struct StatusCommand: ParsableCommand {
         if !report.isWell { throw ExitCode.failure }
     }
 
-    private func daemon(_ context: CommandContext) throws(CommandError) -> StatusReport.Daemon {
-        let endpoint = try context.httpEndpoint()
-        var daemon = StatusReport.Daemon(isRunning: false, isReady: false, address: "\(endpoint)")
+    private func daemon(_ context: CommandContext) throws -> StatusReport.Daemon {
+        let destination = try connection.destination(to, or: context.httpListener())
+        var daemon = StatusReport.Daemon(isRunning: false, isReady: false, address: "\(destination)")
         do throws(CommandError) {
-            let answer = try HTTPProbe.get("/readyz", from: endpoint, timeout: .seconds(3))
+            let answer = try HTTPProbe.get("/readyz", from: destination, timeout: .seconds(3))
             daemon.isRunning = true
             daemon.isReady = answer.status == 200
             let writing = WritingAnswer(answer.body)
@@ -59,7 +64,7 @@ struct StatusCommand: ParsableCommand {
                 daemon.writingSince = writing?.since
             }
             if !daemon.isReady { daemon.detail = "\(answer.status) \(answer.body)" }
-            let metrics = try HTTPProbe.get("/metrics", from: endpoint, timeout: .seconds(3))
+            let metrics = try HTTPProbe.get("/metrics", from: destination, timeout: .seconds(3))
             daemon.memory = StatusReport.Memory(metrics: metrics.body)
         } catch {
             daemon.detail = error.message

@@ -37,6 +37,14 @@ enum ConfigurationChecks {
                 address.hasSuffix(":0"), "http.listen", .impossibleCombination,
                 "http.listen \(address) is in tcp.listen too; each needs an address of its own")
         }
+        let tls = configuration.tls
+        for (key, isOn) in [("tcp.tls", configuration.tcp.tls), ("http.tls", configuration.http.tls)] where isOn {
+            for (file, path) in [("tls.certificate", tls.certificate), ("tls.key", tls.key)] {
+                check(
+                    !path.isEmpty, key, .impossibleCombination,
+                    "\(key) is set and \(file) is not; wanted: the path of a PEM file")
+            }
+        }
         let http = configuration.http
         check(
             http.reservedConnections < http.connectionsMax, "http.reserved_connections", .impossibleCombination,

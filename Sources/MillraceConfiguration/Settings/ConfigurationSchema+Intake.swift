@@ -12,6 +12,9 @@ extension ConfigurationSchema {
                 "listen", \.tcp.listen,
                 "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
                 watch: "millrace_intake_connections_open"),
+            .bool(
+                "tls", \.tcp.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
+                watch: "millrace_tls_handshake_failures_total"),
             .integer(
                 "backlog", \.tcp.backlog, 1...65_535, unit: "connections",
                 "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",
@@ -52,6 +55,9 @@ extension ConfigurationSchema {
                 "hosts", \.http.hosts,
                 "Names in Host that are this daemon's, besides loopback's and listen's: those of a proxy in front of it.",
                 watch: "millrace_http_requests_total"),
+            .bool(
+                "tls", \.http.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
+                watch: "millrace_tls_handshake_failures_total"),
             .integer(
                 "backlog", \.http.backlog, 1...65_535, unit: "connections",
                 "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",

@@ -3,7 +3,8 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, memory, limits, deadLetters, spool, database, partitions, projections, dedup, outbox,
+        data, tcp, http, intake, tls, memory, limits, deadLetters, spool, database, partitions, projections, dedup,
+        outbox,
         api, identity, jwt, log, latency, embedded,
     ]
 

@@ -20,6 +20,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// Of `[http]` and `[latency]`.
     package var routes = RoutesConfiguration()
     package var intake = IntakeConfiguration()
+    package var tls = ListenerTLSConfiguration()
     package var memory = MemoryConfiguration()
     package var limits = LimitsConfiguration()
     package var deadLetters = DeadLettersConfiguration()

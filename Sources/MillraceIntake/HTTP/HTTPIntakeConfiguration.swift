@@ -4,6 +4,8 @@ package import MillraceEvent
 /// `[http]`, without the keys that only other routes use.
 package struct HTTPConfiguration: Sendable, Equatable {
     package var listen = ["127.0.0.1:8080"]
+    /// TLS on the addresses that are no Unix sockets.
+    package var tls = false
     /// Names in `Host` that are this daemon's, besides loopback's and those it listens on.
     package var hosts: [String] = []
     /// Connections the kernel may keep waiting for `accept`.

@@ -5,6 +5,8 @@ internal import NIOCore
 /// `[tcp]`.
 package struct TCPConfiguration: Sendable, Equatable {
     package var listen = ["127.0.0.1:7171"]
+    /// TLS on the addresses that are no Unix sockets.
+    package var tls = false
     /// Connections the kernel may keep waiting for `accept`.
     package var backlog = 1024
     /// Open connections; one more gets an error line and is closed.

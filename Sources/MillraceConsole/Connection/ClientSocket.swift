@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A connected, non-blocking stream socket. Closed when the value ends.
+/// A connected, non-blocking stream socket, TLS on it where the destination has that. Closed when the value ends.
 package struct ClientSocket: ~Copyable {
     package enum ReadResult: Equatable {
         case bytes(Int)
@@ -9,36 +9,65 @@ package struct ClientSocket: ~Copyable {
     }
 
     package let descriptor: Int32
+    /// Nil: in plain text.
+    private let session: TLSSession?
 
-    /// Connects, trying each address of the host in turn. Blocks up to `timeout` for each.
-    package init(connectingTo endpoint: Endpoint, timeout: Duration) throws(CommandError) {
-        switch endpoint {
-        case .unix(let path): descriptor = try Self.connect(unixPath: path, endpoint: endpoint, timeout: timeout)
-        case .tcp(let host, let port):
-            descriptor = try Self.connect(host: host, port: port, endpoint: endpoint, timeout: timeout)
+    /// Connects, trying each address of the host in turn, and shakes hands where TLS is spoken. Blocks up to `timeout` for
+    /// each of these.
+    package init(connectingTo destination: Destination, timeout: Duration) throws(CommandError) {
+        let endpoint = destination.endpoint
+        let connected =
+            switch endpoint {
+            case .unix(let path): try Self.connect(unixPath: path, endpoint: endpoint, timeout: timeout)
+            case .tcp(let host, let port):
+                try Self.connect(host: host, port: port, endpoint: endpoint, timeout: timeout)
+            }
+        do throws(CommandError) {
+            session = try destination.tls.map { (tls) throws(CommandError) in
+                try TLSSession(descriptor: connected, tls, to: destination, timeout: timeout)
+            }
+        } catch {
+            close(connected)
+            throw error
         }
+        descriptor = connected
     }
 
     deinit {
+        session?.end()
         close(descriptor)
     }
 
-    /// Reads what is there into `buffer`. Fails when the connection broke.
+    /// Reads what is there into `buffer`, which has 64 KiB or more. Fails when the connection broke.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> Result<ReadResult, CommandError> {
+        session?.read(into: buffer) ?? Self.receive(descriptor, into: buffer)
+    }
+
+    /// Whether a read of `count` bytes into a buffer of `room` took all that was there.
+    package func isDrained(by count: Int, room: Int) -> Bool { session == nil && count < room }
+
+    /// Writes as much as the socket takes now; 0 when it takes nothing. Fails when the connection broke. What was not taken is
+    /// to be offered again as it is.
+    package func write(_ bytes: UnsafeRawBufferPointer) -> Result<Int, CommandError> {
+        guard !bytes.isEmpty else { return .success(0) }
+        return session?.write(bytes) ?? Self.transmit(descriptor, bytes)
+    }
+
+    static func receive(
+        _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer
+    ) -> Result<ReadResult, CommandError> {
         let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
         if count > 0 { return .success(.bytes(count)) }
         if count == 0 { return .success(.ended) }
         if errno == EAGAIN || errno == EINTR { return .success(.wouldBlock) }
-        return .failure(Self.broken("reading"))
+        return .failure(broken("reading"))
     }
 
-    /// Writes as much as the socket takes now; 0 when it takes nothing. Fails when the connection broke.
-    package func write(_ bytes: UnsafeRawBufferPointer) -> Result<Int, CommandError> {
-        guard !bytes.isEmpty else { return .success(0) }
+    static func transmit(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Result<Int, CommandError> {
         let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return .success(count) }
         if errno == EAGAIN || errno == EINTR { return .success(0) }
-        return .failure(Self.broken("writing"))
+        return .failure(broken("writing"))
     }
 
     private static func broken(_ operation: String) -> CommandError {
