@@ -10,7 +10,8 @@ import Testing
 struct SendSessionTests {
     private func session(_ server: AckServer, _ pipe: InputPipe) -> SendSession<LineReader> {
         SendSession(
-            endpoint: server.endpoint, acknowledgement: .spooled, reader: LineReader(descriptor: pipe.descriptor),
+            destination: Destination(server.endpoint), acknowledgement: .spooled,
+            reader: LineReader(descriptor: pipe.descriptor),
             machine: SendStateMachine(windowBytesMax: 2000, retryFor: .seconds(30), keptMax: 1000))
     }
 
@@ -43,7 +44,7 @@ struct SendSessionTests {
     @Test func `it gives up when nobody listens, and says where`() {
         let pipe = InputPipe(Array("{}\n".utf8))
         var session = SendSession(
-            endpoint: .unix(path: "/nonexistent/socket"), acknowledgement: .spooled,
+            destination: Destination(.unix(path: "/nonexistent/socket")), acknowledgement: .spooled,
             reader: LineReader(descriptor: pipe.descriptor),
             machine: SendStateMachine(windowBytesMax: 2000, retryFor: .zero, keptMax: 10))
         let error = #expect(throws: CommandError.self) { try session.run { _ in } }

@@ -40,7 +40,14 @@ package struct ClientSocket: ~Copyable {
 
     /// Reads what is there into `buffer`, which has 64 KiB or more. Fails when the connection broke.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> Result<ReadResult, CommandError> {
-        session?.read(into: buffer) ?? Self.receive(descriptor, into: buffer)
+        if let session { return session.read(into: buffer) }
+        let result = Self.receive(descriptor, into: buffer)
+        // A TLS alert. No daemon's answer in plain text has a control character at its beginning.
+        guard case .success(.bytes(let count)) = result, count >= 2, buffer[0] == 0x15, buffer[1] == 0x03 else {
+            return result
+        }
+        return .failure(
+            CommandError("this address speaks TLS", hint: "Give --tls, and --ca where its authority is your own"))
     }
 
     /// Whether a read of `count` bytes into a buffer of `room` took all that was there.
