@@ -248,4 +248,26 @@ struct HTTPEventsTests {
             #expect(statuses == [202, 400, 202])
         }
     }
+
+    @Test func `a half-closed reader that begins late gets its whole answer`() async throws {
+        let count = 5000
+        let path = "/tmp/millrace-test-\(UInt64.random(in: 0 ... .max)).sock"
+        try await withHTTP {
+            $0.listen = [.unix(path: path)]
+            $0.http.rejectedItemsMax = count
+        } _: { harness in
+            let client = try await harness.connect()
+            // More than a Unix socket holds is written while nobody reads.
+            try await client.channel.setOption(.autoRead, value: false).get()
+            let body = String(repeating: "x\n", count: count)
+            try await client.send(
+                "POST /v1/events HTTP/1.1\r\nHost: t\r\nContent-Type: application/x-ndjson\r\n"
+                    + "Content-Length: \(body.utf8.count)\r\n\r\n" + body)
+            try await client.halfClose()
+            await harness.wait { harness.metrics.refused(.invalidJSON).value == count }
+            try await client.channel.setOption(.autoRead, value: true).get()
+            let answer = try #require(await client.response())
+            #expect(answer.status == 400 && answer.body.contains("\"index\":\(count - 1)"))
+        }
+    }
 }

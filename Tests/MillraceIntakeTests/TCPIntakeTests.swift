@@ -272,6 +272,29 @@ struct TCPIntakeTests {
         }
     }
 
+    @Test func `a half-closed reader that begins late gets every answer`() async throws {
+        let path = "/tmp/millrace-test-\(UInt64.random(in: 0 ... .max)).sock"
+        try await withTCP {
+            $0.listen = [.unix(path: path)]
+            $0.tcp.refusedLinesMax = 10_000
+        } _: { harness in
+            var refused = 0
+            // From fewer answers than a Unix socket holds while nobody reads, to more.
+            for count in stride(from: 500, through: 4000, by: 125) {
+                let client = try await greeted(harness)
+                try await client.channel.setOption(.autoRead, value: false).get()
+                try await client.send(String(repeating: "x\n", count: count))
+                try await client.halfClose()
+                refused += count
+                await harness.wait { [refused] in harness.metrics.refused(.invalidJSON).value == refused }
+                try await client.channel.setOption(.autoRead, value: true).get()
+                let answers = await client.rest().split(separator: "\n")
+                #expect(answers.count { $0.hasPrefix("{\"line\"") } == count)
+                #expect(answers.last == #"{"ack":\#(count)}"#)
+            }
+        }
+    }
+
     @Test(arguments: 0..<5)
     func `lines survive any borders of packets`(seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(seed))

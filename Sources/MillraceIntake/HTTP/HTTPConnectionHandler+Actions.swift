@@ -41,12 +41,15 @@ extension HTTPConnectionHandler {
                 self.deliver()
             }
         case .closeOutput:
-            let bound = NIOLoopBound(self, eventLoop: eventLoop)
-            let flushed = eventLoop.makePromise(of: Void.self)
-            flushed.futureResult.whenComplete { _ in
-                bound.value.handle(bound.value.machine.outputClosed(now: bound.value.now))
+            // Not at once: where the client has closed its side, NIO would drop what the socket has not taken.
+            wire.whenSent {
+                let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+                let closed = self.eventLoop.makePromise(of: Void.self)
+                closed.futureResult.whenComplete { _ in
+                    bound.value.handle(bound.value.machine.outputClosed(now: bound.value.now))
+                }
+                context.close(mode: .output, promise: closed)
             }
-            context.close(mode: .output, promise: flushed)
         case .close: context.close(promise: nil)
         }
     }

@@ -169,12 +169,18 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             write(TCPAnswers.end(end))
         }
         guard let context else { return }
-        let written = eventLoop.makePromise(of: Void.self)
-        written.futureResult.whenComplete { [bound] _ in
-            bound.value.machine.outputClosed(at: bound.value.eventLoop.now)
-            bound.value.act()
+        // Not at once: where the client has closed its side, NIO would drop what the socket has not taken.
+        let sent = eventLoop.makePromise(of: Void.self)
+        sent.futureResult.whenComplete { [bound] _ in
+            guard let context = bound.value.context else { return }
+            let closed = bound.value.eventLoop.makePromise(of: Void.self)
+            closed.futureResult.whenComplete { _ in
+                bound.value.machine.outputClosed(at: bound.value.eventLoop.now)
+                bound.value.act()
+            }
+            context.close(mode: .output, promise: closed)
         }
-        context.close(mode: .output, promise: written)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
     }
 
     private func write(_ bytes: [UInt8]) {
