@@ -85,8 +85,9 @@ let package = Package(
         .target(
             name: "MillraceConfiguration",
             dependencies: [
-                "MillraceAPI", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillracePostgres",
-                "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML", "MillraceWriter",
+                "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML",
+                "MillraceWriter",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -308,7 +309,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillracePostgresTests",
-            dependencies: ["MillracePostgres", "MillraceTestSupport"],
+            dependencies: ["MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillracePostgres
@@ -59,6 +60,9 @@ package struct APIRoutesConfiguration: Sendable {
     /// What bodies and recordings hold.
     package var memory = MemoryBudget()
     package var tenant: Int32 = 0
+    /// Who may ask.
+    package var keys = KeyRing(isRequired: false)
+    package var auth = AuthConfiguration()
     /// Of the daemon, for `/openapi.json`.
     package var version = "0"
 

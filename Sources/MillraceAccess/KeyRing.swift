@@ -18,12 +18,18 @@ package final class KeyRing: Sendable {
     /// Whether a key is wanted: true from the first key that was ever made, also when all have been revoked since.
     package var wantsKeys: Bool { isRequired.load(ordering: .relaxed) }
 
+    /// Keys that open something.
+    package var count: Int { state.withLock { $0.grants.count } }
+
+    /// Has a key wanted of everyone from now on, for as long as the process runs.
+    package func wantKeys() { isRequired.store(true, ordering: .relaxed) }
+
     /// Takes these keys, revoked and expired ones too. A key that is as it was keeps what it has used. Grants of others end,
     /// and their holders ask again.
     ///
     /// - Parameter clock: nanoseconds of a clock that never goes back.
     package func replace(with records: [KeyRecord], at now: Timestamp, clock: UInt64) {
-        if !records.isEmpty { isRequired.store(true, ordering: .relaxed) }
+        if !records.isEmpty { wantKeys() }
         state.withLock { state in
             var grants: [String: Grant] = [:]
             for record in records where record.isInForce(at: now) {

@@ -70,7 +70,8 @@ package struct Daemon {
         let spool = try spool(configuration, pipeline)
         try await ProjectionGate(configuration: configuration, logger: logger).check(packs)
         let settings = try StageSettings(
-            configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory)
+            configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
+            keys: pipeline.keys)
         let writers = WriterStage(
             configuration: settings.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
             metrics: pipeline.metrics.writer, logger: logger)

@@ -1,3 +1,4 @@
+import MillraceAccess
 import MillraceChannels
 import MillraceConfiguration
 import MillraceEvent
@@ -11,6 +12,8 @@ struct Pipeline {
     let extents: ExtentChannel
     let board = CommitBoard()
     let memory: MemoryBudget
+    /// The keys in force, for every listener and route.
+    let keys: KeyRing
     let metrics: DaemonMetrics
 
     /// `packs`: names of those that are folded. `log`: whose dropped lines are counted.
@@ -19,6 +22,7 @@ struct Pipeline {
         channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         extents = ExtentChannel(rowsMax: database.batchRows, bytesMax: database.batchBytes)
         memory = MemoryBudget(configuration.memory)
+        keys = KeyRing(isRequired: configuration.auth.required)
         metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spool.directory,
             stallAfter: database.stallAfter, log: log)

@@ -56,6 +56,8 @@ final class RouteTable: Sendable {
         settings.eventLimits = configuration.eventLimits
         settings.retryAfterSeconds = configuration.http.retryAfterSeconds
         settings.memory = pipeline.memory
+        settings.keys = pipeline.keys
+        settings.auth = configuration.auth
         settings.version = Version.current
         let jwksFile = configuration.jwt.jwksFile
         let jwks = jwksFile.isEmpty ? nil : try String(contentsOfFile: jwksFile, encoding: .utf8)

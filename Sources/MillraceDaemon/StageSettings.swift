@@ -1,5 +1,6 @@
 import Glibc
 import MillraceAPI
+import MillraceAccess
 import MillraceConfiguration
 internal import MillraceChannels
 internal import MillraceEvent
@@ -16,10 +17,10 @@ struct StageSettings {
     let reading: ReadConfiguration
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
-    /// may have open. `memory`: of both intakes and the routes.
+    /// may have open. `memory`, `keys`: of both intakes and the routes.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
-        memory: MemoryBudget
+        memory: MemoryBudget, keys: KeyRing
     ) throws {
         var tcp = TCPIntakeConfiguration()
         tcp.tcp = configuration.tcp
@@ -32,6 +33,8 @@ struct StageSettings {
         tcp.listen = try Self.addresses(configuration.tcp.listen, sockets.tcp, key: "tcp.listen")
         tcp.socketsMax = files.tcp.sockets
         tcp.memory = memory
+        tcp.keys = keys
+        tcp.auth = configuration.auth
         tcp.serverVersion = Version.current
         self.tcp = tcp
 
@@ -45,6 +48,8 @@ struct StageSettings {
         http.listen = try Self.addresses(configuration.http.listen, sockets.http, key: "http.listen")
         http.socketsMax = files.http.sockets
         http.memory = memory
+        http.keys = keys
+        http.auth = configuration.auth
         self.http = http
 
         var writer = WriterConfiguration(host: Self.hostName(), version: Version.current)

@@ -50,7 +50,7 @@ enum CatalogDump {
             FROM spaces JOIN pg_proc ON pronamespace = spaces.oid
             UNION ALL
             SELECT concat_ws(' ', 'trigger', name, pg_get_triggerdef(pg_trigger.oid))
-            FROM relations JOIN pg_trigger ON tgrelid = relations.oid
+            FROM relations JOIN pg_trigger ON tgrelid = relations.oid AND NOT tgisinternal
             UNION ALL
             SELECT concat_ws(' ', 'type', nspname, typname, typtype)
             FROM spaces JOIN pg_type ON typnamespace = spaces.oid

@@ -1,4 +1,5 @@
 internal import MillraceAPI
+internal import MillraceAccess
 internal import MillracePostgres
 
 extension ConfigurationSchema {
@@ -84,6 +85,29 @@ extension ConfigurationSchema {
             .integer(
                 "users_max", \.identity.usersMax, 1...1000, unit: "users",
                 "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"),
+        ])
+
+    static let auth = ConfigurationSection(
+        name: "auth", doc: "Keys, as `millrace keys create` makes them. From the first one on everyone must have one.",
+        keys: [
+            .bool(
+                "required", \.auth.required,
+                "Keys are wanted before the first is made; so it is anyway with a listener that others reach."),
+            .bool(
+                "open_operations", \.auth.openOperations,
+                "This machine reads /metrics, /debug and /openapi.json without a key; false before a proxy."),
+            .duration(
+                "failure_delay", \.auth.failureDelay, .zero ... .seconds(10),
+                "How long the answer to a wrong key or token is held back.", watch: "millrace_http_requests_total"),
+            .duration(
+                "refresh_interval", \.auth.refreshInterval, .milliseconds(100) ... .seconds(60),
+                "From one look at the keys in PostgreSQL to the next: how long a revoked one still opens."),
+            .integer(
+                "keys_max", \.auth.keysMax, 1...1_000_000, unit: "keys",
+                "Keys in force of one database; of more, the oldest open."),
+            .bool(
+                "plaintext_behind_proxy", \.auth.plaintextBehindProxy,
+                "Listeners that others reach may do without TLS, since a proxy ends it; they still want keys."),
         ])
 
     static let jwt = ConfigurationSection(

@@ -4,8 +4,7 @@ internal import MillraceTOML
 enum ConfigurationSchema {
     static let sections = [
         data, tcp, http, intake, tls, memory, limits, deadLetters, spool, database, partitions, projections, dedup,
-        outbox,
-        api, identity, jwt, log, latency, embedded,
+        outbox, api, identity, auth, jwt, log, latency, embedded,
     ]
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.

@@ -1,4 +1,5 @@
 package import MillraceAPI
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillraceIntake
@@ -34,6 +35,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var outbox = Outbox()
     package var api = APIConfiguration()
     package var identity = IdentityConfiguration()
+    package var auth = AuthConfiguration()
     package var jwt = JWTConfiguration()
     package var log = LogConfiguration()
     package var latency = LatencyConfiguration()

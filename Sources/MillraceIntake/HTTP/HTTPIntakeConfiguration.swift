@@ -1,3 +1,4 @@
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 
@@ -59,6 +60,9 @@ package struct HTTPIntakeConfiguration: Sendable {
     /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
     package var tenant: Int32 = 0
+    /// Who may send.
+    package var keys = KeyRing(isRequired: false)
+    package var auth = AuthConfiguration()
 
     package init() {}
 }

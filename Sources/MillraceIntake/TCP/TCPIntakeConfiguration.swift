@@ -1,3 +1,4 @@
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 internal import NIOCore
@@ -41,6 +42,9 @@ package struct TCPIntakeConfiguration: Sendable {
     /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
     package var tenant: Int32 = 0
+    /// Who may send.
+    package var keys = KeyRing(isRequired: false)
+    package var auth = AuthConfiguration()
     /// In the answer to a greeting.
     package var serverVersion = "dev"
 

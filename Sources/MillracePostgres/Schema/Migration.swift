@@ -99,6 +99,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             21, "password_hashes",
             up: PackageResources._021_password_hashes_up_sql, down: PackageResources._021_password_hashes_down_sql),
+        Migration(
+            22, "access_keys",
+            up: PackageResources._022_access_keys_up_sql, down: PackageResources._022_access_keys_down_sql),
     ]
 }
 
