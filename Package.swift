@@ -129,7 +129,7 @@ let package = Package(
         .target(
             name: "MillracePostgres",
             dependencies: [
-                "CLibPQ", "MillraceAccess", "MillraceTelemetry",
+                "CLibPQ", "MillraceAccess", "MillraceJSON", "MillraceTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Migrations")],  // a link to sql/migrations
@@ -138,7 +138,7 @@ let package = Package(
         .target(
             name: "MillraceProjections",
             dependencies: [
-                "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                "CPacks", "CMillrace", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTOML",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -309,7 +309,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MillracePostgresTests",
-            dependencies: ["MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceTestSupport"],
+            dependencies: [
+                "MillraceAccess", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

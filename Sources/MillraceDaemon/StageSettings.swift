@@ -5,6 +5,7 @@ import MillraceConfiguration
 internal import MillraceChannels
 internal import MillraceEvent
 import MillraceIntake
+internal import MillracePostgres
 import MillraceProjections
 import MillraceSpool
 import MillraceWriter
@@ -52,7 +53,7 @@ struct StageSettings {
         http.auth = configuration.auth
         self.http = http
 
-        var writer = WriterConfiguration(host: Self.hostName(), version: Version.current)
+        var writer = WriterConfiguration(host: HostName.current, version: Version.current)
         writer.database = configuration.database
         writer.partitions = configuration.partitions
         writer.dedup = configuration.dedup
@@ -81,12 +82,6 @@ struct StageSettings {
             addresses.append(address)
         }
         return sockets.isEmpty ? addresses : sockets
-    }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
     }
 }
 

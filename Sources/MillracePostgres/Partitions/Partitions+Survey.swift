@@ -82,6 +82,7 @@ extension Partitions {
             try connection.execute(
                 "ALTER TABLE public.\(standing.table.rawValue) DETACH PARTITION \(standing.relation) FINALIZE",
                 timeout: .seconds(60))
+            try AuditLog.record(.partitionFinalize, standing.name, on: connection)
         }
     }
 
@@ -123,6 +124,7 @@ extension Partitions {
                 ALTER TABLE \(parent)
                     ATTACH PARTITION \(leaf) FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')
                 """, timeout: .seconds(3600))
+            try AuditLog.record(.partitionAttach, name, on: connection)
         }
     }
 

@@ -190,6 +190,7 @@ package struct Partitions {
             ALTER TABLE \(parent)
                 ATTACH PARTITION \(leaf) FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')
             """)
+        try AuditLog.record(.partitionCreate, name, on: connection)
         return true
     }
 

@@ -102,6 +102,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             22, "access_keys",
             up: PackageResources._022_access_keys_up_sql, down: PackageResources._022_access_keys_down_sql),
+        Migration(
+            23, "audit_log",
+            up: PackageResources._023_audit_log_up_sql, down: PackageResources._023_audit_log_down_sql),
     ]
 }
 

@@ -124,6 +124,8 @@ package struct Migrator {
                 chosen = migration
                 try connection.execute(direction == .up ? migration.up : migration.down, timeout: timeout)
                 try record(migration, direction)
+                try AuditLog.record(
+                    direction == .up ? .migrationUp : .migrationDown, migration.name, on: connection)
             }
         } catch {
             throw .database(error, at: chosen)

@@ -1,0 +1,27 @@
+/// What the audit log tells of. Raw value = `audit_log.action`: what was acted on, a dot, what was done.
+package enum AuditAction: String, Sendable, CaseIterable {
+    /// By `public.purge_audit_log` itself.
+    case auditPurge = "audit.purge"
+    case deadLettersPurge = "dead_letters.purge"
+    case deadLettersRetry = "dead_letters.retry"
+    case keyCreate = "key.create"
+    case keyRevoke = "key.revoke"
+    case keyRotate = "key.rotate"
+    case migrationDown = "migration.down"
+    case migrationUp = "migration.up"
+    case packInstall = "pack.install"
+    case packRemove = "pack.remove"
+    case packUpgrade = "pack.upgrade"
+    case partitionAttach = "partition.attach"
+    case partitionCreate = "partition.create"
+    case partitionFinalize = "partition.finalize_detach"
+    case passwordHashesImport = "password_hashes.import"
+    case projectionAbandon = "projection.abandon"
+    case projectionBuild = "projection.build"
+    case projectionRetryParked = "projection.retry_parked"
+    case projectionSwitch = "projection.switch"
+    case seedAdd = "seed.add"
+    case seedRemove = "seed.remove"
+    case settingsReload = "settings.reload"
+    case tenantCreate = "tenant.create"
+}
