@@ -62,7 +62,6 @@ CREATE FUNCTION public.purge_audit_log(keep interval)
     LANGUAGE plpgsql
     SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET millrace.audit = 'purge'
 AS $function$
 DECLARE
     purged bigint;
@@ -72,6 +71,7 @@ BEGIN
         RAISE EXCEPTION 'the audit log keeps 30 days at least, not %', keep
             USING ERRCODE = 'MR020', HINT = 'Give a longer interval; audit.keep is the daemon''s.';
     END IF;
+    PERFORM set_config('millrace.audit', 'purge', true);
     WITH gone AS (
         DELETE FROM public.audit_log
         WHERE at < clock_timestamp() - keep
@@ -80,6 +80,7 @@ BEGIN
     SELECT count(*), max(at)
     INTO purged, newest
     FROM gone;
+    PERFORM set_config('millrace.audit', '', true);
     IF purged > 0 THEN
         INSERT INTO public.audit_log (actor, actor_kind, origin, action, object, before, after)
         VALUES (
