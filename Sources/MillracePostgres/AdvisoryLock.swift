@@ -1,6 +1,6 @@
 /// The first key of Millrace's two-key advisory locks; the second says which one of the class.
 package enum AdvisoryLock: Int32, Sendable, CaseIterable {
-    /// Second key 0: one migration at a time.
+    /// Second key 0: one migration at a time; 1: held by the session that builds indexes for one.
     case migration = 0x4D4C_0001
     /// Second key: hashtext of the month's table.
     case partition = 0x4D4C_0002

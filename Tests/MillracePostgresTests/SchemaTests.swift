@@ -34,7 +34,7 @@ import Testing
         let key = try connection.query(
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'",
             parameters: [.text(table)])
-        #expect(key.string(0, 0) == "PRIMARY KEY (created_at, id)")
+        #expect(key.string(0, 0) == "PRIMARY KEY (created_at, id, tenant_id)")
     }
 
     @Test func `the ledger refuses a batch whose counts do not add up to its sequences`() throws {
@@ -53,9 +53,9 @@ import Testing
             INSERT INTO conversations (id, conversation_id, user_id, question, response, status, created_at, batch_id)
             SELECT gen_random_uuid(), 'c' || n, gen_random_uuid(), 'Wie füttere ich HÜHNER ' || n, 'Mit Korn', status,
                 '1970-01-05 00:00:00+00', 1
-            FROM generate_series(1, 20) AS n, unnest(ARRAY['active', 'deleted']) AS status
+            FROM generate_series(1, 2000) AS n, unnest(ARRAY['active', 'deleted']) AS status
             """
-        try connection.execute(save)
+        try connection.execute("\(save); ANALYZE conversations")
         let search = """
             SELECT conversation_id FROM user_questions_complete
             WHERE document @@ websearch_to_tsquery('simple', 'hühner 7 korn')

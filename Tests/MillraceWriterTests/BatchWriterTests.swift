@@ -193,6 +193,59 @@ import MillraceTelemetry
         #expect(try rig.count("conversations") == 1)
     }
 
+    @Test(arguments: [false, true])
+    func `tenants with the same ids, times and conversations have rows of their own`(isOneBatch: Bool) throws {
+        let rig = try Rig()
+        let (id, other, time) = (UniqueID.random(), UniqueID.random(), Self.now)
+        // The second of each tenant is a repeat: what comes together goes the careful way, or only the third batch does.
+        func extents(_ tenant: Int32) -> [Extent] {
+            let receivedAt = Timestamp.now
+            return [
+                rig.spool.append(
+                    [Self.event(id: id, at: time), Self.event(id: other), Self.event(id: id, at: time)], tenant: tenant,
+                    receivedAt: receivedAt),
+                rig.spool.append([Self.save("c", question: "q")], kind: .conversation, tenant: tenant),
+            ]
+        }
+        let batches = isOneBatch ? [extents(0) + extents(7) + extents(0)] : [extents(7), extents(0), extents(7)]
+        for batch in batches {
+            _ = try rig.writer.write(
+                Batch(extents: batch), awaited: [], on: rig.connection, metrics: rig.metrics)
+        }
+        for tenant in [0, 7] {
+            let condition = "tenant_id = \(tenant)"
+            #expect(try rig.count("analytics_events", where: "\(condition) AND id = '\(id)'") == 1)
+            #expect(try rig.count("analytics_events", where: "\(condition) AND id = '\(other)'") == 1)
+            #expect(try rig.count("event_ids", where: "\(condition) AND id = '\(other)'") == 1)
+        }
+        #expect(try rig.count("analytics_events") == 4)
+        #expect(try rig.count("ingest_batches", where: "dead > 0") == 0)
+    }
+
+    @Test func `a row that is there for one tenant goes in for another by COPY, not by the careful way`() throws {
+        let rig = try Rig()
+        let (id, time) = (UniqueID.random(), Self.now)
+        for tenant: Int32 in [0, 7, 8] {
+            let extent = rig.spool.append([Self.event(id: id, at: time)], tenant: tenant)
+            #expect(try rig.write(extent)?.events == .init(committed: 1))
+        }
+        #expect(rig.metrics.stagedBatches.value == 0)
+        #expect(try rig.count("analytics_events", where: "id = '\(id)'") == 3)
+        let again = rig.spool.append([Self.event(id: id, at: time)], tenant: 7)
+        #expect(try rig.write(again)?.events == .init(duplicates: 1))
+    }
+
+    @Test func `dead letters keep the tenant of their line`() throws {
+        let rig = try Rig()
+        try rig.connection.execute(
+            "ALTER TABLE analytics_events ADD CONSTRAINT no_poison CHECK (event_type <> 'poison' OR tenant_id <> 7)")
+        let lines = [Self.event("poison"), Self.event()]
+        let extents = [Int32(0), 7].map { rig.spool.append(lines, tenant: $0) }
+        #expect(try rig.write(extents[0], extents[1])?.events == .init(committed: 3, dead: 1))
+        #expect(try rig.count("dead_letters", where: "tenant_id = 7 AND code = 'database'") == 1)
+        #expect(try rig.count("dead_letters") == 1)
+    }
+
     @Test func `one poison row among many becomes a dead letter, the rest goes in`() throws {
         let rig = try Rig()
         try rig.connection.execute(

@@ -15,10 +15,11 @@ final class MemorySpool: SpoolReader {
 
     /// Appends `lines` as one record and returns its extent.
     func append(
-        _ lines: [String], kind: RecordKind = .event, receivedAt: Timestamp = .now, isDamaged: Bool = false
+        _ lines: [String], kind: RecordKind = .event, tenant: Int32 = 0, receivedAt: Timestamp = .now,
+        isDamaged: Bool = false
     ) -> Extent {
         let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
-        let record = Record(kind: kind, tenant: 0, receivedAt: receivedAt, count: lines.count, bytes: bytes)
+        let record = Record(kind: kind, tenant: tenant, receivedAt: receivedAt, count: lines.count, bytes: bytes)
         return records.withLock { records in
             let first = records.last.map { $0.firstSequence + UInt64($0.record.count) } ?? 1
             records.append(Stored(record: record, firstSequence: first, isDamaged: isDamaged))

@@ -13,7 +13,7 @@ struct TableChecks {
             ("public.ingest_runs", "spool_id, first_seq, host, version"),
             ("public.outbox", "id, tenant_id, event_type, user_id, payload, created_at"),
             ("public.dead_letters", "spool_id, sequence, kind, code, message, received_at, batch_id"),
-            ("public.event_ids", "id, created_at"),
+            ("public.event_ids", "id, tenant_id, created_at"),
             ("projections.parked", "version_id, pack, fold, key, code, message, event_at, event_id, batch_id"),
         ]
 

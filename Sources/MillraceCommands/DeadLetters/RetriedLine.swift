@@ -70,7 +70,7 @@ struct ParsedRow {
         }
     }
 
-    /// What makes the row one of its kind: `event_ids` knows ids alone.
+    /// What makes the row one of its kind in its tenant: `event_ids` knows ids alone.
     var identity: String { needsEventID ? "\(id)" : "\(table.rawValue) \(key)" }
 
     /// As the INSERTs return it.

@@ -16,7 +16,7 @@ struct RowInsertion {
     /// Returns the places among `items` of those that went in. Of items that are the same event the first one does.
     func insert(_ items: [Item]) throws(PostgresError) -> Set<Int> {
         var seen: Set<String> = []
-        let distinct = items.indices.filter { seen.insert(items[$0].row.identity).inserted }
+        let distinct = items.indices.filter { seen.insert("\(items[$0].tenant) \(items[$0].row.identity)").inserted }
         var written: Set<Int> = []
         for table in PartitionedTable.allCases {
             for needsEventID in [false, true] {
@@ -26,8 +26,11 @@ struct RowInsertion {
                 guard let first = group.first else { continue }
                 let statement = Self.statement(like: items[first].row)
                 let answer = try connection.query(statement, parameters: Self.parameters(group.map { items[$0] }))
-                let keys = Set((0..<answer.rowCount).map { "\(answer.string($0, 0) ?? "") \(answer.count($0, 1))" })
-                written.formUnion(group.filter { keys.contains(items[$0].row.key) })
+                let keys = Set(
+                    (0..<answer.rowCount).map {
+                        "\(answer.count($0, 2)) \(answer.string($0, 0) ?? "") \(answer.count($0, 1))"
+                    })
+                written.formUnion(group.filter { keys.contains("\(items[$0].tenant) \(items[$0].row.key)") })
             }
         }
         return written
@@ -53,11 +56,11 @@ struct RowInsertion {
         }
         let known = """
             , known AS (
-                INSERT INTO public.event_ids (id, created_at)
-                SELECT id, created_at
+                INSERT INTO public.event_ids (id, tenant_id, created_at)
+                SELECT id, tenant_id, created_at
                 FROM line
-                ON CONFLICT (id) DO NOTHING
-                RETURNING id
+                ON CONFLICT (id, tenant_id) DO NOTHING
+                RETURNING id, tenant_id
             )
             """
         return """
@@ -67,9 +70,9 @@ struct RowInsertion {
             )\(row.needsEventID ? known : "")
             INSERT INTO public.\(row.table.rawValue) (\(list))
             SELECT \(list)
-            FROM line\(row.needsEventID ? " JOIN known USING (id)" : "")
-            ON CONFLICT (created_at, id) DO NOTHING
-            RETURNING id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint
+            FROM line\(row.needsEventID ? " JOIN known USING (id, tenant_id)" : "")
+            ON CONFLICT (created_at, id, tenant_id) DO NOTHING
+            RETURNING id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint, tenant_id
             """
     }
 

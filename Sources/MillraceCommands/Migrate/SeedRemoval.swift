@@ -118,7 +118,8 @@ struct SeedRemoval {
             """
             DELETE FROM public.event_ids AS known
             USING public.analytics_events AS event
-            WHERE known.id = event.id AND known.created_at = event.created_at AND \(standing.condition(on: "event"))
+            WHERE known.id = event.id AND known.tenant_id = event.tenant_id AND known.created_at = event.created_at
+                AND \(standing.condition(on: "event"))
             """)
         // The packs are rebuilt without these rows.
         try connection.execute("SET LOCAL millrace.conversations = 'by hand'")

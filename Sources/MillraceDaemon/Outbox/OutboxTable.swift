@@ -34,7 +34,7 @@ struct OutboxTable {
                 FROM (
                     SELECT *, \(PrintedSize.guarded("payload", bytesMax: payloadTextBytesMax)) AS readable
                     FROM public.outbox
-                    ORDER BY created_at, id
+                    ORDER BY created_at, id, tenant_id
                     LIMIT $1
                 ) AS row
             ),
@@ -42,7 +42,7 @@ struct OutboxTable {
                 SELECT
                     *,
                     octet_length(line) AS line_bytes,
-                    sum(octet_length(line)) OVER (ORDER BY created_at, id) - octet_length(line) AS bytes_before
+                    sum(octet_length(line)) OVER (ORDER BY created_at, id, tenant_id) - octet_length(line) AS bytes_before
                 FROM taken
             )
             SELECT
@@ -54,7 +54,7 @@ struct OutboxTable {
                 is_unread
             FROM measured
             WHERE bytes_before < $3
-            ORDER BY created_at, id
+            ORDER BY created_at, id, tenant_id
             """,
             parameters: [.integer(count), .integer(lineBytesMax), .integer(Self.bytesMax)])
         return (0..<result.rowCount).map { row in
@@ -75,12 +75,12 @@ struct OutboxTable {
         try connection.query(
             """
             DELETE FROM public.outbox AS row
-            USING unnest($1::timestamptz[], $2::uuid[]) AS written (created_at, id)
-            WHERE row.created_at = written.created_at AND row.id = written.id
+            USING unnest($1::timestamptz[], $2::uuid[], $3::integer[]) AS written (created_at, id, tenant_id)
+            WHERE row.created_at = written.created_at AND row.id = written.id AND row.tenant_id = written.tenant_id
             """,
             parameters: [
                 .text("{" + rows.map { "\"\($0.createdAt)\"" }.joined(separator: ",") + "}"),
-                .text("{" + rows.map(\.id).joined(separator: ",") + "}"),
+                .text("{" + rows.map(\.id).joined(separator: ",") + "}"), .array(rows.map(\.tenant)),
             ]
         ).affectedRows
     }
@@ -92,7 +92,7 @@ struct OutboxTable {
 
 /// One row of `public.outbox`, as a line of the spool.
 struct OutboxRow {
-    /// With `createdAt`, the row's key; both as PostgreSQL writes them.
+    /// With `createdAt` and `tenant`, the row's key; both as PostgreSQL writes them.
     var id: String
     var createdAt: String
     var tenant: Int32

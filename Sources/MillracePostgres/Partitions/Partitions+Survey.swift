@@ -117,6 +117,7 @@ extension Partitions {
             try connection.execute(
                 "ALTER TABLE \(leaf) VALIDATE CONSTRAINT \(name)_created_at_check", timeout: .seconds(3600))
         }
+        try PrimaryKeyIndexes(connection: connection).replace(try key(of: parent, for: leaf))
         try whileContended { () throws(PostgresError) in
             try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
             try connection.execute(
@@ -126,6 +127,20 @@ extension Partitions {
                 """, timeout: .seconds(3600))
             try AuditLog.record(.partitionAttach, name, on: connection)
         }
+    }
+
+    /// The key of `parent`, as `leaf` is to have it, which may have been detached before a migration changed the key.
+    private func key(of parent: String, for leaf: String) throws(PostgresError) -> PrimaryKey {
+        let columns = try connection.query(
+            """
+            SELECT field.attname
+            FROM pg_catalog.pg_constraint AS own
+            CROSS JOIN LATERAL unnest(own.conkey) WITH ORDINALITY AS part (number, place)
+            JOIN pg_catalog.pg_attribute AS field ON field.attrelid = own.conrelid AND field.attnum = part.number
+            WHERE own.conrelid = to_regclass($1) AND own.contype = 'p'
+            ORDER BY part.place
+            """, parameters: [.text(parent)])
+        return PrimaryKey(of: leaf, (0..<columns.rowCount).compactMap { columns.string($0, 0) })
     }
 
     private func checkColumns(of name: String, against table: PartitionedTable) throws(PostgresError) {

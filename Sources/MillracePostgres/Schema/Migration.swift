@@ -6,18 +6,43 @@ package struct Migration: Sendable, Hashable {
     package let title: String
     package let up: String
     package let down: String
+    /// Tables that both lock against everything, with their schema. Each of them is there before and after.
+    package let locked: [String]
+    /// Keys that it gives to tables, whose indexes are built before.
+    package let keys: Keys?
 
-    package init(version: Int, title: String, up: String, down: String) {
+    package struct Keys: Sendable, Hashable {
+        package var up: [PrimaryKey]
+        package var down: [PrimaryKey]
+
+        package init(up: [PrimaryKey], down: [PrimaryKey]) {
+            self.up = up
+            self.down = down
+        }
+    }
+
+    package init(
+        version: Int, title: String, up: String, down: String, locked: [String] = [], keys: Keys? = nil
+    ) {
         self.version = version
         self.title = title
         self.up = up
         self.down = down
+        self.locked = locked
+        self.keys = keys
     }
 
-    private init(_ version: Int, _ title: String, up: [UInt8], down: [UInt8]) {
+    private init(
+        _ version: Int, _ title: String, up: [UInt8], down: [UInt8], locked: [String] = [], keys: Keys? = nil
+    ) {
         self.init(
             version: version, title: title,
-            up: String(decoding: up, as: UTF8.self), down: String(decoding: down, as: UTF8.self))
+            up: String(decoding: up, as: UTF8.self), down: String(decoding: down, as: UTF8.self), locked: locked,
+            keys: keys)
+    }
+
+    func keys(_ direction: MigrationRecord.Direction) -> [PrimaryKey]? {
+        direction == .up ? keys?.up : keys?.down
     }
 
     /// As the file is named: `0001_analytics_events`.
@@ -105,6 +130,15 @@ package struct Migration: Sendable, Hashable {
         Migration(
             23, "audit_log",
             up: PackageResources._023_audit_log_up_sql, down: PackageResources._023_audit_log_down_sql),
+        Migration(
+            24, "tenant_columns",
+            up: PackageResources._024_tenant_columns_up_sql, down: PackageResources._024_tenant_columns_down_sql,
+            locked: ["public.event_ids", "projections.parked"]),
+        Migration(
+            25, "tenant_keys",
+            up: PackageResources._025_tenant_keys_up_sql, down: PackageResources._025_tenant_keys_down_sql,
+            locked: PrimaryKey.withTenants.map(\.table),
+            keys: Keys(up: PrimaryKey.withTenants, down: PrimaryKey.withoutTenants)),
     ]
 }
 

@@ -1,7 +1,14 @@
 /// Moves a database's schema up and down. Blocks; the connection must be idle.
 ///
-/// Each migration runs in its own transaction under an advisory lock, so any number of daemons may start at once.
+/// Each migration runs in its own transaction under an advisory lock, so any number of daemons may start at once. Indexes of
+/// new keys are built before it, CONCURRENTLY, and the tables that it locks are waited for in short tries, so that writers
+/// wait for no more than `lockTry` and the statements themselves.
 package struct Migrator {
+    /// How long writers are held up by one try to lock all tables of a migration.
+    private static let lockTry = Duration.milliseconds(500)
+    /// Tries before the transaction is given up, which holds up those who make months.
+    private static let lockTries = 10
+
     private let connection: PostgresConnection
     private let migrations: [Migration]
     /// For one migration, the wait for another daemon's included.
@@ -31,6 +38,11 @@ package struct Migrator {
             progress(migration)
             done.append(migration)
         }
+        do throws(PostgresError) {
+            try PrimaryKeyIndexes(connection: connection).removeLeft()
+        } catch {
+            throw .database(error)
+        }
         return done
     }
 
@@ -38,8 +50,9 @@ package struct Migrator {
     @discardableResult
     package func down(count: Int = 1, progress: (Migration) -> Void = { _ in }) throws(MigrationError) -> [Migration] {
         var done: [Migration] = []
+        let isWhole = count >= migrations.count
         while done.count < count,
-            let migration = try step({ applied in migrations.first { $0.version == applied } }, .down)
+            let migration = try step({ applied in migrations.first { $0.version == applied } }, .down, isWhole: isWhole)
         {
             progress(migration)
             done.append(migration)
@@ -52,6 +65,20 @@ package struct Migrator {
     package func reset(progress: (Migration) -> Void = { _ in }) throws(MigrationError) -> [Migration] {
         try down(count: migrations.count)
         return try up(progress: progress)
+    }
+
+    /// Throws `databaseUnfit` where migrations of this Millrace are pending, whose tables and keys its statements want.
+    /// Where nothing was ever migrated, the first statement says so. Blocks.
+    package static func requireCurrent(on connection: PostgresConnection) throws(PostgresError) {
+        let isReadable = try connection.execute(
+            "SELECT has_table_privilege(to_regclass('public.millrace_migrations'), 'SELECT')")
+        guard isReadable.bool(0, 0) == true else { return }
+        let found = try connection.execute("SELECT max(version) FROM public.millrace_migrations").count(0, 0)
+        guard found < Migration.all.count else { return }
+        throw PostgresError(
+            code: .databaseUnfit,
+            message: "the schema is at migration \(found), and this version of Millrace wants \(Migration.all.count)",
+            hint: "Run `millrace migrate up`; until then everything is kept in the spool.")
     }
 
     /// Every migration that this Millrace or the database knows, in order.
@@ -107,31 +134,101 @@ package struct Migrator {
     // MARK: - One step
 
     /// Carries out the migration that `choose` picks from the newest applied version (0: none), under the lock, so that
-    /// what another daemon did meanwhile is seen. nil when there is nothing to do.
+    /// what another daemon did meanwhile is seen. nil when there is nothing to do. `isWhole`: all tables go, whatever keys
+    /// they have.
     private func step(
-        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction
+        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool = false
     ) throws(MigrationError) -> Migration? {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            switch try attempt(choose, direction, isWhole: isWhole) {
+            case .done(let migration): return migration
+            case .mismatch(let mismatch): throw mismatch
+            case .lacksIndexes: continue
+            case .isHeldUp(let error, let migration):
+                guard ContinuousClock.now < deadline else { throw .database(error, at: migration) }
+            }
+        }
+    }
+
+    private enum Attempt {
+        /// nil when there was nothing to do.
+        case done(Migration?)
+        case mismatch(MigrationError)
+        /// A month was made meanwhile.
+        case lacksIndexes
+        /// Others hold what the migration locks.
+        case isHeldUp(PostgresError, Migration)
+    }
+
+    private func attempt(
+        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool
+    ) throws(MigrationError) -> Attempt {
         var chosen: Migration?
-        var mismatch: MigrationError?
         do throws(PostgresError) {
-            try connection.transaction(timeout: timeout) { () throws(PostgresError) in
+            chosen = try hasTables() ? choose(try readApplied().last?.version ?? 0) : nil
+            if let keys = chosen?.keys(direction), !isWhole {
+                try PrimaryKeyIndexes(connection: connection).build(keys)
+            }
+            return try connection.transaction(timeout: timeout) { () throws(PostgresError) -> Attempt in
                 try connection.query(
                     "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue), 0)", timeout: timeout)
                 try createTables()
                 let applied = try readApplied()
-                mismatch = try verify(applied)
-                guard mismatch == nil, let migration = choose(applied.last?.version ?? 0) else { return }
+                if let mismatch = try verify(applied) { return .mismatch(mismatch) }
+                guard let migration = choose(applied.last?.version ?? 0) else { return .done(nil) }
                 chosen = migration
-                try connection.execute(direction == .up ? migration.up : migration.down, timeout: timeout)
+                try lock(migration.locked)
+                if let keys = migration.keys(direction) {
+                    let areBuilt = try isWhole ? true : PrimaryKeyIndexes(connection: connection).areBuilt(keys)
+                    guard areBuilt else { return .lacksIndexes }
+                }
+                // Tables that all go may have rows that an older key does not take.
+                if migration.keys(direction) == nil || !isWhole {
+                    try connection.execute(direction == .up ? migration.up : migration.down, timeout: timeout)
+                }
                 try record(migration, direction)
                 try AuditLog.record(
                     direction == .up ? .migrationUp : .migrationDown, migration.name, on: connection)
+                return .done(migration)
             }
         } catch {
-            throw .database(error, at: chosen)
+            if let chosen, !chosen.locked.isEmpty, error.isContention { return .isHeldUp(error, chosen) }
+            throw .database(chosen?.keys(direction) == nil ? error : Self.explained(error), at: chosen)
         }
-        if let mismatch { throw mismatch }
-        return chosen
+    }
+
+    /// Locks tables against everything, to the end of the transaction.
+    private func lock(_ tables: [String]) throws(PostgresError) {
+        guard !tables.isEmpty else { return }
+        let list = tables.joined(separator: ", ")
+        // This stops nobody who reads or writes, and sends an autovacuum away, which short tries would wait for in vain.
+        try connection.execute("LOCK TABLE \(list) IN SHARE UPDATE EXCLUSIVE MODE", timeout: timeout)
+        try connection.execute("SET LOCAL lock_timeout = \(Self.lockTry.milliseconds)")
+        var backoff = Backoff(min: .milliseconds(200), max: .seconds(1))
+        while true {
+            do throws(PostgresError) {
+                try connection.execute("SAVEPOINT millrace_lock")
+                // Of all the tables together.
+                try connection.execute("SET LOCAL statement_timeout = \(Self.lockTry.milliseconds)")
+                try connection.execute("LOCK TABLE \(list) IN ACCESS EXCLUSIVE MODE")
+                try connection.execute("SET LOCAL statement_timeout TO DEFAULT")
+                return
+            } catch {
+                guard error.isContention, backoff.attempts < Self.lockTries else { throw error }
+                try connection.execute("ROLLBACK TO SAVEPOINT millrace_lock")
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
+    }
+
+    /// Of a key that is made narrower again.
+    private static func explained(_ error: PostgresError) -> PostgresError {
+        guard error.sqlState == .uniqueViolation else { return error }
+        var error = error
+        error.message = "two tenants have rows with the same id: \(error.message)"
+        error.hint = "Delete the rows of one of them first, or stay with this version of the schema."
+        return error
     }
 
     private func verify(_ applied: [Applied]) throws(PostgresError) -> MigrationError? {
@@ -154,7 +251,10 @@ package struct Migrator {
     }
 
     private func hasTables() throws(PostgresError) -> Bool {
-        try connection.execute("SELECT to_regclass('public.millrace_migrations') IS NOT NULL").bool(0, 0) ?? false
+        // By reading the catalog: the name alone may be looked up in what this session knew before it waited for others.
+        try connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass('public.millrace_migrations'))"
+        ).bool(0, 0) ?? false
     }
 
     private func createTables() throws(PostgresError) {
@@ -225,5 +325,12 @@ package struct Migrator {
             "SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')",
             parameters: [.text(migration.up + "\n" + migration.down)])
         return result.string(0, 0) ?? ""
+    }
+}
+
+extension PostgresError {
+    /// Whether someone else held what was wanted, for longer than was to be waited.
+    fileprivate var isContention: Bool {
+        sqlState == .lockNotAvailable || sqlState == .deadlockDetected || sqlState == .queryCanceled
     }
 }

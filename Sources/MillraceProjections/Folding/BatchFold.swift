@@ -295,6 +295,7 @@ package final class BatchFold {
 
     private func park(_ row: FoldRow, _ refusal: FoldAccumulator.Refusal, fold index: Int) {
         let (number, program) = programs[index]
+        let tenant = row.value(RowLayout.index(of: "tenant_id", in: program.fold.source.table))
         let (code, message) =
             switch refusal {
             case .missingKey(let column): ("missing_key", "\(program.label(of: column)) is missing or null")
@@ -323,7 +324,8 @@ package final class BatchFold {
                 ParkedEvent(
                     versionID: targets[number].parkedID, pack: targets[number].pack.name, fold: program.fold.name,
                     key: "", code: code, sqlState: nil, constraint: nil, message: message, eventAt: row.createdAt,
-                    eventID: UniqueID(high: row.idHigh, low: row.idLow))
+                    eventID: UniqueID(high: row.idHigh, low: row.idLow),
+                    tenant: Int32(bigEndian: tenant.loadUnaligned(as: Int32.self)))
             ))
     }
 }

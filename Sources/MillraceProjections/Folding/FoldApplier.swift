@@ -99,7 +99,8 @@ struct FoldApplier {
                 versionID: target.parkedID, pack: target.pack.name, fold: program.fold.name,
                 key: String(key.joined(separator: ", ").prefix(ParkedEvent.keyLengthMax)), code: "database",
                 sqlState: error.sqlState?.rawValue, constraint: error.constraint, message: message + events,
-                eventAt: entry.eventAt, eventID: UniqueID(high: entry.idHigh, low: entry.idLow), entity: entity))
+                eventAt: entry.eventAt, eventID: UniqueID(high: entry.idHigh, low: entry.idLow),
+                tenant: TupleFields.tenant(of: accumulator.pointee.tuples.tuple(index)), entity: entity))
     }
 
     /// nil when the key is refused too, or the fold is no entity.

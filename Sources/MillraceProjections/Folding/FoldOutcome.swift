@@ -66,6 +66,7 @@ struct ParkedEvent {
     /// In microseconds since 2000.
     var eventAt: Int64
     var eventID: UniqueID
+    var tenant: Int32
     /// Which entity it is of, as text of a bytea; nil: none, or its key is refused too.
     var entity: String?
 
@@ -87,12 +88,13 @@ struct ParkedEvent {
         _ events: [ParkedEvent], batchID: Int64, on connection: PostgresConnection
     ) throws(PostgresError) {
         guard !events.isEmpty else { return }
-        var versions = BinaryArray(.int4)
+        var (versions, tenants) = (BinaryArray(.int4), BinaryArray(.int4))
         var times = BinaryArray(.timestamptz)
         var ids = BinaryArray(.uuid)
         var texts = (0..<8).map { _ in BinaryArray(.text) }
         for event in events {
             versions.append(integer: event.versionID)
+            tenants.append(integer: event.tenant)
             times.append(integer: event.eventAt)
             event.eventID.bytes.withUnsafeBytes { ids.append($0) }
             let values = [
@@ -104,17 +106,18 @@ struct ParkedEvent {
         try connection.query(
             """
             INSERT INTO projections.parked (
-                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity, batch_id
+                version_id, tenant_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity,
+                batch_id
             )
-            SELECT version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity::bytea,
-                $12::bigint
+            SELECT version_id, tenant_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message,
+                entity::bytea, $13::bigint
             FROM unnest(
-                $1::int4[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::text[]
+                $1::int4[], $2::int4[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[]
             ) AS e (
-                version_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity
+                version_id, tenant_id, event_at, event_id, pack, fold, key, code, sqlstate, constraint_name, message, entity
             )
             """,
-            parameters: [versions, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
+            parameters: [versions, tenants, times, ids].map(\.parameter) + texts.map(\.parameter) + [.integer(batchID)])
     }
 }

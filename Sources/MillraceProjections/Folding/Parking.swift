@@ -38,11 +38,13 @@ extension Parking {
     /// An event as it is looked up.
     package struct Event {
         package var id: UniqueID
+        package var tenant: Int32
         /// In microseconds since 2000; nil where `event_ids` tells.
         package var createdAt: Int64?
 
-        package init(id: UniqueID, createdAt: Int64?) {
+        package init(id: UniqueID, tenant: Int32, createdAt: Int64?) {
             self.id = id
+            self.tenant = tenant
             self.createdAt = createdAt
         }
     }
@@ -55,8 +57,9 @@ extension Parking {
         var ids = BinaryArray(.uuid)
         var times = BinaryArray(.timestamptz)
         var states = BinaryArray(.timestamptz)
-        var folded = BinaryArray(.int4)
+        var (folded, tenants) = (BinaryArray(.int4), BinaryArray(.int4))
         for event in events {
+            tenants.append(integer: event.tenant)
             event.id.bytes.withUnsafeBytes { ids.append($0) }
             if let createdAt = event.createdAt { times.append(integer: createdAt) } else { times.append(nil) }
             // An event that waits is parked at the time of its state.
@@ -71,15 +74,18 @@ extension Parking {
             """
             SELECT DISTINCT ON (event.place, parked.pack, parked.fold)
                 event.place, parked.pack, parked.fold, parked.code, parked.constraint_name, parked.sqlstate, parked.message
-            FROM unnest($1::uuid[], $2::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS event (id, at, state_at, place)
-            LEFT JOIN public.event_ids AS known ON event.at IS NULL AND known.id = event.id
+            FROM unnest($1::uuid[], $2::timestamptz[], $4::timestamptz[], $5::int4[])
+                WITH ORDINALITY AS event (id, at, state_at, tenant_id, place)
+            LEFT JOIN public.event_ids AS known
+                ON event.at IS NULL AND known.id = event.id AND known.tenant_id = event.tenant_id
             JOIN projections.parked AS parked
                 ON parked.event_id = event.id
+                AND parked.tenant_id = event.tenant_id
                 AND parked.event_at IN (coalesce(event.at, known.created_at), event.state_at)
             WHERE parked.version_id = ANY ($3::int4[])
             ORDER BY event.place, parked.pack, parked.fold
             """,
-            parameters: [ids, times, folded, states].map(\.parameter))
+            parameters: [ids, times, folded, states, tenants].map(\.parameter))
         return (0..<rows.rowCount).compactMap { row in
             guard let place = rows.int(row, 0), let parking = Parking(rows, row) else { return nil }
             return (place - 1, parking)

@@ -195,6 +195,11 @@ struct TupleFields {
         self.tuple = tuple
     }
 
+    /// Of any fold's tuple: its first column.
+    static func tenant(of tuple: UnsafeRawBufferPointer) -> Int32 {
+        Int32(bigEndian: tuple.loadUnaligned(fromByteOffset: 4, as: Int32.self))
+    }
+
     mutating func next() -> UnsafeRawBufferPointer {
         let length = Int32(bigEndian: tuple.loadUnaligned(fromByteOffset: offset, as: Int32.self))
         let start = offset

@@ -63,7 +63,7 @@ struct EntityHistory {
     /// Puts the events at places ($1) into the table as rows.
     let put: String
     /// Makes the entities' ($1: a place of each) rows of `projections.parked` that wait the events at places ($2) that wait
-    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers their event_id.
+    /// at constraints ($3) for entities (a place of each: $4); $5: the batch. Answers their event_id and tenant_id.
     let waiting: String
     /// Fills an empty history from the table.
     let fill: String

@@ -159,14 +159,24 @@ struct HistoryFold {
                 .integer(batchID),
             ])
         guard found.rowCount > 0 else { return }
-        let ids = Set(
+        let events = Set(
             (0..<accumulator.pointee.tuples.count).map { index in
                 let entry = accumulator.pointee.tuples.entries[index]
-                return UniqueID(high: entry.idHigh, low: entry.idLow)
+                return TenantEvent(
+                    id: UniqueID(high: entry.idHigh, low: entry.idLow),
+                    tenant: TupleFields.tenant(of: accumulator.pointee.tuples.tuple(index)))
             })
         waitingCount = (0..<found.rowCount).count { row in
-            found.string(row, 0).flatMap(UniqueID.init).map(ids.contains) ?? false
+            guard let id = found.string(row, 0).flatMap(UniqueID.init), let tenant = found.int(row, 1) else {
+                return false
+            }
+            return events.contains(TenantEvent(id: id, tenant: Int32(truncatingIfNeeded: tenant)))
         }
+    }
+
+    private struct TenantEvent: Hashable {
+        var id: UniqueID
+        var tenant: Int32
     }
 
     private func keys(

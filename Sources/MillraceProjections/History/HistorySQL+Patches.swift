@@ -37,7 +37,7 @@ extension HistorySQL {
     func refusals(versionID: Int32, pack: String) -> String {
         """
         WITH given AS (
-            SELECT h.event_at, h.event_id, \(entity(keys.map { "h.\($0.quotedName)" })) AS entity,
+            SELECT h.tenant_id, h.event_at, h.event_id, \(entity(keys.map { "h.\($0.quotedName)" })) AS entity,
                 left(\(keyText("h")), \(ParkedEvent.keyLengthMax)) AS key, m.millrace_state, m.millrace_constraint,
                 replace(m.millrace_message, '"\(HistoryTables.events(of: catalog.name))"', '"\(catalog.name)"') AS millrace_message
             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
@@ -50,10 +50,11 @@ extension HistorySQL {
                 AND p.event_at = g.event_at AND p.event_id = g.event_id
         )
         INSERT INTO projections.parked (
-            version_id, pack, fold, key, code, sqlstate, constraint_name, message, event_at, event_id, batch_id, entity
+            version_id, pack, fold, key, code, sqlstate, constraint_name, message, tenant_id, event_at, event_id, batch_id,
+            entity
         )
         SELECT \(versionID), '\(pack)', '\(fold)', g.key, 'database', g.millrace_state, g.millrace_constraint,
-            g.millrace_message, g.event_at, g.event_id, $5::bigint, g.entity
+            g.millrace_message, g.tenant_id, g.event_at, g.event_id, $5::bigint, g.entity
         FROM given AS g
         WHERE g.millrace_state IS NOT NULL
         """

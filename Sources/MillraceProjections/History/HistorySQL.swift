@@ -317,7 +317,7 @@ struct HistorySQL {
             WITH members AS (
                 SELECT \(entity(keys.map { "h.\($0.quotedName)" })) AS entity FROM \(rows(at: "$1"))
             ), wanted AS (
-                SELECT \(entity(keys.map { "w.\($0.quotedName)" })) AS entity, w.event_at, w.event_id,
+                SELECT \(entity(keys.map { "w.\($0.quotedName)" })) AS entity, w.tenant_id, w.event_at, w.event_id,
                     left(\(keyText("w")), \(ParkedEvent.keyLengthMax)) AS key, n.millrace_constraint AS constraint_name,
                     'waits for ' || (
                         SELECT CASE n.millrace_constraint \(values.isEmpty ? "WHEN '' THEN ''" : values.joined(separator: " ")) END
@@ -333,15 +333,15 @@ struct HistorySQL {
                     AND NOT EXISTS (SELECT FROM wanted AS w WHERE \(Self.isSame))
             ), fresh AS (
                 INSERT INTO projections.parked (
-                    version_id, pack, fold, key, code, sqlstate, constraint_name, message, event_at, event_id, batch_id,
-                    entity
+                    version_id, pack, fold, key, code, sqlstate, constraint_name, message, tenant_id, event_at, event_id,
+                    batch_id, entity
                 )
                 SELECT \(versionID), '\(pack)', '\(fold)', w.key, '\(ParkedEvent.waitingCode)', '23505', w.constraint_name,
-                    w.message, w.event_at, w.event_id, $5::bigint, w.entity
+                    w.message, w.tenant_id, w.event_at, w.event_id, $5::bigint, w.entity
                 FROM wanted AS w
                 WHERE NOT EXISTS (SELECT FROM projections.parked AS p WHERE \(parked) AND \(Self.isSame))
             )
-            SELECT event_id
+            SELECT event_id, tenant_id
             FROM wanted
             """
     }

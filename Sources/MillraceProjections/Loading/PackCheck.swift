@@ -35,6 +35,12 @@ package struct PackCheck {
 
     private func check(_ fold: FoldDefinition, _ found: inout Findings) {
         guard let table = table(fold.table, line: fold.line, &found) else { return }
+        for unique in table.uniques where isNew && !unique.expressions.contains("tenant_id") {
+            found.add(
+                .wrongKey, fold.line,
+                "the unique index \(unique.name) of \(table.name) has no tenant_id, so that tenants would contend for its "
+                    + "values; make it (tenant_id, \(unique.expressions.joined(separator: ", ")))")
+        }
         switch fold.kind {
         case .counter(let counter): check(counter, hasSlot: true, table, fold, &found)
         case .top(let counter): check(counter, hasSlot: false, table, fold, &found)

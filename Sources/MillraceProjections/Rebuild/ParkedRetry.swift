@@ -110,7 +110,9 @@ package struct ParkedRetry {
         let count = try rows.read(
             table, from: "public.\(table.rawValue)",
             where: """
-                (created_at, id) IN (SELECT event_at, event_id FROM projections.parked WHERE id = ANY (\(list)))
+                (created_at, id, tenant_id) IN (
+                    SELECT event_at, event_id, tenant_id FROM projections.parked WHERE id = ANY (\(list))
+                )
                 """, into: events, timeout: timeout
         ) { _ in }
         try connection.query(
@@ -118,8 +120,9 @@ package struct ParkedRetry {
             DELETE FROM projections.parked AS p
             USING projections.parked AS given, public.\(table.rawValue) AS e
             WHERE given.id = ANY ($1::uuid[]) AND e.created_at = given.event_at AND e.id = given.event_id
+                AND e.tenant_id = given.tenant_id
                 AND p.version_id = $2::integer AND p.fold = ANY ($3::text[]) AND p.code <> $4
-                AND p.event_at = given.event_at AND p.event_id = given.event_id
+                AND p.event_at = given.event_at AND p.event_id = given.event_id AND p.tenant_id = given.tenant_id
             """,
             parameters: [.array(ids), .integer(target.versionID), .array(folds), .text(ParkedEvent.waitingCode)],
             timeout: timeout)

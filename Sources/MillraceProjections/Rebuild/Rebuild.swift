@@ -212,7 +212,7 @@ package struct Rebuild {
             }
             let parked = try connection.execute(
                 """
-                SELECT count(*), count(DISTINCT (event_at, event_id)) FILTER (WHERE code = '\(ParkedEvent.unreadCode)')
+                SELECT count(*), count(DISTINCT (event_at, event_id, tenant_id)) FILTER (WHERE code = '\(ParkedEvent.unreadCode)')
                 FROM projections.parked
                 WHERE version_id = \(version.id)
                 """)

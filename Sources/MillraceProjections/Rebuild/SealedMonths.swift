@@ -26,7 +26,7 @@ package struct SealedMonths {
             let rows = try connection.execute(
                 """
                 SELECT DISTINCT to_char(\(time) AT TIME ZONE 'UTC', 'YYYY-MM')
-                FROM \(PackVersion.liveSchema).\(fold.table)
+                FROM \(PackVersion.liveSchema).\(fold.table) AS row
                 WHERE \(time) IS NOT NULL\(Self.exception(fold, attached[fold.rowsTable] ?? []))
                 """, timeout: timeout)
             sealed[fold.rowsTable, default: []].formUnion((0..<rows.rowCount).compactMap { rows.string($0, 0) })
@@ -136,7 +136,7 @@ package struct SealedMonths {
         return """
              AND NOT (event_id::text ~ '\(DatedIdentity.pattern)' AND EXISTS (
                 SELECT FROM public.\(fold.rowsTable.rawValue) AS event
-                WHERE event.created_at IN (\(starts)) AND event.id = event_id
+                WHERE event.created_at IN (\(starts)) AND event.id = event_id AND event.tenant_id = row.tenant_id
             ))
             """
     }

@@ -68,7 +68,9 @@ struct BatchReader {
         } catch .recordMismatch {
             let reason = "the record at sequence \(header.firstSequence) does not hold the lines that its header counts"
             encoded.letters.append(
-                DeadLetter(LostSequences(sequences: header.sequences, reason: reason), kind: header.kind))
+                DeadLetter(
+                    LostSequences(sequences: header.sequences, reason: reason), kind: header.kind, tenant: header.tenant
+                ))
             return
         }
         let rejections = encoder.rejections

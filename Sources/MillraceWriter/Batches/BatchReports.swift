@@ -44,16 +44,16 @@ struct BatchReports {
     ) throws(PostgresError) {
         let (dead, duplicates) = (Set(outcome.deadSequences), Set(outcome.duplicateSequences))
         let columns = leaf.key.table.columns
-        guard let id = columns.firstIndex(of: "id"), let createdAt = columns.firstIndex(of: "created_at") else {
-            return
-        }
+        guard let id = columns.firstIndex(of: "id"), let createdAt = columns.firstIndex(of: "created_at"),
+            let tenant = columns.firstIndex(of: "tenant_id")
+        else { return }
         var sequences: [UInt64] = []
         var events: [Parking.Event] = []
         var shared: [[Parking]] = []
         try leaf.forEachRow { (sequence, row) throws(PostgresError) in
             let isDuplicate = duplicates.contains(sequence)
             guard index(of: sequence) != nil, !dead.contains(sequence), isDuplicate || !duplicatesOnly,
-                let id = row.value(ofColumn: id)
+                let id = row.value(ofColumn: id), let tenant = row.value(ofColumn: tenant)
             else { return }
             sequences.append(sequence)
             events.append(
@@ -61,6 +61,7 @@ struct BatchReports {
                     id: UniqueID(
                         high: UInt64(bigEndian: id.loadUnaligned(as: UInt64.self)),
                         low: UInt64(bigEndian: id.loadUnaligned(fromByteOffset: 8, as: UInt64.self))),
+                    tenant: Int32(bigEndian: tenant.loadUnaligned(as: Int32.self)),
                     createdAt: leaf.key.needsEventID
                         ? nil
                         : row.value(ofColumn: createdAt).map { Int64(bigEndian: $0.loadUnaligned(as: Int64.self)) }))

@@ -44,11 +44,13 @@ struct OverlapAudit {
             let rows = try connection.query(
                 """
                 SELECT line.sequence
-                FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS line (sequence, id, microseconds)
+                FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $6::integer[])
+                    AS line (sequence, id, microseconds, tenant_id)
                 WHERE NOT EXISTS (
                     SELECT
                     FROM \(leaf.key.parent) AS stored
                     WHERE stored.id = line.id
+                        AND stored.tenant_id = line.tenant_id
                         AND stored.created_at
                             = timestamptz '2000-01-01 00:00:00+00' + line.microseconds * interval '1 microsecond'
                 ) AND NOT EXISTS (
@@ -58,13 +60,13 @@ struct OverlapAudit {
                 ) AND NOT EXISTS (
                     SELECT
                     FROM public.event_ids AS known
-                    WHERE known.id = line.id AND $5
+                    WHERE known.id = line.id AND known.tenant_id = line.tenant_id AND $5
                 )
                 """,
                 parameters: [
                     .array(page.map(\.sequence)), .array(page.map { "\($0.id)" }), .array(page.map(\.createdAt)),
                     .text("\(spoolID)"),
-                    .text(leaf.key.needsEventID ? "true" : "false"),
+                    .text(leaf.key.needsEventID ? "true" : "false"), .array(page.map(\.tenant)),
                 ])
             missing += (0..<rows.rowCount).compactMap { rows.int($0, 0).map { UInt64($0) } }
         }
@@ -112,15 +114,19 @@ struct RowIdentity {
     var id: UniqueID
     /// In microseconds since 2000-01-01T00:00:00Z, as PostgreSQL counts.
     var createdAt: Int64
+    var tenant: Int32
 
-    /// `columns`: of the row's table. nil when the row has no `id` or `created_at`.
+    /// `columns`: of the row's table. nil when the row has no `id`, `created_at` or `tenant_id`.
     init?(_ sequence: UInt64, _ row: CopyRows, columns: [String]) {
         guard let idColumn = columns.firstIndex(of: "id"), let timeColumn = columns.firstIndex(of: "created_at"),
+            let tenantColumn = columns.firstIndex(of: "tenant_id"),
             let id = row.value(ofColumn: idColumn).flatMap({ UniqueID(bytes: $0) }),
-            let createdAt = row.value(ofColumn: timeColumn), createdAt.count == 8
+            let createdAt = row.value(ofColumn: timeColumn), createdAt.count == 8,
+            let tenant = row.value(ofColumn: tenantColumn), tenant.count == 4
         else { return nil }
         self.sequence = sequence
         self.id = id
         self.createdAt = Int64(bigEndian: createdAt.loadUnaligned(as: Int64.self))
+        self.tenant = Int32(bigEndian: tenant.loadUnaligned(as: Int32.self))
     }
 }

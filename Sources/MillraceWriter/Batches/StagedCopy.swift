@@ -144,8 +144,8 @@ struct StagedCopy {
         let isNew = Self.sequences(inserted)
         if let total = inserted.int(0, 1), total != isNew.count {
             throw PostgresError(
-                code: .rowsKeptOut, message: "a trigger on \(table) changes id or created_at of rows",
-                hint: "Drop that trigger: by these two an event is known again when it comes twice.")
+                code: .rowsKeptOut, message: "a trigger on \(table) changes id, created_at or tenant_id of rows",
+                hint: "Drop that trigger: by these three an event is known again when it comes twice.")
         }
         let others = leaf.sequences(of: range).filter { !isNew.contains($0) }
         let keptOut = others.isEmpty ? [] : try findKeptOut(leaf)
@@ -187,6 +187,7 @@ struct StagedCopy {
                     WHERE NOT EXISTS (
                         SELECT FROM \(table) AS there
                         WHERE there.created_at = staged.created_at AND there.id = staged.id
+                            AND there.tenant_id = staged.tenant_id
                     )
                     """))
         }
@@ -195,43 +196,44 @@ struct StagedCopy {
             try connection.execute(
                 """
                 WITH kept_out AS (
-                    SELECT known.id
+                    SELECT known.id, known.tenant_id
                     FROM public.event_ids AS known
                     WHERE known.seen_at = now()
-                        AND known.id IN (SELECT id FROM \(leaf.key.stage))
+                        AND (known.id, known.tenant_id) IN (SELECT id, tenant_id FROM \(leaf.key.stage))
                         AND NOT EXISTS (
                             SELECT FROM \(table) AS there
                             WHERE there.created_at = known.created_at AND there.id = known.id
+                                AND there.tenant_id = known.tenant_id
                         )
                 ), forgotten AS (
                     DELETE FROM public.event_ids
-                    WHERE id IN (SELECT id FROM kept_out)
+                    WHERE (id, tenant_id) IN (SELECT id, tenant_id FROM kept_out)
                 )
                 SELECT sequence
                 FROM \(leaf.key.stage)
-                WHERE id IN (SELECT id FROM kept_out)
+                WHERE (id, tenant_id) IN (SELECT id, tenant_id FROM kept_out)
                 """))
     }
 
-    /// Rows whose identity is (created_at, id). In the key's order, so that two writers with the same identities wait for
+    /// Rows whose identity is (created_at, id, tenant_id). In the key's order, so that two writers with the same identities wait for
     /// each other instead of deadlocking.
     private func insert(_ leaf: EncodedLeaf) -> String {
         """
         WITH firsts AS MATERIALIZED (
-            SELECT DISTINCT ON (created_at, id) *
+            SELECT DISTINCT ON (created_at, id, tenant_id) *
             FROM \(leaf.key.stage)
-            ORDER BY created_at, id, sequence
+            ORDER BY created_at, id, tenant_id, sequence
         ), inserted AS (
             INSERT INTO \(table) (\(leaf.key.columns))
             SELECT \(leaf.key.columns)
             FROM firsts
-            ORDER BY created_at, id
-            ON CONFLICT (created_at, id) DO NOTHING
-            RETURNING created_at, id
+            ORDER BY created_at, id, tenant_id
+            ON CONFLICT (created_at, id, tenant_id) DO NOTHING
+            RETURNING created_at, id, tenant_id
         )
         SELECT new.sequence, total.count
         FROM (SELECT count(*) FROM inserted) AS total
-        LEFT JOIN (SELECT sequence FROM firsts JOIN inserted USING (created_at, id)) AS new ON true
+        LEFT JOIN (SELECT sequence FROM firsts JOIN inserted USING (created_at, id, tenant_id)) AS new ON true
         """
     }
 
@@ -240,26 +242,26 @@ struct StagedCopy {
     private func identifiedInsert(_ leaf: EncodedLeaf) -> String {
         """
         WITH firsts AS MATERIALIZED (
-            SELECT DISTINCT ON (id) *
+            SELECT DISTINCT ON (id, tenant_id) *
             FROM \(leaf.key.stage)
-            ORDER BY id, sequence
+            ORDER BY id, tenant_id, sequence
         ), known AS (
-            INSERT INTO public.event_ids (id, created_at)
-            SELECT id, created_at
+            INSERT INTO public.event_ids (id, tenant_id, created_at)
+            SELECT id, tenant_id, created_at
             FROM firsts
-            ORDER BY id
-            ON CONFLICT (id) DO NOTHING
-            RETURNING id
+            ORDER BY id, tenant_id
+            ON CONFLICT (id, tenant_id) DO NOTHING
+            RETURNING id, tenant_id
         ), inserted AS (
             INSERT INTO \(table) (\(leaf.key.columns))
             SELECT \(leaf.key.columns)
-            FROM firsts JOIN known USING (id)
-            ON CONFLICT (created_at, id) DO NOTHING
-            RETURNING id
+            FROM firsts JOIN known USING (id, tenant_id)
+            ON CONFLICT (created_at, id, tenant_id) DO NOTHING
+            RETURNING id, tenant_id
         )
         SELECT new.sequence, total.count
         FROM (SELECT count(*) FROM inserted) AS total
-        LEFT JOIN (SELECT sequence FROM firsts JOIN inserted USING (id)) AS new ON true
+        LEFT JOIN (SELECT sequence FROM firsts JOIN inserted USING (id, tenant_id)) AS new ON true
         """
     }
 }

@@ -141,6 +141,7 @@ actor LedgerService {
         // What this session writes is written again should it be lost, so that no standby that is away holds it up.
         try connection.execute("SET synchronous_commit = local")
         try connection.requireUTF8()
+        try Migrator.requireCurrent(on: connection)
         try lockSession(connection)
         let server = try connection.serverIdentity()
         session = (connection, server)

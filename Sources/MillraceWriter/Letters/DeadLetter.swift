@@ -35,10 +35,10 @@ struct DeadLetter {
 
 extension DeadLetter {
     /// One letter for all lines of a stretch that can't be read back. Where their kind went with their bytes, they count
-    /// as events.
-    init(_ lost: LostSequences, kind: RecordKind) {
+    /// as events, of tenant 0.
+    init(_ lost: LostSequences, kind: RecordKind, tenant: Int32 = 0) {
         self.init(
-            sequence: lost.sequences.lowerBound, kind: kind, tenant: 0, code: Self.spoolDamageCode,
+            sequence: lost.sequences.lowerBound, kind: kind, tenant: tenant, code: Self.spoolDamageCode,
             message: lost.reason, line: nil, receivedAt: .now, lines: lost.sequences.count
         )
     }
