@@ -25,12 +25,14 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.18.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -82,6 +84,7 @@ let package = Package(
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
+        part("MillraceAccess", ["MillraceEvent", .product(name: "Crypto", package: "swift-crypto")]),
         part(
             "MillraceChannels",
             ["MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms")]),
@@ -98,8 +101,8 @@ let package = Package(
         part(
             "MillraceIntake",
             [
-                "CMillrace", "CZlib", "CZstd", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceRoutes",
-                "MillraceTelemetry",
+                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
+                "MillraceRoutes", "MillraceTelemetry",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -109,6 +112,9 @@ let package = Package(
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         part(
@@ -120,14 +126,18 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         part(
-            "MillracePostgres", ["CLibPQ", "MillraceTelemetry", .product(name: "Logging", package: "swift-log")],
+            "MillracePostgres",
+            [
+                "CLibPQ", "MillraceAccess", "MillraceJSON", "MillraceTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.embedInCode("Migrations")]),
         .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         part("MillraceTOML", []),
         part(
             "MillraceProjections",
             [
-                "CPacks", "CMillrace", "MillraceEvent", "MillracePostgres", "MillraceTOML",
+                "CPacks", "CMillrace", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTOML",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
