@@ -24,16 +24,21 @@ struct DaemonMetrics: Sendable {
     private let latencies: StageLatencies
 
     /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched. `stallAfter`: how long
-    /// nothing is written before that is a stall. `log`: whose dropped lines are counted.
+    /// nothing is written before that is a stall. `tenantsMax`: with series of their own. `log`: whose dropped lines are counted.
     init(
-        channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration, log: LogWriter
+        channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration, tenantsMax: Int,
+        log: LogWriter
     ) {
         let latencies = StageLatencies(registry)
         self.latencies = latencies
-        intake = IntakeMetrics { route, microseconds in latencies.requestAnswered(route, microseconds) }
+        let accepted = TenantCounters(.tenantLinesAccepted, tenantsMax: tenantsMax, in: registry)
+        intake = IntakeMetrics(tenants: accepted) { route, microseconds in
+            latencies.requestAnswered(route, microseconds)
+        }
         spool = SpoolMetrics { group in latencies.groupDurable(group) }
         let rows = registry.summary(.writerBatchRows)
-        writer = WriterMetrics(writing: WritingMonitor(stallAfter: stallAfter)) { durations, count in
+        let tenants = WriterMetrics.Tenants(tenantsMax: tenantsMax, in: registry)
+        writer = WriterMetrics(writing: WritingMonitor(stallAfter: stallAfter), tenants: tenants) { durations, count in
             latencies.batchWritten(durations, count: count)
             rows.record(Double(count))
         } onCommitted: { sequences, arrivals, takenAt in

@@ -25,7 +25,7 @@ struct Pipeline {
         keys = KeyRing(isRequired: configuration.auth.required)
         metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spool.directory,
-            stallAfter: database.stallAfter, log: log)
+            stallAfter: database.stallAfter, tenantsMax: configuration.metrics.tenantsMax, log: log)
         metrics.bootstrap()
         metrics.observeMemory(memory)
         metrics.observeProjections(packs)

@@ -36,10 +36,17 @@ package final class IntakeMetrics: Sendable {
     private let refused = RefusalCode.allCases.map { _ in MetricCounter() }
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in MetricCounter() } }
 
+    /// Lines that are durable, by tenant.
+    private let tenants: TenantCounters
+
     /// Told how long each request took, from its head to the end of its answer, on its event loop.
     package let onRequest: @Sendable (_ route: HTTPRoute, _ microseconds: Int64) -> Void
 
-    package init(onRequest: @escaping @Sendable (HTTPRoute, Int64) -> Void = { _, _ in }) {
+    package init(
+        tenants: TenantCounters = TenantCounters(.tenantLinesAccepted, tenantsMax: 1, in: nil),
+        onRequest: @escaping @Sendable (HTTPRoute, Int64) -> Void = { _, _ in }
+    ) {
+        self.tenants = tenants
         self.onRequest = onRequest
     }
 
@@ -60,6 +67,9 @@ package final class IntakeMetrics: Sendable {
     }
 
     func countAccepted(_ records: [Record]) {
-        for record in records { accepted(record.kind).add(record.count) }
+        for record in records {
+            accepted(record.kind).add(record.count)
+            tenants.add(record.count, tenant: record.tenant)
+        }
     }
 }

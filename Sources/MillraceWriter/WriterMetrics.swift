@@ -14,9 +14,23 @@ package final class WriterMetrics: Sendable {
         package let dead = MetricCounter()
     }
 
+    /// By tenant.
+    package struct Tenants: Sendable {
+        package var committed: TenantCounters
+        package var dead: TenantCounters
+
+        /// `registry`: where they are exposed; nil: nowhere.
+        package init(tenantsMax: Int = 1, in registry: PrometheusRegistry? = nil) {
+            committed = TenantCounters(.tenantLinesCommitted, tenantsMax: tenantsMax, in: registry)
+            dead = TenantCounters(.tenantLinesDead, tenantsMax: tenantsMax, in: registry)
+        }
+    }
+
     package let events = Kind()
     package let conversations = Kind()
     package let refused = MetricCounter()
+    /// Rows that went in, and dead lines, by tenant.
+    private let tenants: Tenants
     package let batches = MetricCounter()
     /// Batches that went through the staging table.
     package let stagedBatches = MetricCounter()
@@ -64,11 +78,12 @@ package final class WriterMetrics: Sendable {
     private let findUncommitted = Mutex<@Sendable () -> Uncommitted>({ Uncommitted() })
 
     package init(
-        writing: WritingMonitor = WritingMonitor(),
+        writing: WritingMonitor = WritingMonitor(), tenants: Tenants = Tenants(),
         onBatch: @escaping @Sendable (BatchDurations, Int) -> Void = { _, _ in },
         onCommitted: @escaping @Sendable (Range<UInt64>, [Arrival], Timestamp) -> Void = { _, _, _ in }
     ) {
         self.writing = writing
+        self.tenants = tenants
         self.onBatch = onBatch
         self.onCommitted = onCommitted
     }
@@ -89,6 +104,10 @@ package final class WriterMetrics: Sendable {
         Self.add(outcome.events, to: events)
         Self.add(outcome.conversations, to: conversations)
         refused.add(outcome.refused)
+        for lines in outcome.tenants {
+            tenants.committed.add(lines.committed, tenant: lines.tenant)
+            if lines.dead > 0 { tenants.dead.add(lines.dead, tenant: lines.tenant) }
+        }
         batches.add(1)
     }
 

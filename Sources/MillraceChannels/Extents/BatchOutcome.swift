@@ -16,11 +16,26 @@ package struct BatchOutcome: Sendable {
         }
     }
 
+    /// Lines of one tenant, of both kinds.
+    package struct TenantLines: Sendable, Equatable {
+        package var tenant: Int32
+        package var committed: Int
+        package var dead: Int
+
+        package init(tenant: Int32, committed: Int, dead: Int) {
+            self.tenant = tenant
+            self.committed = committed
+            self.dead = dead
+        }
+    }
+
     package var sequences: Range<UInt64>
     package var events = Counts()
     package var conversations = Counts()
     /// Lines of kind `refused`, now in `dead_letters`.
     package var refused = 0
+    /// What of the events and conversations is whose; each tenant once.
+    package var tenants: [TenantLines] = []
     /// Sequences of the duplicates, ascending.
     package var duplicateSequences: [UInt64] = []
     /// Sequences of the dead lines, ascending.

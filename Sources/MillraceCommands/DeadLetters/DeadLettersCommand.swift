@@ -40,6 +40,7 @@ struct DeadLettersList: ParsableCommand {
             var spoolId: String
             var sequence: Int
             var kind: String
+            var tenant: Int
             var code: String
             var sqlstate: String?
             var message: String
@@ -55,6 +56,7 @@ struct DeadLettersList: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @Option(help: "Only this reason: `database`, or a code such as invalid_json.") var code: String?
+    @Option(help: "Only those of this tenant. Default: of all.") var tenant: Int32?
     @Option(help: "Letters shown at most.") var limit: Int = 50
     @Flag(help: "Those that were retried or purged too.") var all = false
     @Flag(help: "The report as JSON.") var json = false
@@ -75,7 +77,8 @@ struct DeadLettersList: ParsableCommand {
         for letter in report.letters {
             let state = letter.sqlstate.map { " \($0)" } ?? ""
             Console.out(
-                "\n\(letter.id)  \(letter.deadAt)  \(letter.kind) \(letter.sequence)  \(letter.code)\(state)\n"
+                "\n\(letter.id)  \(letter.deadAt)  \(letter.kind) \(letter.sequence)\(Self.owner(letter.tenant))  "
+                    + "\(letter.code)\(state)\n"
                     + "  \(TerminalText.line(letter.message))\n  \(Self.shortened(letter.line))")
         }
     }
@@ -86,9 +89,10 @@ struct DeadLettersList: ParsableCommand {
             SELECT code, sqlstate, state, count(*)
             FROM public.dead_letters
             WHERE ($1::text IS NULL OR code = $1) AND ($2::boolean OR state = 'open')
+                AND ($3::integer IS NULL OR tenant_id = $3)
             GROUP BY code, sqlstate, state
             ORDER BY count(*) DESC, code, sqlstate, state
-            """, parameters: [code.map { .text($0) }, .text(all ? "t" : "f")])
+            """, parameters: [code.map { .text($0) }, .text(all ? "t" : "f"), tenant.map { .integer($0) }])
         return (0..<result.rowCount).map { row in
             .init(
                 code: result.string(row, 0) ?? "", sqlstate: result.string(row, 1),
@@ -101,21 +105,29 @@ struct DeadLettersList: ParsableCommand {
             """
             SELECT
                 id::text, dead_at::text, received_at::text, spool_id::text, sequence, kind, code, sqlstate, message,
-                state, line
+                state, line, tenant_id
             FROM public.dead_letters
             WHERE ($1::text IS NULL OR code = $1) AND ($2::boolean OR state = 'open')
+                AND ($4::integer IS NULL OR tenant_id = $4)
             ORDER BY dead_at DESC, spool_id, sequence
             LIMIT $3::bigint
-            """, parameters: [code.map { .text($0) }, .text(all ? "t" : "f"), .integer(limit)])
+            """,
+            parameters: [
+                code.map { .text($0) }, .text(all ? "t" : "f"), .integer(limit), tenant.map { .integer($0) },
+            ])
         return (0..<result.rowCount).map { row in
             .init(
                 id: result.string(row, 0) ?? "", deadAt: result.string(row, 1) ?? "",
                 receivedAt: result.string(row, 2) ?? "", spoolId: result.string(row, 3) ?? "",
-                sequence: result.count(row, 4), kind: result.string(row, 5) ?? "", code: result.string(row, 6) ?? "",
+                sequence: result.count(row, 4), kind: result.string(row, 5) ?? "", tenant: result.count(row, 11),
+                code: result.string(row, 6) ?? "",
                 sqlstate: result.string(row, 7), message: result.string(row, 8) ?? "",
                 state: result.string(row, 9) ?? "", line: result.string(row, 10))
         }
     }
+
+    /// Nothing of tenant 0, who is all there is where nobody made any.
+    private static func owner(_ tenant: Int) -> String { tenant == 0 ? "" : " of tenant \(tenant)" }
 
     /// As one line for a terminal.
     static func shortened(_ line: String?) -> String {

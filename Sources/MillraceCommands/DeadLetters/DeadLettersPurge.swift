@@ -18,11 +18,13 @@ struct DeadLettersPurge: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @Option(help: "Letters older than this: 90s, 30m, 12h or 30d.") var olderThan: Age
     @Option(help: "Only this reason.") var code: String?
+    @Option(help: "Only those of this tenant. Default: of all.") var tenant: Int32?
     @Flag(help: "Yes, delete these lines.") var yes = false
     @Flag(help: "What was done as JSON.") var json = false
 
     func run() throws {
-        let purge = DeadLetterPurge(connection: try options.context().connect(), olderThan: olderThan, code: code)
+        let purge = DeadLetterPurge(
+            connection: try options.context().connect(), olderThan: olderThan, code: code, tenant: tenant)
         guard yes else {
             throw CommandError(
                 "nothing was done: purge would delete the lines of \(Format.count(try purge.count())) dead letters",
@@ -40,13 +42,18 @@ struct DeadLetterPurge {
     let olderThan: Age
     /// nil: every reason.
     let code: String?
+    /// nil: every tenant.
+    var tenant: Int32?
 
-    private var parameters: [PostgresParameter?] { [.integer(olderThan.seconds), code.map { .text($0) }] }
+    private var parameters: [PostgresParameter?] {
+        [.integer(olderThan.seconds), code.map { .text($0) }, tenant.map { .integer($0) }]
+    }
 
     private static let condition = """
         (state = 'open' OR (state = 'retried' AND line IS NOT NULL))
             AND dead_at < now() - make_interval(secs => $1::double precision)
             AND ($2::text IS NULL OR code = $2)
+            AND ($3::integer IS NULL OR tenant_id = $3)
         """
 
     /// Letters that `run` would take.

@@ -47,12 +47,14 @@ struct DeadLettersRetry: ParsableCommand {
     @Option(name: .customLong("id"), help: "This letter; may be given more than once.") var ids: [String] = []
     @Flag(help: "Every open letter.") var all = false
     @Option(help: "With --all: only this reason.") var code: String?
+    @Option(help: "With --all: only those of this tenant.") var tenant: Int32?
     @Flag(help: "No progress.") var quiet = false
     @Flag(help: "What was done as JSON.") var json = false
 
     func validate() throws {
         guard all != !ids.isEmpty else { throw ValidationError("Give either --id or --all.") }
         guard code == nil || all else { throw ValidationError("--code goes with --all.") }
+        guard tenant == nil || all else { throw ValidationError("--tenant goes with --all.") }
     }
 
     func run() throws {
@@ -63,7 +65,7 @@ struct DeadLettersRetry: ParsableCommand {
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
             packs: try context.packs())
         var report = Report()
-        let choice: LetterRetry.Choice = all ? .all(code: code) : .only(ids)
+        let choice: LetterRetry.Choice = all ? .all(code: code, tenant: tenant) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)
         try retry.run(choice) { id, outcome in
             report.add(id, outcome, shown: Self.refusalsMax)

@@ -13,8 +13,8 @@ internal import MillraceProjections
 /// any point, what was committed is closed and the rest is open.
 struct LetterRetry {
     enum Choice {
-        /// Every open letter; nil: of every reason.
-        case all(code: String?)
+        /// Every open letter; nil: of every reason, of every tenant.
+        case all(code: String?, tenant: Int32? = nil)
         case only([String])
     }
 

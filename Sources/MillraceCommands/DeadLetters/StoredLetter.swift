@@ -21,15 +21,19 @@ struct StoredLetter {
     /// Bytes of lines in a page, unless its first one is longer.
     private static let pageBytesMax = 8 << 20
 
-    private static let condition = """
-        state = 'open'
-            AND ($1::text IS NULL OR code = $1)
-            AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
-        """
+    private static func condition(_ choice: LetterRetry.Choice) -> String {
+        var condition = """
+            state = 'open'
+                AND ($1::text IS NULL OR code = $1)
+                AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
+            """
+        if case .all(_, let tenant?) = choice { condition += " AND tenant_id = \(tenant)" }
+        return condition
+    }
 
     private static func parameters(_ choice: LetterRetry.Choice) -> [PostgresParameter?] {
         switch choice {
-        case .all(let code): [code.map { .text($0) }, nil]
+        case .all(let code, _): [code.map { .text($0) }, nil]
         case .only(let ids): [nil, .text("{" + ids.joined(separator: ",") + "}")]
         }
     }
@@ -38,7 +42,7 @@ struct StoredLetter {
         _ choice: LetterRetry.Choice, on connection: PostgresConnection
     ) throws(PostgresError) -> Int {
         try connection.query(
-            "SELECT count(*) FROM public.dead_letters WHERE \(condition)", parameters: parameters(choice)
+            "SELECT count(*) FROM public.dead_letters WHERE \(condition(choice))", parameters: parameters(choice)
         ).count(0, 0)
     }
 
@@ -59,7 +63,7 @@ struct StoredLetter {
                 FROM (
                     SELECT *
                     FROM public.dead_letters
-                    WHERE \(condition)
+                    WHERE \(condition(choice))
                         AND ($3::timestamptz IS NULL OR (dead_at, id) > ($3::timestamptz, $4::uuid))
                     ORDER BY dead_at, id
                     LIMIT \(count)

@@ -13,7 +13,8 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             Writes the events and the active conversations created from --from up to, and without, --to, each in order \
             of time, with ids and times as they are. `millrace send` or `millrace import` of the file makes the same rows \
-            in another database, and none twice. The file has its name only once it is whole and on disk. A row that is \
+            in another database, and none twice; whose they are is no part of them, so that with the key of another tenant \
+            they become rows of that one. The file has its name only once it is whole and on disk. A row that is \
             too large to read is named and left out, and the exit status is 1.
 
             Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -46,8 +47,7 @@ struct ExportCommand: ParsableCommand {
     @Flag(help: "Replace the file.")
     var force = false
 
-    @Option(help: "Whose rows.")
-    var tenant: Int32 = 0
+    @OptionGroup var owner: TenantOption
 
     @Option(help: "Seconds that one table may take.")
     var timeout: Int = 86_400
@@ -75,6 +75,7 @@ struct ExportCommand: ParsableCommand {
             throw CommandError("\(path) is there already", hint: "Give another with --output, or --force")
         }
         let connection = try options.context().connect()
+        let tenant = try owner.known(on: connection)
         let file = try ExportFile(path: path, isCompressed: !isPlain)
         var meter = ProgressMeter(isQuiet: quiet)
         let export = Export(

@@ -55,6 +55,11 @@ struct ImportCommand: ParsableCommand {
     )
     var asOf: String?
 
+    @Option(
+        help: "Whose the records become: the tenant of the key that they are sent with. Password hashes go by it too."
+    )
+    var tenant: Int32 = 0
+
     @Flag(help: "Check every record and send nothing.")
     var dryRun = false
 
@@ -93,6 +98,7 @@ struct ImportCommand: ParsableCommand {
     func validate() throws {
         guard retryFor >= 0 else { throw ValidationError("--retry-for is 0 or more.") }
         guard bad >= 0 else { throw ValidationError("--bad is 0 or more.") }
+        guard tenant >= 0 else { throw ValidationError("--tenant is 0 or more.") }
         guard !noWait || ack != .committed else {
             throw ValidationError("--no-wait and --ack committed say the opposite.")
         }
@@ -121,15 +127,17 @@ struct ImportCommand: ParsableCommand {
         }
         let destination = dryRun ? nil : try connection.destination(to, or: context.tcpListener())
         let database = withPasswordHashes && !dryRun ? try context.connect() : nil
+        if let database { try TenantOption.check(tenant, on: database) }
         let source = ImportSource(
             files: inputs,
             translator: RecordTranslator(
-                limits: context.eventLimits, lineBytesMax: context.lineBytesMax, takesHashes: withPasswordHashes),
+                limits: context.eventLimits, lineBytesMax: context.lineBytesMax, tenant: tenant,
+                takesHashes: withPasswordHashes),
             asOf: asOf.flatMap { RecordTime.text($0) }, problemsMax: bad
         ) { (hashes) throws(CommandError) in
             guard let database else { return }
             do throws(PostgresError) {
-                try PasswordHash.write(hashes, on: database)
+                try PasswordHash.write(hashes, of: tenant, on: database)
             } catch {
                 throw CommandError(
                     "password hashes could not be written: \(error.message)",

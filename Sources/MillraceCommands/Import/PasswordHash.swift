@@ -44,12 +44,14 @@ struct PasswordHash: Equatable {
         }
     }
 
-    /// Puts hashes in; of one user's, the latest stays. Blocks.
-    static func write(_ hashes: [PasswordHash], on connection: PostgresConnection) throws(PostgresError) {
+    /// Puts hashes of a tenant's users in; of one user's, the latest stays. Blocks.
+    static func write(_ hashes: [PasswordHash], of tenant: Int32, on connection: PostgresConnection)
+        throws(PostgresError)
+    {
         try connection.query(
             """
-            INSERT INTO public.password_hashes AS kept (pack, user_id, hash, saved_at)
-            SELECT DISTINCT ON (pack, user_id) *
+            INSERT INTO public.password_hashes AS kept (tenant_id, pack, user_id, hash, saved_at)
+            SELECT DISTINCT ON (pack, user_id) $5::integer, new.*
             FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS new (pack, user_id, hash, saved_at)
             ORDER BY pack, user_id, saved_at DESC, hash
             ON CONFLICT (tenant_id, pack, user_id) DO UPDATE
@@ -58,7 +60,7 @@ struct PasswordHash: Equatable {
             """,
             parameters: [
                 .array(hashes.map(\.pack)), .array(hashes.map(\.userID)), .array(hashes.map(\.hash)),
-                .array(hashes.map(\.savedAt.rfc3339)),
+                .array(hashes.map(\.savedAt.rfc3339)), .integer(tenant),
             ])
     }
 }

@@ -65,7 +65,7 @@ extension RecordTranslator {
         let id = Array(JSONString.text(of: conversation[...]).utf8).withUnsafeBytes { conversation in
             Array(JSONString.text(of: question[...]).utf8).withUnsafeBytes { question in
                 ConversationIdentity.id(
-                    tenant: 0, conversationID: conversation, createdAt: savedAt, question: question)
+                    tenant: tenant, conversationID: conversation, createdAt: savedAt, question: question)
             }
         }
         var payload = ["conversation_id": conversation, "id": JSONString.literal("\(id)")]

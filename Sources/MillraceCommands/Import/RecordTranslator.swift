@@ -28,6 +28,8 @@ final class RecordTranslator {
     }
 
     let limits: EventLimits
+    /// Whose the lines become: ids of conversation saves go by it.
+    let tenant: Int32
     private let lineBytesMax: Int
     /// For records as they stand in the file.
     private let recordLimits: EventLimits
@@ -42,8 +44,10 @@ final class RecordTranslator {
     /// `lineBytesMax`: the daemon's `limits.line_bytes`.
     /// `takesHashes`: whether password hashes are asked for.
     init(
-        limits: EventLimits, lineBytesMax: Int, takesHashes: Bool = false, numbers: SourceNumbers = SourceNumbers()
+        limits: EventLimits, lineBytesMax: Int, tenant: Int32 = 0, takesHashes: Bool = false,
+        numbers: SourceNumbers = SourceNumbers()
     ) {
+        self.tenant = tenant
         self.numbers = numbers
         self.takesHashes = takesHashes
         self.limits = limits

@@ -8,35 +8,37 @@ internal import MillraceProjections
 /// they can be told from all others and taken away again.
 struct PackSeed {
     let pack: PackDefinition
+    /// Whose rows they are.
+    let tenant: Int32
     let lines: [String]
 
-    init(pack: PackDefinition, lines: [String]) {
+    init(pack: PackDefinition, tenant: Int32 = 0, lines: [String]) {
         self.pack = pack
+        self.tenant = tenant
         self.lines = lines
     }
 
     /// Of `projections.packs`; no names: all that have a seed. Throws when a named pack has none.
-    static func all(named names: [String], _ context: CommandContext) throws -> [PackSeed] {
+    static func all(named names: [String], of tenant: Int32, _ context: CommandContext) throws -> [PackSeed] {
         let packs = try names.isEmpty ? context.packs() : names.flatMap { try context.packs(named: $0) }
         var seen: Set<String> = []
         return try packs.filter { seen.insert($0.name).inserted }.compactMap { pack in
             if let lines = try context.seed(of: pack.name), !lines.isEmpty {
-                return PackSeed(pack: pack, lines: lines)
+                return PackSeed(pack: pack, tenant: tenant, lines: lines)
             }
             guard !names.isEmpty else { return nil }
             throw CommandError("pack \(pack.name) has no seed.ndjson", hint: "Put one beside its pack.toml")
         }
     }
 
-    /// Always the same for a pack.
-    var spoolID: UniqueID { Self.spoolID(of: pack.name) }
-
-    static func spoolID(of pack: String) -> UniqueID {
-        ContentIdentity.id(of: [Array("millrace seed".utf8), Array(pack.utf8)])
+    /// Always the same for a pack and a tenant.
+    var spoolID: UniqueID {
+        let owner = tenant == 0 ? [] : [Array("tenant \(tenant)".utf8)]
+        return ContentIdentity.id(of: [Array("millrace seed".utf8), Array(pack.name.utf8)] + owner)
     }
 
     /// In `ingest_spools`, where a daemon's spool has its machine.
-    var host: String { Self.hostPrefix + pack.name }
+    var host: String { Self.hostPrefix + pack.name + (tenant == 0 ? "" : " for tenant \(tenant)") }
 
     static let hostPrefix = "seed of "
 
@@ -62,7 +64,7 @@ struct PackSeed {
                             + "not tell what it was before",
                         hint: "Leave it out of its seed.ndjson")
                 }
-                rows.append(ParsedRow(line, tenant: 0, spoolID: spoolID, sequence: UInt64(index) + 1))
+                rows.append(ParsedRow(line, tenant: tenant, spoolID: spoolID, sequence: UInt64(index) + 1))
             case .failure(let refusal):
                 throw CommandError(
                     "line \(index + 1) of the seed of \(pack.name) is no event: \(refusal.message)",
@@ -118,14 +120,14 @@ struct DatabaseContents {
     /// By the ledger.
     var foreignRows: Int
 
-    /// `seeds`: of all packs that are loaded. Blocks.
-    init(except seeds: [UniqueID], on connection: PostgresConnection) throws(PostgresError) {
+    /// Blocks.
+    init(on connection: PostgresConnection) throws(PostgresError) {
         let found = try connection.query(
             """
             SELECT current_database(), COALESCE(sum(rows), 0)::bigint
             FROM public.ingest_batches
-            WHERE spool_id <> ALL ($1::uuid[])
-            """, parameters: [.array(seeds.map { "\($0)" })], timeout: .seconds(60))
+            WHERE spool_id NOT IN (SELECT spool_id FROM public.ingest_spools WHERE starts_with(host, $1))
+            """, parameters: [.text(PackSeed.hostPrefix)], timeout: .seconds(60))
         database = found.string(0, 0) ?? ""
         foreignRows = found.count(0, 1)
     }

@@ -34,14 +34,15 @@ struct MigrateSeed: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Packs of projections.packs. Default: all that have a seed.") var packs: [String] = []
+    @OptionGroup var owner: TenantOption
     @Flag(help: "Yes, also beside events that are no seed.") var yes = false
     @Flag(help: "What was done as JSON.") var json = false
 
     func run() throws {
         let context = try options.context()
-        let seeds = try PackSeed.all(named: packs, context)
         let connection = try context.connect()
         try requireCatalog(connection)
+        let seeds = try PackSeed.all(named: packs, of: try owner.known(on: connection), context)
         if !yes { try askFor(seeds, context, connection) }
         let transaction = SeedTransaction(
             connection: connection, packs: try context.packs(), limits: context.eventLimits,
@@ -62,8 +63,7 @@ struct MigrateSeed: ParsableCommand {
     }
 
     private func askFor(_ seeds: [PackSeed], _ context: CommandContext, _ connection: PostgresConnection) throws {
-        let contents = try DatabaseContents(
-            except: try context.packs().map { PackSeed.spoolID(of: $0.name) }, on: connection)
+        let contents = try DatabaseContents(on: connection)
         guard contents.foreignRows > 0 else { return }
         let lines = seeds.reduce(0) { $0 + $1.lines.count }
         throw CommandError(
@@ -116,6 +116,7 @@ struct MigrateUnseed: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Packs of projections.packs. Default: all that are seeded.") var packs: [String] = []
+    @OptionGroup var owner: TenantOption
     @Flag(help: "Yes, also in a database with events that are no seed.") var yes = false
     @Flag(help: "What was done as JSON.") var json = false
 
@@ -123,7 +124,9 @@ struct MigrateUnseed: ParsableCommand {
         let context = try options.context()
         let connection = try context.connect()
         try requireCatalog(connection)
-        let seeds = try PackSeed.all(named: packs, context).filter { try SeedStanding($0, on: connection) != nil }
+        let seeds = try PackSeed.all(named: packs, of: owner.tenant, context).filter {
+            try SeedStanding($0, on: connection) != nil
+        }
         guard !seeds.isEmpty else {
             if json { return try Console.json(Report(removed: [], rebuilt: [])) }
             return Console.out("nothing to do: no pack is seeded")
@@ -151,8 +154,7 @@ struct MigrateUnseed: ParsableCommand {
     private func askFor(
         _ seeds: [PackSeed], _ removal: SeedRemoval, _ context: CommandContext, _ connection: PostgresConnection
     ) throws {
-        let contents = try DatabaseContents(
-            except: try context.packs().map { PackSeed.spoolID(of: $0.name) }, on: connection)
+        let contents = try DatabaseContents(on: connection)
         guard contents.foreignRows > 0 else { return }
         let affected = try removal.affected(seeds).map(\.name).joined(separator: ", ")
         throw CommandError(

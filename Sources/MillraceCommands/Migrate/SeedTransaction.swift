@@ -66,7 +66,9 @@ struct SeedTransaction {
         let targets = try targets(for: seed)
         var outcome = Outcome()
         let written = try RowInsertion(connection: connection).insert(
-            rows.map { RowInsertion.Item(row: $0, receivedAt: $0.createdAt, tenant: 0, batchID: Int(batchID)) })
+            rows.map {
+                RowInsertion.Item(row: $0, receivedAt: $0.createdAt, tenant: seed.tenant, batchID: Int(batchID))
+            })
         let conversations = rows.count { $0.table == .conversations }
         outcome.conversations = written.count { rows[$0].table == .conversations }
         outcome.events = written.count - outcome.conversations

@@ -226,7 +226,7 @@ struct LedgerAudit {
         let result = try connection.query(
             """
             SELECT count(*)
-            FROM (SELECT id FROM public.analytics_events GROUP BY id HAVING count(*) > 1) AS repeated
+            FROM (SELECT id FROM public.analytics_events GROUP BY tenant_id, id HAVING count(*) > 1) AS repeated
             """, timeout: timeout)
         return result.count(0, 0)
     }

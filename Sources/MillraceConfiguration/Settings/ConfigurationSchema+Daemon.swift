@@ -45,6 +45,15 @@ extension ConfigurationSchema {
                 "log_files", \.latency.logFiles, 1...1000, unit: "files", "Rotated files that are kept."),
         ])
 
+    static let metrics = ConfigurationSection(
+        name: "metrics", doc: "/metrics.",
+        keys: [
+            .integer(
+                "tenants_max", \.metrics.tenantsMax, 1...10_000, unit: "tenants",
+                "Tenants that are counted each by itself, the first that come; the others are counted as other.",
+                watch: "millrace_tenant_lines_accepted_total")
+        ])
+
     static let embedded = ConfigurationSection(
         name: "embedded", doc: "The private PostgreSQL of `serve --embedded`.",
         keys: [

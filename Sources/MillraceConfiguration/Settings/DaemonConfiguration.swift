@@ -39,6 +39,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var jwt = JWTConfiguration()
     package var log = LogConfiguration()
     package var latency = LatencyConfiguration()
+    package var metrics = MetricsConfiguration()
     package var embedded = Embedded()
 
     package init() {}

@@ -46,6 +46,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case route
     /// `2xx`, `3xx`, `4xx`, `5xx`.
     case status
+    /// A tenant's number, or `other`.
+    case tenant
     /// tcp or http.
     case transport
     /// The daemon's.

@@ -68,6 +68,10 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerStuckBatches = "millrace_writer_stuck_batches"
     case writerStalledSeconds = "millrace_writer_stalled_seconds"
 
+    case tenantLinesAccepted = "millrace_tenant_lines_accepted_total"
+    case tenantLinesCommitted = "millrace_tenant_lines_committed_total"
+    case tenantLinesDead = "millrace_tenant_lines_dead_total"
+
     case outboxWaitingRows = "millrace_outbox_waiting_rows"
     case outboxDeliveredRows = "millrace_outbox_delivered_rows_total"
     case outboxRefusedRows = "millrace_outbox_refused_rows_total"
@@ -174,6 +178,10 @@ extension MetricName {
         case .writerStalled: .gauge("1 while lines wait and nothing is written; /readyz and the log say why.", [])
         case .writerStuckBatches: .gauge("Batches that failed and were set aside while others go on.", [])
         case .writerStalledSeconds: .gauge("How long nothing has been written while lines wait; 0: it is.", [])
+
+        case .tenantLinesAccepted: .counter("Lines that became durable, by tenant.", [.tenant])
+        case .tenantLinesCommitted: .counter("Rows that went in, by tenant.", [.tenant])
+        case .tenantLinesDead: .counter("Lines that the database refused for good, by tenant.", [.tenant])
 
         case .outboxWaitingRows:
             .gauge("Rows that wait in the outbox, as the daemon that empties it saw it last; 0 in the others.", [])

@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import MillraceChannels
 internal import MillraceEvent
 import MillracePostgres
@@ -17,6 +18,19 @@ extension BatchOutcome {
         return tables
     }
 
+    private mutating func countTenants(_ encoded: EncodedBatch) {
+        for (tenant, sequences) in encoded.owners {
+            let dead = deadSequences.count(within: sequences)
+            let committed = sequences.count - dead - duplicateSequences.count(within: sequences)
+            if let index = tenants.firstIndex(where: { $0.tenant == tenant }) {
+                tenants[index].committed += committed
+                tenants[index].dead += dead
+            } else {
+                tenants.append(TenantLines(tenant: tenant, committed: committed, dead: dead))
+            }
+        }
+    }
+
     /// Fills in the other counts, once every row's fate is known. Whatever is neither a duplicate nor dead went in.
     mutating func count(letters: [DeadLetter], of encoded: EncodedBatch) {
         duplicateSequences.sort()
@@ -30,5 +44,13 @@ extension BatchOutcome {
         deadSequences = letters.flatMap { $0.sequence..<$0.sequence + UInt64($0.lines) }.sorted()
         events.committed = encoded.eventLines - events.dead - events.duplicates
         conversations.committed = encoded.conversationLines - conversations.dead - conversations.duplicates
+        countTenants(encoded)
+    }
+}
+
+extension [UInt64] {
+    /// Of an ascending list.
+    fileprivate func count(within range: Range<UInt64>) -> Int {
+        partitioningIndex { $0 >= range.upperBound } - partitioningIndex { $0 >= range.lowerBound }
     }
 }

@@ -9,10 +9,25 @@ struct EncodedBatch {
     /// Lines of each kind, by record.
     var eventLines = 0
     var conversationLines = 0
+    /// Whose the lines are, refused ones left out; neighbours of one tenant together.
+    private(set) var owners: [(tenant: Int32, sequences: Range<UInt64>)] = []
     /// When the lines were received, each time once for neighbours.
     var arrivals: [Arrival] = []
     /// Refused at the intake (kind `refused`), unreadable (`spool_damage`), or no longer parsed.
     var letters: [DeadLetter] = []
+
+    init(batchID: Int64) {
+        self.batchID = batchID
+    }
+
+    /// `sequences`: later than those before.
+    mutating func add(_ sequences: Range<UInt64>, of tenant: Int32) {
+        if let last = owners.last, last.tenant == tenant, last.sequences.upperBound == sequences.lowerBound {
+            owners[owners.count - 1].sequences = last.sequences.lowerBound..<sequences.upperBound
+        } else {
+            owners.append((tenant, sequences))
+        }
+    }
 }
 
 /// Reads batches, a part at a time, and encodes them. Owned by one writer; its buffers are reused.
@@ -37,6 +52,7 @@ struct BatchReader {
                     try add(header, payload, to: &encoded, &rejectionsSeen)
                 case .damaged(let lost):
                     encoded.eventLines += lost.sequences.count
+                    encoded.add(lost.sequences, of: 0)
                     encoded.letters.append(DeadLetter(lost, kind: .event))
                 }
             }
@@ -63,6 +79,7 @@ struct BatchReader {
             encoded.letters += RefusedRecordLine.letters(in: payload, header: header)
             return
         }
+        encoded.add(sequences, of: header.tenant)
         do {
             try encoder.add(header, payload: payload)
         } catch .recordMismatch {
