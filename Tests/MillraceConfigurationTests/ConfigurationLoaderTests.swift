@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Logging
 import MillraceAPI
 import MillraceIntake
@@ -130,6 +131,69 @@ struct ConfigurationLoaderTests {
         #expect(loaded.configuration.database.url.value == "postgresql://u:p@h/d")
         #expect(loaded.configuration.jwt.secret.value == "0123456789abcdef0123456789abcdef")
         #expect(loaded.origin(of: "database.url") == .environment("DATABASE_URL_FILE"))
+    }
+
+    @Test func `each secret may come from a file and from a credential, and neither is shown`() throws {
+        let secret = "hunterzwei-hunterzwei-hunterzwei-hunterzwei"
+        let keys = ConfigurationSchema.sections.flatMap { section in
+            section.keys.filter { $0.secrecy != .open }.map { (section, $0) }
+        }
+        #expect(keys.count >= 5)
+        for (section, key) in keys {
+            let name = section.fullName(of: key)
+            let value = key.secrecy == .connectionString ? "postgresql://u:\(secret)@h/d" : secret
+            let fixture = try Fixture(["config.toml": "", "millrace.\(name)": value + "\n", "other": value])
+            for (environment, origin) in [
+                (["CREDENTIALS_DIRECTORY": fixture.directory], ConfigurationOrigin.credential("millrace.\(name)")),
+                (
+                    [section.environmentName(of: key) + "_FILE": fixture.path("other")],
+                    .environment(section.environmentName(of: key) + "_FILE")
+                ),
+            ] {
+                let loaded = try fixture.load(environment: environment)
+                #expect(key.read(loaded.configuration) == .string(value), "\(name)")
+                #expect(loaded.origin(of: name) == origin && loaded.secretFiles.count == 1)
+                var dumped = ""
+                dump(loaded, to: &dumped)
+                #expect(!"\(loaded)".contains("hunter") && !dumped.contains("hunter"), "\(name)")
+            }
+        }
+    }
+
+    @Test func `a credential wins over config.toml, and the environment over both`() throws {
+        let fixture = try Fixture([
+            "config.toml": "[database]\nurl = \"host=file password=p\"\n", "millrace.database.url": "host=credential\n",
+        ])
+        let credentials = ["CREDENTIALS_DIRECTORY": fixture.directory]
+        #expect(try fixture.load().configuration.database.url.value == "host=file password=p")
+        #expect(try fixture.load().secretFiles == [fixture.path("config.toml")])
+        #expect(try fixture.load(environment: credentials).configuration.database.url.value == "host=credential")
+        let all = credentials.merging(["DATABASE_URL": "host=environment"]) { $1 }
+        #expect(try fixture.load(environment: all).configuration.database.url.value == "host=environment")
+    }
+
+    @Test func `a certificate and its key may be credentials, whose paths are taken`() throws {
+        let fixture = try Fixture(["config.toml": "", "millrace.tls.certificate": "C", "millrace.tls.key": "K"])
+        let loaded = try fixture.load(environment: ["CREDENTIALS_DIRECTORY": fixture.directory])
+        #expect(loaded.configuration.tls.certificate == fixture.path("millrace.tls.certificate"))
+        #expect(loaded.configuration.tls.key == fixture.path("millrace.tls.key"))
+        #expect(loaded.secretFiles == [fixture.path("millrace.tls.key")])
+    }
+
+    @Test func `a credential that can't be read is an error that names it`() throws {
+        let fixture = try Fixture(["config.toml": ""])
+        try FileManager.default.createDirectory(
+            atPath: fixture.path("millrace.jwt.secret"), withIntermediateDirectories: false)
+        let errors = fixture.errors(environment: ["CREDENTIALS_DIRECTORY": fixture.directory])
+        #expect(errors.count == 1 && errors[0].hasPrefix("credential millrace.jwt.secret: "), "\(errors)")
+    }
+
+    @Test func `the unit passes each credential that Millrace reads`() throws {
+        let path = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let unit = FileManager.default.contents(atPath: "/\(path)/systemd/millrace.service")
+        let lines = String(decoding: unit ?? Data(), as: UTF8.self).split(separator: "\n")
+        let passed = lines.filter { $0.hasPrefix("LoadCredential=") }.map { $0.dropFirst("LoadCredential=".count) }
+        #expect(passed.map(String.init) == CredentialsDirectory.names)
     }
 
     @Test func `signing keys are read, with their files`() throws {

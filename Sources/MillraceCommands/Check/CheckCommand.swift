@@ -73,6 +73,7 @@ struct CheckCommand: ParsableCommand {
                     """
                 report.checks.append(CheckResult("database.url", ok: true, detail: detail, fix: ""))
             }
+            report.checks.append(SecretFileCheck(files: loaded.secretFiles).run())
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
@@ -108,7 +109,7 @@ struct CheckResult: Encodable, Equatable {
     var ok: Bool
     /// What was found.
     var detail: String
-    /// What to do about it; nil when all is well.
+    /// What to do about it; nil when there is nothing to do. A warning is `ok`, and has one.
     var fix: String?
 
     private enum CodingKeys: String, CodingKey {
@@ -123,8 +124,15 @@ struct CheckResult: Encodable, Equatable {
         self.fix = ok ? nil : fix
     }
 
+    /// What stops nothing, and should not stay so.
+    static func warning(_ name: String, detail: String, fix: String) -> CheckResult {
+        var result = CheckResult(name, ok: true, detail: detail, fix: "")
+        result.fix = fix
+        return result
+    }
+
     /// For people.
     var text: String {
-        "\(ok ? "ok  " : "FAIL")  \(name): \(detail)" + (fix.map { "\n      \($0)" } ?? "")
+        "\(ok ? fix == nil ? "ok  " : "warn" : "FAIL")  \(name): \(detail)" + (fix.map { "\n      \($0)" } ?? "")
     }
 }

@@ -35,6 +35,8 @@ package enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
     case builtIn
     /// `line` counts from 1.
     case file(path: String, line: Int)
+    /// The name of a credential that systemd passed.
+    case credential(String)
     /// The variable's name.
     case environment(String)
     /// The flag, as it is written on the command line.
@@ -44,6 +46,7 @@ package enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .builtIn: "default"
         case .file(let path, let line): "\(path):\(line)"
+        case .credential(let name): "credential \(name)"
         case .environment(let name): name
         case .flag(let flag): flag
         }

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 
-/// Puts the configuration together: defaults, then config.toml, then the environment, then flags.
+/// Puts the configuration together: defaults, then config.toml, then systemd's credentials, then the environment, then
+/// flags.
 package enum ConfigurationLoader {
     /// Read where it exists and no other file is named.
     package static let defaultPath = "/etc/millrace/config.toml"
@@ -27,6 +28,9 @@ package enum ConfigurationLoader {
                 let message = "cannot be read: \(TextFile.reason); name a file that exists with --config"
                 resolver.report(.unreadableFile, .file(path: path, line: 1), key: nil, message)
             }
+        }
+        if let directory = environment[CredentialsDirectory.variable] {
+            resolver.apply(credentials: CredentialsDirectory(directory))
         }
         resolver.apply(environment: environment)
         resolver.apply(overrides: overrides)
@@ -78,6 +82,8 @@ package struct LoadedConfiguration: Sendable, CustomStringConvertible {
     package var file: String?
     /// Every key, in the order of config.toml.
     package var settings: [Setting]
+    /// Files that hold secrets: those that were read for one, and config.toml where it has one itself.
+    package var secretFiles: [String]
 
     /// Where the value of `key` (`section.key`) came from.
     package func origin(of key: String) -> ConfigurationOrigin {

@@ -1,4 +1,5 @@
 internal import MillraceAPI
+internal import MillraceIntake
 internal import MillraceTOML
 internal import MillraceWriter
 internal import TOMLKit
@@ -9,6 +10,8 @@ struct ConfigurationResolver {
     /// By `section.key`; those not set are at their default.
     private var origins: [String: ConfigurationOrigin] = [:]
     private var errors: [ConfigurationError] = []
+    /// Files that a secret came from.
+    private var secretFiles: Set<String> = []
 
     mutating func report(
         _ code: ConfigurationError.Code, _ origin: ConfigurationOrigin, key: String?, _ message: String
@@ -30,7 +33,9 @@ struct ConfigurationResolver {
                     key: name, value: key.shown(configuration), origin: origin(of: name))
             } + (section.name == "jwt" ? [jwtKeysSetting] : [])
         }
-        return LoadedConfiguration(configuration: configuration, file: file, settings: settings)
+        if !configuration.tls.key.isEmpty { secretFiles.insert(configuration.tls.key) }
+        return LoadedConfiguration(
+            configuration: configuration, file: file, settings: settings, secretFiles: secretFiles.sorted())
     }
 
     private var jwtKeysSetting: LoadedConfiguration.Setting {
@@ -48,6 +53,7 @@ struct ConfigurationResolver {
         }
         key.write(value, &configuration)
         origins[name] = origin
+        if case .file(let path, _) = origin, key.holdsSecret(configuration) { secretFiles.insert(path) }
     }
 }
 
@@ -116,6 +122,7 @@ extension ConfigurationResolver {
         }
         origins["jwt.keys"] = origin
         errors += reader.errors
+        secretFiles.formUnion(reader.secretFiles)
     }
 
     private mutating func reportUnknown(key: String, in section: String, _ origin: ConfigurationOrigin) {
@@ -143,9 +150,33 @@ extension ConfigurationResolver {
     }
 }
 
-// MARK: - environment and flags
+// MARK: - credentials, environment and flags
 
 extension ConfigurationResolver {
+    mutating func apply(credentials: CredentialsDirectory) {
+        for (section, key) in CredentialsDirectory.keys {
+            let name = section.fullName(of: key)
+            let file = credentials.file(of: name)
+            let origin = ConfigurationOrigin.credential(CredentialsDirectory.name(of: name))
+            guard TextFile.exists(file) else { continue }
+            if CredentialsDirectory.isFile(name) {
+                set(key, named: name, to: .text(file), from: origin)
+            } else {
+                set(key, named: name, toContentsOf: file, from: origin)
+            }
+        }
+    }
+
+    private mutating func set(
+        _ key: ConfigurationKey, named name: String, toContentsOf file: String, from origin: ConfigurationOrigin
+    ) {
+        guard let text = TextFile.read(file) else {
+            return report(.unreadableFile, origin, key: name, "\(file) cannot be read: \(TextFile.reason)")
+        }
+        set(key, named: name, to: .text(text.trimmed), from: origin)
+        secretFiles.insert(file)
+    }
+
     mutating func apply(environment: [String: String]) {
         for (variable, name) in ConfigurationSchema.environmentAliases {
             guard let key = ConfigurationSchema.key(name) else { continue }
@@ -189,10 +220,8 @@ extension ConfigurationResolver {
             if environment[variable] != nil {
                 report(
                     .impossibleCombination, origin, key: name, "\(variable) is set too; set one of the two, not both")
-            } else if let text = TextFile.read(file) {
-                set(key, named: name, to: .text(text.trimmed), from: origin)
             } else {
-                report(.unreadableFile, origin, key: name, "\(file) cannot be read: \(TextFile.reason)")
+                set(key, named: name, toContentsOf: file, from: origin)
             }
         } else if let text = environment[variable] {
             set(key, named: name, to: .text(text), from: .environment(variable))

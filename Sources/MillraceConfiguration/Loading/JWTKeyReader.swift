@@ -10,6 +10,8 @@ struct JWTKeyReader {
     private let path: String
     private let lines: TOMLLines
     private(set) var errors: [ConfigurationError] = []
+    /// Files that secrets were read from, and config.toml where a key has its secret there.
+    private(set) var secretFiles: [String] = []
     private var ids: Set<String> = []
 
     init(path: String, lines: TOMLLines) {
@@ -66,13 +68,19 @@ struct JWTKeyReader {
             )
             return nil
         }
-        if let secret = texts["secret"] { return checkedSecret(secret, "secret", index) }
+        if let secret = texts["secret"] {
+            secretFiles.append(path)
+            return checkedSecret(secret, "secret", index)
+        }
         let file = TextFile.resolve(texts[given[0]] ?? "", beside: path)
         guard let text = TextFile.read(file) else {
             report(.unreadableFile, index, given[0], "\(file) cannot be read: \(TextFile.reason)")
             return nil
         }
-        if given[0] == "secret_file" { return checkedSecret(text.trimmed, "secret_file", index) }
+        if given[0] == "secret_file" {
+            secretFiles.append(file)
+            return checkedSecret(text.trimmed, "secret_file", index)
+        }
         guard text.contains("-----BEGIN ") else {
             report(.invalidValue, index, given[0], "\(file) holds no PEM text; wanted: a public key in PEM form")
             return nil

@@ -11,6 +11,8 @@ enum TextFile {
         return String(validating: data, as: UTF8.self)
     }
 
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
     /// Of the `read` that just failed, on this thread.
     static var reason: String {
         switch errno {

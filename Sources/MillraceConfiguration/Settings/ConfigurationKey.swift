@@ -108,6 +108,16 @@ struct ConfigurationKey: Sendable {
         }
     }
 
+    /// Whether the value in `configuration` has something in it that nobody may see.
+    func holdsSecret(_ configuration: DaemonConfiguration) -> Bool {
+        guard case .string(let string) = read(configuration), !string.isEmpty else { return false }
+        return switch secrecy {
+        case .open: false
+        case .connectionString: ConnectionString(string).shown != string
+        case .hidden: true
+        }
+    }
+
     /// The value in `configuration` as TOML, fit to be shown.
     func shown(_ configuration: DaemonConfiguration) -> String {
         let value = read(configuration)
