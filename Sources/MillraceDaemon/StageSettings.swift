@@ -58,6 +58,7 @@ struct StageSettings {
         writer.partitions = configuration.partitions
         writer.dedup = configuration.dedup
         writer.deadLetters = configuration.deadLetters
+        writer.audit = configuration.audit
         writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
         writer.packs = packs
         self.writer = writer

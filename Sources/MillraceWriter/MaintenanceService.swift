@@ -7,8 +7,8 @@ import MillraceTelemetry
 import Synchronization
 
 /// Looks after the tables from a connection of its own, so that no COPY pays for it: makes months ahead, forgets old
-/// event ids, builds the payload indexes of closed months, joins old rows of the ledger, keeps the bounds of
-/// `dead_letters`, and empties the GIN indexes' pending lists.
+/// event ids, builds the payload indexes of closed months, joins old rows of the ledger, purges the audit log, keeps the
+/// bounds of `dead_letters`, and empties the GIN indexes' pending lists.
 ///
 /// Enters: nothing. Leaves: partitions, indexes. Crash: all of it is repeated. Shutdown: ends at once.
 actor MaintenanceService {
@@ -133,6 +133,9 @@ actor MaintenanceService {
             logger.notice("payload index built", metadata: [.partition: "\(name)"])
         }
         try partitions.summarizeBatches(lockWait: Self.summaryLockWait)
+        let purged = try AuditLog.purge(
+            olderThan: configuration.audit.keep, on: connection, timeout: configuration.database.statementTimeout)
+        if purged > 0 { logger.notice("audit log purged", metadata: [.rows: "\(purged)"]) }
         ProcessMemory.releaseCode()
     }
 

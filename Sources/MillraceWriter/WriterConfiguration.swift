@@ -22,6 +22,14 @@ package struct DeadLettersConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// `[audit]`: who changed what.
+package struct AuditConfiguration: Sendable, Equatable {
+    /// How old a row of `audit_log` may become; the table itself keeps 30 days.
+    package var keep = Duration.seconds(400 * 86_400)
+
+    package init() {}
+}
+
 /// What the writers go by: sections of config.toml as they are, and what the daemon found at its start. One value for the
 /// whole stage.
 package struct WriterConfiguration: Sendable {
@@ -29,6 +37,7 @@ package struct WriterConfiguration: Sendable {
     package var partitions = PartitionsConfiguration()
     package var dedup = DedupConfiguration()
     package var deadLetters = DeadLettersConfiguration()
+    package var audit = AuditConfiguration()
     /// Which standbys a segment waits for.
     package var retainUntilReplayed = StandbyRequirement.none
     /// Whose versions each batch is folded into.

@@ -97,7 +97,8 @@ struct DatabaseChecks {
                 has_schema_privilege('public', 'CREATE'),
                 COALESCE(bool_and(has_table_privilege(c.oid, 'INSERT')), true),
                 COALESCE(bool_and(pg_has_role(c.relowner, 'USAGE')), true),
-                has_database_privilege(current_database(), 'TEMPORARY')
+                has_database_privilege(current_database(), 'TEMPORARY'),
+                COALESCE(has_column_privilege(to_regclass('public.audit_log'), 'actor', 'INSERT'), true)
             FROM pg_catalog.pg_class AS c
             WHERE c.oid IN (
                 to_regclass('public.analytics_events'), to_regclass('public.conversations'),
@@ -109,6 +110,7 @@ struct DatabaseChecks {
         if answer.bool(0, 1) != true { missing.append("INSERT on Millrace's tables") }
         if answer.bool(0, 2) != true { missing.append("membership in the tables' owner, which months are made by") }
         if answer.bool(0, 3) != true { missing.append("TEMPORARY on the database, for the staging table") }
+        if answer.bool(0, 4) != true { missing.append("INSERT on public.audit_log") }
         return CheckResult(
             "privileges", ok: missing.isEmpty,
             detail: missing.isEmpty ? "may create and write" : "missing: \(missing.joined(separator: ", "))",

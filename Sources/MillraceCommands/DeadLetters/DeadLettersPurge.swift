@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceConsole
+internal import MillraceJSON
 internal import MillracePostgres
 
 struct DeadLettersPurge: ParsableCommand {
@@ -65,14 +66,23 @@ struct DeadLetterPurge {
 
     /// Returns how many letters lost their line.
     func run() throws(PostgresError) -> Int {
-        try connection.query(
-            """
-            UPDATE public.dead_letters
-            SET line = NULL,
-                state = CASE state WHEN 'open' THEN 'purged' ELSE state END,
-                resolved_at = COALESCE(resolved_at, now())
-            WHERE \(Self.condition)
-            """, parameters: parameters, timeout: .seconds(600)
-        ).affectedRows
+        try connection.transaction(timeout: .seconds(600)) { () throws(PostgresError) in
+            let purged = try connection.query(
+                """
+                UPDATE public.dead_letters
+                SET line = NULL,
+                    state = CASE state WHEN 'open' THEN 'purged' ELSE state END,
+                    resolved_at = COALESCE(resolved_at, now())
+                WHERE \(Self.condition)
+                """, parameters: parameters, timeout: .seconds(600)
+            ).affectedRows
+            guard purged > 0 else { return 0 }
+            try AuditLog.record(
+                .deadLettersPurge, "dead_letters", before: ["letters": .integer(purged)],
+                after: [
+                    "older_than_seconds": .integer(olderThan.seconds), "codes": .strings(code.map { [$0] } ?? []),
+                ], on: connection)
+            return purged
+        }
     }
 }

@@ -1,5 +1,6 @@
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
 
@@ -37,11 +38,20 @@ struct LetterTransaction {
             let written = try insert(own)
             try account(zip(own, rows).map { ($0, $1, written.contains($0.letter.id)) })
             try fold(zip(own, rows).filter { written.contains($0.0.letter.id) }.map { ($0, $1) })
+            try record(own, written: written.count)
             return lines.map { line in
                 guard taken.contains(line.letter.id) else { return .skipped }
                 return written.contains(line.letter.id) ? .committed : .duplicate
             }
         }
+    }
+
+    private func record(_ lines: [RetriedLine], written: Int) throws(PostgresError) {
+        guard !lines.isEmpty else { return }
+        let codes = Set(lines.map(\.letter.code)).sorted()
+        try AuditLog.record(
+            .deadLettersRetry, "dead_letters", before: ["codes": .strings(codes), "letters": .integer(lines.count)],
+            after: ["rows": .integer(written)], on: connection)
     }
 
     /// Closes the letters that are still open; returns their ids.

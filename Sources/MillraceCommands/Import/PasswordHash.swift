@@ -1,5 +1,6 @@
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 
 /// A user's password hash on its way into `public.password_hashes`. Never part of an event, and never printed.
@@ -48,19 +49,24 @@ struct PasswordHash: Equatable {
     static func write(_ hashes: [PasswordHash], of tenant: Int32, on connection: PostgresConnection)
         throws(PostgresError)
     {
-        try connection.query(
-            """
-            INSERT INTO public.password_hashes AS kept (tenant_id, pack, user_id, hash, saved_at)
-            SELECT DISTINCT ON (pack, user_id) $5::integer, new.*
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS new (pack, user_id, hash, saved_at)
-            ORDER BY pack, user_id, saved_at DESC, hash
-            ON CONFLICT (tenant_id, pack, user_id) DO UPDATE
-            SET hash = EXCLUDED.hash, saved_at = EXCLUDED.saved_at
-            WHERE kept.saved_at <= EXCLUDED.saved_at
-            """,
-            parameters: [
-                .array(hashes.map(\.pack)), .array(hashes.map(\.userID)), .array(hashes.map(\.hash)),
-                .array(hashes.map(\.savedAt.rfc3339)), .integer(tenant),
-            ])
+        try connection.transaction { () throws(PostgresError) in
+            try connection.query(
+                """
+                INSERT INTO public.password_hashes AS kept (tenant_id, pack, user_id, hash, saved_at)
+                SELECT DISTINCT ON (pack, user_id) $5::integer, new.*
+                FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS new (pack, user_id, hash, saved_at)
+                ORDER BY pack, user_id, saved_at DESC, hash
+                ON CONFLICT (tenant_id, pack, user_id) DO UPDATE
+                SET hash = EXCLUDED.hash, saved_at = EXCLUDED.saved_at
+                WHERE kept.saved_at <= EXCLUDED.saved_at
+                """,
+                parameters: [
+                    .array(hashes.map(\.pack)), .array(hashes.map(\.userID)), .array(hashes.map(\.hash)),
+                    .array(hashes.map(\.savedAt.rfc3339)), .integer(tenant),
+                ])
+            try AuditLog.record(
+                .passwordHashesImport, "password_hashes",
+                after: ["tenant": .integer(Int(tenant)), "users": .integer(hashes.count)], on: connection)
+        }
     }
 }

@@ -1,5 +1,6 @@
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
 
@@ -139,7 +140,16 @@ struct SeedRemoval {
             SET skipped = skipped + rows, rows = 0, conversation_rows = 0
             WHERE spool_id = $1::uuid
             """, parameters: [.text("\(seed.spoolID)")])
-        return Outcome(events: standing.rows - standing.conversations, conversations: standing.conversations)
+        let outcome = Outcome(
+            events: standing.rows - standing.conversations, conversations: standing.conversations)
+        // Again after an interruption there is nothing left to delete.
+        if standing.rows > 0 {
+            try AuditLog.record(
+                .seedRemove, seed.pack.name,
+                before: ["events": .integer(outcome.events), "conversations": .integer(outcome.conversations)],
+                on: connection)
+        }
+        return outcome
     }
 
     private func refusal(_ reason: String, _ hint: String) -> CommandError {

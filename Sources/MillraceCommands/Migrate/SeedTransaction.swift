@@ -2,6 +2,7 @@ internal import CMillrace
 internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
 
@@ -91,6 +92,10 @@ struct SeedTransaction {
                 "nothing was done: all \(rows.count) events of the seed of \(seed.pack.name) are there, sent otherwise",
                 hint: "They are not a seed that unseed could take away; send tombstones to delete what they made")
         }
+        try AuditLog.record(
+            .seedAdd, seed.pack.name,
+            after: ["events": .integer(outcome.events), "conversations": .integer(outcome.conversations)],
+            on: connection)
         return outcome
     }
 

@@ -188,6 +188,14 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_lines_duplicate_total")
         ])
 
+    static let audit = ConfigurationSection(
+        name: "audit", doc: "Who changed what: the table audit_log.",
+        keys: [
+            .duration(
+                "keep", \.audit.keep, .seconds(30 * 86_400) ... .seconds(1200 * 31 * 86_400),
+                "How long a row is kept.")
+        ])
+
     static let outbox = ConfigurationSection(
         name: "outbox", doc: "Events that applications write into the table outbox, in their own transactions.",
         keys: [

@@ -4,7 +4,7 @@ internal import MillraceTOML
 enum ConfigurationSchema {
     static let sections = [
         data, tcp, http, intake, tls, memory, limits, deadLetters, spool, database, partitions, projections, dedup,
-        outbox, api, identity, auth, jwt, log, latency, metrics, embedded,
+        audit, outbox, api, identity, auth, jwt, log, latency, metrics, embedded,
     ]
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.

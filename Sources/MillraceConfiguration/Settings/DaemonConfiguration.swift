@@ -32,6 +32,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var partitions = PartitionsConfiguration()
     package var projections = ProjectionsConfiguration()
     package var dedup = DedupConfiguration()
+    package var audit = AuditConfiguration()
     package var outbox = Outbox()
     package var api = APIConfiguration()
     package var identity = IdentityConfiguration()

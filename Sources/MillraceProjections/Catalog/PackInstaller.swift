@@ -1,3 +1,4 @@
+internal import MillraceJSON
 package import MillracePostgres
 
 /// Makes and removes the versions of packs in the database. Blocks; the connection must be idle, and its role must own
@@ -104,6 +105,8 @@ package struct PackInstaller {
             guard versions.live == nil, versions.building == nil else { return .alreadyThere }
             let batches = try ledgerCount()
             let id = try make(pack, batches: batches)
+            try AuditLog.record(
+                .packInstall, pack.name, after: ["version": .integer(pack.version)], on: connection)
             guard batches == 0 else { return .building(batches: batches) }
             try putLive(id, of: pack.name, replacing: nil)
             return .live
@@ -116,6 +119,9 @@ package struct PackInstaller {
                 let live = try PackVersion.all(of: pack.name, connection).live
                 guard let live, let upgrade = PackUpgrade(of: live, to: pack) else { return .alreadyThere }
                 try upgrade.run(on: connection)
+                try AuditLog.record(
+                    .packUpgrade, pack.name, before: ["version": .integer(live.version)],
+                    after: ["version": .integer(pack.version)], on: connection)
                 return .upgraded(from: live.version)
             }
         } catch let error as PostgresError where error.sqlState == .dataCorrupted {
@@ -283,6 +289,10 @@ package struct PackInstaller {
                     try run(pack.downSQL, "down.sql", of: pack, in: version.schema)
                 }
                 try drop(version)
+                try AuditLog.record(
+                    .packRemove, version.pack,
+                    before: ["version": .integer(version.version), "state": .string(version.state.rawValue)],
+                    on: connection)
             }
             return Set(versions.map(\.pack)).sorted()
         }

@@ -1,3 +1,4 @@
+internal import MillraceJSON
 package import MillracePostgres
 
 /// Tries a live version's parked events again: after its tables were changed, or whenever someone wants to know. Blocks;
@@ -92,6 +93,12 @@ package struct ParkedRetry {
                 report.isGone += try left(of: ids)
                 let outcome = try events.apply(batchID: Int64(page.int(0, 1) ?? 0), on: connection)
                 if let failure = outcome.failures.first { throw failure.error }
+                try AuditLog.record(
+                    .projectionRetryParked, target.pack.name,
+                    after: [
+                        "folds": .strings(folds), "events": .integer(ids.count),
+                        "parked_again": .integer(outcome.parkedCount),
+                    ], on: connection)
                 return false
             }
             if isLast { return }

@@ -1,3 +1,4 @@
+internal import MillraceJSON
 package import MillracePostgres
 
 /// Builds a version of a pack beside the live one and puts it in its place. Blocks; the connection must be idle.
@@ -83,6 +84,8 @@ package struct Rebuild {
         return try lock.alone {
             guard let building = try PackVersion.all(of: pack, connection).building else { return false }
             try PackInstaller(connection: connection).drop(building)
+            try AuditLog.record(
+                .projectionAbandon, pack, before: ["version": .integer(building.version)], on: connection)
             return true
         }
     }
@@ -136,6 +139,8 @@ package struct Rebuild {
             // Made from other files: what it holds is of no use any more.
             if let building = versions.building { try installer.drop(building) }
             _ = try installer.make(pack, batches: try installer.ledgerCount())
+            try AuditLog.record(
+                .projectionBuild, pack.name, after: ["version": .integer(pack.version)], on: connection)
             guard versions.live != nil else { return [] }
             return try SealedMonths(pack: pack, connection: connection).takeOver(timeout: timeout)
         }
@@ -218,6 +223,9 @@ package struct Rebuild {
                 """)
             let live = try PackVersion.all(of: pack.name, connection).live
             try installer.putLive(version.id, of: pack.name, replacing: live)
+            try AuditLog.record(
+                .projectionSwitch, pack.name, before: live.map { ["version": .integer($0.version)] },
+                after: ["version": .integer(version.version)], on: connection)
             return (done, parked.int(0, 0) ?? 0, parked.int(0, 1) ?? 0)
         }
         report.batches += last.0.batches

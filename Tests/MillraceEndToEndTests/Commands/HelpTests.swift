@@ -9,7 +9,7 @@ extension EndToEnd {
             ["latency"], ["partitions"],
             ["partitions", "list"], ["partitions", "ensure"], ["projections"], ["projections", "list"],
             ["projections", "rebuild"], ["projections", "verify"], ["dead-letters"], ["dead-letters", "list"],
-            ["dead-letters", "retry"], ["dead-letters", "purge"], ["bench"],
+            ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"],
         ]
 
         @Test func `every command has a help with an example`() throws {

@@ -44,9 +44,11 @@ struct SettingsReport {
         return faults
     }
 
-    /// A table of tables, and a file.
-    private static let otherNames: Set = ["jwt.keys", "spool.id"]
-    private static let endingsOfFiles: Set = ["json", "ndjson", "hgrm", "hlog", "toml", "md", "swift"]
+    /// A table of tables, a file, an action of the audit log, and what another database has.
+    private static let otherNames: Set = ["jwt.keys", "spool.id", "audit.purge", "auth.users", "auth.uid"]
+    private static let endingsOfFiles: Set = [
+        "crt", "json", "ndjson", "hgrm", "hlog", "toml", "md", "socket", "swift",
+    ]
 
     private static func plain(_ text: String) -> String { text.filter { $0 != "\"" && $0 != " " } }
 
