@@ -16,6 +16,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),  // binary search
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),  // the command line
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.5.0"),  // names in a certificate
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),  // timers, merged streams
         .package(url: "https://github.com/apple/swift-certificates", from: "1.18.0"),  // what a certificate says
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
@@ -108,6 +109,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

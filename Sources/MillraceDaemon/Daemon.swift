@@ -69,9 +69,11 @@ package struct Daemon {
         let pipeline = Pipeline(configuration, packs: packs.map(\.name), log: log)
         let spool = try spool(configuration, pipeline)
         try await ProjectionGate(configuration: configuration, logger: logger).check(packs)
+        let certificates = try certificates(configuration)
+        pipeline.metrics.observeCertificates(certificates)
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
-            keys: pipeline.keys)
+            keys: pipeline.keys, certificates: certificates)
         let writers = WriterStage(
             configuration: settings.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
             metrics: pipeline.metrics.writer, logger: logger)
@@ -83,7 +85,7 @@ package struct Daemon {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
         let intake = intake(settings, pipeline, routes, reads, loops, listening)
-        let manager = manager(routes, bound)
+        let manager = manager(routes, certificates, bound)
         var stages: [any Service] = [writers, spool, outbox, intake, manager]
         if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
@@ -117,6 +119,12 @@ package struct Daemon {
         return files
     }
 
+    /// Nil where no listener speaks TLS. Throws `TLSFileError`; blocks on the disk.
+    private func certificates(_ configuration: DaemonConfiguration) throws -> TLSCertificates? {
+        guard configuration.tcp.tls || configuration.http.tls else { return nil }
+        return try TLSCertificates(configuration.tls, logger: logger)
+    }
+
     /// Makes or recovers the spool; blocks on the disk.
     private func spool(_ configuration: DaemonConfiguration, _ pipeline: Pipeline) throws -> SpoolService {
         let spool = try SpoolService(
@@ -147,7 +155,9 @@ package struct Daemon {
     }
 
     /// `bound`: what each intake is bound to, once it is.
-    private func manager(_ routes: RouteTable, _ bound: AsyncStream<[String]>) -> ServiceManagerService {
+    private func manager(
+        _ routes: RouteTable, _ certificates: TLSCertificates?, _ bound: AsyncStream<[String]>
+    ) -> ServiceManagerService {
         ServiceManagerService(
             manager: ServiceManager(environment: environment),
             untilReady: {
@@ -159,8 +169,12 @@ package struct Daemon {
             },
             reload: {
                 do {
-                    try await routes.reload(reload())
-                    logger.notice("reloaded", metadata: [.hint: "jwt keys are in force; other keys want a restart"])
+                    let configuration = try reload()
+                    try certificates?.reload(configuration.tls)
+                    try await routes.reload(configuration)
+                    logger.notice(
+                        "reloaded",
+                        metadata: [.hint: "tls certificate and jwt keys are in force; other keys want a restart"])
                 } catch {
                     logger.error("not reloaded", metadata: [.error: "\(error)"])
                 }

@@ -97,6 +97,12 @@ struct DaemonMetrics: Sendable {
             registry.expose(counters.connectionsRefused, as: .intakeConnectionsRefused, labels)
             registry.expose(counters.connectionsClosed, as: .intakeConnectionsClosed, labels)
             registry.expose(counters.connectionsOpen, as: .intakeConnectionsOpen, labels)
+            registry.expose(counters.handshakes, as: .tlsHandshakes, labels)
+            for failure in TLSFailure.allCases {
+                registry.expose(
+                    counters.handshakeFailures(failure), as: .tlsHandshakeFailures,
+                    [.transport: transport.description, .reason: failure.rawValue])
+            }
         }
         for kind in RecordKind.allCases {
             registry.expose(intake.accepted(kind), as: .intakeLinesAccepted, [.kind: kind.description])
@@ -111,6 +117,11 @@ struct DaemonMetrics: Sendable {
                     [.route: route.description, .status: "\(statusClass)xx"])
             }
         }
+    }
+
+    /// When the certificate in force ends. `certificates`: nil without TLS.
+    func observeCertificates(_ certificates: TLSCertificates?) {
+        registry.observe(.tlsCertificateExpiry) { Double(certificates?.facts.validUntil ?? 0) }
     }
 
     /// What is held for clients.

@@ -18,10 +18,11 @@ struct StageSettings {
     let reading: ReadConfiguration
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
-    /// may have open. `memory`, `keys`: of both intakes and the routes.
+    /// may have open. `memory`, `keys`: of both intakes and the routes. `certificates`:
+    /// where a listener speaks TLS.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
-        memory: MemoryBudget, keys: KeyRing
+        memory: MemoryBudget, keys: KeyRing, certificates: TLSCertificates?
     ) throws {
         var tcp = TCPIntakeConfiguration()
         tcp.tcp = configuration.tcp
@@ -37,6 +38,7 @@ struct StageSettings {
         tcp.keys = keys
         tcp.auth = configuration.auth
         tcp.serverVersion = Version.current
+        if configuration.tcp.tls { tcp.certificates = certificates }
         self.tcp = tcp
 
         var http = HTTPIntakeConfiguration()
@@ -51,6 +53,7 @@ struct StageSettings {
         http.memory = memory
         http.keys = keys
         http.auth = configuration.auth
+        if configuration.http.tls { http.certificates = certificates }
         self.http = http
 
         var writer = WriterConfiguration(host: HostName.current, version: Version.current)

@@ -27,8 +27,16 @@ package final class IntakeMetrics: Sendable {
         package let linesNotKept = MetricCounter()
         /// Lines of connections without acks that were dropped because the daemon stopped while the spool refused them.
         package let linesAbandoned = MetricCounter()
+        /// TLS handshakes that were done.
+        package let handshakes = MetricCounter()
+        private let handshakeFailures = TLSFailure.allCases.map { _ in MetricCounter() }
 
         init() {}
+
+        /// TLS connections that ended before their handshake did.
+        package func handshakeFailures(_ failure: TLSFailure) -> MetricCounter {
+            handshakeFailures[TLSFailure.allCases.firstIndex(of: failure) ?? 0]
+        }
     }
 
     private let transports = Transport.allCases.map { _ in TransportCounters() }

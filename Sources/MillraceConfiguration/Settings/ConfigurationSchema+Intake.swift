@@ -14,7 +14,7 @@ extension ConfigurationSchema {
                 watch: "millrace_intake_connections_open"),
             .bool(
                 "tls", \.tcp.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
-                watch: "millrace_intake_connections_open"),
+                watch: "millrace_tls_handshake_failures_total"),
             .integer(
                 "backlog", \.tcp.backlog, 1...65_535, unit: "connections",
                 "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",
@@ -57,7 +57,7 @@ extension ConfigurationSchema {
                 watch: "millrace_http_requests_total"),
             .bool(
                 "tls", \.http.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
-                watch: "millrace_intake_connections_open"),
+                watch: "millrace_tls_handshake_failures_total"),
             .integer(
                 "backlog", \.http.backlog, 1...65_535, unit: "connections",
                 "Connections that the kernel keeps waiting for `accept`; its own limit is net.core.somaxconn.",

@@ -68,7 +68,7 @@ extension HTTPConnectionHandler {
     }
 
     private func attachRoutes(_ channel: any Channel) -> Bool {
-        if !isRouteAttached { isRouteAttached = (try? shared.attachRoutes(channel)) != nil }
+        if !isRouteAttached { isRouteAttached = (try? shared.attachRoutes(channel, peer != nil)) != nil }
         return isRouteAttached
     }
 

@@ -4,6 +4,7 @@ internal import MillraceTelemetry
 internal import NIOCore
 internal import NIOExtras
 internal import NIOHTTP1
+internal import NIOSSL
 
 /// One HTTP connection: passes events to its machine and carries out the actions. `POST /v1/events` is answered here,
 /// other requests are passed on.
@@ -17,6 +18,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let wire: HTTPWireHandler
     let parser: EventParser
     let eventLoop: any EventLoop
+    /// Nil in plain text.
+    let peer: TLSPeer?
     var machine: HTTPConnectionStateMachine
     var context: ChannelHandlerContext?
     var entrance = HTTPDoor.Entrance()
@@ -25,12 +28,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isDelivering = false
     var isRouteAttached = false
 
-    /// `parser`: used on the event loop only.
-    init(shared: HTTPIntakeShared, wire: HTTPWireHandler, parser: EventParser, eventLoop: any EventLoop) {
+    /// `parser`: used on the event loop only. `peer`: nil in plain text.
+    init(
+        shared: HTTPIntakeShared, wire: HTTPWireHandler, parser: EventParser, eventLoop: any EventLoop, peer: TLSPeer?
+    ) {
         self.shared = shared
         self.wire = wire
         self.parser = parser
         self.eventLoop = eventLoop
+        self.peer = peer
         machine = HTTPConnectionStateMachine(configuration: shared.configuration)
     }
 
@@ -95,6 +101,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             machine.decoderFailed(HTTPFraming.problem(error))
             deliver()
         case is ByteToMessageDecoderError:
+            break
+        // The input ended without TLS's own end. A request says itself where it ends.
+        case NIOSSLError.uncleanShutdown:
             break
         default:
             shared.logger.debug("connection failed", metadata: [.error: "\(error)"])

@@ -63,6 +63,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     /// Who may send.
     package var keys = KeyRing(isRequired: false)
     package var auth = AuthConfiguration()
+    /// TLS is spoken by these; nil: in plain text.
+    package var certificates: TLSCertificates?
 
     package init() {}
 }

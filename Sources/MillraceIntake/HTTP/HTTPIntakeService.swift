@@ -53,8 +53,8 @@ package struct HTTPIntakeService: Service {
         let (attached, attach) = AsyncStream<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>.makeStream()
         let shared = HTTPIntakeShared(
             configuration: configuration, channel: channel, metrics: metrics, logger: logger,
-            attachRoutes: { channel in
-                try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            attachRoutes: { channel, isSecure in
+                try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: isSecure))
                 attach.yield(
                     try NIOAsyncChannel(
                         wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
@@ -74,12 +74,18 @@ package struct HTTPIntakeService: Service {
     private func listen(_ shared: HTTPIntakeShared) async throws {
         var listeners = Listeners(
             group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
+        let door = configuration.certificates.map { certificates in
+            let answer = HTTPAnswer(.tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds)
+                .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
+            return TLSDoor(
+                certificates, counters: metrics[.http], linger: configuration.intake.linger,
+                logInterval: configuration.limits.refusedLogInterval, plainTextAnswer: Array(answer.readableBytesView),
+                logger: logger)
+        }
         do {
             for address in configuration.listen {
-                try await listeners.bind(address, backlog: configuration.http.backlog) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try Self.setUp(channel, shared, parser: LoopParser.ofThisThread)
-                    }
+                try await listeners.bind(address, backlog: configuration.http.backlog, tls: door) { channel, peer in
+                    try Self.setUp(channel, shared, parser: LoopParser.ofThisThread, peer: peer)
                 }
             }
             let addresses = listeners.open.map(\.address)
@@ -95,8 +101,10 @@ package struct HTTPIntakeService: Service {
         logger.info("http intake stopped")
     }
 
-    /// Adds a connection's handlers. `parser`: used on the channel's event loop only.
-    static func setUp(_ channel: any Channel, _ shared: HTTPIntakeShared, parser: EventParser) throws {
+    /// Adds a connection's handlers. `parser`: used on the channel's event loop only. `peer`: nil in plain text.
+    static func setUp(
+        _ channel: any Channel, _ shared: HTTPIntakeShared, parser: EventParser, peer: TLSPeer? = nil
+    ) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = shared.configuration.http.headerBytes
         limits.maxHeaderListSize = shared.configuration.http.headerBytes
@@ -108,6 +116,6 @@ package struct HTTPIntakeService: Service {
         try pipeline.addHandler(wire.makeDecoder())
         try pipeline.addHandler(
             HTTPConnectionHandler(
-                shared: shared, wire: wire, parser: parser, eventLoop: channel.eventLoop))
+                shared: shared, wire: wire, parser: parser, eventLoop: channel.eventLoop, peer: peer))
     }
 }

@@ -12,12 +12,12 @@ final class HTTPIntakeShared: Sendable {
     let waiters: ConnectionLimiter
     let door: HTTPDoor
     let logger: Logger
-    /// Adds what answers the other routes to the end of the pipeline.
-    let attachRoutes: @Sendable (any Channel) throws -> Void
+    /// Adds what answers the other routes to the end of the pipeline. `isSecure`: the connection speaks TLS.
+    let attachRoutes: @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
 
     init(
         configuration: HTTPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger,
-        attachRoutes: @escaping @Sendable (any Channel) throws -> Void
+        attachRoutes: @escaping @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
     ) {
         self.configuration = configuration
         self.channel = channel

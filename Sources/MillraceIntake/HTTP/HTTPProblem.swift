@@ -7,6 +7,7 @@ struct HTTPProblem: Error, Equatable {
         case malformedRequest = "malformed_request"
         case headersTooLarge = "headers_too_large"
         case headersTooSlow = "headers_too_slow"
+        case tlsRequired = "tls_required"
         case unknownHost = "unknown_host"
         case forbiddenOrigin = "forbidden_origin"
         case expectationFailed = "expectation_failed"
@@ -31,7 +32,7 @@ struct HTTPProblem: Error, Equatable {
 
         var status: Int {
             switch self {
-            case .malformedRequest, .headersTooLarge, .invalidAck, .invalidCompression, .truncatedBody,
+            case .malformedRequest, .tlsRequired, .headersTooLarge, .invalidAck, .invalidCompression, .truncatedBody,
                 .malformedBody, .emptyBody, .nothingAccepted:
                 400
             case .forbiddenOrigin: 403
@@ -53,6 +54,9 @@ struct HTTPProblem: Error, Equatable {
         self.code = code
         self.message = message
     }
+
+    static let tlsRequired = HTTPProblem(
+        .tlsRequired, "this port speaks TLS: use https://, or --tls with millrace's commands")
 
     init(_ refusal: SpoolRefusal) {
         code =

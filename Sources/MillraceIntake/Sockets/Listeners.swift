@@ -30,10 +30,12 @@ struct Listeners {
             interval: .seconds(60), logger: logger)
     }
 
-    /// Binds one address; `makeChild` sets up an accepted connection. Throws `IntakeError.cannotListen`.
+    /// Binds one address; `setUp` adds the handlers of an accepted connection, once its TLS handshake is done where `tls` is
+    /// given; Unix sockets stay plain. Throws `IntakeError.cannotListen`.
     mutating func bind(
-        _ address: ListenAddress, backlog: Int, makeChild: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+        _ address: ListenAddress, backlog: Int, tls: TLSDoor?, setUp: @escaping TLSDoorHandler.SetUp
     ) async throws {
+        let tls = address.isUnix ? nil : tls
         let quiescing = ServerQuiescingHelper(group: group)
         let (limit, log) = (limit, log)
         var bootstrap = ServerBootstrap(group: group)
@@ -48,7 +50,12 @@ struct Listeners {
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: address.isUnix ? 0 : 1)
-            .childChannelInitializer(makeChild)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let tls else { return try setUp(channel, nil) }
+                    try channel.pipeline.syncOperations.addHandler(TLSDoorHandler(tls, setUp: setUp))
+                }
+            }
         if !address.isUnix {
             for (option, value) in configuration.socketOptions {
                 bootstrap = bootstrap.childChannelOption(option, value: value)

@@ -10,6 +10,7 @@ struct TCPConnectionEnd: Equatable {
         case tooManyRefusedLines = "too_many_refused_lines"
         case invalidGreeting = "invalid_hello"
         case httpRequest = "http_on_tcp"
+        case tlsHello = "tls_on_plain_text"
         case memoryShort = "memory_budget"
         case idle = "idle_timeout"
     }
@@ -21,6 +22,8 @@ struct TCPConnectionEnd: Equatable {
         code: .tooManyConnections, message: "every connection is taken (tcp.connections_max); try later")
     static let httpRequest = TCPConnectionEnd(
         code: .httpRequest, message: "this port takes lines over TCP; HTTP is spoken where http.listen says")
+    static let tlsHello = TCPConnectionEnd(
+        code: .tlsHello, message: "this port takes plain text; TLS is spoken where tcp.tls is set")
     static let memoryShort = TCPConnectionEnd(code: .memoryShort, message: MemoryShortage.message)
     static let idle = TCPConnectionEnd(
         code: .idle, message: "nothing came for as long as tcp.idle_timeout; connect again")
@@ -47,6 +50,12 @@ enum TCPAnswers {
         json.append(version)
         json.append(raw: "}}\n")
         return json.bytes
+    }
+
+    /// To a client that speaks plain text where TLS is spoken.
+    static var tlsRequired: [UInt8] {
+        let problem = HTTPProblem.tlsRequired
+        return ErrorAnswer(code: problem.code.rawValue, message: problem.message).json + [UInt8(ascii: "\n")]
     }
 
     /// Written as an HTTP answer to a client that speaks HTTP.

@@ -179,6 +179,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         case .greeting(let greeting): mode = .greeted(greeting.acks)
         case .invalidGreeting(let message): state = .ending(.invalidGreeting(message))
         case .httpRequest: state = .ending(.httpRequest)
+        case .tlsHello: state = .ending(.tlsHello)
         }
     }
 

@@ -8,6 +8,8 @@ enum TCPFirstLine: Equatable {
     case greeting(TCPGreeting)
     case invalidGreeting(String)
     case httpRequest
+    /// TLS, where plain text is spoken.
+    case tlsHello
 
     /// `line`: whole, or the beginning of one that is too long.
     init(_ line: UnsafeRawBufferPointer) {
@@ -21,6 +23,11 @@ enum TCPFirstLine: Equatable {
             self = .invalidGreeting(error.message)
         }
     }
+}
+
+/// Tells the first bytes of TLS, a record of a handshake, from those of a line.
+enum TLSHello {
+    static func isOne(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: [0x16, 0x03]) }
 }
 
 /// The optional first line of a TCP connection: `{"hello":{"acks":"spooled"|"committed","key":"mr_…"}}`.

@@ -45,6 +45,8 @@ package struct TCPIntakeConfiguration: Sendable {
     /// Who may send.
     package var keys = KeyRing(isRequired: false)
     package var auth = AuthConfiguration()
+    /// TLS is spoken by these; nil: in plain text.
+    package var certificates: TLSCertificates?
     /// In the answer to a greeting.
     package var serverVersion = "dev"
 

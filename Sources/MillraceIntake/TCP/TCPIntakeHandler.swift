@@ -4,6 +4,7 @@ internal import MillraceEvent
 internal import MillraceTelemetry
 internal import NIOCore
 internal import NIOExtras
+internal import NIOSSL
 
 /// One TCP connection: passes events to its state machine and carries out the actions.
 ///
@@ -21,15 +22,20 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Outlives the socket: lines of a connection without acks may still be waiting for the spool.
     private let eventLoop: any EventLoop
     private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
+    private let clientSubject: String?
+    /// The input ended without TLS's own end: someone may have cut it.
+    private var isInputCut = false
     /// True while an action is carried out: an event that it causes waits for its turn.
     private var isActing = false
 
     private var bound: NIOLoopBound<TCPIntakeHandler> { NIOLoopBound(self, eventLoop: eventLoop) }
 
-    /// `hasPlace`: false when there are too many connections: this one is only told so.
-    init(shared: TCPIntakeShared, eventLoop: any EventLoop, hasPlace: Bool) {
+    /// `hasPlace`: false when there are too many connections: this one is only told so. `clientSubject`: of the verified
+    /// client certificate.
+    init(shared: TCPIntakeShared, eventLoop: any EventLoop, hasPlace: Bool, clientSubject: String? = nil) {
         self.shared = shared
         self.eventLoop = eventLoop
+        self.clientSubject = clientSubject
         machine = TCPConnectionStateMachine(
             bounds: TCPConnectionBounds(shared.configuration), hasPlace: hasPlace, at: eventLoop.now)
         lines = TCPLineReader(shared: shared)
@@ -62,7 +68,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         guard machine.takesBytes else { return }
         let buffer = unwrapInboundIn(data)
         shared.metrics[.tcp].bytesReceived.add(buffer.readableBytes)
-        buffer.withUnsafeReadableBytes { lines.append($0) }
+        buffer.withUnsafeReadableBytes {
+            if lines.isAtStart, TLSHello.isOne($0) { machine.firstLineReceived(.tlsHello) }
+            lines.append($0)
+        }
         machine.bytesReceived(at: eventLoop.now)
     }
 
@@ -91,6 +100,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case NIOSSLError.uncleanShutdown = error {
+            isInputCut = true
+            return
+        }
         shared.logger.debug("connection failed", metadata: [.peer: "\(lines.peer)", .error: "\(error)"])
         context.close(promise: nil)
     }
@@ -125,7 +138,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         switch action {
         case .greet: write(TCPAnswers.hello(version: shared.configuration.serverVersion))
         case .cut(let takesLast):
-            let cut = lines.cut(takesLast: takesLast, at: now)
+            let cut = lines.cut(takesLast: takesLast && !isInputCut, at: now)
             if let first = cut.firstLine { machine.firstLineReceived(first) }
             machine.linesReceived(cut)
         case .submit(let batch, let id, let acknowledgement): submit(batch, id: id, acknowledgement)

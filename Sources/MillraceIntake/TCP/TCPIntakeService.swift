@@ -1,6 +1,7 @@
 internal import Glibc
 package import Logging
 package import MillraceChannels
+internal import MillraceEvent
 internal import MillraceTelemetry
 package import NIOCore
 internal import ServiceLifecycle
@@ -43,14 +44,19 @@ package struct TCPIntakeService: Service {
         let shared = TCPIntakeShared(configuration: configuration, channel: channel, metrics: metrics, logger: logger)
         var listeners = Listeners(
             group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
+        let door = configuration.certificates.map { certificates in
+            TLSDoor(
+                certificates, counters: metrics[.tcp], linger: configuration.intake.linger,
+                logInterval: configuration.limits.refusedLogInterval, plainTextAnswer: TCPAnswers.tlsRequired,
+                logger: logger)
+        }
         do {
             for address in configuration.listen {
-                try await listeners.bind(address, backlog: configuration.tcp.backlog) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let handler = TCPIntakeHandler(
-                            shared: shared, eventLoop: channel.eventLoop, hasPlace: shared.limiter.enter() != nil)
-                        try channel.pipeline.syncOperations.addHandler(handler)
-                    }
+                try await listeners.bind(address, backlog: configuration.tcp.backlog, tls: door) { channel, peer in
+                    let handler = TCPIntakeHandler(
+                        shared: shared, eventLoop: channel.eventLoop, hasPlace: shared.limiter.enter() != nil,
+                        clientSubject: peer?.subject)
+                    try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
             let addresses = listeners.open.map(\.address)

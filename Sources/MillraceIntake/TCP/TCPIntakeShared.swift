@@ -15,6 +15,7 @@ final class TCPIntakeShared: Sendable {
     let logger: Logger
     let refusalLog: RefusalLog
     private let requestLog: RefusalLog
+    private let tlsLog: RefusalLog
     private let closeLog: RefusalLog
     private let memoryLog: RefusalLog
 
@@ -32,6 +33,9 @@ final class TCPIntakeShared: Sendable {
         refusalLog = log("lines refused")
         requestLog = log(
             "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")
+        tlsLog = log(
+            "tls on a plain-text listener, connection closed",
+            hint: "set tcp.tls and [tls], or let the client speak plain text")
         closeLog = log(
             "connection closed for its refused lines",
             hint: "see `millrace dead-letters list` for what it sent, and tcp.refused_lines_max")
@@ -65,6 +69,7 @@ final class TCPIntakeShared: Sendable {
         case .tooManyRefusedLines:
             metrics[.tcp].connectionsClosed.add(1)
             closeLog.refused(end.code.rawValue, peer: peer)
+        case .tlsHello: tlsLog.refused("tls_hello", peer: peer)
         case .httpRequest: requestLog.refused("http_request", peer: peer)
         case .memoryShort: memoryLog.refused(end.code.rawValue, peer: peer)
         case .tooManyConnections, .invalidGreeting, .idle: break

@@ -64,6 +64,9 @@ struct TCPLineReader: ~Copyable {
             linesMax: shared.configuration.tcp.refusedLinesMax, configuration: shared.configuration.refusals)
     }
 
+    /// Nothing was received, or blank lines only.
+    var isAtStart: Bool { firstLine == nil && cutter.openBytes == 0 }
+
     /// Memory of what was received and not yet cut, in bytes.
     var heldBytes: Int { cutter.heldBytes }
 

@@ -9,6 +9,8 @@ package enum LogKey: String, Sendable {
     case bytes
     case code
     case count
+    /// Until something ends; below zero once it has.
+    case days
     case databaseID = "database_id"
     case directory
     /// An error's whole description.
@@ -28,6 +30,8 @@ package enum LogKey: String, Sendable {
     case lines
     case linesWaiting = "lines_waiting"
     case message
+    /// Of a certificate: DNS names and addresses.
+    case names
     case needed
     case nextSequence = "next_sequence"
     case notKept = "not_kept"
@@ -50,6 +54,8 @@ package enum LogKey: String, Sendable {
     case sqlState = "sqlstate"
     case status
     case step
+    /// Of a certificate, as RFC 4514 writes it.
+    case subject
     case tcpConnections = "tcp_connections"
     case title
     case version

@@ -40,7 +40,7 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case kind
     /// A pack of projections.packs.
     case pack
-    /// `SpoolRefusal`, `ReadRefusal`, or a class of SQLSTATE.
+    /// `SpoolRefusal`, `ReadRefusal`, `TLSFailure`, or a class of SQLSTATE.
     case reason
     /// A route's pattern, never a path.
     case route

@@ -12,6 +12,9 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
     case intakeConnectionsClosed = "millrace_intake_connections_closed_total"
     case intakeConnectionsOpen = "millrace_intake_connections_open"
+    case tlsHandshakes = "millrace_tls_handshakes_total"
+    case tlsHandshakeFailures = "millrace_tls_handshake_failures_total"
+    case tlsCertificateExpiry = "millrace_tls_certificate_expiry_timestamp_seconds"
 
     case memoryBudget = "millrace_memory_budget_bytes"
     case memoryUsed = "millrace_memory_used_bytes"
@@ -109,6 +112,11 @@ extension MetricName {
         case .intakeConnectionsClosed:
             .counter("Connections that were closed for their refused lines.", [.transport])
         case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
+        case .tlsHandshakes: .counter("TLS handshakes that were done.", [.transport])
+        case .tlsHandshakeFailures:
+            .counter("TLS connections that ended before their handshake did, by reason.", [.transport, .reason])
+        case .tlsCertificateExpiry:
+            .gauge("When the certificate in force ends, in seconds since 1970; 0 without TLS.", [])
 
         case .memoryBudget: .gauge("What clients may have the daemon hold in memory: memory.budget.", [])
         case .memoryUsed: .gauge("What the daemon holds for clients: lines, bodies, pages, answers, recordings.", [])

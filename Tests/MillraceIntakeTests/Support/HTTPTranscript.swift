@@ -27,7 +27,7 @@ final class HTTPTranscript {
             ?? HTTPIntakeShared(
                 configuration: configuration, channel: RecordChannel(bytesMax: 1 << 20), metrics: IntakeMetrics(),
                 logger: quiet,
-                attachRoutes: { try $0.pipeline.syncOperations.addHandler(TranscriptRoutes()) })
+                attachRoutes: { channel, _ in try channel.pipeline.syncOperations.addHandler(TranscriptRoutes()) })
         self.shared = shared
         let socket = socket
         channel = try await NIOAsyncTestingChannel { channel in
