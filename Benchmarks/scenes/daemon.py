@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import processes
+from . import processes, tls
 from .cluster import Cluster
 from .scene_error import SceneError
 
@@ -24,6 +24,7 @@ class Daemon:
         self.directory = directory
         self.cluster = cluster
         self.tcp_port, self.http_port = _free_port(), _free_port()
+        self._is_https = settings.get("http__tls") == "true"
         self._process: subprocess.Popen | None = None
         self._environment = self._make_environment(settings)
 
@@ -31,6 +32,11 @@ class Daemon:
     def environment(self) -> dict[str, str]:
         """The environment for other commands of the same binary."""
         return self._environment
+
+    @property
+    def url(self) -> str:
+        """Where it speaks HTTP."""
+        return f"{'https' if self._is_https else 'http'}://127.0.0.1:{self.http_port}"
 
     @property
     def pid(self) -> int:
@@ -110,7 +116,10 @@ class Daemon:
 
     def _readiness(self) -> list | None:
         """The notes of `/readyz`; None while it does not answer 200."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=5)
+        if self._is_https:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.http_port, timeout=5, context=tls.client())
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=5)
         try:
             connection.request("GET", "/readyz")
             answer = connection.getresponse()

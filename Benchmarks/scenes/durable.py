@@ -1,6 +1,6 @@
 """P3: from TCP to durable while PostgreSQL is stopped, beside what the disk can do."""
 
-from . import disk
+from . import disk, tls
 from .bench import Bench
 from .sending import send_acknowledged
 
@@ -17,6 +17,7 @@ def run(bench: Bench, _: frozenset[str]) -> None:
     daemon = bench.daemon()
     daemon.create()
     bench.cluster.stop()
+    secure = bench.daemon(**tls.settings(bench.work, "tcp"))
     for turn in range(bench.settings.runs):
         disk_rate = disk.append_bytes_per_second(bench.work, line_bytes)
         daemon.erase()
@@ -31,7 +32,17 @@ def run(bench: Bench, _: frozenset[str]) -> None:
             line_bytes_mean=round(files.line_bytes_mean, 1), daemon_cpu_seconds=round(cpu, 2))
         bench.results.add("durable events", files.count / seconds)
         bench.results.add("flood resident", resident, scene="TCP → durable")
+        daemon.erase()
+        secure.start()
+        before = secure.cpu_seconds()
+        tls_seconds = send_acknowledged(files.lines, secure.tcp_port, CONNECTIONS, tls.client())
+        tls_cpu = secure.cpu_seconds() - before
+        secure.kill()
+        bench.results.add(
+            "durable events, tls", files.count / tls_seconds, seconds=round(tls_seconds, 3),
+            daemon_cpu_seconds=round(tls_cpu, 2))
         bench.say(
             f"P3 run {turn + 1}: {files.count / seconds:,.0f} events/s, {line_bytes / seconds / MIB:.0f} MiB/s durable, "
-            f"disk {disk_rate / MIB:.0f} MiB/s, daemon {cpu:.2f} s, {resident:.0f} MiB")
+            f"disk {disk_rate / MIB:.0f} MiB/s, daemon {cpu:.2f} s, {resident:.0f} MiB; "
+            f"over TLS {files.count / tls_seconds:,.0f} events/s, daemon {tls_cpu:.2f} s")
     daemon.erase()

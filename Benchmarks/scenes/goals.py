@@ -69,11 +69,16 @@ GOALS = [
         "1 MiB appends with fdatasync", least=0.6),
     Goal("P3", "TCP → durable, PostgreSQL stopped", "durable events", "events/s", least=1_000_000),
     Goal(
+        "P3", "the same over TLS", "durable events, tls", "events/s", "durable events", "in plain text", least=0.75),
+    Goal(
         "P4", "one event a request, 64 connections, durable before the answer, PostgreSQL stopped (aim 0.8)",
         "http requests", "requests/s", "bare requests", "bare NIO handler", least=0.6),
     Goal(
         "P4", "the same while PostgreSQL writes on the same cores", "http requests, writing", "requests/s",
         "bare requests", "bare NIO handler"),
+    Goal(
+        "P4", "the same over TLS, PostgreSQL stopped", "http requests, tls", "requests/s", "http requests",
+        "in plain text", least=0.65),
     Goal("P5", "highest rate, receive → committed", "highest rate", "events/s"),
     Goal("P5", "receive → committed at half of the highest rate, p50", "latency p50", "ms"),
     Goal("P5", "receive → committed at half of the highest rate, p99", "latency p99", "ms", most=50),

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from . import processes, wrk
+from . import processes, tls, wrk
 from .bench import Bench
 from .daemon import DATABASE, Daemon
 from .events import EventFiles
@@ -16,7 +16,7 @@ REQUESTS_PER_SECOND_MAX = 150_000
 
 
 def run(bench: Bench, _: frozenset[str]) -> None:
-    """The same wrk script against both, in turn; the daemon alone, and with PostgreSQL writing beside it."""
+    """The same wrk script against both, in turn; the daemon alone, with PostgreSQL writing beside it, and over TLS."""
     if not bench.settings.bare_server.exists():
         raise SceneError(f"{bench.settings.bare_server} is missing: `make bench` builds it")
     files = bench.events(max(bench.settings.rows, REQUESTS_PER_SECOND_MAX * bench.settings.http_seconds))
@@ -32,29 +32,31 @@ def run(bench: Bench, _: frozenset[str]) -> None:
         bench.cluster.stop()
         daemon.start()
         _millrace(bench, "http requests", files, daemon)
+        secure = bench.daemon(**tls.settings(bench.work, "http"))
+        secure.start()
+        _millrace(bench, "http requests, tls", files, secure)
         bench.say(f"P4 run {turn + 1} of {bench.settings.runs}")
 
 
 def _bare(bench: Bench, files: EventFiles) -> None:
     server = subprocess.Popen([bench.settings.bare_server, str(EVENT_LOOPS)], stdout=subprocess.PIPE, text=True)
     try:
-        port = int(server.stdout.readline())
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
         before = processes.cpu_seconds(server.pid)
-        _measure(bench, "bare requests", files, port, lambda: processes.cpu_seconds(server.pid) - before)
+        _measure(bench, "bare requests", files, url, lambda: processes.cpu_seconds(server.pid) - before)
     finally:
         processes.stop(server)
 
 
 def _millrace(bench: Bench, name: str, files: EventFiles, daemon: Daemon) -> None:
     before = daemon.cpu_seconds()
-    _measure(bench, name, files, daemon.http_port, lambda: daemon.cpu_seconds() - before)
+    _measure(bench, name, files, daemon.url, lambda: daemon.cpu_seconds() - before)
     daemon.kill()  # what it has not written yet is not wanted
     daemon.erase()
 
 
-def _measure(bench: Bench, name: str, files: EventFiles, port: int, spent) -> None:
-    url = f"http://127.0.0.1:{port}/v1/events"
-    result = wrk.run("events.lua", url, CONNECTIONS, bench.settings.http_seconds, EVENTS=str(files.lines))
+def _measure(bench: Bench, name: str, files: EventFiles, url: str, spent) -> None:
+    result = wrk.run("events.lua", f"{url}/v1/events", CONNECTIONS, bench.settings.http_seconds, EVENTS=str(files.lines))
     cpu = spent()
     rate = result["requests"] / result["seconds"]
     bench.results.add(

@@ -120,6 +120,8 @@ final class TLSSession {
     private func decrypt(_ bytes: some Sequence<UInt8>) {
         // What goes wrong comes to `events`.
         _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
+        // A verdict about the certificate comes by the loop.
+        channel.embeddedEventLoop.run()
     }
 
     private func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {

@@ -13,13 +13,13 @@ struct Installation {
     /// straight.
     init(
         _ name: String = #function, cluster: TestCluster? = nil, settings: [String: String] = [:],
-        environment: [String: String] = [:], filesMax: Int? = nil,
+        environment: [String: String] = [:], tcp: Endpoint? = nil, http: Endpoint? = nil, filesMax: Int? = nil,
         databaseURL: (TestDatabase) -> String = { $0.connectionString }
     ) throws {
         self.cluster = try cluster ?? .shared
         database = try self.cluster.database(name, hasPacks: true)
         daemon = try DaemonProcess(
             databaseURL: databaseURL(database), settings: settings, environment: environment,
-            filesMax: filesMax)
+            tcp: tcp, http: http, filesMax: filesMax)
     }
 }

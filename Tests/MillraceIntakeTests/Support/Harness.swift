@@ -31,6 +31,7 @@ func withTCP(
 ) async throws {
     var configuration = TCPIntakeConfiguration()
     configuration.listen = [.tcp(host: "127.0.0.1", port: 0)]
+    configuration.certificates = TestTLS.current?.certificates
     configure(&configuration)
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
@@ -48,6 +49,7 @@ func withHTTP(
     var configuration = HTTPIntakeConfiguration()
     configuration.http.hosts = ["t", "test"]
     configuration.listen = [.tcp(host: "127.0.0.1", port: 0)]
+    configuration.certificates = TestTLS.current?.certificates
     configure(&configuration)
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()

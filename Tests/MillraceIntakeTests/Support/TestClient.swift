@@ -1,6 +1,7 @@
 import MillraceIntake
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// A raw client on a real socket.
 final class TestClient {
@@ -30,12 +31,18 @@ final class TestClient {
     /// Everything received so far that was not taken.
     private(set) var received: [UInt8] = []
 
-    init(_ address: ListenAddress) async throws {
+    /// `isPlain`: in plain text also where the test speaks TLS.
+    init(_ address: ListenAddress, isPlain: Bool = false) async throws {
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream()
+        let tls = isPlain ? nil : TestTLS.current
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls.context, serverHostname: "localhost"))
+                    }
                     try channel.pipeline.syncOperations.addHandler(Collector(continuation))
                 }
             }

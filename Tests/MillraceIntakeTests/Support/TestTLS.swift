@@ -1,0 +1,24 @@
+import MillraceIntake
+import MillraceTestSupport
+import NIOSSL
+
+/// What a test's intakes and clients speak TLS by, while it is current.
+struct TestTLS: Sendable {
+    @TaskLocal static var current: TestTLS?
+
+    let certificates: TLSCertificates
+    let context: NIOSSLContext
+
+    init(handshakeTimeout: Duration = .seconds(60)) throws {
+        let authority = try TestAuthority()
+        let pair = try authority.sign()
+        var configuration = ListenerTLSConfiguration()
+        configuration.certificate = pair.certificate
+        configuration.key = pair.key
+        configuration.handshakeTimeout = handshakeTimeout
+        certificates = try TLSCertificates(configuration, logger: quiet)
+        var client = TLSConfiguration.makeClientConfiguration()
+        client.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority.certificate))
+        context = try NIOSSLContext(configuration: client)
+    }
+}
