@@ -7,15 +7,19 @@ struct TestTLS: Sendable {
     @TaskLocal static var current: TestTLS?
 
     let certificates: TLSCertificates
+    /// What `certificates` were read by.
+    let configuration: ListenerTLSConfiguration
     let context: NIOSSLContext
 
-    init(handshakeTimeout: Duration = .seconds(60)) throws {
+    init() throws {
         let authority = try TestAuthority()
         let pair = try authority.sign()
         var configuration = ListenerTLSConfiguration()
         configuration.certificate = pair.certificate
         configuration.key = pair.key
-        configuration.handshakeTimeout = handshakeTimeout
+        // Time enough on a slow machine.
+        configuration.handshakeTimeout = .seconds(60)
+        self.configuration = configuration
         certificates = try TLSCertificates(configuration, logger: quiet)
         var client = TLSConfiguration.makeClientConfiguration()
         client.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority.certificate))
