@@ -349,14 +349,17 @@ let package = Package(
         .testTarget(
             name: "MillraceConfigurationTests",
             dependencies: [
-                "MillraceAPI", "MillraceConfiguration", "MillraceEvent", "MillraceIntake", "MillracePostgres",
-                "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceEvent", "MillraceIntake",
+                "MillracePostgres", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "MillraceDaemonTests", dependencies: ["MillraceConfiguration", "MillraceDaemon"],
+            name: "MillraceDaemonTests",
+            dependencies: [
+                "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "MillraceTOMLTests", dependencies: ["MillraceTOML"], swiftSettings: swiftSettings),
@@ -372,7 +375,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceConsoleTests",
-            dependencies: ["MillraceConsole", "MillraceTestSupport"],
+            dependencies: ["MillraceAccess", "MillraceConsole", "MillracePostgres", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

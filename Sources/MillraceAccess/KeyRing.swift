@@ -9,6 +9,8 @@ package final class KeyRing: Sendable {
 
     private let state = Mutex(State())
     private let isRequired: Atomic<Bool>
+    /// Which keys there are is not known for sure.
+    private let isDoubted = Atomic<Bool>(false)
 
     /// `isRequired`: a key is wanted before any is known, for listeners that others reach.
     package init(isRequired: Bool) {
@@ -16,20 +18,35 @@ package final class KeyRing: Sendable {
     }
 
     /// Whether a key is wanted: true from the first key that was ever made, also when all have been revoked since.
-    package var wantsKeys: Bool { isRequired.load(ordering: .relaxed) }
+    package var wantsKeys: Bool { isRequired.load(ordering: .relaxed) || isDoubted.load(ordering: .relaxed) }
 
     /// Keys that open something.
     package var count: Int { state.withLock { $0.grants.count } }
 
-    /// Has a key wanted of everyone from now on, for as long as the process runs.
-    package func wantKeys() { isRequired.store(true, ordering: .relaxed) }
+    /// Has a key wanted of everyone until `replace` says which there are.
+    package func doubt() { isDoubted.store(true, ordering: .relaxed) }
 
-    /// Takes these keys, revoked and expired ones too. A key that is as it was keeps what it has used. Grants of others end,
-    /// and their holders ask again.
+    /// Takes the keys of before, until `replace` says which there are now.
+    package func recall(_ records: [KeyRecord], areAnyKnown: Bool, at now: Timestamp, clock: UInt64) {
+        if areAnyKnown { doubt() }
+        take(records, at: now, clock: clock)
+    }
+
+    /// Takes these keys; revoked and expired ones may be among them. A key that is as it was keeps what it has used. Grants
+    /// of others end, and their holders ask again.
     ///
-    /// - Parameter clock: nanoseconds of a clock that never goes back.
-    package func replace(with records: [KeyRecord], at now: Timestamp, clock: UInt64) {
-        if !records.isEmpty { wantKeys() }
+    /// - Parameters:
+    ///   - areAnyKnown: whether any was ever made, these or others.
+    ///   - clock: nanoseconds of a clock that never goes back.
+    package func replace(
+        with records: [KeyRecord], areAnyKnown: Bool = false, at now: Timestamp, clock: UInt64
+    ) {
+        if areAnyKnown || !records.isEmpty { isRequired.store(true, ordering: .relaxed) }
+        take(records, at: now, clock: clock)
+        isDoubted.store(false, ordering: .relaxed)
+    }
+
+    private func take(_ records: [KeyRecord], at now: Timestamp, clock: UInt64) {
         state.withLock { state in
             var grants: [String: Grant] = [:]
             for record in records where record.isInForce(at: now) {

@@ -70,7 +70,8 @@ struct MillraceCommand: ParsableCommand {
         subcommands: [
             ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
-            ProjectionsCommand.self, DeadLettersCommand.self, AuditCommand.self, BenchCommand.self,
+            ProjectionsCommand.self, DeadLettersCommand.self, AuditCommand.self, KeysCommand.self, TenantsCommand.self,
+            BenchCommand.self,
         ]
     )
 }

@@ -61,7 +61,9 @@ struct LatencyCommand: ParsableCommand {
             let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.body.utf8))
             throw CommandError(
                 "\(destination) answered \(answer.status): \(refusal?.error.message ?? "no reason given")",
-                hint: "See `millrace latency --help`, and that the daemon is of this version")
+                hint: answer.status == 401
+                    ? "Show a key by --key-file or MILLRACE_KEY"
+                    : "See `millrace latency --help`, and that the daemon is of this version")
         }
         Console.out(answer.body.hasSuffix("\n") ? String(answer.body.dropLast()) : answer.body)
     }

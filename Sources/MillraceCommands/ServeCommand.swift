@@ -35,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
         return """
             With the defaults it opens up to \(settings.writingSessionsMax + settings.api.connectionsMax) sessions of \
             PostgreSQL (database.writers (\(settings.database.writers)), api.connections_max \
-            (\(settings.api.connectionsMax)), and 3), holds up to memory.budget (\(Format.size(memory.budget))) for \
+            (\(settings.api.connectionsMax)), and 4), holds up to memory.budget (\(Format.size(memory.budget))) for \
             clients in memory, and writes up to spool.bytes (\(Format.size(spool.bytes))) to the disk of the spool, as \
             long as spool.free_bytes (\(Format.size(spool.freeBytes))) stay free there. `millrace check` says what your \
             own settings come to.
@@ -47,8 +47,18 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Run a private PostgreSQL under the data directory, reached by a Unix socket only.")
     var embedded = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Listen without TLS where others reach it: a proxy on a private network ends it. Keys are wanted all the same.",
+            discussion: "The same as auth.plaintext_behind_proxy = true."))
+    var insecurePlaintext = false
+
     func run() async throws {
-        let loaded = try options.load(isEmbedded: embedded)
+        let overrides =
+            insecurePlaintext
+            ? [ConfigurationOverride(key: "auth.plaintext_behind_proxy", value: "true", flag: "--insecure-plaintext")]
+            : []
+        let loaded = try options.load(isEmbedded: embedded, overrides: overrides)
         let log = loaded.configuration.log
         let environment = ProcessInfo.processInfo.environment
         let writer = LogOutput.bootstrap(
@@ -58,7 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = Logger(label: "millrace")
         let daemon = Daemon(
             configuration: loaded.configuration, isEmbedded: embedded, environment: environment, log: writer,
-            logger: logger, reload: { try options.load(isEmbedded: embedded).configuration }
+            logger: logger, reload: { try options.load(isEmbedded: embedded, overrides: overrides).configuration }
         )
         do {
             try await daemon.run()

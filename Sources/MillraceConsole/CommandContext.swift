@@ -35,9 +35,12 @@ package struct ConfigurationOptions: ParsableArguments {
 
     /// The configuration in force, and where each value came from. Throws `ConfigurationErrors`.
     ///
-    /// `isEmbedded`: the database is the daemon's own, whatever URL the environment has for others.
-    package func load(isEmbedded: Bool = false) throws -> LoadedConfiguration {
-        var overrides = assignments.compactMap { ConfigurationOverride(assignment: $0) }
+    /// `isEmbedded`: the database is the daemon's own, whatever URL the environment has for others. `flags`: what other
+    /// flags of the command say. `isToListen`: what others would reach without TLS is an error.
+    package func load(
+        isEmbedded: Bool = false, overrides flags: [ConfigurationOverride] = [], isToListen: Bool = true
+    ) throws -> LoadedConfiguration {
+        var overrides = assignments.compactMap { ConfigurationOverride(assignment: $0) } + flags
         if isEmbedded {
             let builtIn = DaemonConfiguration().database.url.value
             overrides.append(ConfigurationOverride(key: "database.url", value: builtIn, flag: "--embedded"))
@@ -47,12 +50,13 @@ package struct ConfigurationOptions: ParsableArguments {
                 ConfigurationOverride(key: "data.directory", value: dataDirectory, flag: "--data-directory"))
         }
         return try ConfigurationLoader.load(
-            file: config, environment: ProcessInfo.processInfo.environment, overrides: overrides)
+            file: config, environment: ProcessInfo.processInfo.environment, overrides: overrides,
+            isToListen: isToListen)
     }
 
     /// `load()` as what commands ask of it.
     package func context() throws -> CommandContext {
-        CommandContext(try load())
+        CommandContext(try load(isToListen: false))
     }
 }
 

@@ -36,6 +36,10 @@ extension Submission.Acknowledgement: ExpressibleByArgument {}
 package struct Age: Equatable, ExpressibleByArgument {
     package var seconds: Int
 
+    package init(hours: Int) {
+        seconds = hours * 3600
+    }
+
     package init?(argument: String) {
         let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
         guard let unit = argument.last.flatMap({ units[$0] }), let count = Int(argument.dropLast()), count >= 0 else {

@@ -65,9 +65,14 @@ package struct Daemon {
     ) async throws {
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
         let files = openFiles()
-        let sockets = try SocketActivation(environment: environment)
-        let pipeline = Pipeline(configuration, packs: packs.map(\.name), log: log)
+        let sockets = try SocketActivation(environment: environment, configuration: configuration)
+        let pipeline = Pipeline(
+            configuration, packs: packs.map(\.name), wantsKeys: configuration.wantsKeys || sockets.areRemote, log: log)
+        tellPlainListeners(configuration, sockets)
         let spool = try spool(configuration, pipeline)
+        let keys = KeyRefreshService(
+            configuration, ring: pipeline.keys, metrics: pipeline.metrics.keys, logger: logger)
+        await keys.begin()
         try await ProjectionGate(configuration: configuration, logger: logger).check(packs)
         let certificates = try certificates(configuration)
         pipeline.metrics.observeCertificates(certificates)
@@ -86,7 +91,7 @@ package struct Daemon {
         let (bound, listening) = AsyncStream<[String]>.makeStream()
         let intake = intake(settings, pipeline, routes, reads, loops, listening)
         let manager = manager(routes, certificates, bound)
-        var stages: [any Service] = [writers, spool, outbox, intake, manager]
+        var stages: [any Service] = [writers, spool, outbox, keys, intake, manager]
         if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
         do {
@@ -97,6 +102,22 @@ package struct Daemon {
         }
         try await loops.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Says loudly which listeners others reach without TLS.
+    private func tellPlainListeners(_ configuration: DaemonConfiguration, _ sockets: SocketActivation) {
+        let plain = configuration.remoteListeners.filter { !$0.hasTLS }.map(\.address) + sockets.plainRemote
+        guard !plain.isEmpty else { return }
+        logger.warning(
+            "listening without TLS",
+            metadata: [
+                .addresses: "\(plain.joined(separator: ", "))",
+                .hint:
+                    """
+                auth.plaintext_behind_proxy: keys and events pass as plain text; only a proxy that ends TLS, on a private \
+                network, may reach these
+                """,
+            ])
     }
 
     /// Raises the limit as far as may be, and says what follows where that is too little.

@@ -1,5 +1,6 @@
 import Metrics
 import MillraceAPI
+import MillraceAccess
 internal import MillraceChannels
 import MillraceEvent
 import MillraceIntake
@@ -18,6 +19,7 @@ struct DaemonMetrics: Sendable {
     let writer: WriterMetrics
     let reads: ReadMetrics
     let outbox = OutboxMetrics()
+    let keys = KeyMetrics()
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
     private let registry = PrometheusRegistry()
@@ -131,6 +133,14 @@ struct DaemonMetrics: Sendable {
         for use in MemoryBudget.Use.allCases {
             registry.observe(.memoryRefused, [.reason: use.rawValue]) { Double(memory.refused(use)) }
         }
+    }
+
+    /// What opens, and how old that knowledge is.
+    func observeKeys(_ ring: KeyRing) {
+        let keys = keys
+        registry.observe(.accessKeysInForce) { Double(ring.count) }
+        registry.observe(.accessKeysAge) { keys.age(at: .now) / .seconds(1) }
+        registry.expose(keys.failures, as: .accessKeyFailures)
     }
 
     private func observeReads() {

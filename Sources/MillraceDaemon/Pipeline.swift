@@ -16,18 +16,19 @@ struct Pipeline {
     let keys: KeyRing
     let metrics: DaemonMetrics
 
-    /// `packs`: names of those that are folded. `log`: whose dropped lines are counted.
-    init(_ configuration: DaemonConfiguration, packs: [String], log: LogWriter) {
+    /// `packs`: names of those that are folded. `wantsKeys`: before any is known. `log`: whose dropped lines are counted.
+    init(_ configuration: DaemonConfiguration, packs: [String], wantsKeys: Bool, log: LogWriter) {
         let database = configuration.database
         channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         extents = ExtentChannel(rowsMax: database.batchRows, bytesMax: database.batchBytes)
         memory = MemoryBudget(configuration.memory)
-        keys = KeyRing(isRequired: configuration.auth.required)
+        keys = KeyRing(isRequired: wantsKeys)
         metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spool.directory,
             stallAfter: database.stallAfter, tenantsMax: configuration.metrics.tenantsMax, log: log)
         metrics.bootstrap()
         metrics.observeMemory(memory)
+        metrics.observeKeys(keys)
         metrics.observeProjections(packs)
     }
 }

@@ -1,4 +1,6 @@
 import Glibc
+import MillraceAccess
+import MillraceConfiguration
 import MillraceIntake
 
 /// Listening sockets that the service manager opened (sd_listen_fds(3)): descriptors from 3 on, told apart by their
@@ -9,19 +11,29 @@ struct SocketActivation {
 
     let tcp: [ListenAddress]
     let http: [ListenAddress]
+    /// Others than this machine reach one of them.
+    let areRemote: Bool
+    /// Those that they reach without TLS, by name.
+    let plainRemote: [String]
 
     /// `environment`: of the process; `process`: its id, since a child inherits the variables but not the sockets.
-    /// Throws for a socket whose name is neither, or which others than this machine can reach: that one needs
-    /// authentication, as any listener does.
-    init(environment: [String: String], process: Int32 = getpid()) throws(SocketActivationError) {
+    /// Throws for a socket whose name is neither, or which others than this machine reach and that is without TLS, as for
+    /// any listener.
+    init(
+        environment: [String: String], configuration: DaemonConfiguration, process: Int32 = getpid()
+    ) throws(SocketActivationError) {
         guard environment["LISTEN_PID"] == String(process), let count = environment["LISTEN_FDS"].flatMap(Int32.init)
         else {
             tcp = []
             http = []
+            areRemote = false
+            plainRemote = []
             return
         }
         let names = (environment["LISTEN_FDNAMES"] ?? "").split(separator: ":", omittingEmptySubsequences: false)
         var addresses: [Substring: [ListenAddress]] = [:]
+        var isRemote = false
+        var plain: [String] = []
         for index in 0..<count {
             let descriptor = Self.firstDescriptor + index
             let name = Int(index) < names.count ? names[Int(index)] : ""
@@ -30,10 +42,19 @@ struct SocketActivation {
                     message: "socket \(descriptor) from the service manager is named \"\(name)\"",
                     hint: "write FileDescriptorName=tcp or FileDescriptorName=http into the socket unit")
             }
-            guard Self.isLocal(descriptor) else {
-                throw SocketActivationError(
-                    message: "socket \(descriptor) from the service manager (\(name)) is not loopback",
-                    hint: "no authentication is configured: listen on 127.0.0.1, [::1] or a path in the socket unit")
+            if !Self.isLocal(descriptor) {
+                let hasTLS = name == "tcp" ? configuration.tcp.tls : configuration.http.tls
+                guard hasTLS || configuration.auth.plaintextBehindProxy else {
+                    throw SocketActivationError(
+                        message: "socket \(descriptor) from the service manager (\(name)) is not loopback",
+                        hint:
+                            "it wants TLS (\(name).tls = true, with tls.certificate and tls.key), and of every client a "
+                            + "key (`millrace keys create`); where a proxy on a private network ends TLS, "
+                            + "auth.plaintext_behind_proxy = true does without the first; or listen on 127.0.0.1, [::1] "
+                            + "or a path in the socket unit")
+                }
+                isRemote = true
+                if !hasTLS { plain.append("\(name) socket \(descriptor)") }
             }
             // The embedded cluster's processes must not inherit it.
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -41,6 +62,8 @@ struct SocketActivation {
         }
         tcp = addresses["tcp"] ?? []
         http = addresses["http"] ?? []
+        areRemote = isRemote
+        plainRemote = plain
     }
 
     /// A Unix socket, or bound to a loopback address.

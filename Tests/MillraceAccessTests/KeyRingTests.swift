@@ -83,3 +83,44 @@ struct KeyRingTests {
         #expect(RateLimiter(.init(), now: 0) == nil)
     }
 }
+
+/// What is known of keys before PostgreSQL says which there are.
+struct RecalledKeysTests {
+    private static let now = Timestamp(microseconds: 1_000_000)
+
+    private func key() -> (record: KeyRecord, text: String) {
+        let (key, text) = AccessKey.make(scopes: [.write])
+        return (KeyRecord(id: key.id, name: "", tenant: 0, scopes: [.write], secretHash: key.secretHash), text)
+    }
+
+    @Test func `keys of before open, and are wanted until it is known that there are none`() {
+        let ring = KeyRing(isRequired: false)
+        let (record, text) = key()
+        ring.recall([record], areAnyKnown: true, at: Self.now, clock: 0)
+        #expect(ring.wantsKeys && ring.count == 1)
+        #expect(ring.grant(for: text, clientSubject: nil, at: Self.now) != nil)
+        ring.replace(with: [], at: Self.now, clock: 0)
+        #expect(!ring.wantsKeys && ring.count == 0)
+    }
+
+    @Test func `that all of before were revoked has keys wanted too`() {
+        let ring = KeyRing(isRequired: false)
+        ring.recall([], areAnyKnown: true, at: Self.now, clock: 0)
+        #expect(ring.wantsKeys)
+        ring.replace(with: [], areAnyKnown: true, at: Self.now, clock: 0)
+        #expect(ring.wantsKeys)
+        ring.replace(with: [], at: Self.now, clock: 0)
+        #expect(ring.wantsKeys, "a key that was made was made")
+    }
+
+    @Test func `in doubt keys are wanted, until it is known which there are`() {
+        let ring = KeyRing(isRequired: false)
+        ring.doubt()
+        #expect(ring.wantsKeys)
+        ring.replace(with: [], at: Self.now, clock: 0)
+        #expect(!ring.wantsKeys)
+        let always = KeyRing(isRequired: true)
+        always.replace(with: [], at: Self.now, clock: 0)
+        #expect(always.wantsKeys)
+    }
+}

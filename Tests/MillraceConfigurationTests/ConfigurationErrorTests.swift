@@ -1,3 +1,5 @@
+import MillraceAccess
+import MillraceIntake
 import Testing
 
 @testable import MillraceConfiguration
@@ -55,9 +57,10 @@ struct ConfigurationErrorTests {
         ),
         (
             "[tcp]\nlisten = [\"0.0.0.0:7171\"]\n",
-            "config.toml:2: tcp.listen 0.0.0.0:7171 is not loopback and no authentication is configured: lines over TCP "
-                + "there needs auth.keys, which this version does not have yet; listen on 127.0.0.1, [::1] or unix:/path, "
-                + "and let a proxy that authenticates stand in front"
+            "config.toml:2: tcp.listen 0.0.0.0:7171 is not loopback: it wants TLS (tcp.tls = true, with tls.certificate and "
+                + "tls.key), and of every client a key (`millrace keys create`); where a proxy on a private network ends "
+                + "TLS, auth.plaintext_behind_proxy = true (serve --insecure-plaintext) does without the first; or listen "
+                + "on 127.0.0.1, [::1] or unix:/path"
         ),
         (
             "[http]\nlisten = [\"8080\"]\n",
@@ -174,10 +177,32 @@ struct ConfigurationErrorTests {
         #expect(try errors("[tcp]\nlisten = [\"\(address)\"]\n") == [])
     }
 
-    @Test(arguments: ["0.0.0.0:80", "[::]:80", "192.168.1.1:80", "example.org:80", "128.0.0.1:80"])
-    func `remote listeners are refused for HTTP too`(address: String) throws {
-        let found = try errors("[http]\nlisten = [\"\(address)\"]\n")
-        #expect(found.first?.contains("http.listen \(address) is not loopback") == true)
-        #expect(found.first?.contains("POST /v1/events there needs auth.keys") == true)
+    private static let remote = ["0.0.0.0:80", "[::]:80", "192.168.1.1:80", "example.org:80", "128.0.0.1:80"]
+
+    @Test(arguments: remote)
+    func `what others reach wants TLS, or a proxy that ends it`(address: String) throws {
+        for section in ["http", "tcp"] {
+            let listen = "[\(section)]\nlisten = [\"unix:/run/x.sock\", \"\(address)\"]\n"
+            let found = try errors(listen)
+            #expect(found.count == 1)
+            #expect(found.first?.contains("\(section).listen \(address) is not loopback") == true)
+            #expect(found.first?.contains("\(section).tls = true") == true)
+            let tls = "tls = true\n[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"
+            #expect(try errors(listen + tls) == [])
+            #expect(try errors(listen + "[auth]\nplaintext_behind_proxy = true\n") == [])
+        }
+    }
+
+    @Test
+    func `a key is wanted from the start where others reach the daemon, with TLS or a proxy, and where it says so`() {
+        var configuration = DaemonConfiguration()
+        #expect(!configuration.wantsKeys && configuration.remoteListeners.isEmpty)
+        configuration.auth.required = true
+        #expect(configuration.wantsKeys)
+        configuration.auth.required = false
+        configuration.http.listen.append("0.0.0.0:443")
+        #expect(configuration.wantsKeys && configuration.remoteListeners.map(\.hasTLS) == [false])
+        configuration.http.tls = true
+        #expect(configuration.wantsKeys && configuration.remoteListeners.map(\.hasTLS) == [true])
     }
 }

@@ -22,7 +22,7 @@ import Testing
 
     @Test func `a key comes back with all that it was made with`() throws {
         _ = try connection.transaction { () throws(PostgresError) in
-            try TenantTable(connection: connection).insert(name: "Ärzte & Co", id: 7, createdBy: "ops")
+            try TenantTable(connection: connection).insert(name: "Ärzte & Co", id: 7)
         }
         let made = record { record in
             record.name = "the \"app\", with \\ and ,"
@@ -35,10 +35,10 @@ import Testing
             record.origins = ["https://a.example", "https://b.example:8443"]
             record.clientSubject = "CN=app,O=Acme\\, Inc"
         }
-        try table.insert(made, createdBy: "ops", replaces: "0123456789ab")
+        try table.insert(made, replaces: "0123456789ab")
         let stored = try #require(try table.all().first)
         #expect(stored.record == made)
-        #expect(stored.createdBy == "ops" && stored.replaces == "0123456789ab")
+        #expect(stored.createdBy == "millrace" && stored.replaces == "0123456789ab")
         #expect(try table.inForce(10).records == [made])
         #expect(try table.all(of: 0).isEmpty)
     }
@@ -47,7 +47,7 @@ import Testing
         let first = try #require(try table.state())
         #expect(try table.state() == first)
         let key = record()
-        try table.insert(key, createdBy: "ops")
+        try table.insert(key)
         let second = try #require(try table.state())
         #expect(second != first)
         try table.revoke(key.id)
@@ -60,7 +60,7 @@ import Testing
     @Test func `revoked and expired keys are not in force, and are known`() throws {
         #expect(try !table.inForce(10).areAnyKnown)
         let (kept, revoked, expired) = (record(), record(), record { $0.expiresAt = 1 })
-        for key in [kept, revoked, expired] { try table.insert(key, createdBy: "ops") }
+        for key in [kept, revoked, expired] { try table.insert(key) }
         try table.revoke(revoked.id)
         var keys = try table.inForce(10)
         #expect(keys.records == [kept] && keys.areAnyKnown && !keys.isCut)
@@ -77,7 +77,7 @@ import Testing
 
     @Test func `of more keys than may be, the oldest are in force`() throws {
         let made = (0..<3).map { _ in record() }
-        for key in made { try table.insert(key, createdBy: "ops") }
+        for key in made { try table.insert(key) }
         let keys = try table.inForce(2)
         #expect(keys.records == Array(made.prefix(2)) && keys.isCut)
         #expect(try table.countInForce() == 3)
@@ -85,14 +85,15 @@ import Testing
 
     @Test func `no key is of a tenant that is not there, and no two tenants share a name or a number`() throws {
         let error = try #require(throws: PostgresError.self) {
-            try table.insert(record { $0.tenant = 9 }, createdBy: "ops")
+            try table.insert(record { $0.tenant = 9 })
         }
         #expect(error.constraint == "access_keys_tenant_id_fkey")
         let tenants = TenantTable(connection: connection)
         func make(_ name: String, _ id: Int32? = nil) throws(PostgresError) -> Int32 {
-            try connection.transaction { () throws(PostgresError) in
-                try tenants.insert(name: name, id: id, createdBy: "ops")
+            let made = try connection.transaction { () throws(PostgresError) in
+                try tenants.insert(name: name, id: id)
             }
+            return made.id
         }
         #expect(try make("one") == 1)
         #expect(try make("five", 5) == 5)

@@ -51,7 +51,9 @@ struct LoadLoop: ~Copyable {
         destination: Destination, plan: LoadPlan, templates: EventTemplates, firstNumber: UInt64, board: LoadBoard
     ) throws(CommandError) {
         let now = Timestamp.now
-        let writer = try RequestWriter(plan: plan, endpoint: destination.endpoint, templates: templates, at: now)
+        let writer = try RequestWriter(
+            plan: plan, endpoint: destination.endpoint, authorization: destination.authorization, templates: templates,
+            at: now)
         poller = try Poller()
         self.destination = destination
         self.plan = plan
@@ -87,7 +89,7 @@ struct LoadLoop: ~Copyable {
             try poller.add(connection.socket.descriptor, token: index)
             connections.append(connection)
             if plan.wire == .tcp {
-                let hello = Array("{\"hello\":{\"acks\":\"\(plan.acknowledgement.rawValue)\"}}\n".utf8)
+                let hello = destination.greeting(acks: plan.acknowledgement.rawValue)
                 _ = try hello.withUnsafeBytes { connection.socket.write($0) }.get()
             }
         }

@@ -21,7 +21,10 @@ struct RequestWriter {
     /// Lines of one grant at most over TCP.
     let linesMax: Int
 
-    init(plan: LoadPlan, endpoint: Endpoint, templates: EventTemplates, at now: Timestamp) throws(CommandError) {
+    /// `authorization`: a head's field with its line ending, or nothing.
+    init(
+        plan: LoadPlan, endpoint: Endpoint, authorization: String = "", templates: EventTemplates, at now: Timestamp
+    ) throws(CommandError) {
         self.templates = templates
         clock = EventClock(at: now)
         let lineBytes = templates.lineBytesMax
@@ -40,7 +43,7 @@ struct RequestWriter {
             isSingle = plan.batch == 1
             let host = if case .tcp = endpoint { "\(endpoint)" } else { "localhost" }
             head = Array(
-                ("POST /v1/events\(query) HTTP/1.1\r\nHost: \(host)\r\nContent-Type: "
+                ("POST /v1/events\(query) HTTP/1.1\r\nHost: \(host)\r\n\(authorization)Content-Type: "
                     + (isSingle ? "application/json" : "application/x-ndjson") + "\r\nContent-Length: ").utf8)
         }
         headRoom = head.isEmpty ? 0 : head.count + Self.headTailBytes

@@ -76,6 +76,7 @@ struct CheckCommand: ParsableCommand {
             report.checks.append(SecretFileCheck(files: loaded.secretFiles).run())
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             report.checks += TLSCheck(configuration: loaded.configuration).run()
+            report.checks.append(KeyChecks(configuration: loaded.configuration).listeners())
             report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
             report.checks += DatabaseChecks(context: context).run()

@@ -21,6 +21,7 @@ struct DatabaseChecks {
             let schema = try schema(connection)
             results.append(schema)
             if schema.ok {
+                results.append(try KeyChecks(configuration: context.configuration).keys(connection))
                 results += try TableChecks(connection: connection).run()
                 results.append(try months(connection))
                 results += try projections(connection)

@@ -60,7 +60,7 @@ struct SendSession<Source: LineSource & ~Copyable>: ~Copyable {
         let socket = try ClientSocket(connectingTo: destination, timeout: Self.connectTimeout)
         machine.connected()
         answer = []
-        outgoing = Array("{\"hello\":{\"acks\":\"\(acknowledgement.rawValue)\"}}\n".utf8)
+        outgoing = destination.greeting(acks: acknowledgement.rawValue)
         let greetingDeadline = ContinuousClock.now + Self.greetingTimeout
         while !machine.isDone {
             fillWindow()

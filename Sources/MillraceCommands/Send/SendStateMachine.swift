@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceConsole
 internal import MillraceEvent
@@ -284,7 +285,10 @@ struct SendStateMachine {
 
     private static func turnedDown(_ error: ServerMessage.Failure) -> CommandError {
         CommandError(
-            "the daemon ended the connection: \(error.code): \(error.message)", hint: "Fix that, then send again",
+            "the daemon ended the connection: \(error.code): \(error.message)",
+            hint: AccessRefusal.Code(rawValue: error.code) == nil
+                ? "Fix that, then send again"
+                : "Show a key that may do this by --key-file or MILLRACE_KEY, then send again; see `millrace keys list`",
             isRetryable: SpoolRefusal(rawValue: error.code) != nil
                 || ["too_many_connections", "too_many_refused_lines", MemoryShortage.code].contains(error.code))
     }

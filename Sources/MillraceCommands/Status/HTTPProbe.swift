@@ -15,7 +15,8 @@ enum HTTPProbe {
         _ path: String, from destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
     ) throws(CommandError) -> Answer {
         let socket = try ClientSocket(connectingTo: destination, timeout: timeout)
-        let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+        let request = Array(
+            "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(destination.authorization)Connection: close\r\n\r\n".utf8)
         // A request this short fits into any socket's buffer.
         _ = try request.withUnsafeBytes { socket.write($0) }.get()
         let deadline = ContinuousClock.now + timeout

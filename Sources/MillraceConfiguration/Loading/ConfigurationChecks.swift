@@ -1,4 +1,5 @@
 internal import MillraceAPI
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
@@ -9,7 +10,7 @@ internal import MillraceWriter
 /// Values that are right alone and impossible together, or that only a closer look finds wrong.
 enum ConfigurationChecks {
     static func errors(
-        in configuration: DaemonConfiguration, origin: (String) -> ConfigurationOrigin
+        in configuration: DaemonConfiguration, origin: (String) -> ConfigurationOrigin, isToListen: Bool
     ) -> [ConfigurationError] {
         var errors: [ConfigurationError] = []
         func check(_ isRight: Bool, _ key: String, _ code: ConfigurationError.Code, _ message: String) {
@@ -23,14 +24,23 @@ enum ConfigurationChecks {
                 "\(key) (\(ByteSize.format(value))) is above \(other) (\(ByteSize.format(limit))); lower it, or raise "
                     + "the other")
         }
-        for (key, addresses, what) in [
-            ("tcp.listen", configuration.tcp.listen, "lines over TCP"),
-            ("http.listen", configuration.http.listen, "POST /v1/events"),
+        for (key, addresses) in [
+            ("tcp.listen", configuration.tcp.listen), ("http.listen", configuration.http.listen),
         ] {
             for address in addresses {
-                let problem = listenerProblem(key, address, what)
-                check(problem == nil, key, problem?.code ?? .invalidValue, problem?.message ?? "")
+                check(
+                    ListenerReach(address) != nil, key, .invalidValue,
+                    "\(key) has \"\(address)\"; wanted: host:port, [v6]:port or unix:/path (of at most 107 bytes)")
             }
+        }
+        for listener in configuration.remoteListeners where isToListen {
+            let section = listener.key.prefix { $0 != "." }
+            check(
+                listener.hasTLS || configuration.auth.plaintextBehindProxy, listener.key, .impossibleCombination,
+                "\(listener.key) \(listener.address) is not loopback: it wants TLS (\(section).tls = true, with "
+                    + "tls.certificate and tls.key), and of every client a key (`millrace keys create`); where a proxy on "
+                    + "a private network ends TLS, auth.plaintext_behind_proxy = true (serve --insecure-plaintext) does "
+                    + "without the first; or listen on 127.0.0.1, [::1] or unix:/path")
         }
         for address in configuration.http.listen where configuration.tcp.listen.contains(address) {
             check(
@@ -112,56 +122,5 @@ enum ConfigurationChecks {
             secretBytes == 0 || secretBytes >= JWTKey.secretBytesMin, "jwt.secret", .invalidValue,
             "jwt.secret has \(secretBytes) bytes; HS256 wants \(JWTKey.secretBytesMin) or more")
         return errors
-    }
-
-    private static func listenerProblem(
-        _ key: String, _ address: String, _ what: String
-    ) -> (code: ConfigurationError.Code, message: String)? {
-        switch ListenerReach(address) {
-        case nil:
-            (
-                .invalidValue,
-                "\(key) has \"\(address)\"; wanted: host:port, [v6]:port or unix:/path (of at most 107 bytes)"
-            )
-        case .local: nil
-        case .remote:
-            (
-                .impossibleCombination,
-                "\(key) \(address) is not loopback and no authentication is configured: \(what) there needs auth.keys, "
-                    + "which this version does not have yet; listen on 127.0.0.1, [::1] or unix:/path, and let a proxy "
-                    + "that authenticates stand in front"
-            )
-        }
-    }
-}
-
-/// Who can connect to a listener's address.
-enum ListenerReach {
-    /// This machine only: loopback or a Unix socket.
-    case local
-    case remote
-
-    /// Nil when `address` is none of `host:port`, `[v6]:port` and `unix:/path`.
-    init?(_ address: String) {
-        if address.hasPrefix("unix:") {
-            let path = address.dropFirst("unix:".count)
-            // sockaddr_un holds 108 bytes with the NUL.
-            guard path.hasPrefix("/"), path.utf8.count < 108 else { return nil }
-            self = .local
-            return
-        }
-        guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { return nil }
-        var host = address[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        guard !host.isEmpty, !host.contains(" ") else { return nil }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        let isLoopbackV4 = parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-        self = host == "localhost" || host == "::1" || isLoopbackV4 ? .local : .remote
     }
 }

@@ -10,9 +10,11 @@ package enum ConfigurationLoader {
     ///   - file: From `--config`; nil takes `MILLRACE_CONFIG`, else `defaultPath` where it exists.
     ///   - environment: Of the process.
     ///   - overrides: Flags; the last of one key wins.
+    ///   - isToListen: Whether what others would reach without TLS is an error, as it is to whoever listens.
     /// - Throws: `ConfigurationErrors`, with everything that is wrong.
     package static func load(
-        file: String?, environment: [String: String], overrides: [ConfigurationOverride] = []
+        file: String?, environment: [String: String], overrides: [ConfigurationOverride] = [],
+        isToListen: Bool = true
     ) throws -> LoadedConfiguration {
         // Empty is how a compose file spells "not set".
         let environment = environment.filter { !$0.value.isEmpty }
@@ -34,7 +36,7 @@ package enum ConfigurationLoader {
         }
         resolver.apply(environment: environment)
         resolver.apply(overrides: overrides)
-        return try resolver.finish(file: read)
+        return try resolver.finish(file: read, isToListen: isToListen)
     }
 }
 

@@ -23,8 +23,10 @@ struct ConfigurationResolver {
     func origin(of key: String) -> ConfigurationOrigin { origins[key] ?? .builtIn }
 
     /// Checks combinations, and throws all that was wrong.
-    mutating func finish(file: String?) throws(ConfigurationErrors) -> LoadedConfiguration {
-        if errors.isEmpty { errors = ConfigurationChecks.errors(in: configuration, origin: origin) }
+    mutating func finish(file: String?, isToListen: Bool) throws(ConfigurationErrors) -> LoadedConfiguration {
+        if errors.isEmpty {
+            errors = ConfigurationChecks.errors(in: configuration, origin: origin, isToListen: isToListen)
+        }
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         let settings = ConfigurationSchema.sections.flatMap { section in
             section.keys.map { key in

@@ -10,7 +10,7 @@ extension ConfigurationSchema {
         keys: [
             .list(
                 "listen", \.tcp.listen,
-                "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
+                "Addresses: host:port, [v6]:port or unix:/path; what others reach wants TLS, and keys of its clients.",
                 watch: "millrace_intake_connections_open"),
             .bool(
                 "tls", \.tcp.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
@@ -49,7 +49,7 @@ extension ConfigurationSchema {
         keys: [
             .list(
                 "listen", \.http.listen,
-                "Addresses: host:port, [v6]:port or unix:/path; loopback or Unix sockets only, until keys are configured.",
+                "Addresses: host:port, [v6]:port or unix:/path; what others reach wants TLS, and keys of its clients.",
                 watch: "millrace_intake_connections_open"),
             .list(
                 "hosts", \.http.hosts,

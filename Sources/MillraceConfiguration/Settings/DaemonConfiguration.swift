@@ -96,8 +96,9 @@ extension DaemonConfiguration {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
     }
 
-    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the outbox, and checkouts.
-    package var writingSessionsMax: Int { database.writers + 3 + checkoutSessionsMax }
+    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the outbox, the keys' one, and
+    /// checkouts.
+    package var writingSessionsMax: Int { database.writers + 4 + checkoutSessionsMax }
 
     /// Sessions of PostgreSQL for checkouts.
     package var checkoutSessionsMax: Int { projections.packs.contains("commerce") ? api.checkoutsMax : 0 }

@@ -21,6 +21,13 @@ package struct ConnectionOptions: ParsableArguments {
         completion: .file())
     var clientKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A file with the key to show the daemon. Default: $MILLRACE_KEY, else the file that $MILLRACE_KEY_FILE names.",
+            valueName: "file"),
+        completion: .file())
+    var keyFile: String?
+
     package init() {}
 
     /// Throws a `ValidationError` for half of a pair.
@@ -30,8 +37,16 @@ package struct ConnectionOptions: ParsableArguments {
         }
     }
 
-    /// `endpoint` where one is given, else what the configuration says. Reads the certificates' files.
+    /// `endpoint` where one is given, else what the configuration says. Reads the files of certificates and key.
     package func destination(
+        _ endpoint: Endpoint?, or configured: @autoclosure () throws -> ConfiguredListener
+    ) throws -> Destination {
+        var destination = try listener(endpoint, or: configured())
+        destination.key = try ClientKey.read(file: keyFile)
+        return destination
+    }
+
+    private func listener(
         _ endpoint: Endpoint?, or configured: @autoclosure () throws -> ConfiguredListener
     ) throws -> Destination {
         let asked = endpoint.map { ConfiguredListener(endpoint: $0) }

@@ -1,13 +1,27 @@
+package import MillracePostgres
+
 /// A daemon as a command reaches it: where it listens, and what is to be known of it and shown to it.
 package struct Destination: CustomStringConvertible {
     package var endpoint: Endpoint
     /// Nil: in plain text.
     package var tls: ClientTLS?
+    /// Nil: none is shown.
+    package var key: Secret?
 
     package init(_ endpoint: Endpoint, tls: ClientTLS? = nil) {
         self.endpoint = endpoint
         self.tls = tls
     }
+
+    /// The first line of a TCP connection. `acks`: which ones are wanted.
+    package func greeting(acks: String) -> [UInt8] {
+        // Neither has a character that JSON escapes.
+        let key = key.map { ",\"key\":\"\($0.value)\"" } ?? ""
+        return Array("{\"hello\":{\"acks\":\"\(acks)\"\(key)}}\n".utf8)
+    }
+
+    /// A request's field `Authorization` with its line ending; empty without a key.
+    package var authorization: String { key.map { "Authorization: Bearer \($0.value)\r\n" } ?? "" }
 
     /// The daemon of the configuration, whose certificate is known from its file.
     package init(_ listener: ConfiguredListener) throws(CommandError) {

@@ -40,9 +40,13 @@ package struct KeyTable {
             LIMIT $1
             """, parameters: [.integer(count + 1)])
         let records = (0..<result.rowCount).compactMap { StoredKey(result, $0)?.record }
-        let areAnyKnown = try connection.execute("SELECT EXISTS (SELECT FROM public.access_keys)").bool(0, 0) ?? false
         return InForce(
-            records: Array(records.prefix(count)), areAnyKnown: areAnyKnown, isCut: result.rowCount > count)
+            records: Array(records.prefix(count)), areAnyKnown: try areAnyKnown(), isCut: result.rowCount > count)
+    }
+
+    /// Whether any was ever made.
+    package func areAnyKnown() throws(PostgresError) -> Bool {
+        try connection.execute("SELECT EXISTS (SELECT FROM public.access_keys)").bool(0, 0) ?? false
     }
 
     /// How many are in force, by the server's clock.
@@ -77,18 +81,16 @@ package struct KeyTable {
     }
 
     /// Keeps a new one. Throws a `PostgresError` of a foreign key's violation when there is no such tenant.
-    package func insert(
-        _ record: KeyRecord, createdBy: String, replaces: String? = nil
-    ) throws(PostgresError) {
+    package func insert(_ record: KeyRecord, replaces: String? = nil) throws(PostgresError) {
         try connection.query(
             """
             INSERT INTO public.access_keys (
                 id, name, tenant_id, scopes, secret_hash, event_types, events_per_second, events_burst,
-                bytes_per_second, bytes_burst, expires_at, origins, client_subject, replaces, created_by
+                bytes_per_second, bytes_burst, expires_at, origins, client_subject, replaces
             )
             VALUES (
                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                timestamptz 'epoch' + $11::bigint * interval '1 microsecond', $12, $13, $14, $15
+                timestamptz 'epoch' + $11::bigint * interval '1 microsecond', $12, $13, $14
             )
             """,
             parameters: [
@@ -98,7 +100,6 @@ package struct KeyTable {
                 record.events.burst.map { .integer($0) }, record.bytes.perSecond.map { .integer($0) },
                 record.bytes.burst.map { .integer($0) }, record.expiresAt.map { .integer($0) },
                 .array(record.origins), record.clientSubject.map { .text($0) }, replaces.map { .text($0) },
-                .text(createdBy),
             ])
     }
 

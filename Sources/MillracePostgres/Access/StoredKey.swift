@@ -5,7 +5,7 @@ package struct StoredKey: Sendable, Equatable {
     package var record: KeyRecord
     /// Microseconds since the epoch.
     package var createdAt: Int64
-    /// Who made it: a role of the database, or a user of the system.
+    /// The role of the database that made it.
     package var createdBy: String
     /// The id of the key that it was made for by a rotation.
     package var replaces: String?

@@ -29,17 +29,18 @@ package struct TenantTable {
         }
     }
 
-    /// Makes one of this name, with `id` or the next free number, and returns its number. In a transaction, so that two who
+    /// Makes one of this name, with `id` or the next free number, and returns it. In a transaction, so that two who
     /// do so at once get two numbers. Throws a `PostgresError` of a unique violation where name or number is taken.
-    package func insert(name: String, id: Int32?, createdBy: String) throws(PostgresError) -> Int32 {
+    package func insert(name: String, id: Int32? = nil) throws(PostgresError) -> StoredTenant {
         try connection.execute("LOCK TABLE public.tenants IN SHARE ROW EXCLUSIVE MODE")
         let result = try connection.query(
             """
-            INSERT INTO public.tenants (id, name, created_by)
-            SELECT COALESCE($1::integer, max(id) + 1, 1), $2, $3
+            INSERT INTO public.tenants (id, name)
+            SELECT COALESCE($1::integer, max(id) + 1, 1), $2
             FROM public.tenants
-            RETURNING id
-            """, parameters: [id.map { .integer($0) }, .text(name), .text(createdBy)])
-        return Int32(clamping: result.count(0, 0))
+            RETURNING id, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint
+            """, parameters: [id.map { .integer($0) }, .text(name)])
+        return StoredTenant(
+            id: Int32(clamping: result.count(0, 0)), name: name, createdAt: Int64(result.count(0, 1)))
     }
 }

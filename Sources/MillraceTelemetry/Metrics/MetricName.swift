@@ -16,6 +16,10 @@ package enum MetricName: String, Sendable, CaseIterable {
     case tlsHandshakeFailures = "millrace_tls_handshake_failures_total"
     case tlsCertificateExpiry = "millrace_tls_certificate_expiry_timestamp_seconds"
 
+    case accessKeysInForce = "millrace_access_keys_in_force"
+    case accessKeysAge = "millrace_access_keys_age_seconds"
+    case accessKeyFailures = "millrace_access_key_refresh_failures_total"
+
     case memoryBudget = "millrace_memory_budget_bytes"
     case memoryUsed = "millrace_memory_used_bytes"
     case memoryRefused = "millrace_memory_refused_total"
@@ -117,6 +121,10 @@ extension MetricName {
             .counter("TLS connections that ended before their handshake did, by reason.", [.transport, .reason])
         case .tlsCertificateExpiry:
             .gauge("When the certificate in force ends, in seconds since 1970; 0 without TLS.", [])
+
+        case .accessKeysInForce: .gauge("Keys that open something.", [])
+        case .accessKeysAge: .gauge("Since PostgreSQL said last which keys there are; 0: it never did.", [])
+        case .accessKeyFailures: .counter("Looks at the keys that PostgreSQL did not answer.", [])
 
         case .memoryBudget: .gauge("What clients may have the daemon hold in memory: memory.budget.", [])
         case .memoryUsed: .gauge("What the daemon holds for clients: lines, bodies, pages, answers, recordings.", [])

@@ -34,7 +34,9 @@ extension EndToEnd {
                 ])
             let daemon = installation.daemon
             let check = try daemon.run("check", "--json").output
-            #expect(check.contains("up to 10 sessions (3 writers, the ledger, maintenance, the outbox, 4 readers)"))
+            #expect(
+                check.contains(
+                    "up to 11 sessions (3 writers, the ledger, maintenance, the outbox, the keys, 4 readers)"))
             try daemon.start()
             try daemon.waitUntil("/readyz")
             let client = try TCPClient(daemon.tcp, acks: "committed")
@@ -58,9 +60,9 @@ extension EndToEnd {
                     WHERE datname = current_database() AND application_name LIKE 'millrace %'
                     """)
                 most = max(most, count)
-                return most >= 9
+                return most >= 10
             }
-            #expect((9...10).contains(most), "\(most) sessions")
+            #expect((10...11).contains(most), "\(most) sessions")
             try lock.execute("ROLLBACK")
             try client.waitForAck(5001)
         }

@@ -57,11 +57,12 @@ final class TCPClient {
     private(set) var problem: Refusal?
     private(set) var serverVersion: String?
 
-    /// `acks`: nil for a one-way connection.
-    init(_ endpoint: Endpoint, acks: String?) throws {
+    /// `acks`: nil for a one-way connection. `key`: in its greeting.
+    init(_ endpoint: Endpoint, acks: String?, key: String? = nil) throws {
         socket = try StreamSocket(endpoint)
         guard let acks else { return }
-        try socket.send(Array("{\"hello\":{\"acks\":\"\(acks)\"}}\n".utf8))
+        let shown = key.map { ",\"key\":\"\($0)\"" } ?? ""
+        try socket.send(Array("{\"hello\":{\"acks\":\"\(acks)\"\(shown)}}\n".utf8))
         while serverVersion == nil {
             guard try takeMessage(within: .seconds(60)) else {
                 throw TestSupportError(message: "the server closed without a hello: \(String(describing: problem))")
@@ -92,6 +93,16 @@ final class TCPClient {
                 throw TestSupportError(
                     message: "the server closed at ack \(acked) of \(count): \(String(describing: problem))")
             }
+        }
+    }
+
+    /// Takes everything up to the server's end; false where that did not come in time.
+    func waitForEnd(within limit: Duration) -> Bool {
+        do {
+            while try takeMessage(within: limit) {}
+            return true
+        } catch {
+            return false
         }
     }
 
