@@ -182,7 +182,7 @@ let package = Package(
             name: "MillraceDaemon",
             dependencies: [
                 "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceChannels", "MillraceEvent",
-                "MillraceIntake",
+                "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
                 "MillraceThreads", "MillraceWriter",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -191,6 +191,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -334,9 +335,11 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillracePostgres",
+                "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillracePostgres",
                 "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

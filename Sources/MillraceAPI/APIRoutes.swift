@@ -4,6 +4,7 @@ internal import HummingbirdCore
 package import Logging
 package import MillraceChannels
 package import MillraceEvent
+package import MillracePostgres
 internal import MillraceRoutes
 package import MillraceTelemetry
 package import NIOCore
@@ -26,16 +27,19 @@ package struct APIRoutes: Sendable {
         }
     }
 
-    private let connections: Connections
+    private let respond: @Sendable (Request, any Channel) async -> Response
     private let logger: Logger
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
-    /// start) for each `/debug/latency`. `onAccepted` and `onRefused` count conversation saves.
+    /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`. `onAccepted` and `onRefused` count conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
         saves: KnownSaves, logger: Logger,
         readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () async -> String,
         latencies: @escaping @Sendable () -> LatencySnapshot,
+        reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport = { _ in
+            throw ReloadRefusal(reasons: ["this daemon can't reload"])
+        },
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
@@ -70,6 +74,11 @@ package struct APIRoutes: Sendable {
             case .readyz: OperationalRoutes.readyz(readiness)
             case .metrics: OperationalRoutes.metrics(metrics)
             case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
+            case .reload:
+                ReloadRoute(
+                    access: ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback),
+                    reload: reload
+                ).endpoint
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil
             }
@@ -77,17 +86,28 @@ package struct APIRoutes: Sendable {
         let document = OpenAPIDocument(
             operations: endpoints.map(\.operation), packs: catalog.definitions, version: configuration.version,
             isOpen: verifier.isEmpty)
-        connections = Self.connections(endpoints, document, logger)
+        respond = Self.responder(endpoints, document, logger)
     }
 
     /// Answers the requests of one connection; returns when it ends.
     package func handle(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async {
-        await connections.handle(value: channel, logger: logger)
+        await Self.handle(channel, by: Live(self))
     }
 
-    private static func connections(
+    /// The same, each request by the routes that are then in force.
+    package static func handle(
+        _ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, by routes: Live<APIRoutes>
+    ) async {
+        let connections = Connections { request, writer, channel in
+            let response = await routes.value.respond(request, channel)
+            try await writer.write(response: response.head, body: response.body)
+        }
+        await connections.handle(value: channel, logger: routes.value.logger)
+    }
+
+    private static func responder(
         _ endpoints: [Endpoint], _ document: OpenAPIDocument, _ logger: Logger
-    ) -> Connections {
+    ) -> @Sendable (Request, any Channel) async -> Response {
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
         for endpoint in endpoints {
             guard let respond = endpoint.respond else { continue }
@@ -96,20 +116,18 @@ package struct APIRoutes: Sendable {
         let description = ByteBuffer(bytes: document.json)
         router.get(RouterPath(HTTPRoute.openAPI.path)) { _, _ in Response(json: description) }
         let responder = router.buildResponder()
-        return Connections { request, writer, channel in
+        return { request, channel in
             let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-            var response: Response
             do {
-                response = try await responder.respond(to: request, context: context)
+                let response = try await responder.respond(to: request, context: context)
                 // No route of ours answers 404; Hummingbird's own answer has another shape.
-                if response.status == .notFound { response = noRoute(request).response }
+                return response.status == .notFound ? noRoute(request).response : response
             } catch let problem as APIProblem {
-                response = problem.response
+                return problem.response
             } catch {
                 logger.error("request failed", metadata: [.path: "\(request.uri.path)", .error: "\(error)"])
-                response = APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
+                return APIProblem(.internalServerError, "internal_error", "the daemon failed; see its log").response
             }
-            try await writer.write(response: response.head, body: response.body)
         }
     }
 

@@ -68,7 +68,8 @@ struct MillraceCommand: ParsableCommand {
             """,
         version: "millrace \(Version.current)",
         subcommands: [
-            ServeCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self, ImportCommand.self,
+            ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
+            ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
             ProjectionsCommand.self, DeadLettersCommand.self, AuditCommand.self, KeysCommand.self, TenantsCommand.self,
             BenchCommand.self,

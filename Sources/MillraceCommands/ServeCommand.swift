@@ -18,7 +18,7 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the daemon until SIGTERM or SIGINT.",
         discussion: """
             Listens on tcp.listen and http.listen, and writes to database.url, or with --embedded to a private \
-            PostgreSQL under the data directory. SIGHUP reads the token keys again.
+            PostgreSQL under the data directory. SIGHUP does what `millrace reload` does.
 
             \(needs)
 
@@ -61,14 +61,14 @@ struct ServeCommand: AsyncParsableCommand {
         let loaded = try options.load(isEmbedded: embedded, overrides: overrides)
         let log = loaded.configuration.log
         let environment = ProcessInfo.processInfo.environment
-        let writer = LogOutput.bootstrap(
-            level: log.level, format: log.format, bufferBytes: log.bufferBytes, environment: environment)
+        let settings = LogSettings(level: log.level, format: log.format)
+        let writer = LogOutput.bootstrap(settings, bufferBytes: log.bufferBytes, environment: environment)
         defer { writer.flush(within: log.flushLimit) }
         let (options, embedded) = (options, embedded)
         let logger = Logger(label: "millrace")
         let daemon = Daemon(
             configuration: loaded.configuration, isEmbedded: embedded, environment: environment, log: writer,
-            logger: logger, reload: { try options.load(isEmbedded: embedded, overrides: overrides).configuration }
+            logSettings: settings, logger: logger, reload: { try options.load(isEmbedded: embedded, overrides: overrides) }
         )
         do {
             try await daemon.run()

@@ -20,24 +20,26 @@ import UnixSignals
 package struct Daemon {
     private let configuration: DaemonConfiguration
     private let isEmbedded: Bool
-    private let reload: @Sendable () throws -> DaemonConfiguration
+    private let reload: @Sendable () throws -> LoadedConfiguration
     private let environment: [String: String]
     private let log: LogWriter
+    private let logSettings: LogSettings
     private let logger: Logger
 
     /// - Parameters:
     ///   - isEmbedded: start a private PostgreSQL under the data directory and migrate it.
-    ///   - reload: reads the configuration again, on SIGHUP.
+    ///   - reload: reads the configuration again.
     ///   - environment: of the process, for the service manager's variables.
-    ///   - log: what `logger` writes by.
+    ///   - log, logSettings: what `logger` writes by.
     package init(
         configuration: DaemonConfiguration, isEmbedded: Bool, environment: [String: String], log: LogWriter,
-        logger: Logger, reload: @escaping @Sendable () throws -> DaemonConfiguration
+        logSettings: LogSettings, logger: Logger, reload: @escaping @Sendable () throws -> LoadedConfiguration
     ) {
         self.configuration = configuration
         self.isEmbedded = isEmbedded
         self.environment = environment
         self.log = log
+        self.logSettings = logSettings
         self.logger = logger
         self.reload = reload
     }
@@ -46,12 +48,15 @@ package struct Daemon {
     package func run() async throws {
         let projections = configuration.projections
         let packs = try PackLoader(directory: projections.directory).load(projections.packs)
-        guard isEmbedded else { return try await serve(configuration.resolved, packs, nil) }
+        guard isEmbedded else { return try await serve(packs, nil) { $0.resolved } }
         let database = EmbeddedDatabase(configuration: configuration, logger: logger)
         do {
-            var configuration = configuration
-            configuration.database.url = Secret(try await database.start(installing: packs))
-            try await serve(configuration.resolved, packs, database)
+            let url = Secret(try await database.start(installing: packs))
+            try await serve(packs, database) { configuration in
+                var configuration = configuration
+                configuration.database.url = url
+                return configuration.resolved
+            }
         } catch {
             await database.stop()
             throw error
@@ -59,12 +64,18 @@ package struct Daemon {
         await database.stop()
     }
 
-    /// `configuration`: resolved. `embedded`: the database at `database.url`, when it is the daemon's own.
+    /// `embedded`: the database, when it is the daemon's own. `resolve`: puts in what follows from several keys, and from
+    /// the start.
     private func serve(
-        _ configuration: DaemonConfiguration, _ packs: [PackDefinition], _ embedded: EmbeddedDatabase?
+        _ packs: [PackDefinition], _ embedded: EmbeddedDatabase?,
+        resolve: @escaping @Sendable (DaemonConfiguration) -> DaemonConfiguration
     ) async throws {
+        let configuration = resolve(self.configuration)
+        let audit = ReloadAudit(configuration, logger: logger)
+        let reloader = Reloader(
+            running: self.configuration, audit: audit, logger: logger, load: reload, resolve: resolve)
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
-        let files = openFiles()
+        let files = openFiles(configuration)
         let sockets = try SocketActivation(environment: environment, configuration: configuration)
         let pipeline = Pipeline(
             configuration, packs: packs.map(\.name), wantsKeys: configuration.wantsKeys || sockets.areRemote, log: log)
@@ -79,19 +90,33 @@ package struct Daemon {
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
             keys: pipeline.keys, certificates: certificates)
+        let live = LiveSettings(settings)
         let writers = WriterStage(
-            configuration: settings.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
+            configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
             metrics: pipeline.metrics.writer, logger: logger)
         let reads = ReadStage(
             configuration, settings: settings.reading, packs: packs, metrics: pipeline.metrics, logger: logger)
-        let routes = try await RouteTable(configuration, pipeline: pipeline, reading: reads.reading, logger: logger)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
+        let keySets = await KeySetService(
+            settings: Live(configuration.jwt), file: KeySetFile(spoolDirectory: configuration.spool.directory),
+            group: loops, metrics: pipeline.metrics.keySets, logger: logger)
+        let routes = try await RouteTable(
+            configuration, pipeline: pipeline, reading: reads.reading, keySets: keySets.keys, logger: logger
+        ) { try await reloader.reload(for: $0) }
+        await reloader.set([
+            .stages(live, reads, pipeline, routes) { configuration in
+                try StageSettings(
+                    configuration, packs: packs, sockets: sockets, files: openFiles(configuration),
+                    memory: pipeline.memory, keys: pipeline.keys, certificates: certificates)
+            }, .tokens(keySets), .log(logSettings), .certificates(certificates),
+        ])
         let outbox = OutboxService(
             configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger)
-        let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
-        let intake = intake(settings, pipeline, routes, reads, loops, listening)
-        let manager = manager(routes, certificates, bound)
-        var stages: [any Service] = [writers, spool, outbox, keys, intake, manager]
+        let intake = intake(live, pipeline, routes, reads, loops, listening)
+        let manager = manager(
+            reloader, ReloadAnswerFile(spoolDirectory: configuration.spool.directory), bound)
+        var stages: [any Service] = [writers, spool, outbox, keys, audit, keySets, intake, manager]
         if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
         do {
@@ -121,7 +146,7 @@ package struct Daemon {
     }
 
     /// Raises the limit as far as may be, and says what follows where that is too little.
-    private func openFiles() -> DescriptorPlan {
+    private func openFiles(_ configuration: DaemonConfiguration) -> DescriptorPlan {
         let wanted = DescriptorPlan(configuration, limit: .max)
         let files = DescriptorPlan(configuration, limit: DescriptorLimit.raise(to: wanted.needed))
         let limit = "\(files.limit)"
@@ -157,7 +182,7 @@ package struct Daemon {
 
     /// `listening`: told by each intake what it is bound to.
     private func intake(
-        _ settings: StageSettings, _ pipeline: Pipeline, _ routes: RouteTable, _ reads: ReadStage,
+        _ settings: LiveSettings, _ pipeline: Pipeline, _ routes: RouteTable, _ reads: ReadStage,
         _ loops: MultiThreadedEventLoopGroup, _ listening: AsyncStream<[String]>.Continuation
     ) -> IntakeStage {
         let tcp = TCPIntakeService(
@@ -177,7 +202,7 @@ package struct Daemon {
 
     /// `bound`: what each intake is bound to, once it is.
     private func manager(
-        _ routes: RouteTable, _ certificates: TLSCertificates?, _ bound: AsyncStream<[String]>
+        _ reloader: Reloader, _ answer: ReloadAnswerFile, _ bound: AsyncStream<[String]>
     ) -> ServiceManagerService {
         ServiceManagerService(
             manager: ServiceManager(environment: environment),
@@ -188,16 +213,13 @@ package struct Daemon {
                 ProcessMemory.releaseCode()
                 return "listening on \(addresses.joined(separator: ", "))"
             },
+            // What came of it is in the log.
             reload: {
+                let actor = AuditActor(.system, name: AuditActor.process.name, origin: "SIGHUP")
                 do {
-                    let configuration = try reload()
-                    try certificates?.reload(configuration.tls)
-                    try await routes.reload(configuration)
-                    logger.notice(
-                        "reloaded",
-                        metadata: [.hint: "tls certificate and jwt keys are in force; other keys want a restart"])
+                    answer.write(try await reloader.reload(for: actor))
                 } catch {
-                    logger.error("not reloaded", metadata: [.error: "\(error)"])
+                    answer.write((error as? ReloadRefusal ?? ReloadRefusal(reasons: ["\(error)"])).answer)
                 }
             },
             logger: logger)

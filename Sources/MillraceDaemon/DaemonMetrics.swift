@@ -20,6 +20,7 @@ struct DaemonMetrics: Sendable {
     let reads: ReadMetrics
     let outbox = OutboxMetrics()
     let keys = KeyMetrics()
+    let keySets = KeySetMetrics()
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
     private let registry = PrometheusRegistry()
@@ -49,6 +50,8 @@ struct DaemonMetrics: Sendable {
         reads = ReadMetrics { route, microseconds in latencies.queryAnswered(route, microseconds) }
         observeIntake()
         observeReads()
+        registry.expose(keySets.taken, as: .jwksFetches, [.result: "taken"])
+        registry.expose(keySets.failed, as: .jwksFetches, [.result: "failed"])
         observeSpool(channel, directory: spoolDirectory)
         observeWriter(extents)
         observeOutbox()

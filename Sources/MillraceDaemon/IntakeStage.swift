@@ -50,17 +50,28 @@ struct ReadStage: Service {
                 connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit),
             metrics: metrics.reads, logger: logger)
         var checkouts = ReadPoolConfiguration(
-            databaseURL: configuration.database.url.value, api: configuration.api,
+            databaseURL: configuration.database.url.value, api: Self.checkouts(configuration.api),
             connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit)
         checkouts.applicationName = "millrace checkout"
         checkouts.isReadOnly = false
-        checkouts.api.connectionsMin = 0
-        checkouts.api.connectionsMax = configuration.api.checkoutsMax
         reading = Reading(
             configuration: settings, pool: pool, writing: ReadPool(checkouts, logger: logger),
             catalog: PackCatalog(definitions: packs, pool: pool),
             identity: IdentityDirectory(configuration.identity, logger: logger),
             isWriting: { metrics.writer.isDatabaseUp.load(ordering: .relaxed) })
+    }
+
+    /// Takes other bounds and timeouts of `[api]`. `configuration`: resolved.
+    func set(_ configuration: DaemonConfiguration) {
+        reading.pool.set(configuration.api)
+        reading.writing.set(Self.checkouts(configuration.api))
+    }
+
+    private static func checkouts(_ api: APIConfiguration) -> APIConfiguration {
+        var api = api
+        api.connectionsMin = 0
+        api.connectionsMax = api.checkoutsMax
+        return api
     }
 
     /// Until graceful shutdown; then statements under way have `intake.drain_limit`.

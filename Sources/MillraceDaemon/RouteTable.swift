@@ -5,6 +5,7 @@ import MillraceConfiguration
 internal import MillraceChannels
 internal import MillraceEvent
 import MillraceIntake
+import MillracePostgres
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -12,43 +13,57 @@ import NIOCore
 import NIOHTTPTypes
 import Synchronization
 
-/// The routes in force. A reload puts new ones in their place; connections that are open keep theirs until they end.
+/// The routes in force. A reload puts new ones in their place, for the next request of each connection.
 final class RouteTable: Sendable {
-    private let current: Mutex<APIRoutes>
+    private let current: Live<APIRoutes>
+    private let keySets: RemoteTokenKeys
+    private let reload: @Sendable (AuditActor) async throws -> ReloadReport
     private let pipeline: Pipeline
     private let reading: Reading
     private let saves: KnownSaves
     private let logger: Logger
 
-    /// Throws `TokenVerifier.KeyError`, and errors of reading `jwt.jwks_file`.
+    /// `keySets`: the keys of `jwt.jwks_url`. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
+    /// errors of reading `jwt.jwks_file`.
     init(
-        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, logger: Logger
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
+        logger: Logger, reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws {
+        self.keySets = keySets
+        self.reload = reload
         self.pipeline = pipeline
         self.reading = reading
         self.logger = logger
         let savesMax = configuration.routes.knownSavesMax
         let file = KnownSavesFile(directory: configuration.spool.directory, savesMax: savesMax, logger: logger)
         saves = KnownSaves(savesMax: savesMax, saves: await file.load()) { await file.append($0) }
-        current = Mutex(
-            try await Self.routes(configuration, pipeline: pipeline, reading: reading, saves: saves, logger: logger))
+        current = Live(
+            try await Self.routes(
+                configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves, logger: logger,
+                reload: reload))
     }
 
     /// Answers the requests of one connection.
     func handle(_ connection: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async {
-        let routes = current.withLock { $0 }
-        await routes.handle(connection)
+        await APIRoutes.handle(connection, by: current)
     }
 
-    /// Takes the tokens' keys of `configuration` for connections from now on.
-    func reload(_ configuration: DaemonConfiguration) async throws {
-        let routes = try await Self.routes(
-            configuration, pipeline: pipeline, reading: reading, saves: saves, logger: logger)
-        current.withLock { $0 = routes }
+    /// Routes that go by `configuration`, with its token keys, and by `read`. Throws as `init` does.
+    func routes(_ configuration: DaemonConfiguration, _ read: ReadConfiguration) async throws -> APIRoutes {
+        var reading = reading
+        reading.configuration = read
+        return try await Self.routes(
+            configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves, logger: logger,
+            reload: reload)
+    }
+
+    func replace(with routes: APIRoutes) {
+        current.replace(with: routes)
     }
 
     private static func routes(
-        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, saves: KnownSaves, logger: Logger
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
+        saves: KnownSaves, logger: Logger, reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws -> APIRoutes {
         var settings = APIRoutesConfiguration()
         settings.api = configuration.api
@@ -59,19 +74,30 @@ final class RouteTable: Sendable {
         settings.keys = pipeline.keys
         settings.auth = configuration.auth
         settings.version = Version.current
-        let jwksFile = configuration.jwt.jwksFile
-        let jwks = jwksFile.isEmpty ? nil : try String(contentsOfFile: jwksFile, encoding: .utf8)
+        let jwt = configuration.jwt
+        let jwks = jwt.jwksFile.isEmpty ? nil : try Self.text(ofKeySet: jwt.jwksFile)
+        let verifier = try await TokenVerifier(jwt, jwks: jwks, remote: jwt.jwksURL.isEmpty ? nil : keySets)
         let metrics = pipeline.metrics
         return APIRoutes(
             configuration: settings, channel: pipeline.channel,
-            verifier: try await TokenVerifier(configuration.jwt, jwks: jwks), reading: reading, saves: saves,
+            verifier: verifier, reading: reading, saves: saves,
             logger: logger,
             readiness: { readiness(of: pipeline, isStrict: configuration.routes.strictHealthChecks) },
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },
+            reload: reload,
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onRefused: { metrics.intake.refused($0).add(1) }
         )
+    }
+
+    private static func text(ofKeySet path: String) throws -> String {
+        do {
+            return try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw TokenVerifier.KeyError(
+                description: "jwt.jwks_file \(path) can't be read as text; name a file that the daemon's user may read")
+        }
     }
 
     private static func readiness(of pipeline: Pipeline, isStrict: Bool) -> Readiness {

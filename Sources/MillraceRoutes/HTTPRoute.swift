@@ -5,7 +5,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
     case productSearch
     case health, dashboard
-    case livez, readyz, metrics, latency, openAPI
+    case livez, readyz, metrics, latency, openAPI, reload
     /// A request of none of the others.
     case other
 
@@ -15,7 +15,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
 
     package var method: Method {
         switch self {
-        case .events, .conversationSave, .checkout: .post
+        case .events, .conversationSave, .checkout, .reload: .post
         default: .get
         }
     }
@@ -31,6 +31,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .readyz: "/readyz"
         case .metrics: "/metrics"
         case .latency: "/debug/latency"
+        case .reload: "/v1/reload"
         case .other: ""
         case .packs: "/v1/packs"
         case .counts: "/v1/counts/{pack}/{fold}"
@@ -94,7 +95,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// Answered out of PostgreSQL.
     package var isOfDatabase: Bool {
         switch self {
-        case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI: false
+        case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload:
+            false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .checkout, .health, .dashboard:
             true

@@ -23,7 +23,7 @@ import MillraceTelemetry
 actor WriterService {
     private let executor: ThreadExecutor
     private let index: Int
-    private let configuration: WriterConfiguration
+    private var settings: LiveCopy<WriterConfiguration>
     private let scheduler: BatchScheduler
     private let board: CommitBoard
     private let ledger: Ledger
@@ -43,13 +43,14 @@ actor WriterService {
 
     /// `index`: of this writer, from 0; also its advisory lock. `interrupt` ends every wait on the network.
     init(
-        index: Int, configuration: WriterConfiguration, spool: any SpoolReader,
+        index: Int, settings: Live<WriterConfiguration>, spool: any SpoolReader,
         scheduler: BatchScheduler, board: CommitBoard, ledger: Ledger, gate: Gate, cleaning: CleaningGate,
         stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
-        self.configuration = configuration
+        self.settings = LiveCopy(settings)
+        let configuration = settings.value
         self.scheduler = scheduler
         self.board = board
         self.ledger = ledger
@@ -66,8 +67,11 @@ actor WriterService {
             partBytesMax: configuration.database.partBytes, lockTimeout: configuration.database.batchLockTimeout)
     }
 
+    private var configuration: WriterConfiguration { settings.value }
+
     func run() async {
         while let batch = await nextBatch() {
+            takeSettings()
             metrics.batchesInFlight.add(1)
             metrics.linesInFlight.add(batch.count)
             await writeUntilCommitted(batch, takenAt: .now)
@@ -77,6 +81,16 @@ actor WriterService {
         }
         connection = nil
         executor.stop()
+    }
+
+    /// What was reloaded is in force from a batch's start on; what a session was opened with, by a new session.
+    private func takeSettings() {
+        let before = settings
+        guard settings.refresh() else { return }
+        let database = configuration.database
+        writer.partBytesMax = database.partBytes
+        writer.lockTimeout = database.batchLockTimeout
+        if database.statementTimeout != before.value.database.statementTimeout { connection = nil }
     }
 
     /// Every writer but the first joins only while there is much to do, and the lists of GIN are not behind.

@@ -2,7 +2,7 @@ package import Logging
 package import MillraceChannels
 internal import MillraceEvent
 internal import MillracePostgres
-import MillraceTelemetry
+package import MillraceTelemetry
 import ServiceLifecycle
 import Synchronization
 
@@ -27,12 +27,13 @@ package struct WriterStage: Service {
     private let writers: [WriterService]
 
     package init(
-        configuration: WriterConfiguration, spool: any SpoolReader, extents: ExtentChannel, board: CommitBoard,
+        configuration live: Live<WriterConfiguration>, spool: any SpoolReader, extents: ExtentChannel,
+        board: CommitBoard,
         metrics: WriterMetrics, logger: Logger
     ) {
+        var configuration = live.value
         precondition(
             configuration.database.writers <= WriterConfiguration.writersMax, "more writers than advisory locks")
-        var configuration = configuration
         configuration.run = RunName(spool: spool.spoolID, startedAt: .now)
         self.configuration = configuration
         self.board = board
@@ -41,10 +42,21 @@ package struct WriterStage: Service {
         let database = configuration.database
         let scheduler = BatchScheduler(
             BatchScheduleStateMachine(
-                rowsMax: extents.rowsMax, writers: database.writers, joinRows: database.joinRows,
-                pace: BatchPace(interval: database.batchInterval, smallInterval: database.smallBatchInterval),
+                rowsMax: database.batchRows, writers: database.writers, joinRows: database.joinRows,
+                pace: database.pace,
                 stuckMax: database.stuckBatchesMax), of: extents)
         self.scheduler = scheduler
+        let settings = Live(configuration)
+        live.onChange { [run = configuration.run] configuration in
+            var configuration = configuration
+            configuration.run = run
+            settings.replace(with: configuration)
+            let database = configuration.database
+            extents.setBounds(rowsMax: database.batchRows, bytesMax: database.batchBytes)
+            scheduler.setBounds(
+                rowsMax: database.batchRows, joinRows: database.joinRows, pace: database.pace,
+                stuckMax: database.stuckBatchesMax)
+        }
         let ledger = Ledger(liveStart: spool.runStarts.last ?? 0)
         // Whether PostgreSQL takes batches. The ledger's session opens it; a writer that loses its connection closes it, so
         // that only one connection probes while the database is down.
@@ -55,7 +67,7 @@ package struct WriterStage: Service {
         self.ledger = ledger
         self.gate = gate
         ledgerService = LedgerService(
-            configuration: configuration, ledger: ledger, gate: gate, spool: spool, extents: extents,
+            settings: settings, ledger: ledger, gate: gate, spool: spool, extents: extents,
             scheduler: scheduler, interrupt: interrupt, metrics: metrics, logger: logger
         )
         maintenance = MaintenanceService(
@@ -70,9 +82,9 @@ package struct WriterStage: Service {
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         let stuck = StuckBatches(
             configuration: configuration, spool: spool, scheduler: scheduler, metrics: metrics)
-        writers = (0..<configuration.database.writers).map { [interrupt, cleaning, configuration] index in
+        writers = (0..<configuration.database.writers).map { [interrupt, cleaning] index in
             WriterService(
-                index: index, configuration: configuration, spool: spool,
+                index: index, settings: settings, spool: spool,
                 scheduler: scheduler, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
                 interrupt: interrupt, metrics: metrics, logger: logger
             )
@@ -127,4 +139,8 @@ package struct WriterStage: Service {
         watch.stop()
         board.finish()
     }
+}
+
+extension DatabaseConfiguration {
+    fileprivate var pace: BatchPace { BatchPace(interval: batchInterval, smallInterval: smallBatchInterval) }
 }

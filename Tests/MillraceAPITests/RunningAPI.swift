@@ -3,6 +3,7 @@ import MillraceAPI
 import MillraceChannels
 import MillraceEvent
 import MillraceIntake
+import MillraceTelemetry
 import NIOPosix
 import ServiceLifecycle
 
@@ -21,7 +22,7 @@ enum RunningAPI {
         intake.intake.linger = .milliseconds(50)
         let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
         let service = HTTPIntakeService(
-            configuration: intake, channel: channel, metrics: IntakeMetrics(),
+            configuration: Live(intake), channel: channel, metrics: IntakeMetrics(),
             group: MultiThreadedEventLoopGroup.singleton, logger: quiet, routes: { await routes.handle($0) },
             onListening: { listening.yield($0) })
         let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: quiet))

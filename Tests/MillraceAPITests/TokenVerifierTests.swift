@@ -43,6 +43,11 @@ struct TokenVerifierTests {
     @Test(arguments: [
         (TestToken(expiry: 1_799_999_980), TokenError.expired),
         (TestToken(expiry: nil), .missingExpiry),
+        (TestToken(expiry: 0), .expired),
+        (TestToken(expiry: -1), .malformedToken),
+        (TestToken(expiry: .max), .malformedToken),
+        (TestToken(expiry: 253_402_300_800), .malformedToken),
+        (TestToken(expiry: 1_800_000_060, notBefore: .max), .malformedToken),
         (TestToken(expiry: 1_800_000_060, notBefore: 1_800_000_020), .notYetValid),
         (TestToken(expiry: 1_800_000_060, issuer: "them"), .wrongIssuer),
         (TestToken(expiry: 1_800_000_060, audience: ["them"]), .wrongAudience),

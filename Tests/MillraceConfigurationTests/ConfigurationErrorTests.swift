@@ -104,7 +104,7 @@ struct ConfigurationErrorTests {
         ),
         (
             "[[jwt.keys]]\nid = \"a\"\nalgorithm = \"none\"\n",
-            "config.toml:3: jwt.keys.algorithm is the string \"none\"; wanted: \"HS256\", \"RS256\", \"ES256\""
+            "config.toml:3: jwt.keys.algorithm is the string \"none\"; wanted: \"HS256\", \"RS256\", \"PS256\", \"ES256\", \"ES384\", \"EdDSA\""
         ),
         (
             "[[jwt.keys]]\nid = \"a\"\nalgorithm = \"ES256\"\nsecret = \"x\"\n",

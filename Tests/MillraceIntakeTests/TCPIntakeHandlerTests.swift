@@ -46,7 +46,7 @@ struct TCPIntakeHandlerTests {
             var configuration = TCPIntakeConfiguration()
             configure(&configuration)
             let shared = TCPIntakeShared(
-                configuration: configuration, channel: records, metrics: metrics, logger: quiet)
+                configuration: Live(configuration), channel: records, metrics: metrics, logger: quiet)
             try await channel.testingEventLoop.executeInContext { [channel, socket] in
                 let pipeline = channel.pipeline.syncOperations
                 let hasPlace = shared.limiter.enter() != nil

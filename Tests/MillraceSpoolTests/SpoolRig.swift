@@ -77,7 +77,7 @@ final class SpoolRig: Sendable {
         let channel = ExtentChannel(rowsMax: 10_000, bytesMax: 4 << 20)
         var contents = SpoolContents()
         contents.lost = await service.store.scan(ranges ?? service.store.retainedSequences.ranges, into: channel)
-        while let batch = channel.take(rowsMax: channel.rowsMax) {
+        while let batch = channel.take(rowsMax: .max) {
             for extent in batch.extents { try contents.add(extent, from: service.store) }
         }
         return contents
@@ -86,7 +86,7 @@ final class SpoolRig: Sendable {
     /// The live extents that wait for a writer, read.
     func readLive() async throws -> SpoolContents {
         var contents = SpoolContents()
-        while let batch = extents.take(rowsMax: extents.rowsMax) {
+        while let batch = extents.take(rowsMax: .max) {
             for extent in batch.extents { try contents.add(extent, from: service.store) }
         }
         return contents

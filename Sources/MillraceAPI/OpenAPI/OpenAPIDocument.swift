@@ -80,7 +80,7 @@ struct OpenAPIDocument: Sendable {
         members.append(("responses", .object(responses(operation))))
         switch operation.access {
         case .open: break
-        case .read: members.append(("security", isOpen ? [[:]] : [["bearer": []]]))
+        case .read, .admin: members.append(("security", isOpen ? [[:]] : [["bearer": []]]))
         case .user: members.append(("security", [["bearer": []]]))
         }
         return .object(members)

@@ -25,7 +25,7 @@ package final class ReadPool: Sendable {
         var resolved: [Int: Result<Int, ReadRefusal>] = [:]
     }
 
-    private let configuration: ReadPoolConfiguration
+    private let settings: Live<ReadPoolConfiguration>
     private let interrupt = PostgresInterrupt()
     private let logger: Logger
     private let state: Mutex<State>
@@ -33,7 +33,7 @@ package final class ReadPool: Sendable {
 
     /// Opens no connection before one is asked for.
     package init(_ configuration: ReadPoolConfiguration, metrics: ReadMetrics = ReadMetrics(), logger: Logger) {
-        self.configuration = configuration
+        settings = Live(configuration)
         self.metrics = metrics
         self.logger = logger
         state = Mutex(
@@ -41,6 +41,28 @@ package final class ReadPool: Sendable {
                 machine: ReadPoolStateMachine(
                     connectionsMin: configuration.api.connectionsMin, connectionsMax: configuration.api.connectionsMax,
                     waitingMax: configuration.api.waitingMax, idleTimeout: configuration.api.idleTimeout)))
+    }
+
+    private var configuration: ReadPoolConfiguration { settings.value }
+
+    /// Takes other bounds and timeouts; a session that is open takes them before its next use.
+    package func set(_ api: APIConfiguration) {
+        var configuration = settings.value
+        configuration.api = api
+        settings.replace(with: configuration)
+        let opened = state.withLock { state in
+            let opened = state.machine.boundsChanged(
+                connectionsMin: api.connectionsMin, connectionsMax: api.connectionsMax, waitingMax: api.waitingMax,
+                idleTimeout: api.idleTimeout)
+            for (number, _) in opened { state.sessions[number] = makeSession(number) }
+            metrics.update(state.machine)
+            return opened
+        }
+        for (number, waiter) in opened { resolve(waiter, .success(number)) }
+    }
+
+    private func makeSession(_ number: Int) -> ReadSession {
+        ReadSession(number: number, settings: settings, interrupt: interrupt, logger: logger)
     }
 
     /// Runs `body` on a session's thread; it reads only, and runs once more when an idle connection turns out lost.
@@ -70,9 +92,10 @@ package final class ReadPool: Sendable {
 
     /// Closes what is idle for too long, until graceful shutdown; then drains.
     package func run() async {
-        let interval = max(.milliseconds(100), configuration.api.idleTimeout / 4)
         try? await cancelWhenGracefulShutdown {
             while true {
+                // No longer than a reload may want to wait for its own.
+                let interval = min(.seconds(15), max(.milliseconds(100), self.configuration.api.idleTimeout / 4))
                 try await Task.sleep(for: interval)
                 await self.expire()
             }
@@ -102,8 +125,7 @@ package final class ReadPool: Sendable {
         let acquired = state.withLock { state in
             let acquired = state.machine.acquired()
             if case .open(let number) = acquired {
-                state.sessions[number] = ReadSession(
-                    number: number, configuration: configuration, interrupt: interrupt, logger: logger)
+                state.sessions[number] = makeSession(number)
             }
             metrics.update(state.machine)
             return acquired

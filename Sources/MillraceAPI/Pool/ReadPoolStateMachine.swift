@@ -21,10 +21,10 @@ struct ReadPoolStateMachine {
         var since: ContinuousClock.Instant
     }
 
-    private let connectionsMin: Int
-    private let connectionsMax: Int
-    private let waitingMax: Int
-    private let idleTimeout: Duration
+    private var connectionsMin: Int
+    private var connectionsMax: Int
+    private var waitingMax: Int
+    private var idleTimeout: Duration
     /// The one that was used last stands last, and is used next: the others grow old.
     private var idle: [Idle] = []
     private var busy: Set<Int> = []
@@ -39,6 +39,24 @@ struct ReadPoolStateMachine {
         self.connectionsMax = connectionsMax
         self.waitingMax = waitingMax
         self.idleTimeout = idleTimeout
+    }
+
+    /// Returns who waits and gets a session that is to be opened. Sessions beyond the bounds end when they are released, or
+    /// have been idle for too long.
+    mutating func boundsChanged(
+        connectionsMin: Int, connectionsMax: Int, waitingMax: Int, idleTimeout: Duration
+    ) -> [(session: Int, waiter: Int)] {
+        self.connectionsMin = connectionsMin
+        self.connectionsMax = connectionsMax
+        self.waitingMax = waitingMax
+        self.idleTimeout = idleTimeout
+        var opened: [(session: Int, waiter: Int)] = []
+        while !isStopped, !waiting.isEmpty, busy.count < connectionsMax {
+            nextSession += 1
+            busy.insert(nextSession)
+            opened.append((nextSession, waiting.removeFirst()))
+        }
+        return opened
     }
 
     var idleCount: Int { idle.count }
@@ -64,9 +82,11 @@ struct ReadPoolStateMachine {
 
     /// `isConnected`: false when the session lost its connection; a waiter takes it nevertheless and connects anew.
     mutating func released(_ session: Int, isConnected: Bool, at now: ContinuousClock.Instant) -> Released {
-        if !waiting.isEmpty, !isStopped { return .hand(session: session, waiter: waiting.removeFirst()) }
+        if !waiting.isEmpty, !isStopped, busy.count <= connectionsMax {
+            return .hand(session: session, waiter: waiting.removeFirst())
+        }
         busy.remove(session)
-        guard isConnected, !isStopped else { return .end }
+        guard isConnected, !isStopped, busy.count + idle.count < connectionsMax else { return .end }
         idle.append(Idle(session: session, since: now))
         return .keep
     }

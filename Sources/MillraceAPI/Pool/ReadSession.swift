@@ -1,6 +1,7 @@
 internal import Logging
 internal import MillraceThreads
 internal import MillracePostgres
+internal import MillraceTelemetry
 
 /// One connection for reading, on a thread of its own. Connects when it is first used, and anew when the connection
 /// was lost.
@@ -8,16 +9,16 @@ actor ReadSession {
     private static let clientMargin = Duration.seconds(1)
 
     private let executor: ThreadExecutor
-    private let configuration: ReadPoolConfiguration
+    private var settings: LiveCopy<ReadPoolConfiguration>
     private let interrupt: PostgresInterrupt
     private let logger: Logger
     private var connection: PostgresConnection?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(number: Int, configuration: ReadPoolConfiguration, interrupt: PostgresInterrupt, logger: Logger) {
+    init(number: Int, settings: Live<ReadPoolConfiguration>, interrupt: PostgresInterrupt, logger: Logger) {
         executor = ThreadExecutor(name: "read-\(number)")
-        self.configuration = configuration
+        self.settings = LiveCopy(settings)
         self.interrupt = interrupt
         self.logger = logger
     }
@@ -27,6 +28,9 @@ actor ReadSession {
 
     /// Runs `body`, which reads only and so may run twice: once more when a connection that had been idle was lost.
     func run<Answer: Sendable>(_ body: @Sendable (PostgresConnection) throws -> Answer) throws -> Answer {
+        let before = settings.value.api.statementTimeout
+        // What a session was told when it was opened is told to a new one.
+        if settings.refresh(), settings.value.api.statementTimeout != before { connection = nil }
         let wasConnected = isConnected
         do {
             return try body(connected())
@@ -47,6 +51,7 @@ actor ReadSession {
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
         connection = nil
+        let configuration = settings.value
         let session = try PostgresConnection(
             connectionString: configuration.databaseURL, applicationName: configuration.applicationName,
             connectTimeout: configuration.connectTimeout,

@@ -10,6 +10,8 @@ struct APIOperation: Sendable {
         case read
         /// A token of the user.
         case user
+        /// A token that may administer, unless the daemon has no keys and the caller is on this machine.
+        case admin
     }
 
     /// How a route is kept to the rows of one user, for a token that may read its own only.
@@ -110,7 +112,7 @@ struct APIOperation: Sendable {
     /// What else than success can be answered.
     func failures(hasKeys: Bool) -> [(Int, String)] {
         var failures: [(Int, String)] = [(400, "Malformed; the message says what is wanted")]
-        if access == .user || access == .read && hasKeys {
+        if access == .user || access != .open && hasKeys {
             failures.append((401, "No token, or one that is not believed"))
         }
         if access != .open { failures.append((403, "Not for the one who asks")) }

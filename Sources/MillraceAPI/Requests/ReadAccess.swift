@@ -1,6 +1,8 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceEvent
+internal import MillracePostgres
 internal import NIOCore
 
 /// Whose rows a request may read.
@@ -31,11 +33,25 @@ struct ReadAccess: Sendable {
             return .ofAll
         }
         let caller = try await verifier.caller(of: request)
-        if caller.isService || caller.scopes.contains(Self.scope) { return .ofAll }
+        if caller.isService || caller.scopes.contains(.read) { return .ofAll }
         guard let user = caller.userID else {
             throw Self.missingScope("the token's scope must hold \(Self.scope), or its role be the service role")
         }
         return .ofOwn(user)
+    }
+
+    /// Who may administer, and asks: a token with the admin scope, or without any key in the configuration who may read.
+    /// Throws `APIProblem`.
+    func administrator(_ request: Request, _ context: APIContext) async throws -> AuditActor {
+        guard !verifier.isEmpty else {
+            try checkLocal(request, context)
+            return AuditActor(.system, name: "unknown", origin: context.peer)
+        }
+        let caller = try await verifier.caller(of: request)
+        guard caller.scopes.contains(.admin) else {
+            throw APIProblem(.forbidden, "missing_scope", "the token's scope must hold the one of jwt.admin_scope")
+        }
+        return AuditActor(.key, name: "token" + (caller.userID.map { " of \($0)" } ?? ""), origin: context.peer)
     }
 
     /// Of a route that shows other users' rows too.
@@ -82,10 +98,13 @@ struct APIContext: RequestContext {
     /// The connection came in over loopback or a Unix socket.
     let isLocal: Bool
     let isUnixSocket: Bool
+    /// The client's address, without a port.
+    let peer: String
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         let address = source.channel.localAddress
+        peer = source.channel.remoteAddress?.ipAddress ?? "unix socket"
         isUnixSocket = address?.pathname != nil && address?.ipAddress == nil
         isLocal = isUnixSocket || address?.ipAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
     }

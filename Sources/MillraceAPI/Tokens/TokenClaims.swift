@@ -1,69 +1,44 @@
 internal import JWTKit
 
-/// The claims that Millrace looks at.
+/// The claims of a token, of whatever names.
 struct TokenClaims: JWTPayload {
-    /// `aud`: one string or several.
-    struct Audience: Codable {
-        var values: [String]
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            do {
-                values = [try container.decode(String.self)]
-            } catch {
-                values = try container.decode([String].self)
-            }
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            try container.encode(values)
-        }
-    }
-
-    private struct Name: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-
-        init(stringValue: String) {
-            self.stringValue = stringValue
-        }
-
-        init?(intValue: Int) {
-            nil
-        }
-    }
-
-    var subject: String?
-    var issuer: String?
-    var audience: Audience?
-    /// Seconds since the epoch.
-    var expiry: Double?
-    var notBefore: Double?
-    var scopes: Set<String>
-    /// The top-level claims that are strings; the role is one of them.
-    var texts: [String: String]
+    private let claims: [String: Claim]
 
     init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Name.self)
-        subject = try container.decodeIfPresent(String.self, forKey: Name(stringValue: "sub"))
-        issuer = try container.decodeIfPresent(String.self, forKey: Name(stringValue: "iss"))
-        audience = try container.decodeIfPresent(Audience.self, forKey: Name(stringValue: "aud"))
-        expiry = try container.decodeIfPresent(Double.self, forKey: Name(stringValue: "exp"))
-        notBefore = try container.decodeIfPresent(Double.self, forKey: Name(stringValue: "nbf"))
-        let scope = Name(stringValue: "scope")
-        let list = try? container.decode([String].self, forKey: scope)
-        let text = try? container.decode(String.self, forKey: scope)
-        scopes = Set(list ?? text?.split(separator: " ").map(String.init) ?? [])
-        texts = [:]
-        for name in container.allKeys { texts[name.stringValue] = try? container.decode(String.self, forKey: name) }
+        claims = try decoder.singleValueContainer().decode([String: Claim].self)
     }
 
     func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Name.self)
-        for (name, text) in texts { try container.encode(text, forKey: Name(stringValue: name)) }
+        var container = encoder.singleValueContainer()
+        try container.encode(claims)
+    }
+
+    /// The claim at a path of names with dots between, or of the name that the whole path is; nil where there is none, or
+    /// null.
+    subscript(path: String) -> Claim? {
+        var found = claims[path]
+        if found == nil {
+            var claim = Claim.object(claims)
+            for name in path.split(separator: ".", omittingEmptySubsequences: false) {
+                guard case .object(let members) = claim, let member = members[String(name)] else { return nil }
+                claim = member
+            }
+            found = claim
+        }
+        if case .null = found { return nil }
+        return found
+    }
+
+    /// Seconds since the epoch, of a claim that is missing or such a number.
+    func seconds(_ name: String) throws(TokenError) -> Double? {
+        guard let claim = self[name] else { return nil }
+        guard case .number(let seconds) = claim, Self.times.contains(seconds) else { throw .malformedToken }
+        return seconds
     }
 
     /// Time, issuer and audience are checked by `TokenVerifier`, which has the clock and the configuration.
     func verify(using algorithm: some JWTAlgorithm) async throws {}
+
+    /// Up to the end of the year 9999: what is beyond was no meant time.
+    private static let times = 0.0...253_402_300_799
 }

@@ -24,6 +24,9 @@ package final class ExtentChannel: Sendable {
     }
 
     private struct State {
+        /// Of one batch, and so of one extent.
+        var rowsMax: Int
+        var bytesMax: Int
         var live = Queue()
         var backlog = Queue()
         /// Someone waits for a line below this to be committed, if such a line is still in `live`.
@@ -84,15 +87,19 @@ package final class ExtentChannel: Sendable {
     /// Extents the scanner may have waiting before it is held back.
     private static let backlogExtentsMax = 256
 
-    /// Lines of one batch, and so of one extent, at most.
-    package let rowsMax: Int
-    private let bytesMax: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// `rowsMax`, `bytesMax`: bounds of one batch; a single larger extent makes a batch of its own.
     package init(rowsMax: Int, bytesMax: Int) {
-        self.rowsMax = rowsMax
-        self.bytesMax = bytesMax
+        state = Mutex(State(rowsMax: rowsMax, bytesMax: bytesMax))
+    }
+
+    /// Bounds of batches from now on; extents that are larger already are batches of their own.
+    package func setBounds(rowsMax: Int, bytesMax: Int) {
+        state.withLock { state in
+            state.rowsMax = rowsMax
+            state.bytesMax = bytesMax
+        }
     }
 
     /// What waits for a writer now.
@@ -117,7 +124,7 @@ package final class ExtentChannel: Sendable {
     /// waits for one of its lines to be committed, so that it is not held back.
     package func publish(_ extent: Extent, isAwaited: Bool = false) {
         let onPublish = state.withLock { state in
-            state.live.append(extent, rowsMax: rowsMax)
+            state.live.append(extent, rowsMax: state.rowsMax)
             if isAwaited { state.awaitedEnd = extent.sequences.upperBound }
             return state.onPublish
         }
@@ -127,7 +134,7 @@ package final class ExtentChannel: Sendable {
     /// An extent of the backlog; waits while the writers are far behind. One scanner at a time.
     package func publishBacklog(_ extent: Extent) async {
         let onPublish = state.withLock { state in
-            state.backlog.append(extent, rowsMax: rowsMax)
+            state.backlog.append(extent, rowsMax: state.rowsMax)
             return state.onPublish
         }
         onPublish()
@@ -147,9 +154,9 @@ package final class ExtentChannel: Sendable {
             var batch: Batch?
             let live = state.live.first?.firstSequence
             if let backlog = state.backlog.first?.firstSequence, backlog < live ?? .max {
-                batch = state.backlog.take(rowsMax: rowsMax, bytesMax: bytesMax)
+                batch = state.backlog.take(rowsMax: rowsMax, bytesMax: state.bytesMax)
             } else if live != nil {
-                batch = state.live.take(rowsMax: rowsMax, bytesMax: bytesMax)
+                batch = state.live.take(rowsMax: rowsMax, bytesMax: state.bytesMax)
             }
             guard state.backlog.extentCount < Self.backlogExtentsMax / 2 else { return (batch, nil) }
             defer { state.scanner = nil }

@@ -40,9 +40,9 @@ package final class MemoryBudget: Sendable {
     /// Counted bytes may exceed the budget by one part in so many before connections are closed for it.
     private static let excessPart = 4
 
-    package let bytesMax: Int
-    /// `MemoryConfiguration.lineWait`.
-    package let lineWait: Duration
+    private let limit: Atomic<Int>
+    /// In nanoseconds.
+    private let wait: Atomic<Int64>
     private let used = Atomic<Int>(0)
     /// When it was last too little, in nanoseconds since `start`.
     private let shortAt = Atomic<Int64>(.min)
@@ -50,9 +50,20 @@ package final class MemoryBudget: Sendable {
     private let start = ContinuousClock.now
 
     package init(_ configuration: MemoryConfiguration = MemoryConfiguration()) {
-        bytesMax = configuration.budget
-        lineWait = configuration.lineWait
+        limit = Atomic(configuration.budget)
+        wait = Atomic(Self.nanoseconds(configuration.lineWait))
     }
+
+    /// Takes another budget; what is held beyond it is given back by those who hold it.
+    package func set(_ configuration: MemoryConfiguration) {
+        limit.store(configuration.budget, ordering: .relaxed)
+        wait.store(Self.nanoseconds(configuration.lineWait), ordering: .relaxed)
+    }
+
+    package var bytesMax: Int { limit.load(ordering: .relaxed) }
+
+    /// `MemoryConfiguration.lineWait`.
+    package var lineWait: Duration { .nanoseconds(wait.load(ordering: .relaxed)) }
 
     package var usedBytes: Int { used.load(ordering: .relaxed) }
 
@@ -68,7 +79,7 @@ package final class MemoryBudget: Sendable {
     /// Someone was refused or held back within `lineWait`.
     package var isShort: Bool {
         let last = shortAt.load(ordering: .relaxed)
-        return last > .min && nanoseconds - last <= Int64(lineWait / .nanoseconds(1))
+        return last > .min && nanoseconds - last <= wait.load(ordering: .relaxed)
     }
 
     /// Someone is refused, held back or closed now.
@@ -91,6 +102,8 @@ package final class MemoryBudget: Sendable {
     }
 
     private func counter(_ use: Use) -> MetricCounter { refusedCounts[Use.allCases.firstIndex(of: use) ?? 0] }
+
+    private static func nanoseconds(_ duration: Duration) -> Int64 { Int64(duration / .nanoseconds(1)) }
 
     private var nanoseconds: Int64 { Int64((ContinuousClock.now - start) / .nanoseconds(1)) }
 }

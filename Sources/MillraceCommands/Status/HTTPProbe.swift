@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import MillraceConsole
 
-/// One `GET` over a plain socket: enough for the daemon's own short answers.
+/// One request without a body over a socket: enough for the daemon's own short answers.
 enum HTTPProbe {
     struct Answer: Equatable {
         var status: Int
@@ -14,9 +14,23 @@ enum HTTPProbe {
     static func get(
         _ path: String, from destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
     ) throws(CommandError) -> Answer {
+        try exchange("GET \(path) HTTP/1.1\r\n", destination, timeout: timeout, bytesMax: bytesMax)
+    }
+
+    /// Likewise.
+    static func post(
+        _ path: String, to destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
+    ) throws(CommandError) -> Answer {
+        try exchange(
+            "POST \(path) HTTP/1.1\r\nContent-Length: 0\r\n", destination, timeout: timeout, bytesMax: bytesMax)
+    }
+
+    private static func exchange(
+        _ head: String, _ destination: Destination, timeout: Duration, bytesMax: Int
+    ) throws(CommandError) -> Answer {
         let socket = try ClientSocket(connectingTo: destination, timeout: timeout)
         let request = Array(
-            "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(destination.authorization)Connection: close\r\n\r\n".utf8)
+            (head + "Host: localhost\r\n\(destination.authorization)Connection: close\r\n\r\n").utf8)
         // A request this short fits into any socket's buffer.
         _ = try request.withUnsafeBytes { socket.write($0) }.get()
         let deadline = ContinuousClock.now + timeout

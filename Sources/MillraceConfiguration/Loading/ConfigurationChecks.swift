@@ -117,6 +117,14 @@ enum ConfigurationChecks {
         check(
             !configuration.data.directory.isEmpty, "data.directory", .invalidValue,
             "data.directory is empty; wanted: a directory")
+        let jwksURL = configuration.jwt.jwksURL
+        let flaw = jwksURL.isEmpty ? nil : KeySetAddress.flaw(of: jwksURL)
+        check(flaw == nil, "jwt.jwks_url", .invalidValue, "jwt.jwks_url: \(flaw ?? "")")
+        for (key, claim) in [
+            ("jwt.subject_claim", configuration.jwt.subjectClaim), ("jwt.scope_claim", configuration.jwt.scopeClaim),
+        ] {
+            check(!claim.isEmpty, key, .invalidValue, "\(key) is empty; wanted: a claim's name")
+        }
         let secretBytes = configuration.jwt.secret.value.utf8.count
         check(
             secretBytes == 0 || secretBytes >= JWTKey.secretBytesMin, "jwt.secret", .invalidValue,

@@ -41,8 +41,8 @@ struct ConfigurationResolver {
     }
 
     private var jwtKeysSetting: LoadedConfiguration.Setting {
-        let keys = configuration.jwt.keys.map { "\"\($0.id):\($0.algorithm.rawValue)\"" }.joined(separator: ", ")
-        return LoadedConfiguration.Setting(key: "jwt.keys", value: "[\(keys)]", origin: origin(of: "jwt.keys"))
+        LoadedConfiguration.Setting(
+            key: "jwt.keys", value: configuration.jwt.shownKeys, origin: origin(of: "jwt.keys"))
     }
 
     private mutating func set(

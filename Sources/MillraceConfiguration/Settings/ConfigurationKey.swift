@@ -20,9 +20,18 @@ struct ConfigurationKey: Sendable {
     /// The metric that shows whether the value fits.
     let metric: String?
     let secrecy: Secrecy
+    /// A reload applies it; else a change of it wants a restart.
+    private(set) var isLive = false
     let read: @Sendable (DaemonConfiguration) -> ConfigurationValue
     /// Ignores a value of another type than `type` makes.
     let write: @Sendable (ConfigurationValue, inout DaemonConfiguration) -> Void
+
+    /// The same key, whose changes a reload applies.
+    var live: Self {
+        var key = self
+        key.isLive = true
+        return key
+    }
 
     static func bool(_ name: String, _ path: Path<Bool>, _ doc: String, watch metric: String? = nil) -> Self {
         Self(name: name, type: .bool, doc: doc, unit: nil, metric: metric, secrecy: .open) {

@@ -12,53 +12,65 @@ extension ConfigurationSchema {
                 watch: "millrace_read_query_duration_seconds"),
             .bool(
                 "open_on_loopback", \.api.openOnLoopback,
-                "Without any key under [jwt], this machine reads over loopback without a token; false before a proxy."),
+                "Without any key under [jwt], this machine reads over loopback without a token; false before a proxy."
+            ).live,
             .integer(
                 "connections_min", \.api.connectionsMin, 0...100, unit: "connections",
                 "Idle connections that stay open; they are opened when first needed.",
-                watch: "millrace_read_connections_idle"),
+                watch: "millrace_read_connections_idle"
+            ).live,
             .integer(
                 "connections_max", \.api.connectionsMax, 1...100, unit: "connections",
                 "Requests that PostgreSQL answers at the same time; the others wait.",
-                watch: "millrace_read_connections_busy"),
+                watch: "millrace_read_connections_busy"
+            ).live,
             .integer(
                 "checkouts_max", \.api.checkoutsMax, 1...100, unit: "connections",
                 "With the pack commerce: checkouts at the same time, over connections to database.url of their own.",
-                watch: "millrace_http_request_duration_seconds"),
+                watch: "millrace_http_request_duration_seconds"
+            ).live,
             .integer(
                 "waiting_max", \.api.waitingMax, 0...100_000, unit: "requests",
-                "Requests that wait for a connection; one more gets 503.", watch: "millrace_read_requests_waiting"),
+                "Requests that wait for a connection; one more gets 503.", watch: "millrace_read_requests_waiting"
+            ).live,
             .duration(
                 "acquire_timeout", \.api.acquireTimeout, .milliseconds(10) ... .seconds(60),
                 "How long a request waits for a connection before it gets 503.",
-                watch: "millrace_read_refused_total"),
+                watch: "millrace_read_refused_total"
+            ).live,
             .duration(
                 "statement_timeout", \.api.statementTimeout, .milliseconds(10) ... .seconds(600),
                 "How long one statement may take in PostgreSQL before its request gets 503.",
-                watch: "millrace_read_query_duration_seconds"),
+                watch: "millrace_read_query_duration_seconds"
+            ).live,
             .duration(
                 "idle_timeout", \.api.idleTimeout, .seconds(1) ... .seconds(3600),
                 "When an unused connection above connections_min is closed.",
-                watch: "millrace_read_connections_idle"),
+                watch: "millrace_read_connections_idle"
+            ).live,
             .secret(
                 "cursor_key", \.api.cursorKey, .hidden,
                 "Signs cursors, 16 bytes or more, the same for daemons behind one name; \"\" is a key of this daemon's own."
-            ),
+            ).live,
             .bytes(
                 "page_bytes", \.api.pageBytes, 64 << 10...64 << 20, "A page that has become as large ends there.",
-                watch: "millrace_process_resident_memory_bytes"),
+                watch: "millrace_process_resident_memory_bytes"
+            ).live,
             .integer(
                 "offset_max", \.api.offsetMax, 0...1_000_000, unit: "items",
                 "Items that offset may leave out: all of them are read. 0: cursors only.",
-                watch: "millrace_read_query_duration_seconds"),
+                watch: "millrace_read_query_duration_seconds"
+            ).live,
             .integer(
                 "include_depth", \.api.includeDepth, 1...8, unit: "names",
                 "Folds that may stand behind each other in include: a statement each.",
-                watch: "millrace_read_query_duration_seconds"),
+                watch: "millrace_read_query_duration_seconds"
+            ).live,
             .integer(
                 "include_rows_max", \.api.includeRowsMax, 1...1_000_000, unit: "rows",
                 "Rows that all lists of one include have together; a list that lacks some is in truncated.",
-                watch: "millrace_read_query_duration_seconds"),
+                watch: "millrace_read_query_duration_seconds"
+            ).live,
         ])
 
     static let identity = ConfigurationSection(
@@ -84,7 +96,8 @@ extension ConfigurationSchema {
                 watch: "millrace_http_request_duration_seconds"),
             .integer(
                 "users_max", \.identity.usersMax, 1...1000, unit: "users",
-                "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"),
+                "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"
+            ).live,
         ])
 
     static let auth = ConfigurationSection(
@@ -108,29 +121,5 @@ extension ConfigurationSchema {
             .bool(
                 "plaintext_behind_proxy", \.auth.plaintextBehindProxy,
                 "Listeners that others reach may do without TLS, since a proxy ends it; they still want keys."),
-        ])
-
-    static let jwt = ConfigurationSection(
-        name: "jwt", doc: "Bearer tokens, for the routes that want one.",
-        keys: [
-            .secret(
-                "secret", \.jwt.secret, .hidden,
-                "HS256 secret of tokens without a kid, 32 bytes or more; \"\" is none."),
-            .string("jwks_file", \.jwt.jwksFile, "A JSON Web Key Set with further keys; \"\" is none."),
-            .string("issuer", \.jwt.issuer, "The iss a token must have; \"\" is any."),
-            .string("audience", \.jwt.audience, "An aud a token must have; \"\" is any."),
-            .duration(
-                "leeway", \.jwt.leeway, .zero ... .seconds(600), "Difference of clocks that exp and nbf allow.",
-                watch: "millrace_http_requests_total"),
-            .string("service_role", \.jwt.serviceRole, "The role claim that may act for any user; \"\" is none."),
-        ],
-        appendix: [
-            "Keys by kid, any number of tables:",
-            "[[jwt.keys]]",
-            "id = \"main\"                  # the token's kid",
-            "algorithm = \"ES256\"          # HS256, RS256 or ES256; a token that names another one is refused",
-            "public_key_file = \"main.pem\" # RS256, ES256; a relative path starts at this file's directory",
-            "secret = \"…\"                 # HS256, 32 bytes or more; or:",
-            "secret_file = \"main.secret\"",
         ])
 }

@@ -12,8 +12,8 @@ extension ConfigurationSchema {
     static let log = ConfigurationSection(
         name: "log", doc: "Lines on standard error.",
         keys: [
-            .choice("level", \.log.level, "Least level."),
-            .choice("format", \.log.format, "For people, or one JSON object a line."),
+            .choice("level", \.log.level, "Least level.").live,
+            .choice("format", \.log.format, "For people, or one JSON object a line.").live,
             .bytes(
                 "buffer_bytes", \.log.bufferBytes, 64 << 10...1 << 30,
                 "Lines that wait for a reader who stalls; when full, new ones are dropped and counted.",
@@ -40,7 +40,8 @@ extension ConfigurationSchema {
             .integer(
                 "recordings_max", \.routes.recordingsMax, 1...1000, unit: "recordings",
                 "Requests for /debug/latency?seconds=… that run at the same time; one more gets 503.",
-                watch: "millrace_memory_used_bytes"),
+                watch: "millrace_memory_used_bytes"
+            ).live,
             .integer(
                 "log_files", \.latency.logFiles, 1...1000, unit: "files", "Rotated files that are kept."),
         ])

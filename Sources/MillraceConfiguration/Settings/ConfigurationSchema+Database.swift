@@ -57,23 +57,28 @@ extension ConfigurationSchema {
             .integer(
                 "join_rows", \.database.joinRows, 1...1_000_000, unit: "rows",
                 "Rows that wait when writers beyond the first take batches; with fewer they would only get in its way.",
-                watch: "millrace_writer_waiting_lines"),
+                watch: "millrace_writer_waiting_lines"
+            ).live,
             .integer(
                 "batch_rows", \.database.batchRows, 1...1_000_000, unit: "rows", "Rows of one transaction at most.",
-                watch: "millrace_writer_batch_rows"),
+                watch: "millrace_writer_batch_rows"
+            ).live,
             .bytes(
                 "batch_bytes", \.database.batchBytes, 64 << 10...1 << 30, "Bytes of one transaction at most.",
-                watch: "millrace_writer_batch_rows"),
+                watch: "millrace_writer_batch_rows"
+            ).live,
             .bytes(
                 "part_bytes", \.database.partBytes, 64 << 10...256 << 20,
                 "Bytes of a transaction's rows that a writer holds at a time, and puts in order.",
-                watch: "millrace_process_resident_memory_bytes"),
+                watch: "millrace_process_resident_memory_bytes"
+            ).live,
             .duration(
                 "connect_timeout", \.database.connectTimeout, .seconds(1) ... .seconds(300),
                 "How long a connection attempt may take.", watch: "millrace_writer_retries_total"),
             .duration(
                 "statement_timeout", \.database.statementTimeout, .seconds(1) ... .seconds(86_400),
-                "How long one statement of a batch may take.", watch: "millrace_writer_copy_duration_seconds"),
+                "How long one statement of a batch may take.", watch: "millrace_writer_copy_duration_seconds"
+            ).live,
             .duration(
                 "lock_timeout", \.database.lockTimeout, .milliseconds(10) ... .seconds(600),
                 "How long the making of a partition waits for a lock before it tries again.",
@@ -92,15 +97,18 @@ extension ConfigurationSchema {
             .duration(
                 "batch_interval", \.database.batchInterval, .zero ... .seconds(10),
                 "Shortest time from a batch of 32 to 2,047 rows to the next one, unless 2,048 rows wait.",
-                watch: "millrace_writer_batch_rows"),
+                watch: "millrace_writer_batch_rows"
+            ).live,
             .duration(
                 "small_batch_interval", \.database.smallBatchInterval, .zero ... .seconds(60),
                 "The same while fewer than 100 rows wait and nobody waits for them; the first after a quiet time goes at once.",
-                watch: "millrace_writer_batch_rows"),
+                watch: "millrace_writer_batch_rows"
+            ).live,
             .duration(
                 "flush_poll", \.database.flushPoll, .milliseconds(10) ... .seconds(60),
                 "How often it is asked up to where PostgreSQL has flushed its log.",
-                watch: "millrace_spool_segments_retired_total"),
+                watch: "millrace_spool_segments_retired_total"
+            ).live,
             .duration(
                 "stall_after", \.database.stallAfter, .milliseconds(100) ... .seconds(60),
                 "How long nothing is written while lines wait before log, /readyz and metrics say so.",
@@ -108,11 +116,13 @@ extension ConfigurationSchema {
             .duration(
                 "batch_lock_timeout", \.database.batchLockTimeout, .milliseconds(10) ... .seconds(600),
                 "How long a batch waits for a lock, such as one on its month, before it is set aside in smaller ones.",
-                watch: "millrace_writer_stuck_batches"),
+                watch: "millrace_writer_stuck_batches"
+            ).live,
             .integer(
                 "stuck_batches_max", \.database.stuckBatchesMax, 1...1000, unit: "batches",
                 "Batches that fail and are set aside while later ones go on; at the bound only these are tried.",
-                watch: "millrace_writer_stuck_batches"),
+                watch: "millrace_writer_stuck_batches"
+            ).live,
             .integer(
                 "row_error_tries", \.database.rowErrorTries, 1...100, unit: "tries",
                 "Tries before an error of a trigger, a rule or a conversion is looked for in single rows.",

@@ -9,6 +9,7 @@ package enum ShippedConfiguration {
             "# separated by commas; secrets also from a file, as MILLRACE_DATABASE_URL_FILE), and flags win over both",
             "# (--set tcp.listen=127.0.0.1:7171). `millrace check` shows what is in force, and from where.",
             "# Sizes: \"64KiB\", \"4MiB\", \"1GiB\" or bytes. Times: \"250ms\", \"10s\", \"5m\", \"24h\", \"30d\", \"13mo\" (of 31 days).",
+            "# `millrace reload`, SIGHUP and `systemctl reload` apply what is Reloadable; the rest wants a restart.",
             "# Generated from the source; a test keeps it so.",
         ]
         for section in ConfigurationSchema.sections {
@@ -26,6 +27,7 @@ package enum ShippedConfiguration {
     private static func comment(_ key: ConfigurationKey) -> [String] {
         let facts = [
             key.unit.map { "In \($0)." }, key.type.range.map { "Range: \($0)." }, key.metric.map { "Watch \($0)." },
+            key.isLive ? "Reloadable." : nil,
         ].compactMap { $0 }
         return [key.doc] + (facts.isEmpty ? [] : [facts.joined(separator: " ")])
     }

@@ -10,6 +10,10 @@ internal import NIOCore
 /// Accepted lines gather to one submission of about `submissionBytes`; a small body is submitted whole, at its end.
 final class EventsRequest {
     private let shared: HTTPIntakeShared
+    /// Of its start.
+    private let settings: HTTPSettings
+    private let eventLimits: EventLimits
+    private let itemBytesMax: Int
     private let eventLoop: any EventLoop
     private let parser: EventParser
     private var machine: EventsRequestStateMachine
@@ -25,19 +29,26 @@ final class EventsRequest {
 
     /// `parser`: used on the event loop only.
     init(
-        head: EventsRequestHead, shared: HTTPIntakeShared, parser: EventParser, eventLoop: any EventLoop
+        head: EventsRequestHead, shared: HTTPIntakeShared, settings: HTTPSettings, parser: EventParser,
+        eventLoop: any EventLoop
     ) {
         self.shared = shared
+        self.settings = settings
+        let configuration = settings.configuration
+        eventLimits = configuration.eventLimits
+        itemBytesMax = configuration.limits.lineBytes
         self.eventLoop = eventLoop
         self.parser = parser
-        machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: shared.configuration)
-        memory = MemoryReservation(shared.configuration.memory, for: .bodies)
+        machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: configuration)
+        memory = MemoryReservation(configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
-            encoding: head.encoding, outputBytesMax: shared.configuration.http.decompressedBytesMax,
-            ratioMax: shared.configuration.http.decompressionRatioMax)
-        cutter = ItemCutter(format: head.format, itemBytesMax: shared.configuration.limits.lineBytes)
-        builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+            encoding: head.encoding, outputBytesMax: configuration.http.decompressedBytesMax,
+            ratioMax: configuration.http.decompressionRatioMax)
+        cutter = ItemCutter(format: head.format, itemBytesMax: itemBytesMax)
+        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
     }
+
+    private var configuration: HTTPIntakeConfiguration { settings.configuration }
 
     func bodyReceived(_ buffer: ByteBuffer) -> EventsProgress {
         if !machine.isBroken { decompressor.push(buffer) }
@@ -110,11 +121,11 @@ final class EventsRequest {
         case .needsMore: break
         case .broken(let problem): breakOff(problem)
         case .tooLong(let byteCount):
-            refuse(.lineTooLong(byteCount, max: shared.configuration.limits.lineBytes))
+            refuse(.lineTooLong(byteCount, max: itemBytesMax))
         case .item(let bytes):
             do {
                 let kind = try parser.validate(
-                    bytes, limits: shared.configuration.eventLimits, receivedAt: builder.receivedAt)
+                    bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 builder.append(kind, bytes, isPretty: cutter.format == .json)
                 machine.itemAccepted()
                 shared.metrics[.http].linesReceived.add(1)
@@ -136,7 +147,7 @@ final class EventsRequest {
 
     /// Drops what was received and has not been submitted.
     private func discard() {
-        builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
         input.removeAll()
         decompressor.close()
     }
@@ -154,12 +165,12 @@ final class EventsRequest {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         var submission = Submission(
             records: records, acknowledgement: machine.acknowledgement,
-            reportsMax: shared.configuration.http.rejectedItemsMax
+            reportsMax: configuration.http.rejectedItemsMax
         ) { outcome in
             eventLoop.execute { bound.value.submissionEnded(number, isWaiter: isWaiter, outcome) }
         }
         if isWaiter {
-            commitTimer = eventLoop.scheduleTask(in: TimeAmount(shared.configuration.intake.committedWait)) {
+            commitTimer = eventLoop.scheduleTask(in: TimeAmount(configuration.intake.committedWait)) {
                 bound.value.stopWaiting(bound.value.machine.commitOverdue(number))
             }
             submission.onDurable = {

@@ -11,7 +11,7 @@ extension HTTPConnectionHandler {
         case .none: break
         case .admit(let head):
             let admission = HTTPAdmission(
-                head, at: entrance, door: shared.door, isReserved: machine.isReserved,
+                head, at: entrance, door: settings.value.door, isReserved: machine.isReserved,
                 spoolRefusal: shared.channel.refusal)
             run(machine.requestAdmitted(admission, now: now))
         case .startEvents(let head, let saysContinue):
@@ -55,7 +55,8 @@ extension HTTPConnectionHandler {
     }
 
     private func startEvents(_ head: EventsRequestHead) {
-        let events = EventsRequest(head: head, shared: shared, parser: parser, eventLoop: eventLoop)
+        let events = EventsRequest(
+            head: head, shared: shared, settings: settings.value, parser: parser, eventLoop: eventLoop)
         // Keeps this handler alive until the request is answered or the connection is gone. A weak reference would make
         // each count of references to the handler slow.
         events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }

@@ -20,6 +20,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let eventLoop: any EventLoop
     /// Nil in plain text.
     let peer: TLSPeer?
+    var settings: LiveCopy<HTTPSettings>
     var machine: HTTPConnectionStateMachine
     var context: ChannelHandlerContext?
     var entrance = HTTPDoor.Entrance()
@@ -37,7 +38,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.parser = parser
         self.eventLoop = eventLoop
         self.peer = peer
-        machine = HTTPConnectionStateMachine(configuration: shared.configuration)
+        settings = LiveCopy(shared.settings)
+        machine = HTTPConnectionStateMachine(configuration: settings.value.configuration)
     }
 
     var now: NIODeadline { eventLoop.now }
@@ -80,6 +82,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard machine.isOpen else { return }
+        if settings.refresh() { machine.configuration = settings.value.configuration }
         let part = unwrapInboundIn(data)
         if case .body(let buffer) = part { shared.metrics[.http].bytesReceived.add(buffer.readableBytes) }
         machine.partReceived(part)

@@ -13,7 +13,8 @@ internal import NIOHTTP1
 /// 2. A request gets one answer. If it was not read whole by then, the connection ends with it.
 /// 3. While it is open, a connection has a deadline unless the daemon itself is what it waits for.
 struct HTTPConnectionStateMachine: ~Copyable {
-    private let configuration: HTTPIntakeConfiguration
+    /// A new one is in force at once; a deadline that runs stays.
+    var configuration: HTTPIntakeConfiguration
     private var place: ConnectionPlace?
     private var state = State.idle
     private var queue = CircularBuffer<HTTPServerRequestPart>()

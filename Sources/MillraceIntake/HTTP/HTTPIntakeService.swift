@@ -2,7 +2,7 @@ internal import Glibc
 package import Logging
 package import MillraceChannels
 internal import MillraceEvent
-internal import MillraceTelemetry
+package import MillraceTelemetry
 package import NIOCore
 internal import NIOHTTP1
 package import NIOHTTPTypes
@@ -24,7 +24,7 @@ package struct HTTPIntakeService: Service {
     /// Answers the requests of one connection that are not for the intake; returns when the connection ends.
     package typealias Routes = @Sendable (NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async -> Void
 
-    private let configuration: HTTPIntakeConfiguration
+    private let configuration: Live<HTTPIntakeConfiguration>
     private let channel: RecordChannel
     private let metrics: IntakeMetrics
     private let group: any EventLoopGroup
@@ -32,9 +32,10 @@ package struct HTTPIntakeService: Service {
     private let routes: Routes
     private let onListening: @Sendable ([ListenAddress]) -> Void
 
+    /// Of a later `configuration` everything is in force but the addresses and what the system is told of sockets.
     /// `onListening` is told the bound addresses, in the order of `configuration.listen`, once all are open.
     package init(
-        configuration: HTTPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics,
+        configuration: Live<HTTPIntakeConfiguration>, channel: RecordChannel, metrics: IntakeMetrics,
         group: any EventLoopGroup, logger: Logger, routes: @escaping Routes,
         onListening: @escaping @Sendable ([ListenAddress]) -> Void = { _ in }
     ) {
@@ -72,8 +73,10 @@ package struct HTTPIntakeService: Service {
     }
 
     private func listen(_ shared: HTTPIntakeShared) async throws {
-        var listeners = Listeners(
-            group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
+        let configuration = self.configuration.value
+        let limit = AcceptLimit(max: configuration.socketsMax)
+        self.configuration.onChange { limit.setMax($0.socketsMax) }
+        var listeners = Listeners(group: group, configuration: configuration.intake, limit: limit, logger: logger)
         let door = configuration.certificates.map { certificates in
             let answer = HTTPAnswer(.tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds)
                 .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
@@ -105,11 +108,12 @@ package struct HTTPIntakeService: Service {
     static func setUp(
         _ channel: any Channel, _ shared: HTTPIntakeShared, parser: EventParser, peer: TLSPeer? = nil
     ) throws {
+        let configuration = shared.settings.value.configuration
         var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = shared.configuration.http.headerBytes
-        limits.maxHeaderListSize = shared.configuration.http.headerBytes
-        limits.maxHeaderFieldCount = shared.configuration.http.headerFields
-        let wire = HTTPWireHandler(limits: limits, memory: shared.configuration.memory)
+        limits.maxHeaderFieldSize = configuration.http.headerBytes
+        limits.maxHeaderListSize = configuration.http.headerBytes
+        limits.maxHeaderFieldCount = configuration.http.headerFields
+        let wire = HTTPWireHandler(limits: limits, memory: configuration.memory)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(wire)
         try pipeline.addHandler(HTTPResponseEncoder())

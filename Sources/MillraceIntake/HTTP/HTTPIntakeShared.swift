@@ -1,34 +1,45 @@
 internal import Logging
 internal import MillraceChannels
+internal import MillraceTelemetry
 internal import NIOCore
+internal import Synchronization
 
 /// What all connections of one intake share.
 final class HTTPIntakeShared: Sendable {
-    let configuration: HTTPIntakeConfiguration
+    let settings: Live<HTTPSettings>
     let channel: RecordChannel
     let metrics: IntakeMetrics
     let limiter: ConnectionLimiter
     /// Requests that wait for a commit.
     let waiters: ConnectionLimiter
-    let door: HTTPDoor
     let logger: Logger
+    private let reserved: Atomic<Int>
     /// Adds what answers the other routes to the end of the pipeline. `isSecure`: the connection speaks TLS.
     let attachRoutes: @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
 
     init(
-        configuration: HTTPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger,
+        configuration: Live<HTTPIntakeConfiguration>, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger,
         attachRoutes: @escaping @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
     ) {
-        self.configuration = configuration
+        let current = configuration.value
+        settings = Live(HTTPSettings(current))
         self.channel = channel
         self.metrics = metrics
-        limiter = ConnectionLimiter(max: configuration.http.connectionsMax)
-        waiters = ConnectionLimiter(max: configuration.intake.committedWaitersMax)
-        door = HTTPDoor(listen: configuration.listen, hosts: configuration.http.hosts)
+        limiter = ConnectionLimiter(max: current.http.connectionsMax)
+        waiters = ConnectionLimiter(max: current.intake.committedWaitersMax)
+        reserved = Atomic(current.http.reservedConnections)
         self.logger = logger
         self.attachRoutes = attachRoutes
+        configuration.onChange { [weak self] in self?.take($0) }
     }
 
     /// Whether only the places reserved for operations are left, so that idle connections must go.
-    var isCrowded: Bool { limiter.hasAtMost(max(1, configuration.http.reservedConnections)) }
+    var isCrowded: Bool { limiter.hasAtMost(max(1, reserved.load(ordering: .relaxed))) }
+
+    private func take(_ configuration: HTTPIntakeConfiguration) {
+        limiter.setMax(configuration.http.connectionsMax)
+        waiters.setMax(configuration.intake.committedWaitersMax)
+        reserved.store(configuration.http.reservedConnections, ordering: .relaxed)
+        settings.replace(with: HTTPSettings(configuration))
+    }
 }

@@ -11,13 +11,17 @@ final class RefusalLog: Sendable {
         var nextLog = NIODeadline.uptimeNanoseconds(0)
     }
 
-    private let interval: TimeAmount
+    private let interval: @Sendable () -> TimeAmount
     private let message: String
     private let hint: String?
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(_ message: String, hint: String? = nil, interval: TimeAmount, logger: Logger) {
+    /// `interval` is asked for at each line that is written.
+    init(
+        _ message: String, hint: String? = nil, interval: @autoclosure @escaping @Sendable () -> TimeAmount,
+        logger: Logger
+    ) {
         self.message = message
         self.hint = hint
         self.interval = interval
@@ -30,7 +34,7 @@ final class RefusalLog: Sendable {
             state.count += 1
             if !isKept { state.notKept += 1 }
             guard now >= state.nextLog else { return nil }
-            defer { state = State(nextLog: now + interval) }
+            defer { state = State(nextLog: now + interval()) }
             return state
         }
         guard let said else { return }

@@ -71,32 +71,42 @@ final class AcceptHandler: ChannelInboundHandler {
 /// limit new connections wait in the kernel, so that file descriptors are left for the rest of the daemon.
 final class AcceptLimit: Sendable {
     private struct State {
+        var max: Int
         var open = 0
         var waiting: [@Sendable () -> Void] = []
     }
 
-    private let max: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(max: Int) {
-        self.max = max
+        state = Mutex(State(max: max))
+    }
+
+    /// Sockets that are open beyond it stay.
+    func setMax(_ max: Int) {
+        change { $0.max = max }
     }
 
     /// A socket was accepted. Returns false when no further one may be; `onFree` is then called once one has closed.
     func entered(_ onFree: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
             state.open += 1
-            guard state.open >= max else { return true }
+            guard state.open >= state.max else { return true }
             state.waiting.append(onFree)
             return false
         }
     }
 
     func left() {
-        let waiting = state.withLock { state in
-            state.open -= 1
-            defer { if state.open < max { state.waiting = [] } }
-            return state.open < max ? state.waiting : []
+        change { $0.open -= 1 }
+    }
+
+    private func change(_ change: (inout State) -> Void) {
+        let waiting = state.withLock { state -> [@Sendable () -> Void] in
+            change(&state)
+            guard state.open < state.max else { return [] }
+            defer { state.waiting = [] }
+            return state.waiting
         }
         for resume in waiting { resume() }
     }

@@ -3,23 +3,28 @@ internal import Synchronization
 
 /// Counts the open connections of one intake, or those who wait in it, against their limit.
 final class ConnectionLimiter: Sendable {
-    private let max: Int
+    private let max: Atomic<Int>
     private let open = Atomic<Int>(0)
 
     init(max: Int) {
-        self.max = max
+        self.max = Atomic(max)
+    }
+
+    /// Places that are taken beyond it stay so.
+    func setMax(_ max: Int) {
+        self.max.store(max, ordering: .relaxed)
     }
 
     /// Takes a place and returns how many are taken now; nil when none was free.
     func enter() -> Int? {
         let taken = open.wrappingAdd(1, ordering: .relaxed).newValue
-        guard taken > max else { return taken }
+        guard taken > max.load(ordering: .relaxed) else { return taken }
         open.wrappingSubtract(1, ordering: .relaxed)
         return nil
     }
 
     /// Whether so few places are left, or fewer.
-    func hasAtMost(_ places: Int) -> Bool { open.load(ordering: .relaxed) >= max - places }
+    func hasAtMost(_ places: Int) -> Bool { open.load(ordering: .relaxed) >= max.load(ordering: .relaxed) - places }
 
     func leave() {
         open.wrappingSubtract(1, ordering: .relaxed)

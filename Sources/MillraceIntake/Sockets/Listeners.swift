@@ -19,11 +19,11 @@ struct Listeners {
     private let limit: AcceptLimit
     private let log: RefusalLog
 
-    /// `socketsMax`: open sockets of all listeners together, in whatever state.
-    init(group: any EventLoopGroup, configuration: IntakeConfiguration, socketsMax: Int, logger: Logger) {
+    /// `limit`: of open sockets of all listeners together, in whatever state.
+    init(group: any EventLoopGroup, configuration: IntakeConfiguration, limit: AcceptLimit, logger: Logger) {
         self.group = group
         self.configuration = configuration
-        limit = AcceptLimit(max: socketsMax)
+        self.limit = limit
         log = RefusalLog(
             "connections wait to be accepted",
             hint: "compare LimitNOFILE (ulimit -n) and tcp.connections_max, http.connections_max by `millrace check`",

@@ -11,8 +11,8 @@ struct LineCutter: ~Copyable {
         case tooLong(prefix: [UInt8], byteCount: Int)
     }
 
-    private let lineBytesMax: Int
-    private let prefixBytesMax: Int
+    private var lineBytesMax: Int
+    private var prefixBytesMax: Int
     private var input = InputBuffer()
     /// Bytes at the start of `input` whose lines were given out.
     private var cutBytes = 0
@@ -25,6 +25,12 @@ struct LineCutter: ~Copyable {
 
     /// `prefixBytesMax`: kept of a line that is too long.
     init(lineBytesMax: Int, prefixBytesMax: Int) {
+        self.lineBytesMax = lineBytesMax
+        self.prefixBytesMax = prefixBytesMax
+    }
+
+    /// For lines that are not given out yet; one that was found too long stays so.
+    mutating func boundsChanged(lineBytesMax: Int, prefixBytesMax: Int) {
         self.lineBytesMax = lineBytesMax
         self.prefixBytesMax = prefixBytesMax
     }

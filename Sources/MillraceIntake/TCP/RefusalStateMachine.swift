@@ -5,8 +5,8 @@ internal import NIOCore
 /// An accepted line makes up for a refused one. So a client that now and then sends a bad line goes on for ever, and one
 /// that speaks another protocol, or whose every line is bad, ends soon.
 struct RefusalStateMachine {
-    private let linesMax: Int
-    private let configuration: RefusalsConfiguration
+    private var linesMax: Int
+    private var configuration: RefusalsConfiguration
     /// Refused lines that no accepted one made up for.
     private var excess = 0
     /// Refused lines since `burstStart`.
@@ -15,6 +15,12 @@ struct RefusalStateMachine {
 
     /// `linesMax`: refused lines beyond the accepted ones (`tcp.refused_lines_max`).
     init(linesMax: Int, configuration: RefusalsConfiguration) {
+        self.linesMax = linesMax
+        self.configuration = configuration
+    }
+
+    /// What was refused before counts on.
+    mutating func boundsChanged(linesMax: Int, configuration: RefusalsConfiguration) {
         self.linesMax = linesMax
         self.configuration = configuration
     }

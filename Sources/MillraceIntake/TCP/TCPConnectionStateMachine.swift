@@ -74,7 +74,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         case none, connection, waiter
     }
 
-    private let bounds: TCPConnectionBounds
+    private var bounds: TCPConnectionBounds
     private var state: State
     private var mode = Mode.awaitingFirstLine
     private var input = Input.flowing
@@ -152,6 +152,12 @@ struct TCPConnectionStateMachine: ~Copyable {
     }
 
     // MARK: Events
+
+    /// These are in force from now on.
+    mutating func boundsChanged(_ bounds: TCPConnectionBounds) {
+        self.bounds = bounds
+        submissions.retryInterval = bounds.retryInterval
+    }
 
     mutating func bytesReceived(at now: NIODeadline) {
         idleSince = now

@@ -16,6 +16,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let shared: TCPIntakeShared
+    private var settings: LiveCopy<TCPIntakeConfiguration>
     private var machine: TCPConnectionStateMachine
     private var lines: TCPLineReader
     private var context: ChannelHandlerContext?
@@ -25,6 +26,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private let clientSubject: String?
     /// The input ended without TLS's own end: someone may have cut it.
     private var isInputCut = false
+    private var registration: OpenConnections.Registration?
     /// True while an action is carried out: an event that it causes waits for its turn.
     private var isActing = false
 
@@ -36,9 +38,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         self.shared = shared
         self.eventLoop = eventLoop
         self.clientSubject = clientSubject
+        settings = LiveCopy(shared.configuration)
         machine = TCPConnectionStateMachine(
-            bounds: TCPConnectionBounds(shared.configuration), hasPlace: hasPlace, at: eventLoop.now)
-        lines = TCPLineReader(shared: shared)
+            bounds: TCPConnectionBounds(settings.value), hasPlace: hasPlace, at: eventLoop.now)
+        lines = TCPLineReader(shared: shared, settings.value)
     }
 
     // MARK: Events
@@ -54,11 +57,18 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         lines.peer = context.remoteAddress?.peerName ?? "unknown"
         shared.connectionOpened(hasPlace: machine.hasPlace)
+        registration = shared.connections.add { [bound, eventLoop] in
+            eventLoop.execute {
+                bound.value.takeSettings()
+                bound.value.act()
+            }
+        }
         act()
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        registration.map(shared.connections.remove)
         machine.socketClosed()
         act()
         context.fireChannelInactive()
@@ -66,6 +76,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard machine.takesBytes else { return }
+        takeSettings()
         let buffer = unwrapInboundIn(data)
         shared.metrics[.tcp].bytesReceived.add(buffer.readableBytes)
         buffer.withUnsafeReadableBytes {
@@ -108,6 +119,13 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         context.close(promise: nil)
     }
 
+    /// What was reloaded is in force from the next byte on.
+    private func takeSettings() {
+        guard settings.refresh() else { return }
+        machine.boundsChanged(TCPConnectionBounds(settings.value))
+        lines.settingsChanged(settings.value)
+    }
+
     private func submissionEnded(_ batch: TCPBatch, id: UInt64, _ outcome: Submission.Outcome) {
         if case .failed(let refusal) = outcome {
             machine.batchRefused(batch, id: id, refusal, at: eventLoop.now)
@@ -136,7 +154,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Does one thing. `now`: of this turn.
     private func perform(_ action: TCPConnectionStateMachine.Action, at now: NIODeadline) {
         switch action {
-        case .greet: write(TCPAnswers.hello(version: shared.configuration.serverVersion))
+        case .greet: write(TCPAnswers.hello(version: settings.value.serverVersion))
         case .cut(let takesLast):
             let cut = lines.cut(takesLast: takesLast && !isInputCut, at: now)
             if let first = cut.firstLine { machine.firstLineReceived(first) }
@@ -167,7 +185,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private func submit(_ batch: TCPBatch, id: UInt64, _ acknowledgement: Submission.Acknowledgement) {
         let submission = Submission(
             records: batch.records, acknowledgement: acknowledgement,
-            reportsMax: shared.configuration.tcp.reportedLinesMax
+            reportsMax: settings.value.tcp.reportedLinesMax
         ) { [bound, eventLoop] outcome in
             eventLoop.execute { bound.value.submissionEnded(batch, id: id, outcome) }
         }

@@ -2,7 +2,7 @@ internal import Glibc
 package import Logging
 package import MillraceChannels
 internal import MillraceEvent
-internal import MillraceTelemetry
+package import MillraceTelemetry
 package import NIOCore
 internal import ServiceLifecycle
 
@@ -19,16 +19,17 @@ internal import ServiceLifecycle
 /// Shutdown: no more accepts and reads; whole lines go in, their answers are written, then connections close; bounded
 /// by `intake.drain_limit`.
 package struct TCPIntakeService: Service {
-    private let configuration: TCPIntakeConfiguration
+    private let configuration: Live<TCPIntakeConfiguration>
     private let channel: RecordChannel
     private let metrics: IntakeMetrics
     private let group: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable ([ListenAddress]) -> Void
 
+    /// Of a later `configuration` everything is in force but the addresses and what the system is told of sockets.
     /// `onListening` is told the bound addresses, in the order of `configuration.listen`, once all are open.
     package init(
-        configuration: TCPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics,
+        configuration: Live<TCPIntakeConfiguration>, channel: RecordChannel, metrics: IntakeMetrics,
         group: any EventLoopGroup, logger: Logger, onListening: @escaping @Sendable ([ListenAddress]) -> Void = { _ in }
     ) {
         self.configuration = configuration
@@ -41,9 +42,12 @@ package struct TCPIntakeService: Service {
 
     /// Listens until graceful shutdown or cancellation. Throws `IntakeError`.
     package func run() async throws {
-        let shared = TCPIntakeShared(configuration: configuration, channel: channel, metrics: metrics, logger: logger)
-        var listeners = Listeners(
-            group: group, configuration: configuration.intake, socketsMax: configuration.socketsMax, logger: logger)
+        let shared = TCPIntakeShared(
+            configuration: self.configuration, channel: channel, metrics: metrics, logger: logger)
+        let configuration = self.configuration.value
+        let limit = AcceptLimit(max: configuration.socketsMax)
+        self.configuration.onChange { limit.setMax($0.socketsMax) }
+        var listeners = Listeners(group: group, configuration: configuration.intake, limit: limit, logger: logger)
         let door = configuration.certificates.map { certificates in
             TLSDoor(
                 certificates, counters: metrics[.tcp], linger: configuration.intake.linger,

@@ -6,7 +6,7 @@ internal import NIOCore
 
 /// What all connections of one TCP intake share.
 final class TCPIntakeShared: Sendable {
-    let configuration: TCPIntakeConfiguration
+    let configuration: Live<TCPIntakeConfiguration>
     let channel: RecordChannel
     let metrics: IntakeMetrics
     let limiter: ConnectionLimiter
@@ -19,17 +19,24 @@ final class TCPIntakeShared: Sendable {
     private let closeLog: RefusalLog
     private let memoryLog: RefusalLog
 
-    init(configuration: TCPIntakeConfiguration, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger) {
+    /// Open connections, to be told of a new configuration.
+    let connections = OpenConnections()
+
+    init(
+        configuration: Live<TCPIntakeConfiguration>, channel: RecordChannel, metrics: IntakeMetrics, logger: Logger
+    ) {
         func log(_ message: String, hint: String? = nil) -> RefusalLog {
             RefusalLog(
-                message, hint: hint, interval: TimeAmount(configuration.limits.refusedLogInterval), logger: logger)
+                message, hint: hint, interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger: logger
+            )
         }
         self.configuration = configuration
         self.channel = channel
         self.metrics = metrics
         self.logger = logger
-        limiter = ConnectionLimiter(max: configuration.tcp.connectionsMax)
-        waiters = ConnectionLimiter(max: configuration.intake.committedWaitersMax)
+        let settings = configuration.value
+        limiter = ConnectionLimiter(max: settings.tcp.connectionsMax)
+        waiters = ConnectionLimiter(max: settings.intake.committedWaitersMax)
         refusalLog = log("lines refused")
         requestLog = log(
             "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")
@@ -42,6 +49,11 @@ final class TCPIntakeShared: Sendable {
         memoryLog = log(
             "line given up, connection closed",
             hint: "memory.budget is spent; millrace_memory_used_bytes, and these peers leave lines open")
+        configuration.onChange { [limiter, waiters, connections] settings in
+            limiter.setMax(settings.tcp.connectionsMax)
+            waiters.setMax(settings.intake.committedWaitersMax)
+            connections.tellAll()
+        }
     }
 
     /// `hasPlace`: false when there are too many connections.

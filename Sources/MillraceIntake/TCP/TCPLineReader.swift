@@ -39,8 +39,8 @@ struct TCPLineReader: ~Copyable {
     /// For logs and dead letters.
     var peer = "unknown"
     private let shared: TCPIntakeShared
-    private let limits: LimitsConfiguration
-    private let eventLimits: EventLimits
+    private var limits: LimitsConfiguration
+    private var eventLimits: EventLimits
     private let parser = LoopParser.ofThisThread
     private var cutter: LineCutter
     private var firstLine: TCPFirstLine?
@@ -53,15 +53,23 @@ struct TCPLineReader: ~Copyable {
     private var refusalBytes = 0
     private var refused: RefusalStateMachine
 
-    init(shared: TCPIntakeShared) {
+    init(shared: TCPIntakeShared, _ settings: TCPIntakeConfiguration) {
         self.shared = shared
-        limits = shared.configuration.limits
-        eventLimits = shared.configuration.eventLimits
+        limits = settings.limits
+        eventLimits = settings.eventLimits
         cutter = LineCutter(
             lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
-        builder = RecordBuilder(tenant: shared.configuration.tenant, receivedAt: .now)
+        builder = RecordBuilder(tenant: settings.tenant, receivedAt: .now)
         refused = RefusalStateMachine(
-            linesMax: shared.configuration.tcp.refusedLinesMax, configuration: shared.configuration.refusals)
+            linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
+    }
+
+    /// These bounds are in force from the next line on.
+    mutating func settingsChanged(_ settings: TCPIntakeConfiguration) {
+        limits = settings.limits
+        eventLimits = settings.eventLimits
+        cutter.boundsChanged(lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
+        refused.boundsChanged(linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
     }
 
     /// Nothing was received, or blank lines only.

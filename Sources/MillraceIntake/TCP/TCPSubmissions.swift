@@ -22,7 +22,7 @@ struct TCPSubmissions {
         case draining
     }
 
-    private let retryInterval: TimeAmount
+    var retryInterval: TimeAmount
     private var channel = Channel.writable
     private var spool = Spool.taking
     /// Batches that go next, or that the spool refused, in the order in which it did.

@@ -23,11 +23,13 @@ package final class TLSCertificates: Sendable {
         report(files.facts)
     }
 
-    /// Reads the files again: blocks on the disk. Throws when they can't be used; then what was in force stays.
-    package func reload(_ configuration: ListenerTLSConfiguration) throws(TLSFileError) {
+    /// Reads the files again: blocks on the disk. Throws when they can't be used; what comes back puts them in force.
+    package func prepared(_ configuration: ListenerTLSConfiguration) throws(TLSFileError) -> @Sendable () -> Void {
         let files = try TLSFiles(reading: configuration)
-        state.withLock { $0 = State(files: files, handshakeTimeout: configuration.handshakeTimeout) }
-        report(files.facts)
+        return {
+            self.state.withLock { $0 = State(files: files, handshakeTimeout: configuration.handshakeTimeout) }
+            self.report(files.facts)
+        }
     }
 
     /// What the certificate in force says.

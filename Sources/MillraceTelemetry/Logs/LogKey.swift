@@ -3,6 +3,8 @@ package enum LogKey: String, Sendable {
     case addresses
     /// How long something took, in seconds, once it is over.
     case afterSeconds = "after_seconds"
+    /// Settings that a reload has changed.
+    case applied
     /// A batch's sequences.
     case batch
     case batches
@@ -12,6 +14,8 @@ package enum LogKey: String, Sendable {
     /// Until something ends; below zero once it has.
     case days
     case databaseID = "database_id"
+    /// Settings that a restart will change.
+    case delayed = "needs_restart"
     case directory
     /// An error's whole description.
     case error

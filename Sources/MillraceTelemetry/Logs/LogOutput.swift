@@ -17,21 +17,22 @@ package struct LogOutput: Sendable {
     /// Makes every logger write to standard error, by a thread of its own. Once a process.
     ///
     /// - Parameters:
+    ///   - settings: may change later.
     ///   - bufferBytes: of lines that wait for their reader.
     ///   - environment: of the process, for `JOURNAL_STREAM`.
     package static func bootstrap(
-        level: Logger.Level, format: LogFormat, bufferBytes: Int, environment: [String: String]
+        _ settings: LogSettings, bufferBytes: Int, environment: [String: String]
     ) -> LogWriter {
         let isJournal = isJournal(environment)
         let writer = LogWriter(descriptor: STDERR_FILENO, bytesMax: bufferBytes) { dropped in
-            notice(dropped: dropped, format: format, isJournal: isJournal)
+            notice(dropped: dropped, format: settings.format, isJournal: isJournal)
         }
         let output = LogOutput(isJournal: isJournal) { writer.write($0) }
-        LoggingSystem.bootstrap { handler(label: $0, level: level, format: format, output: output) }
+        LoggingSystem.bootstrap { LiveLogHandler(label: $0, settings: settings, output: output) }
         return writer
     }
 
-    private static func handler(
+    static func handler(
         label: String, level: Logger.Level, format: LogFormat, output: LogOutput
     ) -> any LogHandler {
         switch format {

@@ -42,6 +42,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case pack
     /// `SpoolRefusal`, `ReadRefusal`, `TLSFailure`, or a class of SQLSTATE.
     case reason
+    /// taken or failed.
+    case result
     /// A route's pattern, never a path.
     case route
     /// `2xx`, `3xx`, `4xx`, `5xx`.

@@ -33,6 +33,8 @@ package enum MetricName: String, Sendable, CaseIterable {
     case readRefused = "millrace_read_refused_total"
     case readQueryDuration = "millrace_read_query_duration_seconds"
 
+    case jwksFetches = "millrace_jwks_fetches_total"
+
     case spoolAppendedRecords = "millrace_spool_appended_records_total"
     case spoolAppendedLines = "millrace_spool_appended_lines_total"
     case spoolAppendedBytes = "millrace_spool_appended_bytes_total"
@@ -142,6 +144,8 @@ extension MetricName {
         case .readRefused: .counter("Requests that got no connection for reading, by reason.", [.reason])
         case .readQueryDuration:
             .timer("Time of a request's statements in PostgreSQL, connecting included, by route.", [.route])
+
+        case .jwksFetches: .counter("Fetches of jwt.jwks_url, by what came of them.", [.result])
 
         case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
         case .spoolAppendedLines: .counter("Lines made durable.", [.kind])

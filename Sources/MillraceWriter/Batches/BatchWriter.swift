@@ -43,7 +43,7 @@ final class BatchWriter {
     private let index: Int
     private let partitions: LeafPartitions
     /// Longest wait for a lock.
-    private let lockTimeout: Duration
+    var lockTimeout: Duration
     /// Tables of months that the batch under way has filled.
     private var tablesFilled: Set<String> = []
     /// Rows that the batch under way has put into each table, by the careful way or not.
@@ -51,7 +51,7 @@ final class BatchWriter {
     /// The first refusal of a row of each table in the batch under way.
     private var refusals: [PartitionedTable: PostgresError] = [:]
     /// Of the extents that are in memory at a time; a single larger one is a part of its own.
-    private let partBytesMax: Int
+    var partBytesMax: Int
     private var projection: BatchProjection
     /// What the projections may hold of a batch, besides twice its own bytes; a single extent's whatever it is.
     private static let foldedBytesMin = 32 << 20

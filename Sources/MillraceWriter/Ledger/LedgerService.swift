@@ -20,6 +20,8 @@ import Synchronization
 /// Crash: nothing here lives but in the ledger. Backpressure: none. Shutdown: ends after the writers.
 actor LedgerService {
     private let executor = ThreadExecutor(name: "ledger")
+    private let settings: Live<WriterConfiguration>
+    /// Of the start.
     private let configuration: WriterConfiguration
     private let ledger: Ledger
     private let gate: Gate
@@ -47,12 +49,13 @@ actor LedgerService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        configuration: WriterConfiguration, ledger: Ledger, gate: Gate,
+        settings: Live<WriterConfiguration>, ledger: Ledger, gate: Gate,
         spool: any SpoolReader, extents: ExtentChannel, scheduler: BatchScheduler, interrupt: PostgresInterrupt,
         metrics: WriterMetrics,
         logger: Logger
     ) {
-        self.configuration = configuration
+        self.settings = settings
+        configuration = settings.value
         self.ledger = ledger
         self.gate = gate
         self.spool = spool
@@ -124,9 +127,9 @@ actor LedgerService {
 
     /// Asks often while commits wait for their flush, and else once in a while whether the server is still there.
     private var pause: Duration {
-        if scheduler.isHelpWanted { return min(configuration.database.flushPoll, Self.walInterval) }
-        return ledger.unflushedEnd == nil
-            ? max(configuration.database.flushPoll, .seconds(1)) : configuration.database.flushPoll
+        let flushPoll = settings.value.database.flushPoll
+        if scheduler.isHelpWanted { return min(flushPoll, Self.walInterval) }
+        return ledger.unflushedEnd == nil ? max(flushPoll, .seconds(1)) : flushPoll
     }
 
     private func connected() throws -> (PostgresConnection, ServerIdentity) {

@@ -32,6 +32,13 @@ struct BatchPace: Sendable {
         self.smallInterval = smallInterval
     }
 
+    /// `pace`, with the last batch of this one.
+    func going(on pace: BatchPace) -> BatchPace {
+        var pace = pace
+        pace.last = last
+        return pace
+    }
+
     /// Whether a batch may be taken of what is `waiting` at `now`.
     func decide(_ waiting: ExtentChannel.Waiting, at now: ContinuousClock.Instant) -> Decision {
         guard let last, waiting.rows < Self.middling.upperBound else { return .take }

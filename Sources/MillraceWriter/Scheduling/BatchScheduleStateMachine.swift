@@ -27,11 +27,11 @@ struct BatchScheduleStateMachine: Sendable {
         var until: ContinuousClock.Instant
     }
 
-    private let rowsMax: Int
+    private var rowsMax: Int
     private let writers: Int
-    private let joinRows: Int
+    private var joinRows: Int
     private let patience: Duration
-    private let stuckMax: Int
+    private var stuckMax: Int
     private var pace: BatchPace
     /// Writers that want a batch, in the order of asking. Number 0 is the first writer.
     private var asking: [Int] = []
@@ -63,6 +63,14 @@ struct BatchScheduleStateMachine: Sendable {
         self.patience = patience
         self.stuckMax = stuckMax
         self.pace = pace
+    }
+
+    /// For batches from now on.
+    mutating func boundsChanged(rowsMax: Int, joinRows: Int, pace: BatchPace, stuckMax: Int) {
+        self.rowsMax = rowsMax
+        self.joinRows = min(joinRows, rowsMax)
+        self.pace = self.pace.going(on: pace)
+        self.stuckMax = stuckMax
     }
 
     /// Lines of the batches that are set aside and not with a writer.

@@ -54,6 +54,13 @@ final class BatchScheduler: Sendable {
         }
     }
 
+    /// Bounds of batches from now on.
+    func setBounds(rowsMax: Int, joinRows: Int, pace: BatchPace, stuckMax: Int) {
+        apply { state, _ in
+            state.machine.boundsChanged(rowsMax: rowsMax, joinRows: joinRows, pace: pace, stuckMax: stuckMax)
+        }
+    }
+
     /// Lets writers take batches (the ledger has been read), or holds them back (PostgreSQL is down).
     func setOpen(_ isOpen: Bool) {
         apply { state, _ in state.machine.gateChanged(isOpen: isOpen) }

@@ -25,7 +25,7 @@ final class HTTPTranscript {
         let shared =
             other?.shared
             ?? HTTPIntakeShared(
-                configuration: configuration, channel: RecordChannel(bytesMax: 1 << 20), metrics: IntakeMetrics(),
+                configuration: Live(configuration), channel: RecordChannel(bytesMax: 1 << 20), metrics: IntakeMetrics(),
                 logger: quiet,
                 attachRoutes: { channel, _ in try channel.pipeline.syncOperations.addHandler(TranscriptRoutes()) })
         self.shared = shared

@@ -2,6 +2,7 @@ import Logging
 import MillraceChannels
 import MillraceEvent
 import MillraceIntake
+import MillraceTelemetry
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -36,7 +37,7 @@ func withTCP(
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
     let service = TCPIntakeService(
-        configuration: configuration, channel: spool.channel, metrics: metrics,
+        configuration: Live(configuration), channel: spool.channel, metrics: metrics,
         group: MultiThreadedEventLoopGroup.singleton, logger: quiet, onListening: { listening.yield($0) })
     try await run(service, spool, metrics, bound, body)
 }
@@ -54,7 +55,7 @@ func withHTTP(
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
     let service = HTTPIntakeService(
-        configuration: configuration, channel: spool.channel, metrics: metrics,
+        configuration: Live(configuration), channel: spool.channel, metrics: metrics,
         group: MultiThreadedEventLoopGroup.singleton, logger: quiet, routes: routes,
         onListening: { listening.yield($0) })
     try await run(service, spool, metrics, bound, body)

@@ -3,7 +3,8 @@ package import MillraceEvent
 
 /// What the reading routes read from; outlives a reload of the tokens' keys.
 package struct Reading: Sendable {
-    package let configuration: ReadConfiguration
+    /// A reload replaces it.
+    package var configuration: ReadConfiguration
     package let pool: ReadPool
     /// Where functions that write are called.
     package let writing: ReadPool
