@@ -81,7 +81,7 @@ struct TLSIntakeTests {
 
                 var hasty = tls.configuration
                 hasty.handshakeTimeout = .milliseconds(1)
-                try tls.certificates.reload(hasty)
+                try tls.certificates.prepared(hasty)()
                 let late = try await TestClient(harness.address, isPlain: true)
                 #expect(await late.rest() == "")
                 #expect(harness.metrics[.tcp].handshakeFailures(.timeout).value == 1)
@@ -124,7 +124,7 @@ struct TLSIntakeTests {
         #expect(facts.subject == "CN=localhost")
         var configuration = ListenerTLSConfiguration()
         configuration.certificate = "/nonexistent"
-        #expect(throws: TLSFileError.self) { try tls.certificates.reload(configuration) }
+        #expect(throws: TLSFileError.self) { try tls.certificates.prepared(configuration) }
         #expect(tls.certificates.facts == facts)
     }
 }
