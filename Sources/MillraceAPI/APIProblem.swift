@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceRoutes
@@ -37,6 +38,11 @@ struct APIProblem: Error {
         self.init(.unauthorized, error.rawValue, error.message)
         let detail = error == .missingToken ? "" : ", error=\"invalid_token\", error_description=\"\(error.message)\""
         headers[.wwwAuthenticate] = "Bearer realm=\"millrace\"\(detail)"
+    }
+
+    init(_ refusal: AccessRefusal) {
+        self.init(HTTPResponse.Status(code: refusal.code.status), refusal.code.rawValue, refusal.message)
+        if refusal.code == .unauthenticated { headers[.wwwAuthenticate] = AccessRefusal.challenge }
     }
 
     /// `row`: the key (created_at, id) of the row.

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
+internal import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillracePostgres
@@ -76,7 +77,9 @@ package struct APIRoutes: Sendable {
             case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
             case .reload:
                 ReloadRoute(
-                    access: ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback),
+                    access: ReadAccess(
+                        verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
+                        keys: configuration.keys, failureDelay: configuration.auth.failureDelay),
                     reload: reload
                 ).endpoint
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)

@@ -68,7 +68,8 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = Logger(label: "millrace")
         let daemon = Daemon(
             configuration: loaded.configuration, isEmbedded: embedded, environment: environment, log: writer,
-            logSettings: settings, logger: logger, reload: { try options.load(isEmbedded: embedded, overrides: overrides) }
+            logSettings: settings, logger: logger,
+            reload: { try options.load(isEmbedded: embedded, overrides: overrides) }
         )
         do {
             try await daemon.run()

@@ -20,6 +20,9 @@ struct ReadAccess: Sendable {
 
     let verifier: TokenVerifier
     var isOpenOnLoopback = true
+    var keys = KeyRing(isRequired: false)
+    /// How long a wrong key's answer is held back.
+    var failureDelay = Duration.zero
 
     /// Fields with which proxies tell for whom they ask.
     private static let proxyFields: Set<String> = [
@@ -40,9 +43,21 @@ struct ReadAccess: Sendable {
         return .ofOwn(user)
     }
 
-    /// Who may administer, and asks: a token with the admin scope, or without any key in the configuration who may read.
+    /// Who may administer, and asks: a key or a token with the admin scope; where neither is wanted, who may read.
     /// Throws `APIProblem`.
     func administrator(_ request: Request, _ context: APIContext) async throws -> AuditActor {
+        let credentials = Credentials(authorization: request.headers[values: .authorization])
+        var isToken = false
+        if case .token = credentials { isToken = !verifier.isEmpty }
+        if keys.wantsKeys, !isToken {
+            switch keys.verdict(on: credentials, wanting: .admin, clientSubject: nil, at: .now) {
+            case .granted(let grant): return .key(grant.record.id, address: context.peer, clientSubject: nil)
+            case .refused(let refusal):
+                try? await Task.sleep(for: failureDelay)
+                throw APIProblem(refusal)
+            case .open: break
+            }
+        }
         guard !verifier.isEmpty else {
             try checkLocal(request, context)
             return AuditActor(.system, name: "unknown", origin: context.peer)

@@ -53,7 +53,8 @@ extension LoadedConfiguration {
         } else {
             difference.unchangedCount += 1
         }
-        let errors = ConfigurationChecks.errors(in: difference.configuration, origin: origin)
+        let errors = ConfigurationChecks.errors(
+            in: difference.configuration, origin: origin, isToListen: true)
         guard errors.isEmpty else {
             let names = difference.delayed.map(\.key).joined(separator: ", ")
             throw ConfigurationErrors(
