@@ -334,9 +334,8 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "MillraceAPI", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillracePostgres",
-                "MillraceProjections",
-                "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceRoutes
@@ -33,10 +34,19 @@ struct APIProblem: Error {
         headers[.retryAfter] = String(retryAfterSeconds)
     }
 
+    init(_ refusal: AccessRefusal) {
+        self.init(.init(code: refusal.code.status), refusal.code.rawValue, refusal.message)
+        switch refusal.code {
+        case .unauthenticated: headers[.wwwAuthenticate] = AccessRefusal.challenge
+        case .forbidden: break
+        case .rateLimited: headers[.retryAfter] = String(refusal.retryAfterSeconds)
+        }
+    }
+
     init(_ error: TokenError) {
         self.init(.unauthorized, error.rawValue, error.message)
         let detail = error == .missingToken ? "" : ", error=\"invalid_token\", error_description=\"\(error.message)\""
-        headers[.wwwAuthenticate] = "Bearer realm=\"millrace\"\(detail)"
+        headers[.wwwAuthenticate] = AccessRefusal.challenge + detail
     }
 
     /// `row`: the key (created_at, id) of the row.

@@ -85,6 +85,9 @@ extension ConfigurationSchema {
             .integer(
                 "users_max", \.identity.usersMax, 1...1000, unit: "users",
                 "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"),
+            .integer(
+                "tenant", \.identity.tenant, 0...2_147_483_647,
+                "Whose users it knows: dashboards of other tenants show ids."),
         ])
 
     static let auth = ConfigurationSection(

@@ -55,8 +55,8 @@ extension EndToEnd {
 
         /// Of the database, not metrics.
         private static let names: Set<String> = [
-            "millrace_admin", "millrace_database", "millrace_identity", "millrace_migrations", "millrace_owner",
-            "millrace_reader", "millrace_writer",
+            "millrace_admin", "millrace_database", "millrace_identity", "millrace_migrations", "millrace_migrator",
+            "millrace_owner", "millrace_reader", "millrace_tenant", "millrace_writer",
         ]
 
         private static func lines(of path: String) -> Int {
