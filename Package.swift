@@ -297,7 +297,8 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
+                "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -320,7 +321,8 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "CZstd", "MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings

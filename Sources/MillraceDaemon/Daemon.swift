@@ -78,7 +78,7 @@ package struct Daemon {
         pipeline.metrics.observeCertificates(certificates)
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
-            keys: pipeline.keys, certificates: certificates)
+            access: pipeline.access, certificates: certificates)
         let writers = WriterStage(
             configuration: settings.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
             metrics: pipeline.metrics.writer, logger: logger)

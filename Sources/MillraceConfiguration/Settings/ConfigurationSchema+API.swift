@@ -101,7 +101,19 @@ extension ConfigurationSchema {
                 "This machine reads /metrics, /debug and /openapi.json without a key; false before a proxy."),
             .duration(
                 "failure_delay", \.auth.failureDelay, .zero ... .seconds(10),
-                "How long the answer to a wrong key or token is held back.", watch: "millrace_http_requests_total"),
+                "How long the answer to a wrong key or token is held back.",
+                watch: "millrace_intake_authentications_failed_total"),
+            .duration(
+                "failure_delay_max", \.auth.failureDelayMax, .zero ... .seconds(60),
+                "The same of an address that goes on failing; it doubles with each ten failures of a minute.",
+                watch: "millrace_intake_authentications_failed_total"),
+            .integer(
+                "failures_waiting_max", \.auth.failuresWaitingMax, 1...100_000, unit: "answers",
+                "Answers that are held back at a time; further failures get none, and their connections are closed.",
+                watch: "millrace_intake_authentications_failed_total"),
+            .integer(
+                "address_failures_waiting_max", \.auth.addressFailuresWaitingMax, 1...100_000, unit: "answers",
+                "The same of one address.", watch: "millrace_intake_authentications_failed_total"),
             .duration(
                 "refresh_interval", \.auth.refreshInterval, .milliseconds(100) ... .seconds(60),
                 "From one look at the keys in PostgreSQL to the next: how long a revoked one still opens."),

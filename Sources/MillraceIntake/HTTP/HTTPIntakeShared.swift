@@ -1,5 +1,7 @@
 internal import Logging
+internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceTelemetry
 internal import NIOCore
 
 /// What all connections of one intake share.
@@ -12,6 +14,7 @@ final class HTTPIntakeShared: Sendable {
     let waiters: ConnectionLimiter
     let door: HTTPDoor
     let logger: Logger
+    private let authenticationLog: RefusalLog
     /// Adds what answers the other routes to the end of the pipeline. `isSecure`: the connection speaks TLS.
     let attachRoutes: @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
 
@@ -26,7 +29,15 @@ final class HTTPIntakeShared: Sendable {
         waiters = ConnectionLimiter(max: configuration.intake.committedWaitersMax)
         door = HTTPDoor(listen: configuration.listen, hosts: configuration.http.hosts)
         self.logger = logger
+        authenticationLog = RefusalLog.ofAuthentications(configuration.limits, logger)
         self.attachRoutes = attachRoutes
+    }
+
+    /// Counts and logs a failed authentication, and says how long its answer waits; nil: it gets none.
+    func authenticationFailed(_ address: AddressUse?, peer: String) -> FailedAuthentications.Wait? {
+        metrics[.http].authenticationsFailed.add(1)
+        authenticationLog.refused(AccessRefusal.Code.unauthenticated.rawValue, peer: peer)
+        return configuration.access.authenticationFailed(from: address)
     }
 
     /// Whether only the places reserved for operations are left, so that idle connections must go.

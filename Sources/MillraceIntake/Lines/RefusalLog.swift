@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceEvent
 internal import MillraceTelemetry
 internal import NIOCore
 internal import Synchronization
@@ -22,6 +23,14 @@ final class RefusalLog: Sendable {
         self.hint = hint
         self.interval = interval
         self.logger = logger
+    }
+
+    /// Of an intake's failed authentications.
+    static func ofAuthentications(_ limits: LimitsConfiguration, _ logger: Logger) -> RefusalLog {
+        RefusalLog(
+            "authentication failed",
+            hint: "see `millrace keys list`; millrace_intake_authentications_failed_total counts them",
+            interval: TimeAmount(limits.refusedLogInterval), logger: logger)
     }
 
     /// `isKept`: false for a line that is only counted.
