@@ -298,7 +298,8 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry", "MillraceTestSupport",
+                "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
+                "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -321,7 +322,8 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZstd", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "CZstd", "MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings
@@ -336,9 +338,7 @@ let package = Package(
             name: "MillraceAPITests",
             dependencies: [
                 "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake",
-                "MillracePostgres",
-                "MillraceProjections",
-                "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
+                "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -40,7 +40,7 @@ struct LineIntake: Sendable {
         async let sent: Void = client.writeAndFlush(ByteBuffer(bytes: bytes))
         var received = 0
         while received < count {
-            for submission in await records.nextAll() {
+            for submission in await records.next() {
                 received += submission.count
                 submission.reply(.durable(0..<UInt64(submission.count)))
             }

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import (
-    backlog, durable, growth, ingest, latency, live, machine, processor, projections, reading, recount, report, requests)
+    backlog, durable, growth, ingest, latency, live, machine, neighbour, processor, projections, reading, recount, report,
+    requests)
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -24,6 +25,7 @@ FAMILIES = [
     (("P3",), durable.run),
     (("P4",), requests.run),
     (("P5",), latency.run),
+    (("F1",), neighbour.run),
     (("L1",), live.run),
     (("L2",), recount.run),
     (("R2",), reading.run),

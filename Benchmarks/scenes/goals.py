@@ -83,6 +83,8 @@ GOALS = [
     Goal("P5", "receive → committed at half of the highest rate, p50", "latency p50", "ms"),
     Goal("P5", "receive → committed at half of the highest rate, p99", "latency p99", "ms", most=50),
     Goal("P5", "receive → committed at half of the highest rate, p99.9", "latency p99.9", "ms"),
+    Goal("F1", "p99 of a key's acks beside a key that floods ÷ alone", "neighbour beside p99", "ms",
+         "neighbour alone p99", "alone", most=3),
     Goal("P6", "memory under flood, highest", "flood resident", "MiB", most=64, pick=max),
     Goal("P6", "memory while a backlog drains, highest", "backlog resident", "MiB", most=64, pick=max),
     Goal("P6", "the same, highest − median (flat)", "backlog growth", "MiB", most=8),

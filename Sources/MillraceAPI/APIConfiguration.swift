@@ -59,7 +59,6 @@ package struct APIRoutesConfiguration: Sendable {
     package var retryAfterSeconds = 2
     /// What bodies and recordings hold.
     package var memory = MemoryBudget()
-    package var tenant: Int32 = 0
     /// Who may ask.
     package var keys = KeyRing(isRequired: false)
     package var auth = AuthConfiguration()

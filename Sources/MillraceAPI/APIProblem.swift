@@ -34,15 +34,19 @@ struct APIProblem: Error {
         headers[.retryAfter] = String(retryAfterSeconds)
     }
 
+    init(_ refusal: AccessRefusal) {
+        self.init(.init(code: refusal.code.status), refusal.code.rawValue, refusal.message)
+        switch refusal.code {
+        case .unauthenticated: headers[.wwwAuthenticate] = AccessRefusal.challenge
+        case .forbidden: break
+        case .rateLimited: headers[.retryAfter] = String(refusal.retryAfterSeconds)
+        }
+    }
+
     init(_ error: TokenError) {
         self.init(.unauthorized, error.rawValue, error.message)
         let detail = error == .missingToken ? "" : ", error=\"invalid_token\", error_description=\"\(error.message)\""
-        headers[.wwwAuthenticate] = "Bearer realm=\"millrace\"\(detail)"
-    }
-
-    init(_ refusal: AccessRefusal) {
-        self.init(HTTPResponse.Status(code: refusal.code.status), refusal.code.rawValue, refusal.message)
-        if refusal.code == .unauthenticated { headers[.wwwAuthenticate] = AccessRefusal.challenge }
+        headers[.wwwAuthenticate] = AccessRefusal.challenge + detail
     }
 
     /// `row`: the key (created_at, id) of the row.

@@ -6,6 +6,7 @@ internal import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillracePostgres
+internal import MillraceProjections
 internal import MillraceRoutes
 package import MillraceTelemetry
 package import NIOCore
@@ -44,7 +45,7 @@ package struct APIRoutes: Sendable {
         onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
-        let read = ReadGate(reading, configuration, verifier: verifier, logger: logger)
+        let read = ReadGate(reading, configuration, logger: logger)
         let (pool, catalog, settings) = (reading.pool, reading.catalog, reading.configuration)
         // The one table of routes: what clients are told of each, and what answers it.
         let endpoints = HTTPRoute.allCases.compactMap { route -> Endpoint? in
@@ -52,11 +53,11 @@ package struct APIRoutes: Sendable {
             case .events: PostedItem.endpoint
             case .conversationSave:
                 ConversationSaveRoute(
-                    configuration: configuration, channel: channel, verifier: verifier, known: saves, reading: reading,
+                    configuration: configuration, channel: channel, known: saves, reading: reading,
                     onAccepted: onAccepted, onRefused: onRefused
                 ).endpoint
             case .checkout:
-                CheckoutRoute(configuration: configuration, reading: reading, gate: read, verifier: verifier).endpoint
+                CheckoutRoute(configuration: configuration, reading: reading, gate: read).endpoint
             case .productSearch: read(ProductSearchRoute(catalog: catalog, configuration: settings))
             case .eventQuery: read(EventQueryRoute(pool: pool, configuration: settings))
             case .packs: read(PacksRoute(catalog: catalog))
@@ -75,21 +76,16 @@ package struct APIRoutes: Sendable {
             case .readyz: OperationalRoutes.readyz(readiness)
             case .metrics: OperationalRoutes.metrics(metrics)
             case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
-            case .reload:
-                ReloadRoute(
-                    access: ReadAccess(
-                        verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
-                        keys: configuration.keys, failureDelay: configuration.auth.failureDelay),
-                    reload: reload
-                ).endpoint
+            case .reload: ReloadRoute(reload: reload).endpoint
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil
             }
         }
-        let document = OpenAPIDocument(
-            operations: endpoints.map(\.operation), packs: catalog.definitions, version: configuration.version,
-            isOpen: verifier.isEmpty)
-        respond = Self.responder(endpoints, document, logger)
+        let access = RequestAccess(
+            keyRing: configuration.keys, verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
+            auth: configuration.auth)
+        let description = Self.description(endpoints, catalog.definitions, configuration, access)
+        respond = Self.responder(endpoints + [description], access, logger)
     }
 
     /// Answers the requests of one connection; returns when it ends.
@@ -108,16 +104,35 @@ package struct APIRoutes: Sendable {
         await connections.handle(value: channel, logger: routes.value.logger)
     }
 
+    /// Of the other endpoints: as long as no keys are wanted, and since.
+    private static func description(
+        _ endpoints: [Endpoint], _ packs: [PackDefinition], _ configuration: APIRoutesConfiguration,
+        _ access: RequestAccess
+    ) -> Endpoint {
+        let documents = [false, true].map { wantsKeys in
+            let document = OpenAPIDocument(
+                operations: endpoints.map(\.operation), packs: packs, version: configuration.version,
+                wantsKeys: wantsKeys, takesTokens: !access.verifier.isEmpty)
+            return ByteBuffer(bytes: document.json)
+        }
+        return Endpoint(OpenAPIDocument.operation) { _, _ in
+            Response(json: documents[access.keyRing.wantsKeys ? 1 : 0])
+        }
+    }
+
     private static func responder(
-        _ endpoints: [Endpoint], _ document: OpenAPIDocument, _ logger: Logger
+        _ endpoints: [Endpoint], _ access: RequestAccess, _ logger: Logger
     ) -> @Sendable (Request, any Channel) async -> Response {
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
         for endpoint in endpoints {
             guard let respond = endpoint.respond else { continue }
-            router.on(endpoint.pattern, method: endpoint.operation.route.method == .get ? .get : .post, use: respond)
+            let operation = endpoint.operation
+            router.on(endpoint.pattern, method: operation.route.method == .get ? .get : .post) { request, context in
+                var context = context
+                context.caller = try await access.caller(request, context, for: operation.access)
+                return try await respond(request, context)
+            }
         }
-        let description = ByteBuffer(bytes: document.json)
-        router.get(RouterPath(HTTPRoute.openAPI.path)) { _, _ in Response(json: description) }
         let responder = router.buildResponder()
         return { request, channel in
             let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))

@@ -6,6 +6,12 @@ package struct AuthConfiguration: Sendable, Equatable {
     package var openOperations = true
     /// How long the answer to a wrong key or token is held back.
     package var failureDelay = Duration.milliseconds(200)
+    /// The same of an address that goes on failing.
+    package var failureDelayMax = Duration.seconds(5)
+    /// Such answers that wait at a time; further failures get none, and their connections are closed.
+    package var failuresWaitingMax = 256
+    /// The same of one address.
+    package var addressFailuresWaitingMax = 32
     /// From one look at the keys in PostgreSQL to the next.
     package var refreshInterval = Duration.seconds(2)
     /// Keys in force that a database has at most.

@@ -47,15 +47,18 @@ package final class KeyRing: Sendable {
     }
 
     private func take(_ records: [KeyRecord], at now: Timestamp, clock: UInt64) {
-        state.withLock { state in
+        let ended = state.withLock { state in
             var grants: [String: Grant] = [:]
             for record in records where record.isInForce(at: now) {
                 let old = state.grants[record.id]
-                grants[record.id] = old?.record == record ? old : Grant(record, now: clock)
+                let isSame = old?.record == record
+                grants[record.id] = isSame ? old : Grant(record, use: old?.use ?? KeyUse(), now: clock)
             }
-            for (id, old) in state.grants where grants[id] !== old { old.end() }
-            state.grants = grants
+            defer { state.grants = grants }
+            return state.grants.values.filter { grants[$0.record.id] !== $0 }
         }
+        // Holders ask again at once, and get what took its place.
+        for grant in ended { grant.end() }
     }
 
     /// What a key opens. Nil for every text that is no key in force: which of the reasons it is, nobody is told.
@@ -79,12 +82,12 @@ package final class KeyRing: Sendable {
 
     /// Ends what has expired.
     package func expire(at now: Timestamp) {
-        state.withLock { state in
-            for (id, grant) in state.grants where !grant.record.isInForce(at: now) {
-                grant.end()
-                state.grants[id] = nil
-            }
+        let ended = state.withLock { state in
+            let ended = state.grants.values.filter { !$0.record.isInForce(at: now) }
+            for grant in ended { state.grants[grant.record.id] = nil }
+            return ended
         }
+        for grant in ended { grant.end() }
     }
 
     private static func isUsable(_ grant: Grant, _ clientSubject: String?, _ now: Timestamp) -> Bool {

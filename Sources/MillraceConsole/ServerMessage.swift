@@ -30,7 +30,7 @@ package struct ServerMessage: Decodable, Equatable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case hello, ack, line, error, parked, lines
+        case hello, ack, line, error, parked, lines, limited
         case deadLetter = "dead_letter"
         case parkedTotal = "parked_total"
         case deadLettersTotal = "dead_letters_total"
@@ -47,6 +47,8 @@ package struct ServerMessage: Decodable, Equatable {
     /// The line is in `dead_letters`.
     package var deadLetter: Report?
     package var lines: Stretch?
+    /// The connection is read no faster than its rate allows; nothing is lost.
+    package var limited: Failure?
     package var parkedTotal: Int?
     package var deadLettersTotal: Int?
 

@@ -1,5 +1,6 @@
 package import Logging
 package import MillraceConfiguration
+import MillraceAPI
 internal import MillraceChannels
 internal import MillraceEvent
 import MillraceIntake
@@ -89,8 +90,8 @@ package struct Daemon {
         pipeline.metrics.observeCertificates(certificates)
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
-            keys: pipeline.keys, certificates: certificates)
-        let live = LiveSettings(settings)
+            access: pipeline.access, certificates: certificates)
+        let live = LiveSettings(settings, pipeline.access)
         let writers = WriterStage(
             configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
             metrics: pipeline.metrics.writer, logger: logger)
@@ -107,7 +108,7 @@ package struct Daemon {
             .stages(live, reads, pipeline, routes) { configuration in
                 try StageSettings(
                     configuration, packs: packs, sockets: sockets, files: openFiles(configuration),
-                    memory: pipeline.memory, keys: pipeline.keys, certificates: certificates)
+                    memory: pipeline.memory, access: pipeline.access, certificates: certificates)
             }, .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(

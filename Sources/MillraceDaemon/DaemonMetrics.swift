@@ -101,6 +101,8 @@ struct DaemonMetrics: Sendable {
             registry.expose(counters.connectionsAccepted, as: .intakeConnectionsAccepted, labels)
             registry.expose(counters.connectionsRefused, as: .intakeConnectionsRefused, labels)
             registry.expose(counters.connectionsClosed, as: .intakeConnectionsClosed, labels)
+            registry.expose(counters.authenticationsFailed, as: .intakeAuthenticationsFailed, labels)
+            registry.expose(counters.rateLimited, as: .intakeRateLimited, labels)
             registry.expose(counters.connectionsOpen, as: .intakeConnectionsOpen, labels)
             registry.expose(counters.handshakes, as: .tlsHandshakes, labels)
             for failure in TLSFailure.allCases {

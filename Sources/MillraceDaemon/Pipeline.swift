@@ -2,6 +2,7 @@ import MillraceAccess
 import MillraceChannels
 import MillraceConfiguration
 import MillraceEvent
+import MillraceIntake
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -14,6 +15,8 @@ struct Pipeline {
     let memory: MemoryBudget
     /// The keys in force, for every listener and route.
     let keys: KeyRing
+    /// Who is let in by these keys, and how much of whom.
+    let access: IntakeAccess
     let metrics: DaemonMetrics
 
     /// `packs`: names of those that are folded. `wantsKeys`: before any is known. `log`: whose dropped lines are counted.
@@ -23,6 +26,8 @@ struct Pipeline {
         extents = ExtentChannel(rowsMax: database.batchRows, bytesMax: database.batchBytes)
         memory = MemoryBudget(configuration.memory)
         keys = KeyRing(isRequired: wantsKeys)
+        access = IntakeAccess(
+            keyRing: keys, limits: Live(configuration.accessLimits), auth: Live(configuration.auth))
         metrics = DaemonMetrics(
             channel: channel, extents: extents, spoolDirectory: configuration.spool.directory,
             stallAfter: database.stallAfter, tenantsMax: configuration.metrics.tenantsMax, log: log)

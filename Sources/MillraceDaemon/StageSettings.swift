@@ -18,11 +18,11 @@ struct StageSettings {
     let reading: ReadConfiguration
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
-    /// may have open. `memory`, `keys`: of both intakes and the routes. `certificates`:
-    /// where a listener speaks TLS.
+    /// may have open. `memory`: of both intakes and the routes. `access`: of both intakes. `certificates`: where a listener
+    /// speaks TLS.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
-        memory: MemoryBudget, keys: KeyRing, certificates: TLSCertificates?
+        memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?
     ) throws {
         var tcp = TCPIntakeConfiguration()
         tcp.tcp = configuration.tcp
@@ -35,8 +35,7 @@ struct StageSettings {
         tcp.listen = try Self.addresses(configuration.tcp.listen, sockets.tcp, key: "tcp.listen")
         tcp.socketsMax = files.tcp.sockets
         tcp.memory = memory
-        tcp.keys = keys
-        tcp.auth = configuration.auth
+        tcp.access = access
         tcp.serverVersion = Version.current
         if configuration.tcp.tls { tcp.certificates = certificates }
         self.tcp = tcp
@@ -51,8 +50,7 @@ struct StageSettings {
         http.listen = try Self.addresses(configuration.http.listen, sockets.http, key: "http.listen")
         http.socketsMax = files.http.sockets
         http.memory = memory
-        http.keys = keys
-        http.auth = configuration.auth
+        http.access = access
         if configuration.http.tls { http.certificates = certificates }
         self.http = http
 

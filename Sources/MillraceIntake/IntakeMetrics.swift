@@ -19,6 +19,11 @@ package final class IntakeMetrics: Sendable {
         package let connectionsRefused = MetricCounter()
         /// Connections closed for their refused lines.
         package let connectionsClosed = MetricCounter()
+        /// Requests, or connections over TCP, without a key (or a token) in force.
+        package let authenticationsFailed = MetricCounter()
+        /// Requests and connections that a limit of their key or address refused, and TCP connections whose reading it held
+        /// back, once each.
+        package let rateLimited = MetricCounter()
         /// Bytes read from sockets (HTTP: of bodies, as they came).
         package let bytesReceived = MetricCounter()
         /// Lines, or items of bodies, that were looked at.

@@ -85,7 +85,7 @@ package actor SpoolService: Service {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.maintain() }
-                while case let submissions = await channel.nextAll(), !submissions.isEmpty {
+                while case let submissions = await channel.next(), !submissions.isEmpty {
                     appender.append(submissions)
                 }
                 group.cancelAll()

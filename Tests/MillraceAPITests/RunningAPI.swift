@@ -29,7 +29,7 @@ enum RunningAPI {
         try await withThrowingTaskGroup { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask {
-                while case let submissions = await channel.nextAll(), !submissions.isEmpty {
+                while case let submissions = await channel.next(), !submissions.isEmpty {
                     for submission in submissions {
                         received(submission.records)
                         submission.reply(.durable(0..<UInt64(submission.count)))

@@ -20,7 +20,7 @@ import Testing
         #expect(channel.send(Self.submission()) == .pause)
         channel.whenWritable { woken.add(1, ordering: .relaxed) }
         #expect(woken.load(ordering: .relaxed) == 0 && channel.waitingBytes == 200)
-        #expect(await channel.nextAll().count == 2)
+        #expect(await channel.next().count == 2)
         #expect(woken.load(ordering: .relaxed) == 1 && channel.waitingBytes == 0)
         channel.whenWritable { woken.add(1, ordering: .relaxed) }
         #expect(woken.load(ordering: .relaxed) == 2)
@@ -37,8 +37,8 @@ import Testing
         channel.finish()
         channel.send(Self.submission { outcome in outcomes.withLock { $0.append(outcome) } })
         #expect(outcomes.withLock { $0 } == [.failed(.spoolFull), .failed(.draining)])
-        #expect(await channel.nextAll().count == 1)
-        #expect(await channel.nextAll().isEmpty)
+        #expect(await channel.next().count == 1)
+        #expect(await channel.next().isEmpty)
     }
 
     @Test func `every submission of many producers arrives once`() async {
@@ -47,7 +47,7 @@ import Testing
             group.addTask {
                 var count = 0
                 while true {
-                    let submissions = await channel.nextAll()
+                    let submissions = await channel.next()
                     if submissions.isEmpty { return count }
                     count += submissions.count
                 }

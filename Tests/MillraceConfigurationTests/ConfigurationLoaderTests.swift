@@ -177,7 +177,7 @@ struct ConfigurationLoaderTests {
         let loaded = try fixture.load(environment: ["CREDENTIALS_DIRECTORY": fixture.directory])
         #expect(loaded.configuration.tls.certificate == fixture.path("millrace.tls.certificate"))
         #expect(loaded.configuration.tls.key == fixture.path("millrace.tls.key"))
-        #expect(loaded.secretFiles == [fixture.path("millrace.tls.key")])
+        #expect(loaded.origin(of: "tls.key") == .credential("millrace.tls.key"))
     }
 
     @Test func `a credential that can't be read is an error that names it`() throws {

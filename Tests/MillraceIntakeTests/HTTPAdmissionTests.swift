@@ -6,13 +6,14 @@ import Testing
 struct HTTPAdmissionTests {
     private func verdict(
         _ method: HTTPMethod, _ uri: String, _ fields: [(String, String)], isReserved: Bool = false,
-        spoolRefusal: SpoolRefusal? = nil
+        spoolRefusal: SpoolRefusal? = nil,
+        access: HTTPAccess = HTTPAccess(shared: IntakeAccess(), address: nil, clientSubject: nil)
     ) -> String {
         let head = HTTPRequestHead(
             version: .http1_1, method: method, uri: uri, headers: HTTPHeaders([("Host", "localhost")] + fields))
         let admission = HTTPAdmission(
             head, at: HTTPDoor.Entrance(address: "127.0.0.1", port: 8080), door: HTTPDoor(listen: [], hosts: []),
-            isReserved: isReserved, spoolRefusal: spoolRefusal)
+            access: access, isReserved: isReserved, spoolRefusal: spoolRefusal)
         return switch admission.verdict {
         case .events(let head, let saysContinue): "events \(head.acknowledgement)" + (saysContinue ? " 100" : "")
         case .routes(let head, _): "routes \(head.uri)"

@@ -25,7 +25,9 @@ struct HTTPConnectionStateMachineTests {
     private static let head = HTTPRequestHead(
         version: .http1_1, method: .POST, uri: "/v1/events", headers: ["Host": "localhost"])
     private static let events = HTTPAdmission(
-        head, at: HTTPDoor.Entrance(), door: HTTPDoor(listen: [], hosts: []), isReserved: false, spoolRefusal: nil)
+        head, at: HTTPDoor.Entrance(), door: HTTPDoor(listen: [], hosts: []),
+        access: HTTPAccess(shared: IntakeAccess(), address: nil, clientSubject: nil), isReserved: false,
+        spoolRefusal: nil)
     private static let body = HTTPServerRequestPart.body(ByteBuffer(string: "{}"))
     private static let answered = EventsProgress.answered(HTTPAnswer(status: 202, body: []))
 

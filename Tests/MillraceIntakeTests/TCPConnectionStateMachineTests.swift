@@ -1,3 +1,4 @@
+import MillraceAccess
 import MillraceChannels
 import MillraceEvent
 import NIOCore
@@ -18,7 +19,7 @@ struct TCPConnectionStateMachineTests {
             configuration.tcp.inflightBytesMax = 100
             configure(&configuration)
             machine = TCPConnectionStateMachine(
-                bounds: TCPConnectionBounds(configuration), hasPlace: hasPlace, at: now)
+                bounds: TCPConnectionBounds(configuration), refusal: hasPlace ? nil : .tooManyConnections, at: now)
         }
 
         /// A connection whose first line is a greeting, or an event.
@@ -93,6 +94,7 @@ struct TCPConnectionStateMachineTests {
         private func describe(_ action: TCPConnectionStateMachine.Action) -> String {
             switch action {
             case .greet: return "greet"
+            case .tellLimit: return "tell limit"
             case .cut(let takesLast): return takesLast ? "cut with the last" : "cut"
             case .submit(let batch, let id, let acknowledgement):
                 sent[id] = batch
@@ -134,6 +136,69 @@ struct TCPConnectionStateMachineTests {
         let connection = Connection(hasPlace: false)
         #expect(connection.happens { _ in } == ["end too_many_connections"])
         #expect(connection.happens { $0.socketClosed() } == [])
+    }
+
+    @Test func `who is not let in is told so at its time, and read no further`() {
+        let connection = Connection()
+        let end = TCPConnectionEnd(.unauthenticated)
+        #expect(connection.happensNow { $0.accessRefused(end, at: $1 + .milliseconds(200)) } == ["drop lines"])
+        #expect(!connection.asksToRead && connection.deadline == .milliseconds(200))
+        #expect(connection.passes(.milliseconds(199)) == [])
+        #expect(connection.passes(.milliseconds(1)) == ["end unauthenticated"])
+        let silent = Connection()
+        #expect(silent.happensNow { $0.accessRefused(nil, at: $1) } == ["drop lines", "close"])
+    }
+
+    @Test func `a connection whose key ends takes no more lines, and keeps the acks of those it took`() {
+        let connection = Connection(.spooled)
+        #expect(connection.receives(lines: 2) == ["submit 1"])
+        var hasEnded = false
+        #expect(connection.happensNow { hasEnded = $0.accessEnded(TCPConnectionEnd(.unauthenticated), at: $1) } == [])
+        #expect(hasEnded)
+        #expect(connection.receives(lines: 1) == [])
+        #expect(connection.acks(1) == ["ack 2", "end unauthenticated"])
+        let waiting = Connection(.committed)
+        #expect(waiting.receives(lines: 2) == ["submit 1 for its commit"])
+        #expect(waiting.happensNow { _ = $0.accessEnded(TCPConnectionEnd(.unauthenticated), at: $1) } == [])
+        #expect(waiting.passes(.seconds(2)) == ["end unauthenticated"])
+    }
+
+    @Test func `over its rate a connection is not read until it may, and is told once`() {
+        let connection = Connection(.spooled)
+        #expect(connection.happensNow { $0.bytesReceived(at: $1) } == ["cut"])
+        #expect(connection.happensNow { _ = $0.rateExceeded(until: $1 + .seconds(1)) } == ["tell limit"])
+        #expect(!connection.asksToRead && connection.deadline == .seconds(1))
+        #expect(connection.passes(.milliseconds(999)) == [])
+        #expect(connection.passes(.milliseconds(1)) == ["cut"])
+        #expect(connection.happensNow { _ = $0.rateExceeded(until: $1 + .seconds(1)) } == [])
+        #expect(connection.passes(.seconds(1)) == ["cut"])
+        #expect(connection.cuts(lines: 1) == ["submit 1"])
+        #expect(connection.readsOn)
+    }
+
+    @Test func `without acks nothing is told of a rate, and what came before the end goes in later`() {
+        let connection = Connection(nil)
+        #expect(connection.happensNow { $0.bytesReceived(at: $1) } == ["cut"])
+        #expect(connection.happensNow { _ = $0.rateExceeded(until: $1 + .seconds(1)) } == [])
+        #expect(connection.happens { $0.socketClosed() } == [])
+        #expect(connection.passes(.seconds(1)) == ["cut"])
+        #expect(connection.cuts(lines: 1) == ["submit 1", "drop lines"])
+    }
+
+    @Test func `a daemon that stops takes what it has read, whatever the rate`() {
+        let connection = Connection(.spooled)
+        #expect(connection.happensNow { $0.bytesReceived(at: $1) } == ["cut"])
+        #expect(connection.happensNow { _ = $0.rateExceeded(until: $1 + .seconds(60)) } == ["tell limit"])
+        #expect(connection.happensNow { $0.drainRequested(at: $1) } == ["cut"])
+        var isHeldBack = true
+        _ = connection.happensNow { isHeldBack = $0.rateExceeded(until: $1 + .seconds(60)) }
+        #expect(!isHeldBack)
+    }
+
+    @Test func `where keys are wanted a connection that says nothing ends`() {
+        let connection = Connection { $0.access = IntakeAccess(keyRing: KeyRing(isRequired: true)) }
+        #expect(connection.deadline == .seconds(10))
+        #expect(connection.passes(.seconds(10)) == ["end unauthenticated"])
     }
 
     @Test func `a batch is answered after those before it, with the lines that were refused`() {

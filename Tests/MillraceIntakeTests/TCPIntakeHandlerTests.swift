@@ -49,10 +49,9 @@ struct TCPIntakeHandlerTests {
                 configuration: Live(configuration), channel: records, metrics: metrics, logger: quiet)
             try await channel.testingEventLoop.executeInContext { [channel, socket] in
                 let pipeline = channel.pipeline.syncOperations
-                let hasPlace = shared.limiter.enter() != nil
                 try pipeline.addHandler(socket)
                 try pipeline.addHandler(
-                    TCPIntakeHandler(shared: shared, eventLoop: channel.eventLoop, hasPlace: hasPlace))
+                    TCPIntakeHandler(shared: shared, eventLoop: channel.eventLoop, remote: nil))
             }
             try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 7171)).get()
         }
@@ -95,7 +94,7 @@ struct TCPIntakeHandlerTests {
         /// The lines of the submissions that wait, each answered by `outcome`.
         func submitted(_ outcome: (Range<UInt64>) -> Submission.Outcome = { .durable($0) }) async -> [String] {
             var lines: [String] = []
-            for submission in await records.nextAll() {
+            for submission in await records.next() {
                 for record in submission.records {
                     lines += String(decoding: record.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
                 }

@@ -13,7 +13,10 @@ import Testing
         JOIN pg_namespace AS space ON space.oid = pronamespace
         WHERE space.nspname !~ '^(pg_|information_schema)'
             AND (
-                prosecdef AND NOT coalesce(proconfig @> ARRAY['search_path=projections, pg_catalog, pg_temp'], false)
+                prosecdef AND NOT coalesce(
+                    proconfig && ARRAY[
+                        'search_path=projections, pg_catalog, pg_temp', 'search_path=pg_catalog, pg_temp'
+                    ], false)
                 OR EXISTS (
                     SELECT FROM unnest(proconfig) AS setting
                     WHERE setting LIKE 'search_path=%' AND setting NOT LIKE '%, pg_temp'))

@@ -2,14 +2,17 @@ import Glibc
 
 /// An authority of a test's own, and the certificates that it signs: files in a scratch directory, made by openssl.
 package final class TestAuthority: Sendable {
-    /// Paths of PEM files.
+    /// Paths of PEM files, which stay as long as it.
     package struct Pair: Sendable {
         package let certificate: String
         package let key: String
+        private let authority: TestAuthority?
 
-        package init(certificate: String, key: String) {
+        /// `authority`: whose files they are; nil where somebody else holds it.
+        package init(certificate: String, key: String, of authority: TestAuthority? = nil) {
             self.certificate = certificate
             self.key = key
+            self.authority = authority
         }
     }
 
@@ -34,7 +37,7 @@ package final class TestAuthority: Sendable {
         _ subject: String = "/CN=localhost", names: String = "DNS:localhost,IP:127.0.0.1"
     ) throws -> Pair {
         let base = "\(scratch.path)/\(UInt64.random(in: 0 ... .max))"
-        let pair = Pair(certificate: base + ".pem", key: base + ".key")
+        let pair = Pair(certificate: base + ".pem", key: base + ".key", of: self)
         try Self.run(
             """
             openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '\(subject)' -keyout '\(pair.key)' \

@@ -64,9 +64,12 @@ package final class IdentityDirectory: Sendable {
         await pool?.stop()
     }
 
-    /// `ids`: of users, UUIDs in lower case. Always an answer for each: the fallback for those who are not known.
-    func users(_ ids: [String], now: ContinuousClock.Instant = .now) async -> Answer {
-        guard let pool else { return answer(ids, .notConfigured) }
+    /// `ids`: of users of `tenant`, UUIDs in lower case. Always an answer for each: the fallback for those who are not known.
+    func users(_ ids: [String], of tenant: Int32, now: ContinuousClock.Instant = .now) async -> Answer {
+        guard let pool, tenant == configuration.tenant else {
+            let users = ids.map { ($0, IdentityUser.unknown($0)) }
+            return Answer(users: Dictionary(users) { first, _ in first }, availability: .notConfigured)
+        }
         let (missing, isPaused) = state.withLock { state in
             (state.cache.missing(ids, at: now), state.triesAgainAt.map { now < $0 } ?? false)
         }
@@ -157,6 +160,8 @@ package struct IdentityConfiguration: Sendable, Equatable {
     package var retryAfter = Duration.seconds(5)
     /// Users on the dashboard.
     package var usersMax = 10
+    /// Whose users that database knows: others could learn a name by an id.
+    package var tenant = 0
 
     package init() {}
 }

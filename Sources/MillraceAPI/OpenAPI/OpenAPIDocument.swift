@@ -5,15 +5,16 @@ internal import MillraceRoutes
 /// `/openapi.json`, made of the operations that the router takes its paths and parameters from.
 struct OpenAPIDocument: Sendable {
     static let operation = APIOperation(
-        .openAPI, id: "openapi", tag: "operations", summary: "This description", access: .open,
+        .openAPI, id: "openapi", tag: "operations", summary: "This description", access: .operations,
         answer: APIOperation.Component(name: "OpenAPI", schema: .anyObject))
 
     let operations: [APIOperation]
     /// Those that are loaded.
     let packs: [PackDefinition]
     let version: String
-    /// Whether no key is configured, so that this machine reads without a token.
-    let isOpen: Bool
+    /// Whether every route but the probes wants a key or a token.
+    let wantsKeys: Bool
+    let takesTokens: Bool
 
     var json: [UInt8] {
         let document: JSONValue = [
@@ -25,18 +26,50 @@ struct OpenAPIDocument: Sendable {
             "paths": .object(paths),
             "components": [
                 "schemas": .object(schemas),
-                "securitySchemes": [
-                    "bearer": [
-                        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                        "description": .string(
-                            "Reading needs `\(ReadAccess.scope)` in the claim `scope`, or the service role"),
-                    ]
-                ],
+                "securitySchemes": .object(securitySchemes),
             ],
         ]
         var json = JSONWriter()
         document.write(to: &json)
         return json.bytes
+    }
+
+    private static let tokenScheme = "bearer"
+    /// In the order in which they are offered.
+    private static let keySchemes = ["key", "basic"]
+
+    private var securitySchemes: [(String, JSONValue)] {
+        let keys: [(String, JSONValue)] = [
+            (
+                "key",
+                [
+                    "type": "http", "scheme": "bearer", "bearerFormat": "mr_…",
+                    "description": "A key of `millrace keys create`, with the scope that the route wants",
+                ]
+            ),
+            ("basic", ["type": "http", "scheme": "basic", "description": "The key as user, without a password"]),
+        ]
+        let tokens: JSONValue = [
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": .string(
+                "Reading needs `\(RequestAccess.scope)` in the claim `scope`, or the service role"),
+        ]
+        return (wantsKeys ? keys : []) + [(Self.tokenScheme, tokens)]
+    }
+
+    /// Each by itself opens the operation; nil: it is open to all.
+    private func security(of access: APIOperation.Access) -> JSONValue? {
+        let tokens = takesTokens ? [Self.tokenScheme] : []
+        let schemes: [String]
+        switch access {
+        case .open: return nil
+        case .intake, .operations:
+            guard wantsKeys else { return nil }
+            schemes = Self.keySchemes + (access == .operations ? tokens : [])
+        case .read, .admin: schemes = (wantsKeys ? Self.keySchemes : []) + tokens
+        case .write: schemes = wantsKeys ? Self.keySchemes + tokens : [Self.tokenScheme]
+        }
+        return schemes.isEmpty ? [[:]] : .array(schemes.map { .object([($0, .array([]))]) })
     }
 
     private var paths: [(String, JSONValue)] {
@@ -78,11 +111,7 @@ struct OpenAPIDocument: Sendable {
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if let body = operation.body { members.append(("requestBody", describe(body))) }
         members.append(("responses", .object(responses(operation))))
-        switch operation.access {
-        case .open: break
-        case .read, .admin: members.append(("security", isOpen ? [[:]] : [["bearer": []]]))
-        case .user: members.append(("security", [["bearer": []]]))
-        }
+        if let security = security(of: operation.access) { members.append(("security", security)) }
         return .object(members)
     }
 
@@ -123,7 +152,7 @@ struct OpenAPIDocument: Sendable {
         let successes = operation.successes.map { status, doc in
             Self.response(status, doc, [answer] + operation.furtherContent)
         }
-        let failures = operation.failures(hasKeys: !isOpen).map { status, doc in
+        let failures = operation.failures(wantsKeys: wantsKeys, takesTokens: takesTokens).map { status, doc in
             let schema = status == 503 ? operation.unavailableAnswer : nil
             return Self.response(
                 status, doc, [("application/json", (schema ?? operation.errorAnswer).reference)],

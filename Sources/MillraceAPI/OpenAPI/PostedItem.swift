@@ -27,7 +27,7 @@ enum PostedItem {
     private static let operation = APIOperation(
         .events, id: "postEvents", tag: "events",
         summary: "Events and conversation saves: one object, an array, or one a line; answered when they are durable",
-        access: .open,
+        access: .intake,
         parameters: [
             APIParameter(
                 "ack", .choice(["spooled", "committed"]), "committed: answered once they are in PostgreSQL",

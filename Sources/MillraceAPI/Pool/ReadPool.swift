@@ -12,7 +12,8 @@ internal import MillraceTelemetry
 /// Invariants
 /// 1. At most `connectionsMax` sessions, each with a thread of its own; nothing blocks the cooperative pool.
 /// 2. At most `waitingMax` requests wait, each for at most `acquireTimeout`, in order of arrival.
-/// 3. Every session is read-only (but for `isReadOnly` false), and every statement ends: the server's limit, the client's a second later.
+/// 3. A session shows policies and views the tenant of the request that it is used for, and no other's.
+/// 4. Every session is read-only (but for `isReadOnly` false), and every statement ends: the server's limit, the client's a second later.
 ///
 /// Crash: nothing is kept. Backpressure: refusals. Shutdown: statements under way have `drainLimit`, then they are
 /// interrupted; waiters are refused.
@@ -66,9 +67,11 @@ package final class ReadPool: Sendable {
     }
 
     /// Runs `body` on a session's thread; it reads only, and runs once more when an idle connection turns out lost.
-    /// Throws `ReadRefusal`, `PostgresError`, and what `body` throws.
+    /// `tenant`: whose rows policies and views show it; nil where it looks at no tenant's rows. Throws `ReadRefusal`,
+    /// `PostgresError`, and what `body` throws.
     package func read<Answer: Sendable>(
-        _ route: HTTPRoute? = nil, _ body: @escaping @Sendable (PostgresConnection) throws -> Answer
+        _ route: HTTPRoute? = nil, of tenant: Int32? = nil,
+        _ body: @escaping @Sendable (PostgresConnection) throws -> Answer
     ) async throws -> Answer {
         let number: Int
         do {
@@ -81,7 +84,7 @@ package final class ReadPool: Sendable {
         let start = ContinuousClock.now
         let result: Result<Answer, any Error>
         do {
-            result = .success(try await session.run(body))
+            result = .success(try await session.run(of: tenant, body))
         } catch {
             result = .failure(error)
         }

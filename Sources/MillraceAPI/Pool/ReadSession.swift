@@ -13,6 +13,8 @@ actor ReadSession {
     private let interrupt: PostgresInterrupt
     private let logger: Logger
     private var connection: PostgresConnection?
+    /// What the session's `millrace.tenant` is; nil: not set.
+    private var tenant: Int32?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -27,18 +29,21 @@ actor ReadSession {
     var isConnected: Bool { connection?.isUsable ?? false }
 
     /// Runs `body`, which reads only and so may run twice: once more when a connection that had been idle was lost.
-    func run<Answer: Sendable>(_ body: @Sendable (PostgresConnection) throws -> Answer) throws -> Answer {
+    /// `tenant`: whose rows it is shown; nil: it looks at none.
+    func run<Answer: Sendable>(
+        of tenant: Int32?, _ body: @Sendable (PostgresConnection) throws -> Answer
+    ) throws -> Answer {
         let before = settings.value.api.statementTimeout
         // What a session was told when it was opened is told to a new one.
         if settings.refresh(), settings.value.api.statementTimeout != before { connection = nil }
         let wasConnected = isConnected
         do {
-            return try body(connected())
+            return try body(connected(for: tenant))
         } catch let error as PostgresError {
             let isLost = !isConnected
             if isLost { connection = nil }
             guard wasConnected, isLost, error.code != .interrupted, error.code != .timedOut else { throw error }
-            return try body(connected())
+            return try body(connected(for: tenant))
         }
     }
 
@@ -46,6 +51,15 @@ actor ReadSession {
     func end() {
         connection = nil
         executor.stop()
+    }
+
+    /// With the tenant that is wanted; the server is told only where it differs from the last one.
+    private func connected(for wanted: Int32?) throws(PostgresError) -> PostgresConnection {
+        let connection = try connected()
+        guard tenant != wanted else { return connection }
+        try connection.execute(wanted.map { "SET millrace.tenant = \($0)" } ?? "RESET millrace.tenant")
+        tenant = wanted
+        return connection
     }
 
     private func connected() throws(PostgresError) -> PostgresConnection {
@@ -70,6 +84,7 @@ actor ReadSession {
             SET max_parallel_workers_per_gather = 0
             """)
         connection = session
+        tenant = nil
         return session
     }
 }

@@ -6,11 +6,16 @@ internal import MillraceRoutes
 struct APIOperation: Sendable {
     enum Access: Sendable {
         case open
-        /// A token that may read, unless the daemon has no keys and the caller is on this machine.
+        /// A key that may write, where keys are wanted; the intake asks for it.
+        case intake
+        /// A key of any scope, unless none is wanted or the caller is on this machine.
+        case operations
+        /// A key or a token that may read, unless the daemon has no keys of any kind and the caller is on this machine.
         case read
-        /// A token of the user.
-        case user
-        /// A token that may administer, unless the daemon has no keys and the caller is on this machine.
+        /// A key or a token that may write, or a token of the user.
+        case write
+        /// A key or a token that may administer, unless the daemon has no keys of any kind and the caller is on this
+        /// machine.
         case admin
     }
 
@@ -110,12 +115,15 @@ struct APIOperation: Sendable {
     }
 
     /// What else than success can be answered.
-    func failures(hasKeys: Bool) -> [(Int, String)] {
+    func failures(wantsKeys: Bool, takesTokens: Bool) -> [(Int, String)] {
         var failures: [(Int, String)] = [(400, "Malformed; the message says what is wanted")]
-        if access == .user || access != .open && hasKeys {
-            failures.append((401, "No token, or one that is not believed"))
+        let takesTokens = takesTokens && (access == .read || access == .admin)
+        if access == .write || access != .open && wantsKeys || takesTokens {
+            failures.append((401, "No key or token, or one that is not believed"))
         }
-        if access != .open { failures.append((403, "Not for the one who asks")) }
+        if access == .write || access == .read || access == .admin || access == .intake && wantsKeys {
+            failures.append((403, "Not for the one who asks"))
+        }
         if !pathParameters.isEmpty { failures.append((404, "There is no such thing")) }
         if access == .read { failures.append((503, "The database or a connection to it is not there; try later")) }
         return (failures + furtherFailures).sorted { $0.0 < $1.0 }

@@ -20,28 +20,24 @@ extension ReadingRoute {
     var operation: APIOperation { Self.operation }
 }
 
-/// What all routes that read have in common: who may, with which parameters, and what becomes of errors.
+/// What all routes that read have in common: their parameters, and what becomes of errors.
 struct ReadGate: Sendable {
-    private let access: ReadAccess
     private let cursorKey: CursorKey
     private let retryAfterSeconds: Int
     private let logger: Logger
 
-    init(_ reading: Reading, _ configuration: APIRoutesConfiguration, verifier: TokenVerifier, logger: Logger) {
-        access = ReadAccess(verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback)
+    init(_ reading: Reading, _ configuration: APIRoutesConfiguration, logger: Logger) {
         cursorKey = reading.configuration.cursorKey
         retryAfterSeconds = configuration.retryAfterSeconds
         self.logger = logger
     }
 
-    /// An endpoint that `route` answers once the request has passed.
+    /// An endpoint that `route` answers.
     func callAsFunction(_ route: some ReadingRoute) -> Endpoint {
         let operation = route.operation
         return Endpoint(operation) { request, context in
-            var reader = Reader.ofAll
-            if case .read = operation.access { reader = try await access.reader(request, context) }
             let parameters = try RequestParameters(
-                operation, path: request.uri.path, query: request.uri.query, of: reader, cursorKey: cursorKey)
+                operation, path: request.uri.path, query: request.uri.query, of: context.caller, cursorKey: cursorKey)
             return try await answer(of: operation) { try await route.respond(parameters) }
         }
     }

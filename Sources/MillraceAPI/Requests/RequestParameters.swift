@@ -13,19 +13,19 @@ struct RequestParameters: Sendable {
     private let path: [String: String]
     private let values: [String: String]
     private let cursorKey: CursorKey
-    private let reader: Reader
+    let caller: Caller
     /// What the operation does not know itself: columns, where it takes some. In the order of the names.
     let filters: [ColumnFilter]
 
-    /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query. A reader of own rows gets
-    /// parameters that lead to no others.
+    /// Throws `APIProblem`, which names the parameter. `path`: the request's, without the query. A caller that reads
+    /// its own rows gets parameters that lead to no others.
     init(
-        _ operation: APIOperation, path requested: String, query: String?, of reader: Reader = .ofAll,
+        _ operation: APIOperation, path requested: String, query: String?, of caller: Caller,
         cursorKey: CursorKey
     ) throws(APIProblem) {
-        if case .ofOwn = reader, operation.ownRows == .none { throw ReadAccess.notOwn }
+        if caller.readsOnlyOf != nil, operation.ownRows == .none { throw RequestAccess.notOwn }
         self.operation = operation
-        self.reader = reader
+        self.caller = caller
         self.cursorKey = cursorKey
         var path: [String: String] = [:]
         for (name, value) in operation.route.match(requested) ?? [] {
@@ -47,7 +47,7 @@ struct RequestParameters: Sendable {
                 throw Self.unknown(pair.column, known: operation.parameters.map(\.name))
             }
         }
-        if case .ofOwn(let user) = reader {
+        if let user = caller.readsOnlyOf {
             try Self.restrict(&values, &filters, to: user, by: operation.ownRows)
         }
         for parameter in operation.parameters where parameter.isRequired && values[parameter.name] == nil {
@@ -65,7 +65,7 @@ struct RequestParameters: Sendable {
             [values[userName]] + filters.filter { $0.column == userName && $0.comparison == .equal }.map(\.value)
         for other in asked.compactMap(\.self) where UniqueID(other) != user { throw wrongUser("user_id") }
         switch rows {
-        case .none: throw ReadAccess.notOwn
+        case .none: throw RequestAccess.notOwn
         case .parameter: values[userName] = "\(user)"
         case .column:
             filters.removeAll { $0.column == userName && $0.comparison == .equal }
@@ -76,7 +76,8 @@ struct RequestParameters: Sendable {
     private static func wrongUser(_ name: String) -> APIProblem {
         APIProblem(
             .forbidden, "wrong_user",
-            "\(name) is not of the token's sub, and without the scope \(ReadAccess.scope) it reads its own rows alone")
+            "\(name) is not of the token's sub, and without the scope \(RequestAccess.scope) it reads its own rows alone"
+        )
     }
 
     static func unknown(_ name: String, known: [String]) -> APIProblem {
@@ -98,8 +99,11 @@ struct RequestParameters: Sendable {
             name, "a time with its offset (2026-11-21T10:00:00Z), a date, or milliseconds since 1970" + hint)
     }
 
-    /// The rows are to be those of the reader alone; `filters` say so, where `user_id` is a column.
-    var isOfOwn: Bool { reader != .ofAll }
+    /// The rows are to be those of the caller alone; `filters` say so, where `user_id` is a column.
+    var isOfOwn: Bool { caller.readsOnlyOf != nil }
+
+    /// Whose rows are read.
+    var tenant: Int32 { caller.tenant }
 
     /// A part of the path.
     func path(_ name: String) -> String { path[name] ?? "" }
@@ -130,7 +134,7 @@ struct RequestParameters: Sendable {
     func cursor(count: Int) throws(APIProblem) -> [String?]? {
         guard let text = values["cursor"] else { return nil }
         guard let cursor = PageCursor(text, question: question), cursor.values.count == count else {
-            if case .ofOwn = reader { throw Self.wrongUser("cursor") }
+            if isOfOwn { throw Self.wrongUser("cursor") }
             throw APIProblem(
                 .badRequest, "invalid_cursor",
                 "cursor is not one that this daemon gave for this question: repeat the request that gave it, only limit may "
@@ -139,13 +143,14 @@ struct RequestParameters: Sendable {
         return cursor.values
     }
 
-    /// What is asked, without the place and size of the page.
+    /// What is asked, and of which tenant's rows, without the place and size of the page.
     var question: PageCursor.Question {
         let places: Set = ["cursor", "limit", "offset"]
         let asked = values.filter { !places.contains($0.key) }.map { "\($0.key)=\($0.value)" }
         let all =
             asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map(\.text)
-        return PageCursor.Question(text: ([operation.route.path] + all).joined(separator: "\u{0}"), key: cursorKey)
+        return PageCursor.Question(
+            text: ([operation.route.path, "tenant \(tenant)"] + all).joined(separator: "\u{0}"), key: cursorKey)
     }
 
     private static func check(_ value: String, _ parameter: APIParameter) throws(APIProblem) {

@@ -15,7 +15,7 @@ struct CheckoutRoute: Sendable {
 
     private static let operation = APIOperation(
         .checkout, id: "checkout", tag: "commerce",
-        summary: "Makes an order of the user's cart, once for a key, by the user or a service", access: .user,
+        summary: "Makes an order of the user's cart, once for a key, by the user or a service", access: .write,
         headers: [
             APIParameter(
                 "Idempotency-Key", .text(bytesMax: keyBytesMax),
@@ -53,30 +53,29 @@ struct CheckoutRoute: Sendable {
     let configuration: APIRoutesConfiguration
     let reading: Reading
     let gate: ReadGate
-    let verifier: TokenVerifier
 
-    var endpoint: Endpoint { Endpoint(Self.operation) { request, _ in try await respond(request) } }
+    var endpoint: Endpoint {
+        Endpoint(Self.operation) { request, context in try await respond(request, by: context.caller) }
+    }
 
-    private func respond(_ request: Request) async throws -> Response {
-        let caller = try await verifier.caller(of: request)
+    private func respond(_ request: Request, by caller: Caller) async throws -> Response {
         let posted = PostedBody(configuration: configuration, what: "a checkout")
         try posted.checkType(of: request)
         let key = try Self.key(of: request)
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
         let user = try Self.user(in: await posted.read(from: request, memory))
-        guard caller.isService || caller.userID == user else {
+        guard caller.mayWrite(for: user) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
-        return try await gate.answer(of: Self.operation) { try await order(user, key) }
+        return try await gate.answer(of: Self.operation) { try await order(user, key, of: caller.tenant) }
     }
 
-    private func order(_ user: UniqueID, _ key: String) async throws -> Response {
-        let tenant = configuration.tenant
-        return try await reading.catalog.read(.checkout) { live in
+    private func order(_ user: UniqueID, _ key: String, of tenant: Int32) async throws -> Response {
+        try await reading.catalog.read(.checkout) { live in
             _ = try reading.catalog.pack("commerce", in: live)
             do {
-                let order = try await reading.writing.read(.checkout) { connection in
+                let order = try await reading.writing.read(.checkout, of: tenant) { connection in
                     let rows = try connection.query(
                         Self.statement, parameters: [.text("\(user)"), .text(key), .integer(tenant)])
                     var order = ByteBuffer()

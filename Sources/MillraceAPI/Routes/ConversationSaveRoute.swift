@@ -11,7 +11,7 @@ internal import NIOCore
 struct ConversationSaveRoute: Sendable {
     private static let operation = APIOperation(
         .conversationSave, id: "saveConversation", tag: "conversations",
-        summary: "One question and its answer, by its user or a service", access: .user,
+        summary: "One question and its answer, by its user or a service", access: .write,
         body: APIOperation.Body(
             schemas: [("application/json", PostedItem.conversation.reference)], components: [PostedItem.conversation]),
         answer: .init(Saved.self), successes: [(201, "Durable; the same again answers the same id")],
@@ -23,16 +23,16 @@ struct ConversationSaveRoute: Sendable {
 
     let configuration: APIRoutesConfiguration
     let channel: RecordChannel
-    let verifier: TokenVerifier
     let known: KnownSaves
     let reading: Reading
     let onAccepted: @Sendable () -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
 
-    var endpoint: Endpoint { Endpoint(Self.operation) { request, _ in try await respond(request) } }
+    var endpoint: Endpoint {
+        Endpoint(Self.operation) { request, context in try await respond(request, by: context.caller) }
+    }
 
-    private func respond(_ request: Request) async throws -> Response {
-        let caller = try await verifier.caller(of: request)
+    private func respond(_ request: Request, by caller: Caller) async throws -> Response {
         let posted = PostedBody(configuration: configuration, what: "a conversation")
         try posted.checkType(of: request)
         if let refusal = channel.refusal { throw problem(refusal) }
@@ -40,15 +40,15 @@ struct ConversationSaveRoute: Sendable {
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
         let save = try parse(await posted.read(from: request, memory), receivedAt: receivedAt)
-        guard caller.isService || caller.userID == save.userID else {
+        guard caller.mayWrite(for: save.userID) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
-        let id = save.id(tenant: configuration.tenant)
+        let id = save.id(tenant: caller.tenant)
         // One without a time has that of its arrival, which no other has.
         if save.createdAt == receivedAt {
-            try await spool(save, receivedAt: receivedAt)
+            try await spool(save, of: caller.tenant, receivedAt: receivedAt)
         } else {
-            try await spool(save, id: id, receivedAt: receivedAt)
+            try await spool(save, id: id, of: caller.tenant, receivedAt: receivedAt)
         }
         onAccepted()
         return Response(Saved(id: "\(id)"), status: .created)
@@ -56,17 +56,17 @@ struct ConversationSaveRoute: Sendable {
 
     /// Unless another user's save has this id. That is known of the latest saves here, and of all that are in PostgreSQL,
     /// where it can be asked.
-    private func spool(_ save: ConversationSave, id: UniqueID, receivedAt: Timestamp) async throws {
+    private func spool(_ save: ConversationSave, id: UniqueID, of tenant: Int32, receivedAt: Timestamp) async throws {
         let entry = (id: id, user: save.userID)
         let standing = known.enter(entry)
         // The table is right where it has the row: what was taken while PostgreSQL was away may have lost to it.
-        let stored = await storedUser(of: save, id: id)
+        let stored = await storedUser(of: save, id: id, tenant)
         if stored.map({ $0 != save.userID }) ?? (standing == .conflict) {
             if standing == .unknown { known.forget(entry) }
             throw Self.conflict
         }
         do {
-            try await spool(save, receivedAt: receivedAt)
+            try await spool(save, of: tenant, receivedAt: receivedAt)
         } catch {
             if standing == .unknown { known.forget(entry) }
             throw error
@@ -81,13 +81,14 @@ struct ConversationSaveRoute: Sendable {
             + "conversation_id, timestamp and question: send another timestamp, or that user_id")
 
     /// Nil where the row is not there, or can't be asked for: PostgreSQL's absence keeps no save out.
-    private func storedUser(of save: ConversationSave, id: UniqueID) async -> UniqueID? {
+    private func storedUser(of save: ConversationSave, id: UniqueID, _ tenant: Int32) async -> UniqueID? {
         guard reading.isWriting() else { return nil }
         var statement = SQLStatement("SELECT user_id FROM public.conversations WHERE")
         let time = statement.bind(save.createdAt.rfc3339, as: "timestamptz", named: "timestamp")
         statement.append("created_at = \(time) AND id = \(statement.bind("\(id)", as: "uuid", named: "id"))")
+        statement.append("AND tenant_id = \(tenant)")
         let question = statement
-        let stored = try? await reading.pool.read(.conversationSave) { connection -> String? in
+        let stored = try? await reading.pool.read(.conversationSave, of: tenant) { connection -> String? in
             let rows = try question.run(on: connection)
             return rows.rowCount > 0 ? rows.string(0, 0) : nil
         }
@@ -106,9 +107,9 @@ struct ConversationSaveRoute: Sendable {
         }
     }
 
-    private func spool(_ save: ConversationSave, receivedAt: Timestamp) async throws {
+    private func spool(_ save: ConversationSave, of tenant: Int32, receivedAt: Timestamp) async throws {
         let record = Record(
-            kind: .conversation, tenant: configuration.tenant, receivedAt: receivedAt, count: 1,
+            kind: .conversation, tenant: tenant, receivedAt: receivedAt, count: 1,
             bytes: Self.line(save))
         let outcome = await withCheckedContinuation { continuation in
             channel.send(Submission(records: [record]) { continuation.resume(returning: $0) })

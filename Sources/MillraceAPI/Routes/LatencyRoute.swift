@@ -14,7 +14,7 @@ internal import Synchronization
 /// another one is named. `seconds`: 1 … 300; the answer comes when they have passed.
 struct LatencyRoute: Sendable {
     private static let operation = APIOperation(
-        .latency, id: "latencies", tag: "operations", summary: "Percentiles of every stage", access: .open,
+        .latency, id: "latencies", tag: "operations", summary: "Percentiles of every stage", access: .operations,
         parameters: [
             APIParameter("format", .choice(LatencyFormat.allCases.map(\.rawValue)), "Of the answer", fallback: "text"),
             APIParameter("stage", .choice(MetricName.stages.compactMap(\.stage)), "One stage only"),

@@ -25,7 +25,7 @@ enum OperationalRoutes {
     /// `metrics`: in Prometheus' text format.
     static func metrics(_ metrics: @escaping @Sendable () async -> String) -> Endpoint {
         let operation = APIOperation(
-            .metrics, id: "metrics", tag: "operations", summary: "Prometheus' text format", access: .open)
+            .metrics, id: "metrics", tag: "operations", summary: "Prometheus' text format", access: .operations)
         return Endpoint(operation) { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],

@@ -89,12 +89,11 @@ struct ReloadRoute: Sendable {
         access: .admin, answer: .init(ReloadReport.self),
         furtherFailures: [(409, "The configuration, or a file that it names, is wrong: nothing was changed")])
 
-    let access: ReadAccess
     let reload: Reload
 
     var endpoint: Endpoint {
-        Endpoint(Self.operation) { request, context in
-            let actor = try await access.administrator(request, context)
+        Endpoint(Self.operation) { _, context in
+            let actor = context.caller.actor(at: context.peer)
             do {
                 return Response(try await reload(actor))
             } catch let refusal as ReloadRefusal {

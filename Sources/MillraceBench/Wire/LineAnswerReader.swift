@@ -14,10 +14,10 @@ struct LineAnswerReader {
         for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "\n") {
             let line = UnsafeRawBufferPointer(rebasing: bytes[start..<index])
             if carry.isEmpty {
-                body(Self.answer(line))
+                if let answer = Self.answer(line) { body(answer) }
             } else {
                 carry += line
-                carry.withUnsafeBytes { body(Self.answer($0)) }
+                if let answer = carry.withUnsafeBytes({ Self.answer($0) }) { body(answer) }
                 carry.removeAll(keepingCapacity: true)
             }
             start = index + 1
@@ -26,13 +26,15 @@ struct LineAnswerReader {
         if carry.count > Self.lineBytesMax { body(.ended(reason: "it sent a line without an end")) }
     }
 
-    private static func answer(_ line: UnsafeRawBufferPointer) -> LoadAnswer {
+    /// Nil for what answers nothing: the line that says that the rate holds the connection back.
+    private static func answer(_ line: UnsafeRawBufferPointer) -> LoadAnswer? {
         if let count = ack(line) { return .acknowledged(lines: count) }
         guard let message = ServerMessage(line: Array(line)) else {
             return .ended(reason: "it sent a line that is no answer of Millrace")
         }
         if message.hello?.server == "millrace" { return .greeted }
         if let report = message.parked ?? message.deadLetter { return .reported(reason: report.message) }
+        if message.limited != nil { return nil }
         if message.lines != nil { return .reported(reason: "not all lines went in") }
         guard let error = message.error else { return .ended(reason: "it sent an answer of an unknown kind") }
         let reason = "\(error.code): \(error.message)"

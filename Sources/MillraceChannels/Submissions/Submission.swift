@@ -30,6 +30,8 @@ package struct Submission: Sendable {
     /// Of a sender who waits for the commit: how many reports it wants at most; what is beyond is only counted.
     package var reportsMax: Int
     package var reply: @Sendable (Outcome) -> Void
+    /// Whose it is, where several share the record channel: `Grant.lane`, or 0 for all senders without a key.
+    package var lane: UInt64 = 0
     /// Called once when every line is durable and the sender goes on waiting for the commit; before `reply`.
     package var onDurable: (@Sendable () -> Void)?
 

@@ -23,6 +23,7 @@ struct DatabaseChecks {
             if schema.ok {
                 results.append(try KeyChecks(configuration: context.configuration).keys(connection))
                 results += try TableChecks(connection: connection).run()
+                results += try RoleChecks(connection: connection).run()
                 results.append(try months(connection))
                 results += try projections(connection)
                 results.append(try parked(connection))

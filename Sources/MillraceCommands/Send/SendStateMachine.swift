@@ -163,7 +163,7 @@ struct SendStateMachine {
                     ))
             } else if let error = message.error {
                 throw Self.turnedDown(error)
-            } else {
+            } else if message.limited == nil {
                 throw Self.foreign("it sent an answer of an unknown kind")
             }
         }
@@ -290,7 +290,9 @@ struct SendStateMachine {
                 ? "Fix that, then send again"
                 : "Show a key that may do this by --key-file or MILLRACE_KEY, then send again; see `millrace keys list`",
             isRetryable: SpoolRefusal(rawValue: error.code) != nil
-                || ["too_many_connections", "too_many_refused_lines", MemoryShortage.code].contains(error.code))
+                || ["too_many_connections", "too_many_refused_lines", "rate_limited", MemoryShortage.code].contains(
+                    error.code)
+        )
     }
 }
 

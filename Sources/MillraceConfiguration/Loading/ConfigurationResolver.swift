@@ -1,5 +1,4 @@
 internal import MillraceAPI
-internal import MillraceIntake
 internal import MillraceTOML
 internal import MillraceWriter
 internal import TOMLKit
@@ -35,7 +34,6 @@ struct ConfigurationResolver {
                     key: name, value: key.shown(configuration), origin: origin(of: name))
             } + (section.name == "jwt" ? [jwtKeysSetting] : [])
         }
-        if !configuration.tls.key.isEmpty { secretFiles.insert(configuration.tls.key) }
         return LoadedConfiguration(
             configuration: configuration, file: file, settings: settings, secretFiles: secretFiles.sorted())
     }

@@ -42,7 +42,7 @@ struct ConfigurationKey: Sendable {
     }
 
     static func integer(
-        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, unit: String, _ doc: String,
+        _ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>, unit: String? = nil, _ doc: String,
         watch metric: String? = nil
     ) -> Self {
         number(name, path, .integer(range), unit: unit, doc, metric)

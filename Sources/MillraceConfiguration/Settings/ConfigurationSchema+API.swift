@@ -98,6 +98,9 @@ extension ConfigurationSchema {
                 "users_max", \.identity.usersMax, 1...1000, unit: "users",
                 "Top users on the dashboard, asked for at once.", watch: "millrace_http_request_duration_seconds"
             ).live,
+            .integer(
+                "tenant", \.identity.tenant, 0...2_147_483_647,
+                "Whose users it knows: dashboards of other tenants show ids."),
         ])
 
     static let auth = ConfigurationSection(
@@ -108,10 +111,27 @@ extension ConfigurationSchema {
                 "Keys are wanted before the first is made; so it is anyway with a listener that others reach."),
             .bool(
                 "open_operations", \.auth.openOperations,
-                "This machine reads /metrics, /debug and /openapi.json without a key; false before a proxy."),
+                "This machine reads /metrics, /debug and /openapi.json without a key; false before a proxy."
+            ).live,
             .duration(
                 "failure_delay", \.auth.failureDelay, .zero ... .seconds(10),
-                "How long the answer to a wrong key or token is held back.", watch: "millrace_http_requests_total"),
+                "How long the answer to a wrong key or token is held back.",
+                watch: "millrace_intake_authentications_failed_total"
+            ).live,
+            .duration(
+                "failure_delay_max", \.auth.failureDelayMax, .zero ... .seconds(60),
+                "The same of an address that goes on failing; it doubles with each ten failures of a minute.",
+                watch: "millrace_intake_authentications_failed_total"
+            ).live,
+            .integer(
+                "failures_waiting_max", \.auth.failuresWaitingMax, 1...100_000, unit: "answers",
+                "Answers that are held back at a time; further failures get none, and their connections are closed.",
+                watch: "millrace_intake_authentications_failed_total"
+            ).live,
+            .integer(
+                "address_failures_waiting_max", \.auth.addressFailuresWaitingMax, 1...100_000, unit: "answers",
+                "The same of one address.", watch: "millrace_intake_authentications_failed_total"
+            ).live,
             .duration(
                 "refresh_interval", \.auth.refreshInterval, .milliseconds(100) ... .seconds(60),
                 "From one look at the keys in PostgreSQL to the next: how long a revoked one still opens."),

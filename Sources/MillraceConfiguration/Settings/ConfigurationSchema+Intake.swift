@@ -1,4 +1,5 @@
 internal import MillraceAPI
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
@@ -47,6 +48,16 @@ extension ConfigurationSchema {
             .duration(
                 "retry_interval", \.tcp.retryInterval, .milliseconds(10) ... .seconds(60),
                 "How often lines that a full spool refused are offered again.", watch: "millrace_spool_refused_total"
+            ).live,
+            .duration(
+                "greeting_timeout", \.tcp.greetingTimeout, .milliseconds(100) ... .seconds(600),
+                "How long the first line may take where a key is wanted of it.",
+                watch: "millrace_intake_connections_open"
+            ).live,
+            .duration(
+                "ended_key_wait", \.tcp.endedKeyWait, .zero ... .seconds(60),
+                "How long a connection whose key was revoked or has expired waits for the acks of lines that were taken.",
+                watch: "millrace_intake_connections_open"
             ).live,
         ])
 
@@ -209,7 +220,7 @@ extension ConfigurationSchema {
         ])
 
     static let limits = ConfigurationSection(
-        name: "limits", doc: "What one event may be.",
+        name: "limits", doc: "What one event may be, and what one address or key may do.",
         keys: [
             .bytes(
                 "line_bytes", \.limits.lineBytes, 1 << 10...16 << 20, "A line, or an item of a body.",
@@ -235,6 +246,39 @@ extension ConfigurationSchema {
             .duration(
                 "refused_log_interval", \.limits.refusedLogInterval, .zero ... .seconds(86_400),
                 "Least time between two log lines about refused lines.", watch: "millrace_intake_lines_refused_total"
+            ).live,
+            .integer(
+                "address_connections_max", \.accessLimits.addressConnectionsMax, 0...1_000_000, unit: "connections",
+                "Open connections of one address (of IPv6: its first 64 bits), TCP and HTTP together; 0 is any number.",
+                watch: "millrace_intake_rate_limited_total"
+            ).live,
+            .integer(
+                "address_requests_max", \.accessLimits.addressRequestsMax, 0...1_000_000, unit: "requests",
+                "Requests of one address that are read or answered at a time; 0 is any number.",
+                watch: "millrace_intake_rate_limited_total"
+            ).live,
+            .integer(
+                "address_rate", \.accessLimits.addressRate, 0...1_000_000_000, unit: "events a second",
+                "Events of one address, and other requests of its; 0 is any number.",
+                watch: "millrace_intake_rate_limited_total"
+            ).live,
+            .bool(
+                "address_loopback", \.accessLimits.addressLoopback,
+                "Loopback's addresses have these limits too; Unix sockets never have.",
+                watch: "millrace_intake_rate_limited_total"
+            ).live,
+            .integer(
+                "addresses_max", \.accessLimits.addressesMax, 16...10_000_000, unit: "addresses",
+                "Addresses whose use is remembered when they have nothing open.",
+                watch: "millrace_process_resident_memory_bytes"),
+            .integer(
+                "key_connections_max", \.accessLimits.keyConnectionsMax, 0...1_000_000, unit: "connections",
+                "Open TCP connections of one key; 0 is any number.", watch: "millrace_intake_rate_limited_total"
+            ).live,
+            .integer(
+                "key_requests_max", \.accessLimits.keyRequestsMax, 0...1_000_000, unit: "requests",
+                "Requests of one key that are read or answered at a time; 0 is any number.",
+                watch: "millrace_intake_rate_limited_total"
             ).live,
         ])
 

@@ -53,7 +53,10 @@ extension ConfigurationSchema {
                 "scope_claim", \.jwt.scopeClaim, "The claim with scopes: a text with blanks between, or a list."
             ).live,
             .string("read_scope", \.jwt.readScope, "The scope that may read every user's rows; \"\" is none.").live,
-            .string("write_scope", \.jwt.writeScope, "The scope that may send events; \"\" is none.").live,
+            .string(
+                "write_scope", \.jwt.writeScope,
+                "The scope that may save conversations and check out for every user; \"\" is none."
+            ).live,
             .string(
                 "admin_scope", \.jwt.adminScope, "The scope that may do all that an admin key may; \"\" is none."
             ).live,

@@ -24,6 +24,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var tls = ListenerTLSConfiguration()
     package var memory = MemoryConfiguration()
     package var limits = LimitsConfiguration()
+    /// Of `[limits]`.
+    package var accessLimits = AccessLimits()
     package var deadLetters = DeadLettersConfiguration()
     /// Of `[dead_letters]`.
     package var refusals = RefusalsConfiguration()

@@ -14,7 +14,7 @@ extension ReloadPart {
             let settings = try settings(configuration)
             let new = try await routes.routes(configuration, settings.reading)
             return Prepared {
-                live.replace(with: settings)
+                live.replace(with: settings, of: configuration)
                 pipeline.memory.set(configuration.memory)
                 reads.set(configuration)
                 routes.replace(with: new)

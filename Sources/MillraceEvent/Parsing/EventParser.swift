@@ -43,6 +43,11 @@ package final class EventParser {
         }
     }
 
+    /// The type of the event that was validated last, in UTF-8, while its line is still there.
+    package var eventType: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: event.event_type.bytes, count: event.event_type.length)
+    }
+
     /// Reads a body that must be a conversation save. Copies `body`, which needs no readable bytes behind it.
     package func parseConversation(
         _ body: some Sequence<UInt8>, limits: EventLimits, receivedAt: Timestamp

@@ -25,10 +25,14 @@ package enum RefusalCode: String, Sendable, CaseIterable {
     case invalidTimestamp = "invalid_timestamp"
     case invalidSource = "invalid_source"
     case invalidMetadata = "invalid_metadata"
+    /// Its sender's key may not send this type; no parser says so.
+    case forbiddenType = "forbidden_type"
 
     /// From the number that the C parser returns; nil for `MR_ACCEPTED` and for numbers it never returns.
     package init?(parserCode: Int32) {
-        guard parserCode > 0, Int(parserCode) <= Self.allCases.count else { return nil }
+        guard parserCode > 0, Int(parserCode) <= Self.allCases.count,
+            Self.allCases[Int(parserCode) - 1] != .forbiddenType
+        else { return nil }
         self = Self.allCases[Int(parserCode) - 1]
     }
 }

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
@@ -22,6 +23,13 @@ final class EventsRequest {
     private var cutter: ItemCutter
     private var builder: RecordBuilder
     private let memory: MemoryReservation
+    /// Who sends it; nil where no key is wanted.
+    private var grant: Grant?
+    private let rates: SenderRates?
+    private var rateTimer: Scheduled<Void>?
+    private let clientSubject: String?
+    /// What is not counted against the sender's rates yet.
+    private var uncounted = (events: 0, bytes: 0)
     private var commitTimer: Scheduled<Void>?
 
     /// Called after each change that comes from a submission or a time limit, not from a call.
@@ -29,9 +37,12 @@ final class EventsRequest {
 
     /// `parser`: used on the event loop only.
     init(
-        head: EventsRequestHead, shared: HTTPIntakeShared, settings: HTTPSettings, parser: EventParser,
-        eventLoop: any EventLoop
+        head: EventsRequestHead, access: HTTPAccess.Entry, clientSubject: String?, shared: HTTPIntakeShared,
+        settings: HTTPSettings, parser: EventParser, eventLoop: any EventLoop
     ) {
+        grant = access.grant
+        rates = access.rates
+        self.clientSubject = clientSubject
         self.shared = shared
         self.settings = settings
         let configuration = settings.configuration
@@ -45,12 +56,13 @@ final class EventsRequest {
             encoding: head.encoding, outputBytesMax: configuration.http.decompressedBytesMax,
             ratioMax: configuration.http.decompressionRatioMax)
         cutter = ItemCutter(format: head.format, itemBytesMax: itemBytesMax)
-        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
+        builder = RecordBuilder(tenant: access.grant?.tenant ?? 0, receivedAt: .now)
     }
 
     private var configuration: HTTPIntakeConfiguration { settings.configuration }
 
     func bodyReceived(_ buffer: ByteBuffer) -> EventsProgress {
+        renewGrant()
         if !machine.isBroken { decompressor.push(buffer) }
         machine.bodyReceived()
         return proceed()
@@ -67,16 +79,26 @@ final class EventsRequest {
         return proceed()
     }
 
+    /// A body may last; its key may end meanwhile.
+    private func renewGrant() {
+        guard let grant, grant.isEnded, !machine.isBroken else { return }
+        self.grant = shared.access.renewed(grant, clientSubject: clientSubject)
+        if self.grant == nil { breakOff(HTTPProblem(.unauthenticated)) }
+    }
+
     private func proceed() -> EventsProgress {
         while true {
             switch machine.nextAction(gatheredBytes: builder.byteCount) {
             case .cut: cut()
             case .submit: submit()
             case .rest(let isBehind):
+                if countRates() { continue }
                 if isBehind { return .behind }
                 memory.count(heldBytes)
                 return machine.isAwaitingCommit ? .awaitingCommit : .reading
             case .answer(let answer):
+                _ = countRates()
+                rateTimer?.cancel()
                 memory.count(heldBytes)
                 return .answered(answer)
             }
@@ -123,11 +145,14 @@ final class EventsRequest {
         case .tooLong(let byteCount):
             refuse(.lineTooLong(byteCount, max: itemBytesMax))
         case .item(let bytes):
+            uncounted.bytes += bytes.count
             do {
                 let kind = try parser.validate(
                     bytes, limits: eventLimits, receivedAt: builder.receivedAt)
+                if let types = grant?.eventTypes { try parser.requireType(kind, types) }
                 builder.append(kind, bytes, isPretty: cutter.format == .json)
                 machine.itemAccepted()
+                uncounted.events += 1
                 shared.metrics[.http].linesReceived.add(1)
             } catch {
                 refuse(error)
@@ -136,6 +161,7 @@ final class EventsRequest {
     }
 
     private func refuse(_ refusal: Refusal) {
+        uncounted.events += 1
         shared.metrics[.http].linesReceived.add(1)
         shared.metrics.refused(refusal.code).add(1)
         machine.itemRefused(refusal)
@@ -147,12 +173,30 @@ final class EventsRequest {
 
     /// Drops what was received and has not been submitted.
     private func discard() {
-        builder = RecordBuilder(tenant: configuration.tenant, receivedAt: .now)
+        builder = RecordBuilder(tenant: builder.tenant, receivedAt: .now)
         input.removeAll()
         decompressor.close()
     }
 
+    // MARK: Rates
+
+    /// Counts what was cut. True where that is more than its sender may send, so that the body is held back from now on.
+    private func countRates() -> Bool {
+        guard let rates, uncounted.events > 0 else { return false }
+        rates.take(events: uncounted.events, bytes: uncounted.bytes)
+        uncounted = (0, 0)
+        guard let excess = rates.excess(), machine.rateExceeded() else { return false }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        rateTimer = eventLoop.scheduleTask(in: TimeAmount(excess.wait)) {
+            bound.value.machine.rateAllows()
+            bound.value.proceedAlone()
+        }
+        return true
+    }
+
     // MARK: Submitting
+
+    private var lane: UInt64 { grant?.use.lane ?? 0 }
 
     private func submit() {
         let isWaiter = machine.acknowledgement == .committed && shared.waiters.enter() != nil
@@ -177,8 +221,9 @@ final class EventsRequest {
                 eventLoop.execute { bound.value.stopWaiting(bound.value.machine.submissionDurable(number)) }
             }
         }
+        submission.lane = lane
         guard shared.channel.send(submission) == .pause, machine.channelFilled() else { return }
-        shared.channel.whenWritable {
+        shared.channel.whenWritable(lane: lane) {
             eventLoop.execute {
                 bound.value.machine.channelDrained()
                 bound.value.proceedAlone()

@@ -91,6 +91,8 @@ struct EventsRequestStateMachine {
     private var flight: Flight?
     private var flightNumber = 0
     private var isChannelFull = false
+    /// More came than the sender's rate allows: its body is read no further for now.
+    private var isOverRate = false
     private var result: EventsAnswer
 
     init(acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration) {
@@ -119,7 +121,7 @@ struct EventsRequestStateMachine {
         switch body {
         case .starved, .fed, .ended:
             if gatheredBytes >= submissionBytes { return maySubmit ? .submit : .rest(isBehind: true) }
-            if case .starved = body { return .rest(isBehind: false) }
+            if case .starved = body { return .rest(isBehind: isOverRate) }
             return .cut
         case .cut where gatheredBytes > 0:
             return maySubmit ? .submit : .rest(isBehind: false)
@@ -205,6 +207,18 @@ struct EventsRequestStateMachine {
 
     mutating func channelDrained() {
         isChannelFull = false
+    }
+
+    /// More came than the sender's rate allows. Returns false when that is known, or when the body came whole: then it is
+    /// the next request that waits.
+    mutating func rateExceeded() -> Bool {
+        guard !isOverRate, !hasBodyEnded, !isBroken else { return false }
+        isOverRate = true
+        return true
+    }
+
+    mutating func rateAllows() {
+        isOverRate = false
     }
 
     /// All places of those who wait for commits are taken: this request doesn't wait for its own.

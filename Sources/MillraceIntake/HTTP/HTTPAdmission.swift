@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceRoutes
 internal import NIOCore
@@ -27,11 +28,21 @@ struct HTTPAdmission {
     /// The connection ends with the answer.
     let closes: Bool
     let verdict: Verdict
+    /// Who was let in.
+    private(set) var entry = HTTPAccess.Entry()
+    /// Refused for want of a key in force: to be counted, and answered late.
+    var isAuthenticationFailed: Bool {
+        switch verdict {
+        case .refused(let problem), .cutOff(let problem): problem.code == .unauthenticated
+        case .events, .routes: false
+        }
+    }
 
     /// `isReserved`: the connection has one of the places kept for operations. `spoolRefusal`: why the spool takes
     /// nothing now.
     init(
-        _ received: HTTPRequestHead, at entrance: HTTPDoor.Entrance, door: HTTPDoor, isReserved: Bool,
+        _ received: HTTPRequestHead, at entrance: HTTPDoor.Entrance, door: HTTPDoor, access: HTTPAccess,
+        isReserved: Bool,
         spoolRefusal: @autoclosure () -> SpoolRefusal?
     ) {
         let target = HTTPRequestTarget(received.uri)
@@ -52,16 +63,29 @@ struct HTTPAdmission {
                     .tooManyConnections, "the connections that are left answer only /livez, /readyz, /metrics"))
         } else if !route.isProbe, let problem = door.problem(fields, at: entrance) {
             verdict = Self.refusal(problem, fields)
-        } else if route == .events {
+        } else {
             do throws(HTTPProblem) {
-                let head = try Self.events(received, fields, query: target?.uri ?? received.uri)
-                if let refusal = spoolRefusal() { throw HTTPProblem(refusal) }
-                verdict = .events(head, saysContinue: saysContinue)
+                entry = try Self.entry(access, fields, to: route)
+                if route == .events {
+                    let head = try Self.events(received, fields, query: target?.uri ?? received.uri)
+                    if let refusal = spoolRefusal() { throw HTTPProblem(refusal) }
+                    verdict = .events(head, saysContinue: saysContinue)
+                } else {
+                    verdict = .routes(Self.routed(received, target), saysContinue: saysContinue)
+                }
             } catch {
                 verdict = Self.refusal(error, fields)
             }
-        } else {
-            verdict = .routes(Self.routed(received, target), saysContinue: saysContinue)
+        }
+    }
+
+    private static func entry(
+        _ access: HTTPAccess, _ fields: HTTPRequestFields, to route: HTTPRoute
+    ) throws(HTTPProblem) -> HTTPAccess.Entry {
+        do throws(AccessRefusal) {
+            return try access.entry(fields, to: route)
+        } catch {
+            throw HTTPProblem(error)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceJSON
 internal import MillraceRoutes
 internal import NIOCore
@@ -17,7 +18,10 @@ struct HTTPAnswer {
     init(_ problem: HTTPProblem, retryAfterSeconds: Int) {
         status = problem.code.status
         body = ErrorAnswer(code: problem.code.rawValue, message: problem.message).json
-        if status == 503 { headers.append(("Retry-After", String(retryAfterSeconds))) }
+        if status == 503 || status == 429 {
+            headers.append(("Retry-After", String(problem.retryAfterSeconds ?? retryAfterSeconds)))
+        }
+        if status == 401 { headers.append(("WWW-Authenticate", AccessRefusal.challenge)) }
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
     }
 

@@ -10,10 +10,14 @@ extension HTTPConnectionHandler {
         switch action {
         case .none: break
         case .admit(let head):
+            let now = now
             let admission = HTTPAdmission(
-                head, at: entrance, door: settings.value.door, isReserved: machine.isReserved,
-                spoolRefusal: shared.channel.refusal)
-            run(machine.requestAdmitted(admission, now: now))
+                head, at: entrance, door: settings.value.door,
+                access: HTTPAccess(shared: shared.access, address: address, clientSubject: peer?.subject),
+                isReserved: machine.isReserved, spoolRefusal: shared.channel.refusal)
+            entry = admission.entry
+            let failure = admission.isAuthenticationFailed ? shared.authenticationFailed(address, peer: peerName) : nil
+            run(machine.requestAdmitted(admission, failure: failure, now: now))
         case .startEvents(let head, let saysContinue):
             startEvents(head)
             if saysContinue { sayContinue() }
@@ -56,7 +60,8 @@ extension HTTPConnectionHandler {
 
     private func startEvents(_ head: EventsRequestHead) {
         let events = EventsRequest(
-            head: head, shared: shared, settings: settings.value, parser: parser, eventLoop: eventLoop)
+            head: head, access: entry, clientSubject: peer?.subject, shared: shared, settings: settings.value,
+            parser: parser, eventLoop: eventLoop)
         // Keeps this handler alive until the request is answered or the connection is gone. A weak reference would make
         // each count of references to the handler slow.
         events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }
@@ -84,7 +89,9 @@ extension HTTPConnectionHandler {
             shared.metrics.requests(exchange.route, statusClass: status / 100).add(1)
             shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
         }
+        if status == 429 { shared.metrics[.http].rateLimited.add(1) }
         endEvents()
+        entry = HTTPAccess.Entry()
         wire.expectHead()
         return machine.answerWritten(
             closes: exchange?.closes ?? true, output: wire.output, isCrowded: shared.isCrowded, now: now)

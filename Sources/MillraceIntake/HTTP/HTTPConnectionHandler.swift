@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceAccess
 internal import MillraceEvent
 internal import MillraceTelemetry
 internal import NIOCore
@@ -24,6 +25,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     var machine: HTTPConnectionStateMachine
     var context: ChannelHandlerContext?
     var entrance = HTTPDoor.Entrance()
+    /// What limits go by for the connection's address, and the connection's place among its others.
+    var address: AddressUse?
+    private var addressPlace: OpenPlace?
+    /// Who sends the request in hand.
+    var entry = HTTPAccess.Entry()
+    /// For logs.
+    var peerName = "unknown"
+    /// What the routes answer to a failed authentication, until its time has come.
+    var heldAnswer: HeldAnswer?
     var events: EventsRequest?
     private var timer: (task: Scheduled<Void>, time: NIODeadline)?
     private var isDelivering = false
@@ -62,10 +72,17 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         let address = context.localAddress
         entrance = HTTPDoor.Entrance(address: address?.ipAddress, port: address?.port)
+        peerName = context.remoteAddress?.peerName ?? "unknown"
+        guard enterAddress(context.remoteAddress) else {
+            shared.metrics[.http].connectionsRefused.add(1)
+            let refusal = AccessRefusal.rateLimited("limits.address_connections_max")
+            return handle(machine.connectionRefused(HTTPProblem(refusal)))
+        }
         guard let place = ConnectionPlace(shared.limiter, open: shared.metrics[.http].connectionsOpen) else {
             shared.metrics[.http].connectionsRefused.add(1)
-            handle(machine.connectionRefused())
-            return
+            let problem = HTTPProblem(
+                .tooManyConnections, "every connection is taken (http.connections_max); try later")
+            return handle(machine.connectionRefused(problem))
         }
         shared.metrics[.http].connectionsAccepted.add(1)
         machine.connectionAccepted(place, isCrowded: shared.isCrowded, now: now)
@@ -73,8 +90,20 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         context.fireChannelActive()
     }
 
+    /// False when the address has too many connections.
+    private func enterAddress(_ remote: SocketAddress?) -> Bool {
+        let access = shared.access
+        guard let use = access.use(of: remote) else { return true }
+        address = use
+        addressPlace = use.connections.enter(max: access.limits.value.addressConnectionsMax)
+        return addressPlace != nil
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         machine.connectionClosed()
+        entry = HTTPAccess.Entry()
+        addressPlace = nil
+        dropHeldAnswer()
         timer?.task.cancel()
         endEvents()
         context.fireChannelInactive()
@@ -130,7 +159,12 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     // MARK: What the routes answer
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch machine.routesWrote(unwrapOutboundIn(data)) {
+        let part = unwrapOutboundIn(data)
+        if !hold(part, promise) { write(part, promise, context) }
+    }
+
+    func write(_ part: HTTPServerResponsePart, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        switch machine.routesWrote(part) {
         case .write(let part): context.write(wrapOutboundOut(part), promise: promise)
         case .skip: promise?.succeed()
         case .fail: promise?.fail(ChannelError.ioOnClosedChannel)
@@ -141,6 +175,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func flush(context: ChannelHandlerContext) {
+        guard heldAnswer == nil else { return }
         context.flush()
         machine.routesFlushed(output: wire.output, now: now)
         moveTimer()

@@ -63,6 +63,8 @@ extension HTTPConnectionStateMachine {
         case body
         /// The next look at whether the client takes its answer; `sentBytes`: at the last one.
         case writing(sentBytes: Int)
+        /// The answer to a failed authentication.
+        case held(HTTPAnswer)
         case linger
     }
 }

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -16,15 +17,15 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// A new one is in force at once; a deadline that runs stays.
     var configuration: HTTPIntakeConfiguration
     private var place: ConnectionPlace?
-    private var state = State.idle
+    var state = State.idle
     private var queue = CircularBuffer<HTTPServerRequestPart>()
     /// Why the decoder gave up; it is handled after the parts that came before it.
     private var decoderProblem: HTTPProblem?
     private var isInputClosed = false
     private var isReadHeld = false
-    private var due: (deadline: Deadline, time: NIODeadline)?
+    var due: (deadline: Deadline, time: NIODeadline)?
     /// When a connection that is asked to stop ends at the latest.
-    private var drainEnd = NIODeadline.distantFuture
+    var drainEnd = NIODeadline.distantFuture
 
     init(configuration: HTTPIntakeConfiguration) {
         self.configuration = configuration
@@ -56,6 +57,12 @@ struct HTTPConnectionStateMachine: ~Copyable {
         }
     }
 
+    /// When the request was read that the routes have in hand and have not begun to answer.
+    var routedAt: NIODeadline? {
+        guard let exchange, case .routes(nil) = exchange.answerer else { return nil }
+        return exchange.startedAt
+    }
+
     private mutating func update(_ exchange: HTTPExchange) {
         switch state {
         case .receiving: state = .receiving(exchange)
@@ -76,9 +83,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
         awaitHead(until: now.after(configuration.http.headerTimeout), isCrowded: isCrowded, now: now)
     }
 
-    mutating func connectionRefused() -> Action {
-        fail(HTTPProblem(.tooManyConnections, "every connection is taken (http.connections_max); try later"))
-    }
+    mutating func connectionRefused(_ problem: HTTPProblem) -> Action { fail(problem) }
 
     mutating func connectionClosed() {
         state = .closed
@@ -138,7 +143,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
         return true
     }
 
-    private func mayRead(isWritable: Bool) -> Bool {
+    func mayRead(isWritable: Bool) -> Bool {
         switch state {
         case .idle, .sending: queue.isEmpty && isWritable
         case .receiving(let exchange), .answering(let exchange): queue.isEmpty && isWritable && !exchange.isBehind
@@ -206,17 +211,21 @@ struct HTTPConnectionStateMachine: ~Copyable {
         switch (exchange.answerer, part) {
         case (.events, .body(let buffer)): return .takeBody(buffer)
         case (.events, .end): return .takeBody(nil)
-        case (.refusal(let answer), .end): return self.answer(answer, exchange)
+        case (.refusal(let answer), .end): return refuse(answer, exchange)
         case (.routes, _): return .forward(part)
         default: return .none
         }
     }
 
-    mutating func requestAdmitted(_ admission: HTTPAdmission, now: NIODeadline) -> Action {
+    /// `failure`: of a failed authentication, how late it is answered; nil with one when it gets no answer.
+    mutating func requestAdmitted(
+        _ admission: HTTPAdmission, failure: FailedAuthentications.Wait? = nil, now: NIODeadline
+    ) -> Action {
+        if admission.isAuthenticationFailed, failure == nil { return close() }
         due = (.body, now.after(configuration.http.bodyRateInterval))
         var exchange = HTTPExchange(
             route: admission.route, answerer: .events(.reading), startedAt: now, version: admission.version,
-            isHead: admission.isHead, upgrade: admission.upgrade, closes: admission.closes)
+            isHead: admission.isHead, upgrade: admission.upgrade, closes: admission.closes, failure: failure)
         let action: Action
         switch admission.verdict {
         case .events(let head, let saysContinue):
@@ -229,10 +238,18 @@ struct HTTPConnectionStateMachine: ~Copyable {
             action = .none
         case .cutOff(let problem):
             exchange.closes = true
-            return answer(refusal(problem), exchange)
+            return refuse(refusal(problem), exchange)
         }
         state = .receiving(exchange)
         return action
+    }
+
+    /// Answers at once, or, after a failed authentication, at a time that does not depend on its reason.
+    private mutating func refuse(_ answer: HTTPAnswer, _ exchange: HTTPExchange) -> Action {
+        guard let failure = exchange.failure else { return self.answer(answer, exchange) }
+        state = .answering(exchange)
+        due = (.held(answer), exchange.startedAt.after(failure.delay))
+        return .none
     }
 
     /// No decoder reads what follows the request in hand.
@@ -314,7 +331,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
         HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds)
     }
 
-    private mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
+    mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
         var exchange = current
         exchange.closes = exchange.closes || keepsNoConnection
         state = .answering(exchange)
@@ -322,7 +339,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
     }
 
     /// The request, or what should have been one, can't go on, nor can the connection.
-    private mutating func fail(_ problem: HTTPProblem) -> Action {
+    mutating func fail(_ problem: HTTPProblem) -> Action {
         guard var exchange else { return .answer(refusal(problem), nil) }
         exchange.closes = true
         update(exchange)
@@ -342,59 +359,10 @@ struct HTTPConnectionStateMachine: ~Copyable {
         return .closeOutput
     }
 
-    private mutating func close() -> Action {
+    mutating func close() -> Action {
         state = .closed
         due = nil
         drainEnd = .distantFuture
         return .close
     }
-
-    // MARK: Deadlines
-
-    /// A request may begin, until `end`. Who says nothing loses the place sooner when others want places: idle
-    /// connections must not keep out a probe.
-    private mutating func awaitHead(until end: NIODeadline, isCrowded: Bool, now: NIODeadline) {
-        due = (.idle(end: end), min(end, now.after(configuration.http.crowdedWait * (isCrowded ? 1 : 2))))
-    }
-
-    private mutating func watchWriting(_ output: Output, now: NIODeadline) {
-        due = (.writing(sentBytes: output.sentBytes), now.after(configuration.http.writeTimeout))
-    }
-
-    /// `deadline` may have come.
-    mutating func deadlineElapsed(
-        output: Output, isWritable: Bool, isCrowded: Bool, now: NIODeadline
-    ) -> Action {
-        guard now < drainEnd else { return close() }
-        guard let (deadline, time) = due, time <= now else { return .none }
-        due = nil
-        switch deadline {
-        case .idle(let end):
-            guard now < end, !isCrowded else { return close() }
-            awaitHead(until: end, isCrowded: false, now: now)
-        case .head: return fail(HTTPProblem(.headersTooSlow, "the headers took too long"))
-        case .body: return checkRate(isWritable: isWritable, now: now)
-        case .writing(let sentBytes):
-            if isOpen, output.unsentBytes == 0 { return .none }
-            guard output.sentBytes > sentBytes else { return close() }
-            watchWriting(output, now: now)
-        case .linger: return close()
-        }
-        return .none
-    }
-
-    private mutating func checkRate(isWritable: Bool, now: NIODeadline) -> Action {
-        guard case .receiving(var exchange) = state else { return .none }
-        let interval = configuration.http.bodyRateInterval
-        guard exchange.window.isFastEnough(bytesPerSecondMin: configuration.http.bodyRateMin, over: interval)
-        else { return fail(HTTPProblem(.bodyTooSlow, "the body came too slowly")) }
-        exchange.window = HTTPBodyWindow(isHeld: !mayRead(isWritable: isWritable))
-        state = .receiving(exchange)
-        due = (.body, now.after(interval))
-        return .none
-    }
-}
-
-extension NIODeadline {
-    fileprivate func after(_ duration: Duration) -> NIODeadline { self + TimeAmount(duration) }
 }

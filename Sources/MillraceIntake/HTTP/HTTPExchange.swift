@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
@@ -26,6 +27,8 @@ struct HTTPExchange {
     /// The connection ends with its answer.
     var closes: Bool
     var window = HTTPBodyWindow()
+    /// Of a failed authentication: how long after `startedAt` it is answered.
+    var failure: FailedAuthentications.Wait?
 
     /// True while its body comes faster than the spool takes it.
     var isBehind: Bool {

@@ -1,4 +1,3 @@
-package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 
@@ -59,10 +58,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var socketsMax = Int.max
     /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
-    package var tenant: Int32 = 0
-    /// Who may send.
-    package var keys = KeyRing(isRequired: false)
-    package var auth = AuthConfiguration()
+    /// Who is let in; of all listeners of the daemon.
+    package var access = IntakeAccess()
     /// TLS is spoken by these; nil: in plain text.
     package var certificates: TLSCertificates?
 

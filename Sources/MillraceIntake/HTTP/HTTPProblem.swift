@@ -1,9 +1,13 @@
+internal import MillraceAccess
 internal import MillraceChannels
 
 /// Why a request as a whole is refused.
 struct HTTPProblem: Error, Equatable {
     /// Raw value = `error.code` of the answer.
     enum Code: String, CaseIterable {
+        case unauthenticated
+        case forbidden
+        case rateLimited = "rate_limited"
         case malformedRequest = "malformed_request"
         case headersTooLarge = "headers_too_large"
         case headersTooSlow = "headers_too_slow"
@@ -35,7 +39,9 @@ struct HTTPProblem: Error, Equatable {
             case .malformedRequest, .tlsRequired, .headersTooLarge, .invalidAck, .invalidCompression, .truncatedBody,
                 .malformedBody, .emptyBody, .nothingAccepted:
                 400
-            case .forbiddenOrigin: 403
+            case .unauthenticated: 401
+            case .forbidden, .forbiddenOrigin: 403
+            case .rateLimited: 429
             case .methodNotAllowed: 405
             case .expectationFailed: 417
             case .unknownHost: 421
@@ -49,6 +55,8 @@ struct HTTPProblem: Error, Equatable {
 
     var code: Code
     var message: String
+    /// `Retry-After`, where it is another one than the configuration's.
+    var retryAfterSeconds: Int?
 
     init(_ code: Code, _ message: String) {
         self.code = code
@@ -57,6 +65,17 @@ struct HTTPProblem: Error, Equatable {
 
     static let tlsRequired = HTTPProblem(
         .tlsRequired, "this port speaks TLS: use https://, or --tls with millrace's commands")
+
+    init(_ refusal: AccessRefusal) {
+        message = refusal.message
+        switch refusal.code {
+        case .unauthenticated: code = .unauthenticated
+        case .forbidden: code = .forbidden
+        case .rateLimited:
+            code = .rateLimited
+            retryAfterSeconds = refusal.retryAfterSeconds
+        }
+    }
 
     init(_ refusal: SpoolRefusal) {
         code =

@@ -11,6 +11,8 @@ struct HTTPRequestFields {
     /// The first one.
     private(set) var host: String?
     private(set) var origin: String?
+    /// All fields of that name.
+    private(set) var authorizations: [String] = []
     private(set) var hasUpgrade = false
     private var connections: [String] = []
     private var fetchSite: String?
@@ -29,6 +31,7 @@ struct HTTPRequestFields {
             case 7 where Self.isEqual(name, "upgrade"): hasUpgrade = true
             case 10 where Self.isEqual(name, "connection"): connections.append(value)
             case 12 where Self.isEqual(name, "content-type"): contentType = contentType ?? value
+            case 13 where Self.isEqual(name, "authorization"): authorizations.append(value)
             case 14 where Self.isEqual(name, "content-length"): contentLengths.append(value)
             case 14 where Self.isEqual(name, "sec-fetch-site"): fetchSite = value
             case 14 where Self.isEqual(name, "sec-fetch-mode"): fetchMode = value

@@ -11,7 +11,8 @@ struct RecordBuilder {
     var receivedAt: Timestamp
     /// How many bytes of lines are likely to come: room for them is made at once.
     var expectedBytes = 0
-    let tenant: Int32
+    /// Of every record built from now on.
+    var tenant: Int32
 
     init(tenant: Int32, receivedAt: Timestamp) {
         self.tenant = tenant

@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceEvent
 internal import MillraceTelemetry
 internal import NIOCore
 internal import Synchronization
@@ -26,6 +27,16 @@ final class RefusalLog: Sendable {
         self.hint = hint
         self.interval = interval
         self.logger = logger
+    }
+
+    /// Of an intake's failed authentications.
+    static func ofAuthentications(
+        interval: @autoclosure @escaping @Sendable () -> TimeAmount, _ logger: Logger
+    ) -> RefusalLog {
+        RefusalLog(
+            "authentication failed",
+            hint: "see `millrace keys list`; millrace_intake_authentications_failed_total counts them",
+            interval: interval(), logger: logger)
     }
 
     /// `isKept`: false for a line that is only counted.

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceJSON
@@ -6,6 +7,9 @@ internal import MillraceRoutes
 /// Why the intake ends a connection, as it is told to the client.
 struct TCPConnectionEnd: Equatable {
     enum Code: String {
+        case unauthenticated
+        case forbidden
+        case rateLimited = "rate_limited"
         case tooManyConnections = "too_many_connections"
         case tooManyRefusedLines = "too_many_refused_lines"
         case invalidGreeting = "invalid_hello"
@@ -27,6 +31,23 @@ struct TCPConnectionEnd: Equatable {
     static let memoryShort = TCPConnectionEnd(code: .memoryShort, message: MemoryShortage.message)
     static let idle = TCPConnectionEnd(
         code: .idle, message: "nothing came for as long as tcp.idle_timeout; connect again")
+
+    static let tooManyOfAddress = TCPConnectionEnd(.rateLimited("limits.address_connections_max"))
+
+    init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ refusal: AccessRefusal) {
+        message = refusal.message
+        code =
+            switch refusal.code {
+            case .unauthenticated: .unauthenticated
+            case .forbidden: .forbidden
+            case .rateLimited: .rateLimited
+            }
+    }
 
     /// `max`: tcp.refused_lines_max.
     static func tooManyRefusedLines(max: Int) -> TCPConnectionEnd {
@@ -57,6 +78,19 @@ enum TCPAnswers {
         let problem = HTTPProblem.tlsRequired
         return ErrorAnswer(code: problem.code.rawValue, message: problem.message).json + [UInt8(ascii: "\n")]
     }
+
+    /// Its sender is read no further for its rate.
+    static let limit: [UInt8] = {
+        var json = JSONWriter()
+        json.append(raw: "{\"limited\":")
+        ErrorAnswer.Detail(
+            code: AccessRefusal.Code.rateLimited.rawValue,
+            message:
+                "more came than the rate of this key or address allows: it is read no faster than that; nothing is lost"
+        ).write(to: &json)
+        json.append(raw: "}\n")
+        return json.bytes
+    }()
 
     /// Written as an HTTP answer to a client that speaks HTTP.
     static func end(_ end: TCPConnectionEnd) -> [UInt8] {

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import NIOCore
@@ -8,72 +9,6 @@ internal import NIOCore
 /// Batches are answered in the order in which they came, whatever order their outcomes come in. What was received is never
 /// dropped while it waits: it is offered again. Bytes and sockets are elsewhere; times are arguments.
 struct TCPConnectionStateMachine: ~Copyable {
-    enum Action {
-        /// The greeting is answered.
-        case greet
-        /// One batch is cut, from what was received. `takesLast`: what follows the last newline is a line too.
-        case cut(takesLast: Bool)
-        case submit(TCPBatch, id: UInt64, Submission.Acknowledgement)
-        /// Ask the record channel, which is full, to report when it has room.
-        case awaitChannel
-        /// Ask whether the spool still refuses.
-        case askSpool
-        case answer(TCPAnswer)
-        /// Says why, if there is something to say, and ends the output after all that was written.
-        case end(TCPConnectionEnd?)
-        /// Drop what was received.
-        case dropLines
-        /// So many lines of a client without acks are lost: the daemon stops, and the spool refuses.
-        case abandon(lineCount: Int)
-        /// Tries to count among those who wait for commits; then `waitersJoined`.
-        case joinWaiters
-        case leaveWaiters
-        case leavePlace
-        case close
-    }
-
-    private enum State {
-        /// Lines are taken.
-        case open
-        /// Too many lines were refused: ends after the answers to all that was taken.
-        case spent
-        case ending(TCPConnectionEnd?)
-        /// The output is ended; what still comes is thrown away.
-        case lingering
-        case closing
-        /// The socket is gone. Lines of a connection without acks may still be on their way.
-        case closed
-    }
-
-    private enum Mode: Equatable {
-        /// Nothing but empty lines yet.
-        case awaitingFirstLine
-        /// No greeting: nothing is ever answered.
-        case oneWay
-        case greeted(Submission.Acknowledgement)
-        case answering(Submission.Acknowledgement)
-    }
-
-    private enum Input {
-        case flowing
-        /// The daemon stops: no more is read.
-        case quiescing
-        /// The client has closed its side. `waitEnd`: until when it waits for commits.
-        case ended(waitEnd: NIODeadline?)
-    }
-
-    private enum Lines {
-        /// Every whole line was cut.
-        case cut
-        case uncut
-        case dropped
-    }
-
-    /// What the connection counts as.
-    private enum Place {
-        case none, connection, waiter
-    }
-
     private var bounds: TCPConnectionBounds
     private var state: State
     private var mode = Mode.awaitingFirstLine
@@ -82,33 +17,41 @@ struct TCPConnectionStateMachine: ~Copyable {
     private var place: Place
     private var isOutputFull = false
     private var isReadAsked = false
+    /// Until when nothing is taken for the sender's rate.
+    private var limitedUntil: NIODeadline?
+    private var limitTold = LimitTold.no
 
     private var answers = TCPAnswerQueue()
     private var submissions: TCPSubmissions
     private var idleSince: NIODeadline
+    /// Until when the first line must come; nil where it may take its time.
+    private let greetingBy: NIODeadline?
     private var closeAt: NIODeadline?
     private var memory: TCPConnectionMemory
     private var memoryAt: NIODeadline?
 
-    /// `hasPlace`: false when there are too many connections: this one is only told so.
-    init(bounds: TCPConnectionBounds, hasPlace: Bool, at now: NIODeadline) {
+    /// `refusal`: why the connection has no place, and is only told so.
+    init(bounds: TCPConnectionBounds, refusal: TCPConnectionEnd? = nil, at now: NIODeadline) {
         self.bounds = bounds
         submissions = TCPSubmissions(retryInterval: bounds.retryInterval)
         memory = TCPConnectionMemory(bounds.memory)
-        place = hasPlace ? .connection : .none
-        state = hasPlace ? .open : .ending(.tooManyConnections)
+        place = refusal == nil ? .connection : .none
+        state = refusal.map { .ending($0) } ?? .open
         idleSince = now
+        greetingBy = bounds.greetingTimeout.map { now + $0 }
     }
 
     // MARK: State
 
     /// Another batch may be cut from what was received.
     var mayCut: Bool {
-        let isHeldBack = !submissions.takesMore || isOutputFull || answers.byteCount >= bounds.inflightBytesMax
+        let isHeldBack =
+            !submissions.takesMore || isOutputFull || answers.byteCount >= bounds.inflightBytesMax
+            || limitedUntil != nil
         switch state {
         case .open: return !isHeldBack
         case .closed: return !isHeldBack && mode == .oneWay
-        case .spent, .ending, .lingering, .closing: return false
+        case .refusing, .spent, .ending, .lingering, .closing: return false
         }
     }
 
@@ -116,7 +59,7 @@ struct TCPConnectionStateMachine: ~Copyable {
     var takesBytes: Bool {
         switch state {
         case .open, .spent: true
-        case .ending, .lingering, .closing, .closed: false
+        case .refusing, .ending, .lingering, .closing, .closed: false
         }
     }
 
@@ -127,6 +70,7 @@ struct TCPConnectionStateMachine: ~Copyable {
     var hasPlace: Bool { place == .connection }
 
     private var mayRead: Bool {
+        if case .refusing = state { return false }
         guard takesBytes else { return true }
         guard case .flowing = input else { return false }
         return mayCut && !memory.isHeldBack
@@ -146,6 +90,13 @@ struct TCPConnectionStateMachine: ~Copyable {
         var first = closeAt ?? .distantFuture
         if let memoryAt { first = min(first, memoryAt) }
         if let retryAt = submissions.retryAt { first = min(first, retryAt) }
+        if let limitedUntil { first = min(first, limitedUntil) }
+        switch state {
+        case .refusing(_, let at): first = min(first, at)
+        case .spent(_, let end?): first = min(first, end)
+        case .open where mode == .awaitingFirstLine: first = min(first, greetingBy ?? .distantFuture)
+        default: break
+        }
         if case .ended(let waitEnd?) = input { first = min(first, waitEnd) }
         if case .open = state, let idleTimeout = bounds.idleTimeout { first = min(first, idleSince + idleTimeout) }
         return first == .distantFuture ? nil : first
@@ -189,10 +140,33 @@ struct TCPConnectionStateMachine: ~Copyable {
         }
     }
 
+    /// The first line is not one that is let in. `end`: what is said at that time; nil: nothing.
+    mutating func accessRefused(_ end: TCPConnectionEnd?, at time: NIODeadline) {
+        state = .refusing(end, at: time)
+    }
+
+    /// Its key is no longer in force: no further line is taken. Returns false where it ends anyway, and what it sent whole
+    /// before still goes in.
+    mutating func accessEnded(_ end: TCPConnectionEnd, at now: NIODeadline) -> Bool {
+        guard case .open = state else { return false }
+        state = .spent(end, by: now + bounds.endedKeyWait)
+        return true
+    }
+
+    /// More came than the sender's rate allows. Returns whether it is held back: what a daemon that stops has read goes in.
+    mutating func rateExceeded(until time: NIODeadline) -> Bool {
+        if case .quiescing = input { return false }
+        limitedUntil = time
+        if limitTold == .no { limitTold = .due }
+        return true
+    }
+
     /// Lines were cut, up to the bounds of a batch or to the last whole line.
     mutating func linesReceived(_ cut: TCPLineReader.Cut) {
         if cut.isLast || cut.isSpent { lines = .cut }
-        if cut.isSpent, case .open = state { state = .spent }
+        if cut.isSpent, case .open = state {
+            state = .spent(.tooManyRefusedLines(max: bounds.refusedLinesMax), by: nil)
+        }
         guard let batch = cut.batch else { return }
         let id = answers.append(batch)
         if !batch.records.isEmpty { submissions.append(batch, id: id) }
@@ -256,7 +230,7 @@ struct TCPConnectionStateMachine: ~Copyable {
         input = .ended(waitEnd: nil)
         switch state {
         case .open: lines = .uncut
-        case .spent, .closed: break
+        case .refusing, .spent, .closed: break
         case .ending, .lingering, .closing: close(by: now + bounds.lingerTimeout)
         }
     }
@@ -268,6 +242,7 @@ struct TCPConnectionStateMachine: ~Copyable {
 
     mutating func drainRequested(at now: NIODeadline) {
         if case .flowing = input { input = .quiescing }
+        limitedUntil = nil
         close(by: now + bounds.drainTimeout)
     }
 
@@ -288,8 +263,15 @@ struct TCPConnectionStateMachine: ~Copyable {
     /// `deadline` has come.
     mutating func deadlineElapsed(at now: NIODeadline) {
         if let at = memoryAt, at <= now { memoryAt = nil }
+        if let until = limitedUntil, until <= now { limitedUntil = nil }
         submissions.deadlineElapsed(at: now)
-        guard !isClosed else { return }
+        switch state {
+        case .closed: return
+        case .spent(let end, let time?) where time <= now: state = .ending(end)
+        case .open where mode == .awaitingFirstLine && greetingBy ?? .distantFuture <= now:
+            state = .ending(TCPConnectionEnd(.unauthenticated))
+        default: break
+        }
         if case .open = state, let idleTimeout = bounds.idleTimeout, idleSince + idleTimeout <= now { idled(at: now) }
         var end = closeAt
         if case .ended(let waitEnd?) = input { end = min(end ?? waitEnd, waitEnd) }
@@ -324,7 +306,16 @@ struct TCPConnectionStateMachine: ~Copyable {
             if case .uncut = lines { return cut() }
             if case .flowing = input { return nil }
             return answers.isEmpty ? end(nil, at: now) : nil
-        case .spent: return answers.isEmpty ? end(.tooManyRefusedLines(max: bounds.refusedLinesMax), at: now) : nil
+        case .spent(let end, _): return answers.isEmpty ? self.end(end, at: now) : nil
+        case .refusing(let end, let time):
+            if lines != .dropped {
+                lines = .dropped
+                return .dropLines
+            }
+            guard time <= now else { return nil }
+            if let end { return self.end(end, at: now) }
+            state = .lingering
+            return .close
         case .ending(let end): return self.end(end, at: now)
         case .lingering: return nil
         case .closing:
@@ -355,6 +346,10 @@ struct TCPConnectionStateMachine: ~Copyable {
         if case .greeted(let acks) = mode {
             mode = .answering(acks)
             return .greet
+        }
+        if limitTold == .due, case .answering = mode, takesBytes {
+            limitTold = .yes
+            return .tellLimit
         }
         if let answer = answers.takeNext(), takesBytes, case .answering = mode { return .answer(answer) }
         if submissions.isLost(oldest: answers.oldest) {

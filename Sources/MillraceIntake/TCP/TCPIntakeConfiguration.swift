@@ -1,4 +1,4 @@
-package import MillraceAccess
+internal import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 internal import NIOCore
@@ -23,6 +23,10 @@ package struct TCPConfiguration: Sendable, Equatable {
     package var reportedLinesMax = 1000
     /// How often lines that a full spool refused are offered again.
     package var retryInterval = Duration.milliseconds(250)
+    /// How long a connection's first line may take where a key is wanted.
+    package var greetingTimeout = Duration.seconds(10)
+    /// How long a connection whose key has ended waits for the acks of what was taken before.
+    package var endedKeyWait = Duration.seconds(2)
 
     package init() {}
 }
@@ -41,10 +45,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var socketsMax = Int.max
     /// The memory that all connections of the daemon share.
     package var memory = MemoryBudget()
-    package var tenant: Int32 = 0
-    /// Who may send.
-    package var keys = KeyRing(isRequired: false)
-    package var auth = AuthConfiguration()
+    /// Who is let in; of all listeners of the daemon.
+    package var access = IntakeAccess()
     /// TLS is spoken by these; nil: in plain text.
     package var certificates: TLSCertificates?
     /// In the answer to a greeting.
@@ -77,6 +79,10 @@ struct TCPConnectionBounds {
     var committedWait: TimeAmount
     var lingerTimeout: TimeAmount
     var drainTimeout: TimeAmount
+    /// How long the first line may take; nil where no key is wanted of it.
+    var greetingTimeout: TimeAmount?
+    /// How long lines that were taken are waited for once the connection's key has ended.
+    var endedKeyWait: TimeAmount
 
     init(_ configuration: TCPIntakeConfiguration) {
         inflightBytesMax = configuration.tcp.inflightBytesMax
@@ -87,5 +93,8 @@ struct TCPConnectionBounds {
         committedWait = TimeAmount(configuration.intake.committedWait)
         lingerTimeout = TimeAmount(configuration.intake.linger)
         drainTimeout = TimeAmount(configuration.intake.drainLimit)
+        let wantsKeys = configuration.access.keyRing.wantsKeys
+        greetingTimeout = wantsKeys ? TimeAmount(configuration.tcp.greetingTimeout) : nil
+        endedKeyWait = TimeAmount(configuration.tcp.endedKeyWait)
     }
 }

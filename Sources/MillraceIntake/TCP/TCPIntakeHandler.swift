@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
@@ -19,11 +20,13 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     private var settings: LiveCopy<TCPIntakeConfiguration>
     private var machine: TCPConnectionStateMachine
     private var lines: TCPLineReader
+    private var access: TCPAccess
+    /// Of a failed authentication: counts among those that wait until its answer is written.
+    private var failure: FailedAuthentications.Wait?
     private var context: ChannelHandlerContext?
     /// Outlives the socket: lines of a connection without acks may still be waiting for the spool.
     private let eventLoop: any EventLoop
     private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
-    private let clientSubject: String?
     /// The input ended without TLS's own end: someone may have cut it.
     private var isInputCut = false
     private var registration: OpenConnections.Registration?
@@ -32,15 +35,20 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
 
     private var bound: NIOLoopBound<TCPIntakeHandler> { NIOLoopBound(self, eventLoop: eventLoop) }
 
-    /// `hasPlace`: false when there are too many connections: this one is only told so. `clientSubject`: of the verified
-    /// client certificate.
-    init(shared: TCPIntakeShared, eventLoop: any EventLoop, hasPlace: Bool, clientSubject: String? = nil) {
+    /// `remote`: the client's address. `clientSubject`: of the verified client certificate.
+    init(shared: TCPIntakeShared, eventLoop: any EventLoop, remote: SocketAddress?, clientSubject: String? = nil) {
         self.shared = shared
         self.eventLoop = eventLoop
-        self.clientSubject = clientSubject
         settings = LiveCopy(shared.configuration)
+        access = TCPAccess(shared.access, remote: remote, clientSubject: clientSubject)
+        var refusal: TCPConnectionEnd?
+        if !access.enterAddress() {
+            refusal = .tooManyOfAddress
+        } else if shared.limiter.enter() == nil {
+            refusal = .tooManyConnections
+        }
         machine = TCPConnectionStateMachine(
-            bounds: TCPConnectionBounds(settings.value), hasPlace: hasPlace, at: eventLoop.now)
+            bounds: TCPConnectionBounds(settings.value), refusal: refusal, at: eventLoop.now)
         lines = TCPLineReader(shared: shared, settings.value)
     }
 
@@ -70,6 +78,9 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         registration.map(shared.connections.remove)
         machine.socketClosed()
+        access.grant?.forget(self)
+        access.leave()
+        failure = nil
         act()
         context.fireChannelInactive()
     }
@@ -124,6 +135,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         guard settings.refresh() else { return }
         machine.boundsChanged(TCPConnectionBounds(settings.value))
         lines.settingsChanged(settings.value)
+        access.limitsChanged()
     }
 
     private func submissionEnded(_ batch: TCPBatch, id: UInt64, _ outcome: Submission.Outcome) {
@@ -154,14 +166,21 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
     /// Does one thing. `now`: of this turn.
     private func perform(_ action: TCPConnectionStateMachine.Action, at now: NIODeadline) {
         switch action {
+        case .tellLimit:
+            shared.metrics[.tcp].rateLimited.add(1)
+            write(TCPAnswers.limit)
         case .greet: write(TCPAnswers.hello(version: settings.value.serverVersion))
         case .cut(let takesLast):
+            guard mayCut(at: now) else { return }
             let cut = lines.cut(takesLast: takesLast && !isInputCut, at: now)
-            if let first = cut.firstLine { machine.firstLineReceived(first) }
+            if let first = cut.firstLine { enter(first, at: now) }
+            if let batch = cut.batch, let rates = access.rates {
+                rates.take(events: batch.lineCount + batch.refusals.count, bytes: batch.byteCount)
+            }
             machine.linesReceived(cut)
         case .submit(let batch, let id, let acknowledgement): submit(batch, id: id, acknowledgement)
         case .awaitChannel:
-            shared.channel.whenWritable { [bound, eventLoop] in
+            shared.channel.whenWritable(lane: access.lane) { [bound, eventLoop] in
                 eventLoop.execute {
                     bound.value.machine.channelEmptied()
                     bound.value.act()
@@ -182,19 +201,71 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         }
     }
 
+    // MARK: Access
+
+    /// Lets the connection in by its first line, or sees to its end.
+    private func enter(_ first: TCPFirstLine, at now: NIODeadline) {
+        do throws(AccessRefusal) {
+            try access.enter(first)
+            machine.firstLineReceived(first)
+            senderChanged()
+        } catch {
+            guard error.code == .unauthenticated else {
+                return machine.accessRefused(TCPConnectionEnd(error), at: now)
+            }
+            failure = shared.authenticationFailed(access.address, peer: lines.peer)
+            guard let failure else { return machine.accessRefused(nil, at: now) }
+            machine.accessRefused(TCPConnectionEnd(error), at: now + TimeAmount(failure.delay))
+        }
+    }
+
+    private func senderChanged() {
+        lines.setSender(access)
+        // Where senders share the event loop, one that floods gives it back after each read.
+        if access.grant != nil { try? context?.channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1) }
+        access.grant?.whenEnded(self) { [bound, eventLoop] in
+            eventLoop.execute {
+                guard bound.value.context != nil else { return }
+                _ = bound.value.isStillIn(at: bound.value.eventLoop.now)
+                bound.value.act()
+            }
+        }
+    }
+
+    /// Whether the sender may send, and more now.
+    private func mayCut(at now: NIODeadline) -> Bool {
+        guard isStillIn(at: now) else { return false }
+        guard let excess = access.rates?.excess() else { return true }
+        return !machine.rateExceeded(until: now + TimeAmount(excess.wait))
+    }
+
+    /// False where the sender's key is no longer in force, so that the connection ends.
+    private func isStillIn(at now: NIODeadline) -> Bool {
+        do throws(AccessRefusal) {
+            if try access.renew() { senderChanged() }
+            return true
+        } catch {
+            return !machine.accessEnded(TCPConnectionEnd(error), at: now)
+        }
+    }
+
+    // MARK: Ends
+
     private func submit(_ batch: TCPBatch, id: UInt64, _ acknowledgement: Submission.Acknowledgement) {
-        let submission = Submission(
+        var submission = Submission(
             records: batch.records, acknowledgement: acknowledgement,
             reportsMax: settings.value.tcp.reportedLinesMax
         ) { [bound, eventLoop] outcome in
             eventLoop.execute { bound.value.submissionEnded(batch, id: id, outcome) }
         }
+        submission.lane = access.lane
         if shared.channel.send(submission) == .pause { machine.channelFilled() }
     }
 
     /// Gives the client a moment to read: a reset would discard what was written and not read yet.
     private func end(_ end: TCPConnectionEnd?) {
         lines.removeAll()
+        failure = nil
         if let end {
             shared.ended(end, peer: lines.peer)
             write(TCPAnswers.end(end))

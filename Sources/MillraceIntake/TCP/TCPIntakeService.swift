@@ -58,7 +58,7 @@ package struct TCPIntakeService: Service {
             for address in configuration.listen {
                 try await listeners.bind(address, backlog: configuration.tcp.backlog, tls: door) { channel, peer in
                     let handler = TCPIntakeHandler(
-                        shared: shared, eventLoop: channel.eventLoop, hasPlace: shared.limiter.enter() != nil,
+                        shared: shared, eventLoop: channel.eventLoop, remote: channel.remoteAddress,
                         clientSubject: peer?.subject)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }

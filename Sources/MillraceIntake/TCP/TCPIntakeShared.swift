@@ -1,4 +1,5 @@
 internal import Logging
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
@@ -8,12 +9,15 @@ internal import NIOCore
 final class TCPIntakeShared: Sendable {
     let configuration: Live<TCPIntakeConfiguration>
     let channel: RecordChannel
+    /// Who is let in.
+    let access: IntakeAccess
     let metrics: IntakeMetrics
     let limiter: ConnectionLimiter
     /// Half-closed connections that wait for commits.
     let waiters: ConnectionLimiter
     let logger: Logger
     let refusalLog: RefusalLog
+    private let authenticationLog: RefusalLog
     private let requestLog: RefusalLog
     private let tlsLog: RefusalLog
     private let closeLog: RefusalLog
@@ -38,6 +42,9 @@ final class TCPIntakeShared: Sendable {
         limiter = ConnectionLimiter(max: settings.tcp.connectionsMax)
         waiters = ConnectionLimiter(max: settings.intake.committedWaitersMax)
         refusalLog = log("lines refused")
+        access = settings.access
+        authenticationLog = RefusalLog.ofAuthentications(
+            interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger)
         requestLog = log(
             "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")
         tlsLog = log(
@@ -75,6 +82,13 @@ final class TCPIntakeShared: Sendable {
         logger.error("lines lost", metadata: [.count: "\(count)", .peer: "\(peer)", .code: "draining"])
     }
 
+    /// Counts and logs a failed authentication, and says how long its answer waits; nil: it gets none.
+    func authenticationFailed(_ address: AddressUse?, peer: String) -> FailedAuthentications.Wait? {
+        metrics[.tcp].authenticationsFailed.add(1)
+        authenticationLog.refused(AccessRefusal.Code.unauthenticated.rawValue, peer: peer)
+        return access.authenticationFailed(from: address)
+    }
+
     /// Counts and logs a connection that ends for what it sent.
     func ended(_ end: TCPConnectionEnd, peer: String) {
         switch end.code {
@@ -84,7 +98,8 @@ final class TCPIntakeShared: Sendable {
         case .tlsHello: tlsLog.refused("tls_hello", peer: peer)
         case .httpRequest: requestLog.refused("http_request", peer: peer)
         case .memoryShort: memoryLog.refused(end.code.rawValue, peer: peer)
-        case .tooManyConnections, .invalidGreeting, .idle: break
+        case .rateLimited: metrics[.tcp].rateLimited.add(1)
+        case .tooManyConnections, .invalidGreeting, .idle, .unauthenticated, .forbidden: break
         }
     }
 }

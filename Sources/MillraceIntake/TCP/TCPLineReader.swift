@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceEvent
 internal import MillraceTelemetry
 internal import NIOCore
@@ -49,6 +50,8 @@ struct TCPLineReader: ~Copyable {
     /// Accepted lines in the cutter's bytes, not yet in `builder`: they go there together.
     private var run: LineRun?
     private var builder: RecordBuilder
+    /// What its key may send; nil: all types.
+    private var eventTypes: EventTypeFilter?
     private var refusals: [TCPAnswer.Refusal] = []
     private var refusalBytes = 0
     private var refused: RefusalStateMachine
@@ -59,7 +62,7 @@ struct TCPLineReader: ~Copyable {
         eventLimits = settings.eventLimits
         cutter = LineCutter(
             lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
-        builder = RecordBuilder(tenant: settings.tenant, receivedAt: .now)
+        builder = RecordBuilder(tenant: 0, receivedAt: .now)
         refused = RefusalStateMachine(
             linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
     }
@@ -80,6 +83,12 @@ struct TCPLineReader: ~Copyable {
 
     /// What is there of the line that is not whole, in bytes.
     var openBytes: Int { cutter.openBytes }
+
+    /// Lines that are cut from now on are this sender's.
+    mutating func setSender(_ access: TCPAccess) {
+        builder.tenant = access.tenant
+        eventTypes = access.grant?.eventTypes
+    }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         cutter.append(bytes)
@@ -157,6 +166,7 @@ struct TCPLineReader: ~Copyable {
                     throw .lineTooLong(bytes.count, max: limits.lineBytes)
                 }
                 let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
+                if let eventTypes { try parser.requireType(kind, eventTypes) }
                 refused.lineAccepted()
                 extendRun(kind, bytes, at: offset)
             } catch {

@@ -125,6 +125,7 @@ extension Partitions {
                 ALTER TABLE \(parent)
                     ATTACH PARTITION \(leaf) FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')
                 """, timeout: .seconds(3600))
+            try handOver(leaf, of: parent)
             try AuditLog.record(.partitionAttach, name, on: connection)
         }
     }

@@ -190,8 +190,24 @@ package struct Partitions {
             ALTER TABLE \(parent)
                 ATTACH PARTITION \(leaf) FOR VALUES FROM ('\(month.lowerBound)') TO ('\(month.upperBound)')
             """)
+        try handOver(leaf, of: parent)
         try AuditLog.record(.partitionCreate, name, on: connection)
         return true
+    }
+
+    /// Every member of the role that owns the parent goes on with the month, and whoever reads it by its own name sees one
+    /// tenant's rows.
+    func handOver(_ leaf: String, of parent: String) throws(PostgresError) {
+        let owner = try connection.query(
+            """
+            SELECT quote_ident(pg_catalog.pg_get_userbyid(relowner))
+            FROM pg_catalog.pg_class
+            WHERE oid = to_regclass($1) AND pg_catalog.pg_get_userbyid(relowner) <> current_user
+            """, parameters: [.text(parent)])
+        if let owner = owner.rowCount > 0 ? owner.string(0, 0) : nil {
+            try connection.execute("ALTER TABLE \(leaf) OWNER TO \(owner)")
+        }
+        try RowProtection.complete(on: connection)
     }
 
     /// What follows CREATE INDEX.

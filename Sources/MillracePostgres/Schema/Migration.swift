@@ -139,6 +139,13 @@ package struct Migration: Sendable, Hashable {
             up: PackageResources._025_tenant_keys_up_sql, down: PackageResources._025_tenant_keys_down_sql,
             locked: PrimaryKey.withTenants.map(\.table),
             keys: Keys(up: PrimaryKey.withTenants, down: PrimaryKey.withoutTenants)),
+        Migration(
+            26, "row_security",
+            up: PackageResources._026_row_security_up_sql, down: PackageResources._026_row_security_down_sql,
+            locked: [
+                "public.event_ids", "public.outbox", "public.dead_letters", "public.conversations",
+                "public.analytics_events",
+            ]),
     ]
 }
 

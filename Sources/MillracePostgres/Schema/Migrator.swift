@@ -187,6 +187,7 @@ package struct Migrator {
                 if migration.keys(direction) == nil || !isWhole {
                     try connection.execute(direction == .up ? migration.up : migration.down, timeout: timeout)
                 }
+                if direction == .up { try RowProtection.complete(on: connection) }
                 try record(migration, direction)
                 try AuditLog.record(
                     direction == .up ? .migrationUp : .migrationDown, migration.name, on: connection)

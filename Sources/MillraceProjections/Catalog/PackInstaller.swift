@@ -34,16 +34,8 @@ package struct PackInstaller {
             try complete(pack)
         }
         try pinRoutines()
-        try restrictReader()
+        try RowProtection.complete(on: connection)
         return outcomes
-    }
-
-    /// Narrows what `millrace_reader` of sql/roles.sql may read: no hashes of passwords in the packs' tables. Does nothing
-    /// where there is no such role, or no migration 13 yet.
-    private func restrictReader() throws(PostgresError) {
-        let isKnown = try connection.execute("SELECT to_regproc('projections.restrict_reader') IS NOT NULL")
-        guard isKnown.bool(0, 0) == true else { return }
-        try connection.execute("SELECT projections.restrict_reader()", timeout: .seconds(60))
     }
 
     /// Corrects the functions of versions that were made before the engine set their path.
@@ -86,6 +78,7 @@ package struct PackInstaller {
             try lock.alone {
                 guard try PackVersion.all(connection).contains(where: { $0.id == version.id }) else { return }
                 let made = try make(version)
+                try RowProtection.complete(on: connection)
                 try connection.query(
                     "UPDATE projections.versions SET objects = objects || $2::text[] WHERE id = $1::integer",
                     parameters: [.integer(version.id), .array(made.map { "relation \($0)" })])
@@ -122,6 +115,7 @@ package struct PackInstaller {
                 try AuditLog.record(
                     .packUpgrade, pack.name, before: ["version": .integer(live.version)],
                     after: ["version": .integer(pack.version)], on: connection)
+                try RowProtection.complete(on: connection)
                 return .upgraded(from: live.version)
             }
         } catch let error as PostgresError where error.sqlState == .dataCorrupted {
@@ -140,6 +134,7 @@ package struct PackInstaller {
     /// - Returns: the version's id.
     func make(_ pack: PackDefinition, batches: Int) throws -> Int32 {
         let schema = PackVersion.nextSchema(of: pack.name)
+        try makeAsWriter()
         try connection.execute("CREATE SCHEMA \(schema)")
         try runSQL(of: pack, in: schema)
         let objects = VersionObjects(connection: connection)
@@ -151,7 +146,7 @@ package struct PackInstaller {
                 hint: "Write CREATE EXTENSION IF NOT EXISTS … SCHEMA public.")
         }
         try objects.pinRoutines(in: schema, only: nil)
-        try restrictReader()
+        try RowProtection.complete(on: connection)
         _ = try FoldTarget.load(versionID: 0, schema: schema, pack: pack, isNew: true, on: connection)
         let made = try connection.query(
             """
@@ -166,6 +161,17 @@ package struct PackInstaller {
                 .array(try objects.entries(in: schema)),
             ])
         return Int32(truncatingIfNeeded: made.int(0, 0) ?? 0)
+    }
+
+    /// What is made in this transaction from here on belongs to the role millrace_writer where the catalog does, so that
+    /// every member can go on with it.
+    private func makeAsWriter() throws(PostgresError) {
+        let isOther = try connection.execute(
+            """
+            SELECT pg_catalog.pg_get_userbyid(relowner) = 'millrace_writer' AND current_user <> 'millrace_writer'
+            FROM pg_catalog.pg_class WHERE oid = 'projections.versions'::regclass
+            """)
+        if isOther.bool(0, 0) == true { try connection.execute("SET LOCAL ROLE millrace_writer") }
     }
 
     /// Runs up.sql in `schema` and adds what the engine makes, then checks the tables against the folds.
@@ -230,7 +236,7 @@ package struct PackInstaller {
         try objects.move(from: next, to: PackVersion.liveSchema, only: nil)
         if !kept.isEmpty { try objects.pinRoutines(in: PackVersion.liveSchema, only: kept) }
         try grants.apply()
-        try restrictReader()
+        try RowProtection.complete(on: connection)
         try connection.execute("DROP SCHEMA \(next)")
         try connection.query(
             """

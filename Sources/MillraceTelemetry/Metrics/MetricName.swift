@@ -11,6 +11,8 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeConnectionsAccepted = "millrace_intake_connections_accepted_total"
     case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
     case intakeConnectionsClosed = "millrace_intake_connections_closed_total"
+    case intakeAuthenticationsFailed = "millrace_intake_authentications_failed_total"
+    case intakeRateLimited = "millrace_intake_rate_limited_total"
     case intakeConnectionsOpen = "millrace_intake_connections_open"
     case tlsHandshakes = "millrace_tls_handshakes_total"
     case tlsHandshakeFailures = "millrace_tls_handshake_failures_total"
@@ -117,6 +119,12 @@ extension MetricName {
         case .intakeConnectionsRefused: .counter("Connections over the limit, closed at once.", [.transport])
         case .intakeConnectionsClosed:
             .counter("Connections that were closed for their refused lines.", [.transport])
+        case .intakeAuthenticationsFailed:
+            .counter("Requests, or TCP connections, without a key or token in force.", [.transport])
+        case .intakeRateLimited:
+            .counter(
+                "Requests and connections refused, and TCP connections held back, for a limit of a key or an address.",
+                [.transport])
         case .intakeConnectionsOpen: .gauge("Connections that are open now.", [.transport])
         case .tlsHandshakes: .counter("TLS handshakes that were done.", [.transport])
         case .tlsHandshakeFailures:

@@ -1,4 +1,5 @@
 import MillraceAPI
+import MillraceAccess
 import MillraceIntake
 import MillracePostgres
 import MillraceProjections
@@ -131,6 +132,45 @@ struct OpenAPITests {
                 #expect(statuses.contains(scoped.status), "\(path): \(scoped.body)")
                 #expect(check.problems(scoped, of: operation.get).isEmpty, "\(path): \(scoped.body)")
             }
+        }
+    }
+
+    @Test func `a key of another tenant finds nothing on any route, and none or another scope opens none`() async throws
+    {
+        let fixture = try filled()
+        var keys = TestKeys()
+        let (own, other, writing) = (keys.add([.read]), keys.add([.read], tenant: 7), keys.add([.write]))
+        let marks = ["843d440a-a7a7-45ee-96df-3568c37384b", "00000000-0000-7000-", "poulets", "note "]
+        try await fixture.withAPI(keyRing: keys.ring) { client in
+            let document = try await client.get("/openapi.json").json
+            let folds = try await client.get("/v1/packs", token: own).json.items.elements.flatMap(\.folds.elements)
+            var found: Set<String> = []
+            for (path, operations) in document.paths.members where operations.get != .null {
+                let isOpen = operations.get.security == .null
+                #expect(isOpen == ["/livez", "/readyz"].contains(path), "\(path)")
+                guard path != "/v1/products/search" else { continue }
+                for address in Self.addresses(of: path, folds) {
+                    let query = Self.query(operations.get)
+                    let anonymous = try await client.get(address + query, host: "t")
+                    #expect(anonymous.status == (isOpen ? 200 : 401), "\(address): \(anonymous.body)")
+                    guard operations.get.responses["403"] != .null else { continue }
+                    let scoped = try await client.get(address + query, token: writing)
+                    #expect(scoped.status == 403, "\(address): \(scoped.body)")
+                    let seen = try await client.get(address + query, token: own)
+                    #expect(seen.status == 200, "\(address): \(seen.body)")
+                    if marks.contains(where: { seen.body.contains($0) }) { found.insert(path) }
+                    let answer = try await client.get(address + query, token: other)
+                    #expect(answer.status == (path.hasSuffix("{key}") ? 404 : 200), "\(address): \(answer.body)")
+                    #expect(!marks.contains { answer.body.contains($0) }, "\(address): \(answer.body)")
+                    if path != "/v1/packs" { #expect(answer.json.items.elements.isEmpty, "\(address): \(answer.body)") }
+                    let limited = address + (query.isEmpty ? "?limit=1" : query + "&limit=1")
+                    if let next = try await client.get(limited, token: own).json.next.text {
+                        let strange = try await client.get(limited + "&cursor=\(next)", token: other)
+                        #expect(strange.json.error.code.text == "invalid_cursor", "\(address): \(strange.body)")
+                    }
+                }
+            }
+            #expect(found.count >= 6, "\(found)")
         }
     }
 

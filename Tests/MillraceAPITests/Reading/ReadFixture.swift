@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Logging
 import MillraceAPI
+import MillraceAccess
 import MillraceChannels
 import MillraceEvent
 import MillracePostgres
@@ -47,9 +48,10 @@ struct ReadFixture {
         try PackInstaller(connection: database.connect()).install(packs)
     }
 
-    /// Runs `body` with a client; `hasKeys`: the routes want tokens.
+    /// Runs `body` with a client; `hasKeys`: the routes want tokens; `keyRing`: keys that they may want.
     func withAPI(
-        hasKeys: Bool = false, identityURL: String = "", databaseURL: String? = nil, logger: Logger = RunningAPI.quiet,
+        hasKeys: Bool = false, keyRing: KeyRing = KeyRing(isRequired: false), identityURL: String = "",
+        databaseURL: String? = nil, logger: Logger = RunningAPI.quiet,
         change: (inout ReadPoolConfiguration, inout ReadConfiguration) -> Void = { _, _ in },
         _ body: (APIClient) async throws -> Void
     ) async throws {
@@ -68,9 +70,12 @@ struct ReadFixture {
             identity: directory, isWriting: { true })
         var tokens = JWTConfiguration()
         if hasKeys { tokens.secret = Secret(Self.secret) }
+        var routesConfiguration = APIRoutesConfiguration()
+        routesConfiguration.keys = keyRing
+        routesConfiguration.auth.failureDelay = .zero
         let channel = RecordChannel(bytesMax: 1 << 20)
         let routes = APIRoutes(
-            configuration: APIRoutesConfiguration(), channel: channel, verifier: try await TokenVerifier(tokens),
+            configuration: routesConfiguration, channel: channel, verifier: try await TokenVerifier(tokens),
             reading: reading, saves: KnownSaves(savesMax: 100), logger: RunningAPI.quiet, readiness: { Readiness() },
             metrics: { "" },
             latencies: { LatencySnapshot(startedAt: .zero, endedAt: .zero, stages: []) })

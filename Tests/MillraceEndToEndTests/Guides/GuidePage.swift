@@ -19,13 +19,16 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
 
     static let readme = GuidePage("README.md")
     static let guides = [
-        "Architecture", "ExactlyOnce", "Formats", "ImportAndExport", "Millrace", "Operating", "Performance",
+        "Architecture", "ExactlyOnce", "Formats", "ImportAndExport", "Millrace", "Network", "Operating", "Performance",
         "Projections", "Reading", "Sending", "Troubleshooting",
     ].map { GuidePage("Sources/millrace/Millrace.docc/\($0).md") }
     /// What each pack folds, with the queries of the guide that it is for.
     static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
         .map { GuidePage("sql/packs/\($0)/EVENTS.md") }
-    static let all = [readme, GuidePage("CONTRIBUTING.md"), GuidePage("Benchmarks/README.md")] + guides + packs
+    static let network = GuidePage("Sources/millrace/Millrace.docc/Network.md")
+    static let all =
+        [readme, GuidePage("CONTRIBUTING.md"), GuidePage("SECURITY.md"), GuidePage("Benchmarks/README.md")] + guides
+        + packs
 
     /// From the repository's root.
     let path: String
@@ -50,6 +53,9 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
         }
         return blocks
     }
+
+    /// The texts of fenced blocks of another language than those that are run with the page.
+    func texts(of language: String) -> [String] { fences.filter { $0.info == language }.map(\.text) }
 
     /// What a link leads to, without links to the web.
     var links: [Substring] {

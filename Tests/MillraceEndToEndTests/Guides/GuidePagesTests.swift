@@ -53,10 +53,19 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a test that SECURITY names is there`() throws {
+            let page = try #require(GuidePage.all.first { $0.path == "SECURITY.md" })
+            let files = try FileManager.default.subpathsOfDirectory(atPath: "\(Repository.root)/Tests")
+            let tests = Set(files.compactMap { $0.split(separator: "/").last })
+            let named = page.words.filter { $0.hasSuffix("Tests") }
+            #expect(named.count > 10)
+            #expect(named.filter { !tests.contains("\($0).swift") } == [])
+        }
+
         /// Of the database, not metrics.
         private static let names: Set<String> = [
-            "millrace_admin", "millrace_database", "millrace_identity", "millrace_migrations", "millrace_owner",
-            "millrace_reader", "millrace_writer",
+            "millrace_admin", "millrace_database", "millrace_identity", "millrace_migrations", "millrace_migrator",
+            "millrace_owner", "millrace_reader", "millrace_tenant", "millrace_writer",
         ]
 
         private static func lines(of path: String) -> Int {

@@ -18,8 +18,10 @@ struct Metrics {
 }
 
 extension DaemonProcess {
-    func metrics() throws -> Metrics {
-        let answer = try HTTPClient.get("/metrics", at: http)
+    /// `key`: where one is wanted.
+    func metrics(key: String? = nil) throws -> Metrics {
+        let fields = key.map { [("Authorization", "Bearer \($0)")] } ?? []
+        let answer = try HTTPClient(http).request("GET", "/metrics", headers: fields, within: .seconds(30))
         guard answer.status == 200 else { throw UnexpectedAnswer(text: "\(answer.status) \(answer.text)") }
         return Metrics(text: answer.text)
     }

@@ -30,7 +30,7 @@ final class TCPClient {
             var last: Int
         }
         private enum CodingKeys: String, CodingKey {
-            case hello, line, error, ack, parked, lines
+            case hello, line, error, ack, parked, lines, limited
             case deadLetter = "dead_letter"
             case parkedTotal = "parked_total"
         }
@@ -38,6 +38,7 @@ final class TCPClient {
         var deadLetter: Report?
         var lines: Stretch?
         var parkedTotal: Int?
+        var limited: Problem?
         var hello: Hello?
         var line: Int?
         var error: Problem?
@@ -56,6 +57,8 @@ final class TCPClient {
     /// What the server said about the connection as a whole.
     private(set) var problem: Refusal?
     private(set) var serverVersion: String?
+    /// How often the server said that the rate holds the connection back.
+    private(set) var limitedCount = 0
 
     /// `acks`: nil for a one-way connection. `key`: in its greeting.
     init(_ endpoint: Endpoint, acks: String?, key: String? = nil) throws {
@@ -117,6 +120,7 @@ final class TCPClient {
         guard let line = try socket.line(within: limit) else { return false }
         let message = try JSONDecoder().decode(Message.self, from: Data(line.utf8))
         if let hello = message.hello { serverVersion = hello.version }
+        if message.limited != nil { limitedCount += 1 }
         if let ack = message.ack {
             guard ack > acked else { throw TestSupportError(message: "ack \(ack) came after \(acked)") }
             acked = ack

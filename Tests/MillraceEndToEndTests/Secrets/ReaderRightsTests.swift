@@ -29,7 +29,7 @@ extension EndToEnd {
             let reader = try PostgresConnection(
                 connectionString: cluster.cluster.connectionString(role: "postgres", database: database.name),
                 applicationName: "test reader", connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
-            try reader.execute("SET ROLE millrace_reader")
+            try reader.execute("SET row_security = on; SET ROLE millrace_reader")
             for (table, column) in Self.secrets {
                 for statement in [
                     "SELECT \(column) FROM \(table)", "SELECT * FROM \(table)", "SELECT entry FROM \(table) AS entry",
@@ -81,7 +81,7 @@ extension EndToEnd {
 
             // Rights that were granted by hand, column by column, outlive a rebuild too.
             try database.connect().execute(
-                "ALTER DEFAULT PRIVILEGES FOR ROLE millrace REVOKE SELECT ON TABLES FROM millrace_reader")
+                "ALTER DEFAULT PRIVILEGES FOR ROLE millrace_writer REVOKE SELECT ON TABLES FROM millrace_reader")
             #expect(try daemon.run("projections", "rebuild", "commerce").isSuccess)
             try expectRights(cluster, database)
         }

@@ -63,7 +63,8 @@ extension EndToEnd {
             try tls.daemon.start()
             let file = tls.scratch.path + "/one.ndjson"
             try TextFile.write(EventFactory(seed: 83).line(0) + "\n", to: file)
-            let stranger = try tls.send(file, "--tls", "--ca", TestAuthority().certificate)
+            let other = try TestAuthority()
+            let stranger = try withExtendedLifetime(other) { try tls.send(file, "--tls", "--ca", other.certificate) }
             #expect(stranger.errors.contains("is signed by no authority in"), "\(stranger.errors)")
             #expect(try tls.send(file, "--tls").errors.contains("no authority that this system trusts"))
 
@@ -121,7 +122,7 @@ extension EndToEnd {
             #expect(try old == TLSInstallation.serial(of: tls.pair.certificate))
             let next = try tls.authority.sign()
             try TestAuthority.replace(
-                tls.pair, by: .init(certificate: next.certificate, key: TestAuthority().sign().key))
+                tls.pair, by: .init(certificate: next.certificate, key: tls.authority.sign().key))
             try tls.daemon.process.signal(SIGHUP)
             #expect(eventually { tls.daemon.log.contains("is not the key of") })
             #expect(try tls.shownSerial() == old)

@@ -31,7 +31,7 @@ final class FakeSpool: Sendable {
 
     func run() async {
         while true {
-            let submissions = await channel.nextAll()
+            let submissions = await channel.next()
             if submissions.isEmpty { return }
             for submission in submissions { take(submission) }
         }

@@ -36,6 +36,7 @@ final class HTTPTranscript {
         }
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: 8080)
         channel.localAddress = address
+        channel.remoteAddress = address
         try await channel.connect(to: address).get()
     }
 
@@ -73,7 +74,7 @@ final class HTTPTranscript {
 
     /// Waits for the next submission.
     func submission() async -> Submission {
-        if submissions.isEmpty { submissions = await shared.channel.nextAll() }
+        if submissions.isEmpty { submissions = await shared.channel.next() }
         return submissions.removeFirst()
     }
 

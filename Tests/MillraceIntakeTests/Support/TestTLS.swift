@@ -10,9 +10,11 @@ struct TestTLS: Sendable {
     /// What `certificates` were read by.
     let configuration: ListenerTLSConfiguration
     let context: NIOSSLContext
+    /// Holds the files.
+    private let authority: TestAuthority
 
     init() throws {
-        let authority = try TestAuthority()
+        authority = try TestAuthority()
         let pair = try authority.sign()
         var configuration = ListenerTLSConfiguration()
         configuration.certificate = pair.certificate

@@ -37,10 +37,10 @@ struct ConversationSearchRoute: ReadingRoute {
         let offset = try parameters.offset(max: configuration.api.offsetMax)
         let limit = parameters.integer("limit", default: 20)
         let columns = ConversationRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes)
-        let (bytesMax, memory, tenant) = (configuration.api.pageBytes, configuration.memory, configuration.tenant)
+        let (bytesMax, memory, tenant) = (configuration.api.pageBytes, configuration.memory, parameters.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
-        let page = try await pool.read(.conversationSearch) { connection in
+        let page = try await pool.read(.conversationSearch, of: tenant) { connection in
             var page = Page()
             var left = offset
             let key = cursor.map { Array($0[2...]) }

@@ -31,7 +31,7 @@ struct ConversationsRoute: ReadingRoute {
         let query = TimedRowsQuery(
             table: "public.conversations",
             columns: ConversationRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes),
-            tenant: configuration.tenant, range: range
+            tenant: parameters.tenant, range: range
         ) { statement in
             Self.filter(parameters, in: &statement)
             for condition in conditions { condition.append(to: &statement) }
@@ -46,7 +46,7 @@ struct ConversationsRoute: ReadingRoute {
             guardedColumn: ConversationRow.columns.guardedIndex,
             offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { query.statement(after: $0) }
-        let page = try await pool.read(.conversations) {
+        let page = try await pool.read(.conversations, of: parameters.tenant) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
         return try TimedPage<ConversationRow>.response(page, range, parameters)

@@ -71,7 +71,7 @@ struct CountsRoute: ReadingRoute {
             statement.append(order)
             return statement
         }
-        let page = try await catalog.pool.read(operation.route) {
+        let page = try await catalog.pool.read(operation.route, of: parameters.tenant) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
         return CountPage.response(page, query, pack, parameters)
@@ -110,7 +110,7 @@ struct CountsRoute: ReadingRoute {
         }
         let columns = named + ["coalesce(sum(n), 0)::bigint AS n"] + sums + keys
         var statement = SQLStatement("SELECT \(columns.joined(separator: ", ")) FROM \(table.table.qualified)")
-        statement.append("WHERE tenant_id = \(configuration.tenant)")
+        statement.append("WHERE tenant_id = \(parameters.tenant)")
         if let range = query.range { statement.append("AND " + range.condition(on: "bucket", in: &statement)) }
         try table.filter(parameters, operation, in: &statement)
         return statement

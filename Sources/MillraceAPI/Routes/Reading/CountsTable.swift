@@ -45,7 +45,7 @@ struct CountsTable: Sendable {
         if parameters.isOfOwn,
             !dimensions.contains(where: { $0.name == RequestParameters.userName && $0.type == "uuid" })
         {
-            throw ReadAccess.notOwn
+            throw RequestAccess.notOwn
         }
         for condition in try parameters.conditions(of: dimensions, operation) { condition.append(to: &statement) }
     }

@@ -28,8 +28,8 @@ struct DashboardRoute: ReadingRoute {
     }
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
-        let figures = try await catalog.read(.dashboard) { try await load($0) }
-        let names = await identity.users(figures.users.map(\.id))
+        let figures = try await catalog.read(.dashboard) { try await load($0, of: parameters.tenant) }
+        let names = await identity.users(figures.users.map(\.id), of: parameters.tenant)
         let users = figures.users.map { id, count in
             Dashboard.TopUser(id: id, user: names.users[id] ?? .unknown(id), questionCount: count)
         }
@@ -37,13 +37,12 @@ struct DashboardRoute: ReadingRoute {
         return Response(Dashboard(billing: billing, usage: figures.usage))
     }
 
-    private func load(_ live: LivePacks) async throws -> Figures {
+    private func load(_ live: LivePacks, of tenant: Int32) async throws -> Figures {
         let pack = try catalog.pack(Self.packName, in: live)
-        let users = try users(pack, live)
+        let users = try users(pack, live, of: tenant)
         let counts = Self.counts(of: pack, live)
         let uniques = Self.activeUsers(of: pack, live)
-        let tenant = configuration.tenant
-        return try await catalog.pool.read(.dashboard) { connection -> Figures in
+        return try await catalog.pool.read(.dashboard, of: tenant) { connection -> Figures in
             var figures = Figures()
             let result = try users.run(on: connection)
             for row in 0..<result.rowCount {
@@ -56,11 +55,13 @@ struct DashboardRoute: ReadingRoute {
         }
     }
 
-    private func users(_ pack: LivePacks.Pack, _ live: LivePacks) throws(APIProblem) -> SQLStatement {
+    private func users(
+        _ pack: LivePacks.Pack, _ live: LivePacks, of tenant: Int32
+    ) throws(APIProblem) -> SQLStatement {
         let fold = try catalog.fold("top_users", of: pack, "top")
         let table = try catalog.table(fold.table, in: live)
         return SQLStatement(
-            "SELECT user_id, n FROM \(table.qualified) WHERE tenant_id = \(configuration.tenant) AND n > 0 "
+            "SELECT user_id, n FROM \(table.qualified) WHERE tenant_id = \(tenant) AND n > 0 "
                 + "ORDER BY n DESC, user_id LIMIT \(configuration.identity.usersMax)")
     }
 

@@ -50,7 +50,7 @@ struct EntitiesRoute: ReadingRoute {
         let isRecent = parameters.text("order") != "key"
         let query = EntityPageQuery(
             entity: entity, time: isRecent ? entity.time(after: equal) : nil,
-            isAscending: !isRecent, tenant: configuration.tenant
+            isAscending: !isRecent, tenant: parameters.tenant
         ) { statement in
             for condition in conditions { condition.append(to: &statement) }
             for (name, sign) in [("from", ">="), ("to", "<")] {
@@ -67,11 +67,12 @@ struct EntitiesRoute: ReadingRoute {
         ) { query.statement(after: $0) }
         let order = query.time.map { [$0.name] } ?? entity.key.map(\.name)
         let includeLimit = parameters.integer("include_limit", default: 100)
-        let (page, truncated) = try await catalog.pool.read(.entities) { connection -> (Page, [String]?) in
+        let (page, truncated) = try await catalog.pool.read(.entities, of: parameters.tenant) {
+            connection -> (Page, [String]?) in
             guard let tree else { return (try reader.read(after: cursor, on: connection), nil) }
             let page = try reader.read(after: cursor, on: connection)
             var include = IncludeReader(
-                tenant: configuration.tenant, limit: includeLimit, api: configuration.api,
+                tenant: parameters.tenant, limit: includeLimit, api: configuration.api,
                 memory: MemoryReservation(configuration.memory, for: .pages))
             return (try include.add(tree, to: page, on: connection), include.truncated)
         }

@@ -48,8 +48,9 @@ struct EntityRoute: ReadingRoute {
                 memory: configuration.memory, keyCount: children.keyCount
             ) { children.statement(after: $0) }
         }
-        let statement = statement(entity, values)
-        let found = try await catalog.pool.read(.entity) { connection -> (item: ByteBuffer, children: Page?)? in
+        let statement = statement(entity, values, of: parameters.tenant)
+        let found = try await catalog.pool.read(.entity, of: parameters.tenant) {
+            connection -> (item: ByteBuffer, children: Page?)? in
             let result = try statement.run(on: connection)
             guard result.rowCount == 1 else { return nil }
             var item = ByteBuffer()
@@ -73,16 +74,17 @@ struct EntityRoute: ReadingRoute {
         guard parameters.text("cursor") == nil else {
             throw RequestParameters.invalid("cursor", "left out with several lists; /v1/entities pages each of them")
         }
-        let statement = statement(entity, values)
+        let statement = statement(entity, values, of: parameters.tenant)
         let (key, limit) = (parameters.path("key"), parameters.integer("limit", default: 100))
         let memory = MemoryReservation(configuration.memory, for: .pages)
-        let found = try await catalog.pool.read(.entity) { connection -> (rows: [ByteBuffer], truncated: [String])? in
+        let found = try await catalog.pool.read(.entity, of: parameters.tenant) {
+            connection -> (rows: [ByteBuffer], truncated: [String])? in
             let result = try statement.run(on: connection)
             guard result.rowCount == 1 else { return nil }
             var item = ByteBuffer()
             ResultRows(result).write(0, of: result, to: &item)
             var reader = IncludeReader(
-                tenant: configuration.tenant, limit: limit, api: configuration.api, memory: memory)
+                tenant: parameters.tenant, limit: limit, api: configuration.api, memory: memory)
             let lists = try IncludeReader.atOneMoment(on: connection) {
                 try tree.nodes.flatMap { try reader.lists(of: $0, for: [key], on: connection) }
             }
@@ -106,9 +108,9 @@ struct EntityRoute: ReadingRoute {
         return values
     }
 
-    private func statement(_ entity: EntityTable, _ values: [String]) -> SQLStatement {
+    private func statement(_ entity: EntityTable, _ values: [String], of tenant: Int32) -> SQLStatement {
         var statement = SQLStatement("SELECT \(entity.columns) FROM \(entity.table.qualified)")
-        statement.append(entity.condition(tenant: configuration.tenant))
+        statement.append(entity.condition(tenant: tenant))
         for (column, value) in zip(entity.key, values) {
             let place = statement.bind(value, as: column.type, named: "key")
             statement.append("AND \(SQLStatement.quoted(column.name)) = \(place)")
@@ -131,7 +133,7 @@ struct EntityRoute: ReadingRoute {
         let (column, key) = (node.reference, parameters.path("key"))
         return EntityPageQuery(
             entity: node.entity, time: node.entity.time(after: [column.name]), isAscending: true,
-            tenant: configuration.tenant
+            tenant: parameters.tenant
         ) { statement in
             let place = statement.bind(key, as: column.type, named: "key")
             statement.append("AND \(SQLStatement.quoted(column.name)) = \(place)")

@@ -32,7 +32,7 @@ struct EventQueryRoute: ReadingRoute {
         let query = TimedRowsQuery(
             table: "public.analytics_events",
             columns: EventRow.columns.list(documentBytesMax: configuration.limits.payloadTextBytes),
-            tenant: configuration.tenant, range: range
+            tenant: parameters.tenant, range: range
         ) { statement in
             if let type = parameters.text("type") {
                 statement.append("AND event_type = \(statement.bind(type, as: "text", named: "type"))")
@@ -52,7 +52,9 @@ struct EventQueryRoute: ReadingRoute {
             guardedColumn: EventRow.columns.guardedIndex,
             offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { query.statement(after: $0) }
-        let page = try await pool.read(.eventQuery) { try reader.read(after: cursor.map { Array($0[2...]) }, on: $0) }
+        let page = try await pool.read(.eventQuery, of: parameters.tenant) {
+            try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
+        }
         return try TimedPage<EventRow>.response(page, range, parameters)
     }
 }

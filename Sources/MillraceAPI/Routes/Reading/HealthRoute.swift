@@ -4,11 +4,11 @@ internal import MillracePostgres
 internal import MillraceRoutes
 internal import Synchronization
 
-/// `GET /api/v1/stats-fast/health`: whether the databases answer. Open to everyone, so each is asked at most once a
+/// `GET /api/v1/stats-fast/health`: whether the databases answer. Others than readers ask, so each is asked at most once a
 /// second, whoever asks how often.
 final class HealthRoute: ReadingRoute {
     static let operation = APIOperation(
-        .health, id: "health", tag: "dashboard", summary: "Whether the databases answer", access: .open,
+        .health, id: "health", tag: "dashboard", summary: "Whether the databases answer", access: .operations,
         answer: .init(HealthAnswer.self), furtherFailures: [(503, "One does not, with http.strict_health_checks")],
         unavailableAnswer: .init(HealthAnswer.self))
 

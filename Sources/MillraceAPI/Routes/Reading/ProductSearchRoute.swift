@@ -30,10 +30,10 @@ struct ProductSearchRoute: ReadingRoute {
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let words = parameters.text("q") ?? ""
         let limit = parameters.integer("limit", default: Self.fallbackLimit)
-        let tenant = configuration.tenant
+        let tenant = parameters.tenant
         return try await catalog.read(.productSearch) { live in
             _ = try catalog.pack("commerce", in: live)
-            let items = try await catalog.pool.read(.productSearch) { connection in
+            let items = try await catalog.pool.read(.productSearch, of: tenant) { connection in
                 let rows = try connection.query(
                     Self.statement, parameters: [.text(words), .integer(tenant), .integer(limit)])
                 let writer = ResultRows(rows)

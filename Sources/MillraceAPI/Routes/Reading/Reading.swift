@@ -36,7 +36,6 @@ package struct ReadConfiguration: Sendable {
     package var limits = LimitsConfiguration()
     /// What pages hold while they are made.
     package var memory = MemoryBudget()
-    package var tenant: Int32 = 0
     /// Signs cursors.
     package var cursorKey = CursorKey()
 

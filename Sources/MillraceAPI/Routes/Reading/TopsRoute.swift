@@ -36,7 +36,7 @@ struct TopsRoute: ReadingRoute {
             catalog.table(fold.table, in: live), unit: top.bucket, dimensions: top.dimensions.map(\.column),
             sums: top.sums.map(\.column))
         let statement = try statement(top, table, parameters)
-        let rows = try await catalog.pool.read(.tops) { connection in
+        let rows = try await catalog.pool.read(.tops, of: parameters.tenant) { connection in
             let result = try statement.run(on: connection)
             let writer = ResultRows(result)
             var rows = ByteBuffer()
@@ -54,7 +54,7 @@ struct TopsRoute: ReadingRoute {
         let bucket = top.bucket == nil ? [] : ["bucket"]
         var statement = SQLStatement(
             "SELECT \((bucket + columns).joined(separator: ", ")) FROM \(table.table.qualified)")
-        statement.append("WHERE tenant_id = \(configuration.tenant)")
+        statement.append("WHERE tenant_id = \(parameters.tenant)")
         if let unit = top.bucket {
             let time = (parameters.time("bucket") ?? .now).rfc3339
             let value = statement.bind(time, as: "timestamptz", named: "bucket")

@@ -37,13 +37,13 @@ struct UniquesRoute: ReadingRoute {
         let query = try BucketQuery(parameters, table, by: names, kept: cursor)
         let isChunked = unique.isChunked(table.table.columns.map(\.name))
         let statement = try Self.statement(
-            query, table, parameters, after: cursor.map { Array($0[2...]) }, tenant: configuration.tenant,
+            query, table, parameters, after: cursor.map { Array($0[2...]) }, tenant: parameters.tenant,
             isChunked: isChunked)
         let reader = SketchReader(
             statement: statement, keyCount: query.keys.count,
             limit: parameters.integer("limit", default: Self.fallbackLimit),
             offset: try parameters.offset(max: configuration.api.offsetMax), isChunked: isChunked)
-        let page = try await catalog.pool.read(.uniques) { try reader.read(on: $0) }
+        let page = try await catalog.pool.read(.uniques, of: parameters.tenant) { try reader.read(on: $0) }
         return CountPage.response(page, query, pack, parameters)
     }
 

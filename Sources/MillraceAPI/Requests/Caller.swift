@@ -1,0 +1,32 @@
+internal import MillraceAccess
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// Who asks: decided once for a request, at the door, by `RequestAccess`.
+struct Caller: Sendable {
+    /// Whose rows it reads and writes.
+    var tenant: Int32 = 0
+    /// `admin` holds the others.
+    var scopes: Set<AccessScope> = []
+    /// The user of a token, who reads and writes rows of their own without a scope.
+    var user: UniqueID?
+    /// Of the key that it showed.
+    var grant: Grant?
+    /// It showed a token.
+    var isOfToken = false
+
+    /// For the audit log. `address`: the client's, without a port.
+    func actor(at address: String) -> AuditActor {
+        if let grant { return .key(grant.record.id, address: address, clientSubject: nil) }
+        guard isOfToken else { return AuditActor(.system, name: "unknown", origin: address) }
+        return AuditActor(.key, name: "token" + (user.map { " of \($0)" } ?? ""), origin: address)
+    }
+
+    func may(_ scope: AccessScope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
+
+    /// Whose rows alone it reads; nil: all of the tenant.
+    var readsOnlyOf: UniqueID? { may(.read) ? nil : user }
+
+    /// Whether it writes for `user`: as that user, or for all of the tenant.
+    func mayWrite(for user: UniqueID) -> Bool { may(.write) || self.user == user }
+}
