@@ -66,9 +66,9 @@ extension EndToEnd {
         }
 
         @Test func `what does not go with a value that wants a restart is refused, and names that`() throws {
-            let daemon = try Installation(settings: ["spool.segment_bytes": "\"1MiB\""]).daemon
+            let daemon = try Installation(settings: ["spool.segment_bytes": "\"4MiB\""]).daemon
             try daemon.start()
-            try daemon.change(["limits.line_bytes": "\"4MiB\"", "spool.segment_bytes": "\"8MiB\""])
+            try daemon.change(["limits.line_bytes": "\"6MiB\"", "spool.segment_bytes": "\"8MiB\""])
             let run = try daemon.run("reload")
             #expect(run.exit == .status(1))
             #expect(run.errors.contains(daemon.place(of: "limits.line_bytes")), "\(run.errors)")
