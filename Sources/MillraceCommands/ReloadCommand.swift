@@ -74,7 +74,9 @@ struct ReloadCommand: ParsableCommand {
         guard answer.status == 200 else {
             throw CommandError(
                 "\(destination) answered \(answer.status): \(refusal?.error.message ?? "no reason given")",
-                hint: "See `millrace reload --help`, and that the daemon is of this version")
+                hint: [401, 403].contains(answer.status)
+                    ? "Show a key with the scope admin by --key-file or MILLRACE_KEY, or send SIGHUP"
+                    : "See `millrace reload --help`, and that the daemon is of this version")
         }
         if json { return Console.out(answer.body) }
         let decoder = JSONDecoder()
