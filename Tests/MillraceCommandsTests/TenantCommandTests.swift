@@ -16,7 +16,7 @@ import Testing
     }
 
     private func run(_ arguments: String...) async -> Int32 {
-        let settings = ["database.url=\(database.connectionString)", #"projections.packs=["workspaces"]"#]
+        let settings = ["database.url=\(database.connectionString)", "projections.packs=workspaces"]
         return await CommandLineTool.run(arguments + settings.flatMap { ["--set", $0] })
     }
 

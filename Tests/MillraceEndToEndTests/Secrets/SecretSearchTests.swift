@@ -144,7 +144,7 @@ extension EndToEnd {
                     }
                     for path in ["/v1/events", "/v1/events?ack=committed&key=\(word("query"))"] {
                         for body in [
-                            #"{"event_type":"a.b","payload":{"p":"\#(word("payload"))"}}"#,
+                            #"{"event_type":"c.d","payload":{"p":"\#(word("payload"))"}}"#,
                             #"{"event_type":"","payload":{"p":"\#(word("payload"))"}}"#,
                             #"{"event_type":"a.b","payload":"\#(word("payload"))"#,
                             #"[{"event_type":"a","user_id":"nobody","payload":{"p":"\#(word("payload"))"}}]"#,
@@ -179,7 +179,7 @@ extension EndToEnd {
                 ] {
                     let socket = try StreamSocket(daemon.tcp)
                     try socket.send(
-                        Array("\(line)\n{\"event_type\":\"a.b\",\"payload\":{\"p\":\"\(word("payload"))\"}}\n".utf8))
+                        Array("\(line)\n{\"event_type\":\"c.d\",\"payload\":{\"p\":\"\(word("payload"))\"}}\n".utf8))
                     socket.finishSending()
                     while let answer = try socket.line(within: .seconds(20)) {
                         search.add(answer, as: "answers of TCP")
