@@ -13,7 +13,7 @@ package struct AuthConfiguration: Sendable, Equatable {
     /// The same of one address.
     package var addressFailuresWaitingMax = 32
     /// From one look at the keys in PostgreSQL to the next.
-    package var refreshInterval = Duration.seconds(2)
+    package var refreshInterval = Duration.milliseconds(500)
     /// Keys in force that a database has at most.
     package var keysMax = 10_000
     /// Listeners that others reach may do without TLS: a proxy that ends it stands in front. Keys are wanted all the same.

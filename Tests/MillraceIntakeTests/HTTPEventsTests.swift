@@ -265,7 +265,8 @@ struct HTTPEventsTests {
                     + "Content-Length: \(body.utf8.count)\r\n\r\n" + body)
             try await client.halfClose()
             await harness.wait { harness.metrics.refused(.invalidJSON).value == count }
-            try await client.channel.setOption(.autoRead, value: true).get()
+            // Where all has come and the connection has ended, nothing is left to read.
+            try? await client.channel.setOption(.autoRead, value: true).get()
             let answer = try #require(await client.response())
             #expect(answer.status == 400 && answer.body.contains("\"index\":\(count - 1)"))
         }

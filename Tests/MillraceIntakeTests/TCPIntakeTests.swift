@@ -287,7 +287,7 @@ struct TCPIntakeTests {
                 try await client.halfClose()
                 refused += count
                 await harness.wait { [refused] in harness.metrics.refused(.invalidJSON).value == refused }
-                // A client whose connection has ended by then was handed all that its socket held.
+                // Where all has come and the connection has ended, nothing is left to read.
                 try? await client.channel.setOption(.autoRead, value: true).get()
                 let answers = await client.rest().split(separator: "\n")
                 #expect(answers.count { $0.hasPrefix("{\"line\"") } == count)

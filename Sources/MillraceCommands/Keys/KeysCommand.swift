@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Glibc
 internal import MillraceAccess
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillracePostgres
 
@@ -18,6 +20,14 @@ struct KeysCommand: ParsableCommand {
             """,
         subcommands: [KeysCreate.self, KeysList.self, KeysRevoke.self, KeysRotate.self]
     )
+
+    /// Waits for as long as a daemon takes to see a change, so that a key opens once it is shown. Blocks.
+    static func waitForDaemons(_ auth: AuthConfiguration) {
+        let (seconds, attoseconds) = (auth.refreshInterval + .milliseconds(100)).components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var rest = timespec()
+        while nanosleep(&time, &rest) != 0, errno == EINTR { time = rest }
+    }
 }
 
 /// The id of a key on the command line; of a whole key, as somebody found it, its id is taken.

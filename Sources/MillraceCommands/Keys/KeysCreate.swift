@@ -115,6 +115,7 @@ struct KeysCreate: ParsableCommand {
             try AuditLog.record(.keyCreate, record.id, after: KeyReport(stored, at: .now).audited, on: connection)
             return (stored, isFirst)
         }
+        KeysCommand.waitForDaemons(context.configuration.auth)
         let report = KeyReport(stored, at: .now, key: text)
         if json { try Console.json(report) } else { Console.out(text) }
         Console.error("key \(key.id) is shown this once; `millrace keys revoke \(key.id)` ends it.")

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceAccess
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
 internal import MillraceJSON
@@ -28,7 +29,8 @@ struct KeysRotate: ParsableCommand {
     }
 
     func run() throws {
-        let connection = try options.context().connect()
+        let context = try options.context()
+        let connection = try context.connect()
         let table = KeyTable(connection: connection)
         let (text, fresh, old) = try connection.act {
             let old = try table.lockKnown(key.text)
@@ -50,6 +52,7 @@ struct KeysRotate: ParsableCommand {
                 after: ["old": KeyReport(ending, at: .now).audited, "new": .string(made.id)], on: connection)
             return (text, fresh, ending)
         }
+        KeysCommand.waitForDaemons(context.configuration.auth)
         let report = KeyReport(fresh, at: .now, key: text)
         if json { try Console.json(report) } else { Console.out(text) }
         let end = KeyReport(old, at: .now)

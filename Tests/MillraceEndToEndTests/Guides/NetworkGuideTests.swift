@@ -51,7 +51,7 @@ extension EndToEnd {
             let log = TextFile.read(scratch.path + "/desk/serve.log")
             #expect(exit == .status(0), "\(text)\n\(log.suffix(3000))")
             for line in [
-                #"{"accepted":1,"rejected":[]}"#, "without a key: 40", "without the authority: 000failed 60",
+                #"{"accepted":1,"rejected":[]}"#, "without a key: 401", "without the authority: 000failed 60",
                 "key.create",
             ] {
                 #expect(text.contains(line), "\(line) is not in\n\(text)\n\(log.suffix(3000))")

@@ -133,7 +133,7 @@ struct ProjectionRecount {
                 FROM \(rows(fold))
                 WHERE (\(filter(fold.source)) OR \(isDelete)) AND \(present.joined(separator: " AND "))
                     AND \(isNotParked(fold))
-                    \(isContended ? "AND (created_at, id) IN (SELECT event_at, event_id FROM projections.\(fold.table))" : "")
+                    \(isContended ? "AND (created_at, id, tenant_id) IN (SELECT event_at, event_id, tenant_id FROM projections.\(fold.table))" : "")
             ) AS states
             ORDER BY \(order), event_at DESC, event_id DESC
             """
@@ -198,8 +198,8 @@ struct ProjectionRecount {
 
     func isNotParked(_ fold: FoldDefinition) -> String {
         """
-        (created_at, id) NOT IN (
-            SELECT event_at, event_id FROM projections.parked
+        (created_at, id, tenant_id) NOT IN (
+            SELECT event_at, event_id, tenant_id FROM projections.parked
             WHERE pack = '\(pack.name)' AND fold = '\(fold.name)'
         )
         """

@@ -1,3 +1,4 @@
+import MillracePostgres
 import MillraceProjections
 import MillraceTestSupport
 import Testing
@@ -31,6 +32,8 @@ extension EndToEnd {
             let threads = zip(senders, streams).map { sender, stream in
                 BackgroundThread { try sender.send(upTo: stream.count, within: .seconds(120)) }
             }
+            // Another tenant sends the same events, so that it has the same ids, times, keys and unique values.
+            let other = BackgroundThread { try Self.putIntoOutbox(streams[0], of: 7, in: installation.database) }
             let kills = Result {
                 for part in 1...3 {
                     _ = eventually(within: .seconds(60)) {
@@ -40,10 +43,11 @@ extension EndToEnd {
                     try daemon.start()
                 }
             }
-            for thread in threads { try thread.join() }
+            for thread in threads + [other] { try thread.join() }
             try kills.get()
             for sender in senders { #expect(sender.fault == nil) }
             let auditor = installation.auditor
+            #expect(eventually(within: .seconds(60)) { (try? auditor.integer("SELECT count(*) FROM outbox")) == 0 })
             // All that is in the spool is in the tables.
             #expect(eventually(within: .seconds(60)) { (try? auditor.verify(daemon).total?.inSpool) == 0 })
             let loader = PackLoader()
@@ -53,8 +57,40 @@ extension EndToEnd {
                 }
             }
             #expect(try auditor.integer("SELECT count(*) FROM projections.commerce_orders") > 0)
+            let sent = try auditor.integer("SELECT count(*) FROM analytics_events WHERE tenant_id = 7")
+            #expect(sent > 3000)
+            #expect(
+                try auditor.integer(
+                    """
+                    SELECT count(*)
+                    FROM analytics_events AS one
+                    JOIN analytics_events AS other USING (id, created_at)
+                    WHERE one.tenant_id = 0 AND other.tenant_id = 7
+                    """) == sent)
+            #expect(try auditor.integer("SELECT count(*) FROM projections.parked WHERE tenant_id = 7") > 0)
             #expect(try auditor.integer("SELECT count(*) FROM projections.parked WHERE code = 'waiting'") > 0)
             #expect(try auditor.integer("SELECT count(*) FROM ingest_batches WHERE cardinality(folded) < 5") == 0)
+        }
+
+        private static func putIntoOutbox(
+            _ stream: ProjectionStream, of tenant: Int, in database: TestDatabase
+        ) throws {
+            let connection = try database.connect()
+            for start in stride(from: 0, to: stream.count, by: 200) {
+                let lines = stream.lines(start..<min(start + 200, stream.count)).split(separator: UInt8(ascii: "\n"))
+                try connection.query(
+                    """
+                    INSERT INTO public.outbox (id, tenant_id, event_type, user_id, payload, created_at)
+                    SELECT
+                        (line ->> 'id')::uuid, $2::integer, line ->> 'event_type', (line ->> 'user_id')::uuid,
+                        line -> 'payload', (line ->> 'created_at')::timestamptz
+                    FROM unnest($1::text[]) AS sent (text)
+                    CROSS JOIN LATERAL CAST(sent.text AS jsonb) AS line
+                    WHERE line ? 'event_type'
+                    ON CONFLICT DO NOTHING
+                    """,
+                    parameters: [.array(lines.map { String(decoding: $0, as: UTF8.self) }), .integer(tenant)])
+            }
         }
     }
 }

@@ -50,12 +50,12 @@ struct UniqueValueRecount {
         }
         let should =
             rows.values.map { "\($0.key) has \($0.id)" } + waiting.values.map { "\($0.event.key) waits \($0.event.id)" }
-        let key = entity.key.map { "\($0.column)::text" }.joined(separator: " || ' ' || ")
+        let key = (["tenant_id::text"] + entity.key.map { "\($0.column)::text" }).joined(separator: " || ' ' || ")
         let found =
             try auditor.strings("SELECT \(key) || ' has ' || event_id FROM projections.\(fold.table)")
             + auditor.strings(
                 """
-                SELECT key || ' waits ' || event_id FROM projections.parked
+                SELECT tenant_id || ' ' || key || ' waits ' || event_id FROM projections.parked
                 WHERE fold = '\(fold.name)' AND pack = '\(recount.pack.name)' AND code = 'waiting'
                 """)
         let missing = Set(should).subtracting(found).sorted().prefix(3)
@@ -65,21 +65,23 @@ struct UniqueValueRecount {
 
     private func events(_ recount: ProjectionRecount) throws -> [Event] {
         let isDelete = entity.deletes.isEmpty ? "false" : ProjectionRecount.filter(entity.deletes)
-        let keys = try entity.key.map { "(\(try recount.value($0, fold)))::text" }.joined(separator: " || ' ' || ")
+        let keys = try (["tenant_id::text"] + entity.key.map { "(\(try recount.value($0, fold)))::text" })
+            .joined(separator: " || ' ' || ")
         let values = try indexes.map { columns in
             let texts = try columns.map { name -> String in
                 guard let mapping = entity.columns.first(where: { $0.column == name }) else { return "NULL" }
                 return "(\(try recount.value(mapping, fold)))::text"
             }
-            return "COALESCE(CASE WHEN NOT (\(isDelete)) THEN \(texts.joined(separator: " || ' ' || ")) END, '')"
+            return
+                "COALESCE(CASE WHEN NOT (\(isDelete)) THEN \((["tenant_id::text"] + texts).joined(separator: " || ' ' || ")) END, '')"
         }
         let lines = try auditor.strings(
             """
             SELECT concat_ws('|', \(([keys, "id::text"] + values).joined(separator: ", ")))
             FROM \(recount.rows(fold))
             WHERE (\(recount.filter(fold.source)) OR \(isDelete)) AND \(keys) IS NOT NULL
-                AND (created_at, id) NOT IN (
-                    SELECT event_at, event_id FROM projections.parked
+                AND (created_at, id, tenant_id) NOT IN (
+                    SELECT event_at, event_id, tenant_id FROM projections.parked
                     WHERE pack = '\(recount.pack.name)' AND fold = '\(fold.name)' AND code <> 'waiting'
                 )
             ORDER BY created_at, id

@@ -4,7 +4,7 @@ import Testing
 /// Words that nobody may see, and the places where one looks for them.
 struct SecretSearch {
     /// By what they are the secret of.
-    let markers: [String: String]
+    private(set) var markers: [String: String]
     /// What was found at each place.
     private(set) var places: [String: String] = [:]
 
@@ -15,15 +15,12 @@ struct SecretSearch {
         self.markers = markers
     }
 
-    mutating func add(_ text: String, as place: String) {
-        places[place, default: ""] += text + "\n"
+    mutating func add(marker: String, of what: String) {
+        markers[what] = marker
     }
 
-    /// Every file below a directory.
-    mutating func add(filesBelow directory: String, as place: String) {
-        for name in (try? FileManager.default.subpathsOfDirectory(atPath: directory)) ?? [] {
-            add(TextFile.read("\(directory)/\(name)"), as: "\(place) \(name)")
-        }
+    mutating func add(_ text: String, as place: String) {
+        places[place, default: ""] += text + "\n"
     }
 
     /// Where `word` is, also in base64 as Basic authentication has it.

@@ -24,6 +24,9 @@ extension EndToEnd {
             /// Planted where it must be found.
             let planted = SecretSearch.word("planted")
             private let environment: [String: String]
+            private let https: Endpoint
+            /// Its files go with it.
+            private let authority: TestAuthority
 
             init(level: String, format: String) throws {
                 cluster = try TestCluster.own
@@ -46,13 +49,22 @@ extension EndToEnd {
                     "DATABASE_URL": url("database"), "MILLRACE_API_READ_URL": url("reading"),
                     "CREDENTIALS_DIRECTORY": scratch.path,
                 ]
+                authority = try TestAuthority()
+                let pair = try authority.sign()
+                https = try .free()
+                let http = Endpoint.unix(scratch.path + "/http.sock")
+                // The first line of the key itself.
+                let line = TextFile.read(pair.key).split(separator: "\n").dropFirst().first
+                search.add(marker: String(line ?? ""), of: "the certificate's key")
                 daemon = try DaemonProcess(
                     databaseURL: nil,
                     settings: [
                         "log.level": DaemonSettings.quoted(level), "log.format": DaemonSettings.quoted(format),
                         "http.hosts": "[\"\(planted)\"]", "identity.url": DaemonSettings.quoted(url("identity")),
-                        "jwt.secret": DaemonSettings.quoted(long("jwt")),
-                    ], environment: environment, scratch: scratch)
+                        "jwt.secret": DaemonSettings.quoted(long("jwt")), "http.listen": "[\"\(http)\", \"\(https)\"]",
+                        "http.tls": "true", "tls.certificate": DaemonSettings.quoted(pair.certificate),
+                        "tls.key": DaemonSettings.quoted(pair.key), "auth.failure_delay": "\"0s\"",
+                    ], environment: environment, http: http, scratch: scratch)
                 let key = """
 
                     [[jwt.keys]]
@@ -67,13 +79,24 @@ extension EndToEnd {
             func run() throws {
                 try daemon.start()
                 try daemon.waitUntil("/readyz")
-                try speakHTTP()
-                try speakTCP()
+                try speakHTTP([])
+                try speakTCP("")
+                let key = try makeKey()
+                try speakHTTP([("Authorization", "Bearer \(key)")])
+                // A letter of it is wrong.
+                try speakHTTP([("Authorization", "Bearer \(key.dropLast())\(key.hasSuffix("0") ? "1" : "0")")])
+                try speakTCP(key)
+                try speakTLS()
                 try lookAtDatabase()
                 try lookAtProcesses()
-                try runCommands()
+                try runCommands(key)
                 #expect(try daemon.stop() == .status(0))
                 search.add(daemon.log, as: "log")
+                // Events are there, keys are not.
+                let secret = search.markers["the key"] ?? ""
+                for name in (try? FileManager.default.subpathsOfDirectory(atPath: daemon.directory + "/spool")) ?? [] {
+                    #expect(!TextFile.read("\(daemon.directory)/spool/\(name)").contains(secret), "\(name)")
+                }
                 let directory = cluster.cluster.directory
                 for file in (try? FileManager.default.subpathsOfDirectory(atPath: directory)) ?? []
                 where file.hasSuffix(".log") {
@@ -83,7 +106,30 @@ extension EndToEnd {
 
             private func word(_ what: String) -> String { search.markers[what] ?? "" }
 
-            private func speakHTTP() throws {
+            /// Whose secret is another word that is to be seen nowhere; from then on everybody wants one.
+            private func makeKey() throws -> String {
+                let run = try daemon.run(["keys", "create", "--scope", "admin", "--json"], environment: environment)
+                let key = try run.report(MadeKey.self)
+                let text = key.key ?? ""
+                #expect(run.isSuccess && text.count > 40, "\(run.errors)")
+                search.add(marker: String(text.dropFirst(18).prefix(24)), of: "the key")
+                search.add(run.errors, as: "millrace keys create, standard error")
+                #expect(eventually { (try? HTTPClient(daemon.http).request("GET", "/v1/packs").status) == 401 })
+                return text
+            }
+
+            private func speakTLS() throws {
+                let name = scratch.path + "/curl"
+                for (scheme, path) in [("https", "metrics"), ("https", "nothing"), ("http", "livez")] {
+                    let curl = try SpawnedProcess(
+                        "/usr/bin/curl", ["--silent", "--insecure", "--include", "\(scheme)://\(https)/\(path)"],
+                        mark: "\(https)", output: name, errors: name)
+                    try curl.waitForExit(within: .seconds(30))
+                }
+                search.add(TextFile.read(name), as: "answers over TLS")
+            }
+
+            private func speakHTTP(_ more: [(String, String)]) throws {
                 let basic = Data("\(word("basic")):".utf8).base64EncodedString()
                 let tokens = [
                     [(String, String)](), [("Authorization", "Bearer \(word("badtoken"))")],
@@ -92,13 +138,13 @@ extension EndToEnd {
                     [("Cookie", "session=\(word("cookie"))"), ("X-Api-Key", word("badtoken"))],
                     [BearerToken(subject: "u", secret: String(repeating: word("jwt"), count: 3)).header],
                 ]
-                for headers in tokens {
+                for headers in more.isEmpty ? tokens : [more] {
                     for page in SecretSearchTests.pages {
                         try add(try get("GET", page, headers), page)
                     }
                     for path in ["/v1/events", "/v1/events?ack=committed&key=\(word("query"))"] {
                         for body in [
-                            #"{"event_type":"a.b","payload":{"p":"\#(word("payload"))"}}"#,
+                            #"{"event_type":"c.d","payload":{"p":"\#(word("payload"))"}}"#,
                             #"{"event_type":"","payload":{"p":"\#(word("payload"))"}}"#,
                             #"{"event_type":"a.b","payload":"\#(word("payload"))"#,
                             #"[{"event_type":"a","user_id":"nobody","payload":{"p":"\#(word("payload"))"}}]"#,
@@ -125,14 +171,15 @@ extension EndToEnd {
                 search.add(response.text + "\n\(response.headers)", as: place)
             }
 
-            private func speakTCP() throws {
+            private func speakTCP(_ key: String) throws {
                 for line in [
+                    #"{"hello":{"acks":"spooled","key":"\#(key)"}}"#, #"{"hello":{"acks":"spooled","key":"\#(key)x"}}"#,
                     #"{"hello":{"acks":"spooled","key":"\#(word("greeting"))"}}"#,
                     #"{"hello":{"acks":"\#(word("greeting"))"}}"#, #"{"hello":"\#(word("greeting"))"#,
                 ] {
                     let socket = try StreamSocket(daemon.tcp)
                     try socket.send(
-                        Array("\(line)\n{\"event_type\":\"a.b\",\"payload\":{\"p\":\"\(word("payload"))\"}}\n".utf8))
+                        Array("\(line)\n{\"event_type\":\"c.d\",\"payload\":{\"p\":\"\(word("payload"))\"}}\n".utf8))
                     socket.finishSending()
                     while let answer = try socket.line(within: .seconds(20)) {
                         search.add(answer, as: "answers of TCP")
@@ -169,12 +216,14 @@ extension EndToEnd {
                 }
             }
 
-            private func runCommands() throws {
+            private func runCommands(_ key: String) throws {
+                let environment = environment.merging(["MILLRACE_KEY": key]) { $1 }
                 for command in [
                     ["check"], ["check", "--all"], ["check", "--json"], ["status"], ["status", "--json"], ["latency"],
                     ["verify"], ["audit"], ["audit", "--json"], ["migrate", "status"],
                     ["dead-letters", "retry", "--all"],
-                    ["projections", "list"], ["partitions", "list"],
+                    ["projections", "list"], ["partitions", "list"], ["keys", "list", "--all"],
+                    ["keys", "list", "--all", "--json"], ["tenants", "list"],
                 ] {
                     let run = try daemon.run(command, environment: environment)
                     search.add(run.output + run.errors, as: "millrace \(command.joined(separator: " "))")
