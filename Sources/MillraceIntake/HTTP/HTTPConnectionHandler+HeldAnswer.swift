@@ -8,6 +8,8 @@ struct HeldAnswer {
     let wait: FailedAuthentications.Wait
     let timer: Scheduled<Void>
     var parts: [(part: HTTPServerResponsePart, promise: EventLoopPromise<Void>?)]
+    /// How the routes closed the connection meanwhile, as they do after the last answer of one.
+    var closes: [(mode: CloseMode, promise: EventLoopPromise<Void>?)] = []
 }
 
 extension HTTPConnectionHandler {
@@ -39,6 +41,7 @@ extension HTTPConnectionHandler {
         heldAnswer = nil
         for (part, promise) in held.parts { write(part, promise, context) }
         flush(context: context)
+        for (mode, promise) in held.closes { context.close(mode: mode, promise: promise) }
     }
 
     /// The connection is gone.
@@ -47,5 +50,6 @@ extension HTTPConnectionHandler {
         heldAnswer = nil
         held.timer.cancel()
         for (_, promise) in held.parts { promise?.fail(ChannelError.ioOnClosedChannel) }
+        for (_, promise) in held.closes { promise?.fail(ChannelError.alreadyClosed) }
     }
 }

@@ -174,6 +174,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard heldAnswer != nil else { return context.close(mode: mode, promise: promise) }
+        heldAnswer?.closes.append((mode, promise))
+    }
+
     func flush(context: ChannelHandlerContext) {
         guard heldAnswer == nil else { return }
         context.flush()
