@@ -108,7 +108,10 @@ extension EndToEnd {
                 """
             try TextFile.write(script, to: path + "/script.sh")
             let process = try SpawnedProcess(
-                "/usr/bin/unshare", ["--net", "--mount", "bash", "-eu", "-o", "pipefail", path + "/script.sh"],
+                "/usr/bin/unshare",
+                (geteuid() == 0 ? [] : ["--map-root-user"]) + [
+                    "--net", "--mount", "bash", "-eu", "-o", "pipefail", path + "/script.sh",
+                ],
                 environment: ["PATH": Environment.string("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"], mark: path,
                 output: path + "/output", errors: path + "/output")
             #expect(eventually(within: .seconds(120)) { !process.isRunning || TextFile.read(path + "/there") != "" })
