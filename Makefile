@@ -2,7 +2,7 @@
 
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
-TEST_PACKAGES := $(PACKAGES) pgbouncer prometheus python3-venv systemd zstd
+TEST_PACKAGES := $(PACKAGES) iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
 BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk

@@ -10,6 +10,9 @@ package final class RateLimiter: Sendable {
         var at: UInt64
     }
 
+    /// A day, in seconds: the longest wait that is told, whatever the debt.
+    private static let waitMax = 86_400.0
+
     private let perSecond: Double
     private let burst: Double
     private let state: Mutex<State>
@@ -26,7 +29,7 @@ package final class RateLimiter: Sendable {
     package func wait(now: UInt64) -> Duration {
         state.withLock { state in
             refill(&state, now)
-            return state.tokens > 0 ? .zero : .nanoseconds(Int64((1 - state.tokens) / perSecond * 1_000_000_000))
+            return state.tokens >= 1 ? .zero : .seconds(min((1 - state.tokens) / perSecond, Self.waitMax))
         }
     }
 

@@ -78,8 +78,12 @@ struct KeyRingTests {
         let limiter = try #require(RateLimiter(.init(perSecond: 100, burst: 50), now: 0))
         #expect(limiter.wait(now: 0) == .zero)
         limiter.take(250, now: 0)
-        #expect(limiter.wait(now: 1_900_000_000) > .zero)
+        #expect(limiter.wait(now: 2_000_000_000) > .zero)
         #expect(limiter.wait(now: 2_100_000_000) == .zero)
+        limiter.take(51, now: 2_500_000_000)
+        #expect(limiter.wait(now: 2_505_000_000) > .zero, "less than one event is none")
+        limiter.take(.max, now: 3_000_000_000)
+        #expect(limiter.wait(now: 3_000_000_000) == .seconds(86_400))
         #expect(RateLimiter(.init(), now: 0) == nil)
     }
 }
