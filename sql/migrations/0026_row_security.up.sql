@@ -132,6 +132,8 @@ BEGIN
         ) AS tenant_column ON true
         WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
             AND pg_has_role(relowner, 'USAGE')
+            -- One alone, where the setting names it: who makes a month locks nothing else.
+            AND class.oid = coalesce(to_regclass(nullif(current_setting('millrace.protected', true), '')), class.oid)
             AND (
                 nspname = 'projections'
                 OR starts_with(nspname::text, 'projections_')

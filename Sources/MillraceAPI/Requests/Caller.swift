@@ -12,12 +12,14 @@ struct Caller: Sendable {
     var user: UniqueID?
     /// Of the key that it showed.
     var grant: Grant?
+    /// Of the client certificate that it showed besides.
+    var clientSubject: String?
     /// It showed a token.
     var isOfToken = false
 
     /// For the audit log. `address`: the client's, without a port.
     func actor(at address: String) -> AuditActor {
-        if let grant { return .key(grant.record.id, address: address, clientSubject: nil) }
+        if let grant { return .key(grant.record.id, address: address, clientSubject: clientSubject) }
         guard isOfToken else { return AuditActor(.system, name: "unknown", origin: address) }
         return AuditActor(.key, name: "token" + (user.map { " of \($0)" } ?? ""), origin: address)
     }

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import MillraceAccess
 internal import MillraceEvent
+internal import MillraceRoutes
 internal import NIOCore
 
 /// The door of every route: finds out who asks, and whether they may.
@@ -64,13 +65,21 @@ struct RequestAccess: Sendable {
         switch credentials {
         case .token(let token) where !verifier.isEmpty || !keyRing.wantsKeys: return try await holder(of: token)
         case .key(let key) where keyRing.wantsKeys:
-            guard let grant = keyRing.grant(for: key, clientSubject: nil, at: .now) else {
+            let subject = Self.clientSubject(of: request)
+            guard let grant = keyRing.grant(for: key, clientSubject: subject, at: .now) else {
                 throw APIProblem(AccessRefusal.unauthenticated)
             }
-            return Caller(tenant: grant.tenant, scopes: grant.record.scopes, grant: grant)
+            return Caller(tenant: grant.tenant, scopes: grant.record.scopes, grant: grant, clientSubject: subject)
         case _ where keyRing.wantsKeys: throw APIProblem(AccessRefusal.unauthenticated)
         case .key: throw APIProblem(TokenError.malformedToken)
         default: throw APIProblem(TokenError.missingToken)
+        }
+    }
+
+    /// Of the connection's verified client certificate.
+    private static func clientSubject(of request: Request) -> String? {
+        HTTPField.Name(ClientSubjectField.name).flatMap { request.headers[$0] }.flatMap {
+            ClientSubjectField.decoded($0)
         }
     }
 

@@ -61,7 +61,8 @@ extension KeyTable {
 extension PostgresConnection {
     /// `transaction` for a body that throws errors of its own too.
     func act<Answer>(_ body: () throws -> Answer) throws -> Answer {
-        try execute("BEGIN")
+        // What is said to be revoked stays so, whatever the server's setting.
+        try execute("BEGIN; SET LOCAL synchronous_commit = on")
         do {
             let answer = try body()
             try commit()

@@ -115,7 +115,9 @@ actor KeyRefreshService: Service {
         let table = KeyTable(connection: try connected())
         // Before the keys: what changes in between is seen by the next look.
         guard let state = try table.state() else {
-            // Where there is no table, no key was ever made; unless it was there before.
+            // Where there is no table, no key was ever made; unless it was there before. Whoever puts the database in order
+            // may have to be alone in it.
+            connection = nil
             guard self.state != nil || written?.areAnyKnown == true else {
                 return ring.replace(with: [], at: .now, clock: Self.clock)
             }

@@ -71,7 +71,7 @@ struct HTTPAdmission {
                     if let refusal = spoolRefusal() { throw HTTPProblem(refusal) }
                     verdict = .events(head, saysContinue: saysContinue)
                 } else {
-                    verdict = .routes(Self.routed(received, target), saysContinue: saysContinue)
+                    verdict = .routes(Self.routed(received, target, access.clientSubject), saysContinue: saysContinue)
                 }
             } catch {
                 verdict = Self.refusal(error, fields)
@@ -109,8 +109,14 @@ struct HTTPAdmission {
         return try EventsRequestHead(uri: uri, fields)
     }
 
-    private static func routed(_ received: HTTPRequestHead, _ target: HTTPRequestTarget?) -> HTTPRequestHead {
+    private static func routed(
+        _ received: HTTPRequestHead, _ target: HTTPRequestTarget?, _ clientSubject: String?
+    ) -> HTTPRequestHead {
         var head = received
+        head.headers.remove(name: ClientSubjectField.name)
+        if let clientSubject {
+            head.headers.add(name: ClientSubjectField.name, value: ClientSubjectField.encoded(clientSubject))
+        }
         if let target, target.uri != head.uri {
             head.uri = target.uri
             if let authority = target.authority { head.headers.replaceOrAdd(name: "Host", value: authority) }

@@ -207,7 +207,7 @@ package struct Partitions {
         if let owner = owner.rowCount > 0 ? owner.string(0, 0) : nil {
             try connection.execute("ALTER TABLE \(leaf) OWNER TO \(owner)")
         }
-        try RowProtection.complete(on: connection)
+        try RowProtection.complete(of: leaf, on: connection)
     }
 
     /// What follows CREATE INDEX.

@@ -106,7 +106,7 @@ extension EndToEnd {
                 })
             #expect(!TextFile.read(path).contains(key.dropFirst(18).prefix(43)), "hashes, no secrets")
             #expect(FileStatus(path)?.permissions == 0o600)
-            try installation.cluster.stopImmediately()
+            try installation.cluster.stop()
             try daemon.kill()
             try daemon.start()
             #expect(daemon.status(key: key) == 202)

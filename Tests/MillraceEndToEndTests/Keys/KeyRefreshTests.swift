@@ -78,7 +78,7 @@ extension EndToEnd {
                 })
             #expect(try !TextFile.read(file(daemon)).contains(#require(key.key).dropFirst(18).prefix(43)))
             #expect(FileStatus(file(daemon))?.permissions == 0o600)
-            try installation.cluster.stopImmediately()
+            try installation.cluster.stop()
             try daemon.kill()
             try daemon.start()
             #expect(inForce(daemon) == 1)

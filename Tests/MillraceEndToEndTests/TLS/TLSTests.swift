@@ -43,6 +43,36 @@ extension EndToEnd {
             #expect(tls.daemon.log.contains("last_code=client_certificate"))
         }
 
+        @Test func `a key that is bound to a certificate opens events and routes with that one alone`() throws {
+            let authority = try TestAuthority()
+            let tls = try TLSInstallation(settings: ["tls.client_ca": DaemonSettings.quoted(authority.certificate)])
+            try tls.daemon.start()
+            let key = try #require(
+                try MadeKey.create(
+                    on: tls.daemon, "--scope", "write", "--scope", "read", "--client-subject", "CN=app-1"
+                ).key)
+            func statuses(_ pair: TestAuthority.Pair?, _ more: String...) throws -> [String] {
+                let shown = pair.map { ["--cert", $0.certificate, "--key", $0.key] } ?? []
+                let url = "https://\(tls.https)"
+                return try [["/v1/packs"], ["/v1/events", "--json", #"{"event_type":"bound"}"#]].map { request in
+                    let arguments =
+                        ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", tls.authority.certificate] + shown
+                        + more + ["-H", "Authorization: Bearer \(key)", url + request[0]] + request.dropFirst()
+                    let output = tls.scratch.path + "/curl"
+                    let curl = try SpawnedProcess(
+                        "/usr/bin/curl", arguments, mark: output, output: output, errors: output + ".errors")
+                    _ = try curl.waitForExit(within: .seconds(30))
+                    return TextFile.read(output)
+                }
+            }
+            #expect(try statuses(authority.sign("/CN=app-1")) == ["200", "202"])
+            #expect(try statuses(nil) == ["401", "401"])
+            #expect(try statuses(authority.sign("/CN=app-2")) == ["401", "401"])
+            // What a client says of itself counts for nothing.
+            let subject = "CN=app-1".utf8.map { String($0, radix: 16) }.joined()
+            #expect(try statuses(nil, "-H", "millrace-client-subject: \(subject)") == ["401", "401"])
+        }
+
         @Test func `plain text on a TLS port is refused, told, logged and counted`() throws {
             let tls = try TLSInstallation()
             try tls.daemon.start()
