@@ -58,7 +58,7 @@ extension EndToEnd {
                     let arguments =
                         ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", tls.authority.certificate] + shown
                         + more + ["-H", "Authorization: Bearer \(key)", url + request[0]] + request.dropFirst()
-                    let output = tls.scratch.path + "/curl"
+                    let output = "\(tls.scratch.path)/curl-\(UInt64.random(in: 0 ... .max))"
                     let curl = try SpawnedProcess(
                         "/usr/bin/curl", arguments, mark: output, output: output, errors: output + ".errors")
                     _ = try curl.waitForExit(within: .seconds(30))
