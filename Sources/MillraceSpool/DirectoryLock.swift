@@ -18,11 +18,10 @@ final class DirectoryLock: Sendable {
         do {
             isHeld = try fileSystem.lock(file)
         } catch {
-            fileSystem.close(file)
+            // `deinit` closes the file, here and below: all that it needs is set.
             throw SpoolError(.directoryUnusable, path: path, cause: error)
         }
         guard isHeld else {
-            fileSystem.close(file)
             throw Self.locked(directory, by: try? fileSystem.readFile(path))
         }
         // Only a help to the reader of a message: a full disk must not stop the start.

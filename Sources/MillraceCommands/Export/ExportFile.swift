@@ -69,10 +69,9 @@ final class ExportFile {
             isFinished = true
             return
         }
-        guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
-            throw failure(path)
-        }
+        guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw failure(path) }
         isFinished = true
+        close(descriptor)
         let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw failure(parent) }
