@@ -119,8 +119,10 @@ extension EndToEnd {
         @Test func `a URL that the environment has for others does not keep the embedded database from starting`()
             throws
         {
+            let scratch = try ScratchDirectory()
             let daemon = try DaemonProcess(
-                databaseURL: nil, arguments: ["--embedded"], environment: ["DATABASE_URL": "mysql://u:p@h/d"])
+                databaseURL: nil, arguments: ["--embedded", "--data-directory", scratch.path],
+                environment: ["DATABASE_URL": "mysql://u:p@h/d"], scratch: scratch)
             try daemon.start()
             try daemon.waitUntil("/readyz")
             #expect(try daemon.stop() == .status(0))
