@@ -19,7 +19,7 @@ struct TenantOption: ParsableArguments {
 
     /// Throws unless the database knows the tenant. Blocks.
     static func check(_ tenant: Int32, on connection: PostgresConnection) throws {
-        guard try connection.execute("SELECT to_regclass('public.tenants') IS NOT NULL").bool(0, 0) == true else {
+        guard try connection.hasRelation("public.tenants") else {
             throw CommandError("the database knows no tenants", hint: "Run `millrace migrate up`")
         }
         let found = try connection.query(

@@ -22,8 +22,7 @@ struct TableCheck {
                 hint: "Set database.url to the daemon's, or give --no-verify")
         }
         self.runID = runID
-        let answer = try connection.execute("SELECT to_regclass('public.analytics_events') IS NOT NULL")
-        guard answer.bool(0, 0) == true else {
+        guard try connection.hasRelation("public.analytics_events") else {
             throw CommandError(
                 "the database in use has no table analytics_events",
                 hint: "Set database.url to the daemon's, run `millrace migrate up`, or give --no-verify")

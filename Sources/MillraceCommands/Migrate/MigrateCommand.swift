@@ -165,8 +165,7 @@ extension MigrateCommand {
         private static func isKnown(_ spool: SpoolSnapshot, _ connection: PostgresConnection) throws(PostgresError)
             -> Bool
         {
-            let isThere = try connection.execute("SELECT to_regclass('public.ingest_spools') IS NOT NULL")
-            guard isThere.bool(0, 0) == true else { return false }
+            guard try connection.hasRelation("public.ingest_spools") else { return false }
             let found = try connection.query(
                 "SELECT EXISTS (SELECT FROM public.ingest_spools WHERE spool_id = $1::uuid)",
                 parameters: [.text("\(spool.spoolID)")])

@@ -12,9 +12,7 @@ struct StatusQuery {
             version: try connection.execute("SHOW server_version").string(0, 0) ?? "", migrationsPending: pending,
             batches: 0, lastCommitAt: nil, rowsPerSecond: 0, batchesPerSecond: 0, tables: [], openDeadLetters: [],
             parked: [])
-        guard try connection.execute("SELECT to_regclass('public.dead_letters') IS NOT NULL").bool(0, 0) == true else {
-            return database
-        }
+        guard try connection.hasRelation("public.dead_letters") else { return database }
         try readLedger(&database)
         try readTables(&database, at: now)
         let letters = try connection.execute(

@@ -139,8 +139,7 @@ struct LedgerAudit {
 
     /// First sequences of the runs of `spoolID` that have reached this database, in order.
     func runStarts(of spoolID: UniqueID) throws(PostgresError) -> [UInt64] {
-        let known = try connection.execute("SELECT to_regclass('public.ingest_runs') IS NOT NULL", timeout: timeout)
-        guard known.bool(0, 0) == true else { return [] }
+        guard try connection.hasRelation("public.ingest_runs", timeout: timeout) else { return [] }
         let result = try connection.query(
             "SELECT first_seq FROM public.ingest_runs WHERE spool_id = $1::uuid ORDER BY 1",
             parameters: [.text("\(spoolID)")], timeout: timeout)

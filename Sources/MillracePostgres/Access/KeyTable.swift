@@ -12,6 +12,11 @@ package struct KeyTable {
         package var isCut: Bool
     }
 
+    /// By the server's clock.
+    private static let isInForce = """
+        (revoked_at IS NULL OR revoked_at > clock_timestamp()) AND (expires_at IS NULL OR expires_at > clock_timestamp())
+        """
+
     package let connection: PostgresConnection
 
     package init(connection: PostgresConnection) {
@@ -20,12 +25,8 @@ package struct KeyTable {
 
     /// Drawn anew by each change of the keys, so that it tells whether they must be read again; nil without the tables.
     package func state() throws(PostgresError) -> String? {
-        guard try isThere() else { return nil }
+        guard try connection.hasRelation("public.access_keys_state") else { return nil }
         return try connection.execute("SELECT state FROM public.access_keys_state").string(0, 0)
-    }
-
-    private func isThere() throws(PostgresError) -> Bool {
-        try connection.execute("SELECT to_regclass('public.access_keys_state') IS NOT NULL").bool(0, 0) ?? false
     }
 
     /// At most `count` that are in force, by the server's clock.
@@ -34,8 +35,7 @@ package struct KeyTable {
             """
             SELECT \(StoredKey.columns)
             FROM public.access_keys
-            WHERE (revoked_at IS NULL OR revoked_at > clock_timestamp())
-                AND (expires_at IS NULL OR expires_at > clock_timestamp())
+            WHERE \(Self.isInForce)
             ORDER BY created_at, id
             LIMIT $1
             """, parameters: [.integer(count + 1)])
@@ -55,8 +55,7 @@ package struct KeyTable {
             """
             SELECT count(*)
             FROM public.access_keys
-            WHERE (revoked_at IS NULL OR revoked_at > clock_timestamp())
-                AND (expires_at IS NULL OR expires_at > clock_timestamp())
+            WHERE \(Self.isInForce)
             """
         ).count(0, 0)
     }

@@ -27,7 +27,7 @@ package enum AuditLog {
 
     /// Whether the schema has the table.
     package static func isThere(_ connection: PostgresConnection) throws(PostgresError) -> Bool {
-        try connection.execute("SELECT to_regclass('public.audit_log') IS NOT NULL").bool(0, 0) ?? false
+        try connection.hasRelation("public.audit_log")
     }
 
     /// Deletes rows that are older than `age`, which is 30 days at least; returns how many. In a transaction of its own.

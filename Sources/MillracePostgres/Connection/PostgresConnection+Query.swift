@@ -1,6 +1,11 @@
 internal import CLibPQ
 
 extension PostgresConnection {
+    /// Whether there is a table, view or index of this name, with its schema. Blocks as `execute` does.
+    package func hasRelation(_ name: String, timeout: Duration? = nil) throws(PostgresError) -> Bool {
+        try query("SELECT to_regclass($1) IS NOT NULL", parameters: [.text(name)], timeout: timeout).bool(0, 0) ?? false
+    }
+
     /// Sends `sql` as one message; it may hold several statements. Blocks up to `timeout` (nil: the connection's).
     ///
     /// - Returns: the result of the last statement.

@@ -38,8 +38,7 @@ extension PostgresConnection {
             let result = try execute("SELECT \(start)", timeout: timeout)
             identity = ServerIdentity(startTime: result.string(0, 0) ?? "", databaseOID: result.int(0, 1))
         }
-        let known = try execute("SELECT to_regclass('public.millrace_database') IS NOT NULL", timeout: timeout)
-        if known.bool(0, 0) == true {
+        if try hasRelation("public.millrace_database", timeout: timeout) {
             identity.databaseID = try execute("SELECT id FROM public.millrace_database", timeout: timeout).string(0, 0)
         }
         return identity

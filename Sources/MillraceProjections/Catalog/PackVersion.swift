@@ -37,7 +37,7 @@ package struct PackVersion: Sendable, Equatable {
 
     /// Whether the catalog is there: migration 7 is applied.
     package static func isCatalogThere(_ connection: PostgresConnection) throws(PostgresError) -> Bool {
-        try connection.execute("SELECT to_regclass('projections.versions') IS NOT NULL").bool(0, 0) ?? false
+        try connection.hasRelation("projections.versions")
     }
 
     /// All there are, by pack, the live one first.
