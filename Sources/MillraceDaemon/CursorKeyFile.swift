@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import MillraceAPI
 import MillracePostgres
+import MillraceSpool
 
 /// The key that cursors of the read API are signed with: `api.cursor_key`, else a file beside the spool, made at the first
 /// start, so that cursors outlive a restart. Blocks on the disk.
@@ -15,8 +16,10 @@ struct CursorKeyFile {
 
     /// In the spool's directory, which must exist and be held by this process alone.
     let path: String
+    private let directory: String
 
     init(spoolDirectory: String) {
+        directory = spoolDirectory
         path = spoolDirectory + "/cursor.key"
     }
 
@@ -40,27 +43,20 @@ struct CursorKeyFile {
         return key
     }
 
-    /// Under another name first, so that a crash leaves none that is short.
     private func make() throws {
         let text = (0..<Self.bytes).map { _ in
             let hex = String(UInt8.random(in: .min ... .max), radix: 16)
             return hex.count < 2 ? "0" + hex : hex
         }.joined()
-        let fresh = path + ".new"
-        unlink(fresh)
-        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure() }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        guard bytes.withUnsafeBytes({ write(descriptor, $0.baseAddress, $0.count) }) == bytes.count,
-            fsync(descriptor) == 0, rename(fresh, path) == 0
-        else { throw failure() }
-    }
-
-    private func failure() -> Problem {
-        Problem(
-            description:
-                "\(path) can't be written: \(String(cString: strerror(errno))); make room, let the daemon's user write "
-                + "there, or set api.cursor_key")
+        // One that somebody made has somebody's mode.
+        unlink(path + ".tmp")
+        do throws(FileSystemError) {
+            try PosixFileSystem().writeFile(Array(text.utf8), to: path, in: directory)
+        } catch {
+            throw Problem(
+                description:
+                    "\(path) can't be written: \(error); make room, let the daemon's user write there, or set "
+                    + "api.cursor_key")
+        }
     }
 }

@@ -74,6 +74,19 @@ struct KeySetService: Service {
         }
     }
 
+    private func keep(_ set: [UInt8], from url: String) {
+        do {
+            try file.write(set, from: url)
+        } catch {
+            logger.warning(
+                "token keys not kept",
+                metadata: [
+                    .path: "\(file.path)", .error: "\(error)",
+                    .hint: "let the daemon's user write there; without, a start needs jwt.jwks_url to be there",
+                ])
+        }
+    }
+
     private func fetch(by fetcher: KeySetFetcher) async {
         keys.fetchBegan()
         defer { keys.fetchEnded() }
@@ -86,14 +99,7 @@ struct KeySetService: Service {
             try await keys.take(set)
             metrics.taken.add(1)
             logger.debug("token keys fetched", metadata: [.count: "\(keys.keyCount)"])
-            if !file.write(set, from: configuration.jwksURL) {
-                logger.warning(
-                    "token keys not kept",
-                    metadata: [
-                        .path: "\(file.path)",
-                        .hint: "let the daemon's user write there; without, a start needs jwt.jwks_url to be there",
-                    ])
-            }
+            keep(set, from: configuration.jwksURL)
         } catch is CancellationError {
             return
         } catch {
