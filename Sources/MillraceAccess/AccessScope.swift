@@ -16,3 +16,8 @@ package enum AccessScope: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 }
+
+extension Set<AccessScope> {
+    /// Whether they let their holder do it: admin may do everything.
+    package func allow(_ scope: AccessScope) -> Bool { contains(scope) || contains(.admin) }
+}

@@ -22,13 +22,6 @@ extension KeyRing {
         guard case .key(let text) = credentials(),
             let grant = grant(for: text, clientSubject: clientSubject, at: now())
         else { return .refused(.unauthenticated) }
-        return grant.allows(scope) ? .granted(grant) : .refused(.forbidden(scope))
-    }
-}
-
-extension Grant {
-    /// Admin may do everything.
-    package func allows(_ scope: AccessScope) -> Bool {
-        record.scopes.contains(scope) || record.scopes.contains(.admin)
+        return grant.record.scopes.allow(scope) ? .granted(grant) : .refused(.forbidden(scope))
     }
 }

@@ -24,7 +24,7 @@ struct Caller: Sendable {
         return AuditActor(.key, name: "token" + (user.map { " of \($0)" } ?? ""), origin: address)
     }
 
-    func may(_ scope: AccessScope) -> Bool { scopes.contains(scope) || scopes.contains(.admin) }
+    func may(_ scope: AccessScope) -> Bool { scopes.allow(scope) }
 
     /// Whose rows alone it reads; nil: all of the tenant.
     var readsOnlyOf: UniqueID? { may(.read) ? nil : user }

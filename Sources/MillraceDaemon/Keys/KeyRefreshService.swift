@@ -3,6 +3,7 @@ import Logging
 import MillraceAccess
 import MillraceConfiguration
 import MillraceEvent
+import MillraceIntake
 import MillracePostgres
 import MillraceSpool
 import MillraceTelemetry
@@ -60,7 +61,7 @@ actor KeyRefreshService: Service {
         do {
             if let content = try file.read(of: fingerprint) {
                 written = content
-                ring.recall(content.keys, areAnyKnown: content.areAnyKnown, at: .now, clock: Self.clock)
+                ring.recall(content.keys, areAnyKnown: content.areAnyKnown, at: .now, clock: IntakeAccess.now)
             }
         } catch {
             ring.doubt()
@@ -119,7 +120,7 @@ actor KeyRefreshService: Service {
             // may have to be alone in it.
             connection = nil
             guard self.state != nil || written?.areAnyKnown == true else {
-                return ring.replace(with: [], at: .now, clock: Self.clock)
+                return ring.replace(with: [], at: .now, clock: IntakeAccess.now)
             }
             throw PostgresError(
                 code: .databaseUnfit, message: "there is no table of keys",
@@ -135,7 +136,7 @@ actor KeyRefreshService: Service {
     private func take(_ keys: KeyTable.InForce, _ state: String) {
         let wantedKeys = ring.wantsKeys
         let isFirstLook = self.state == nil
-        ring.replace(with: keys.records, areAnyKnown: keys.areAnyKnown, at: .now, clock: Self.clock)
+        ring.replace(with: keys.records, areAnyKnown: keys.areAnyKnown, at: .now, clock: IntakeAccess.now)
         if ring.wantsKeys, !wantedKeys, !isFirstLook {
             logger.notice("keys are wanted of everyone from now on", metadata: [.count: "\(keys.records.count)"])
         } else if ring.wantsKeys {
@@ -201,12 +202,5 @@ actor KeyRefreshService: Service {
         metadata[.hint] = "\(ring.wantsKeys ? "the last known keys go on. " : "")\(error.hint)"
         if let sqlState = error.sqlState { metadata[.sqlState] = "\(sqlState)" }
         return metadata
-    }
-
-    /// Nanoseconds of a clock that never goes back.
-    private static var clock: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

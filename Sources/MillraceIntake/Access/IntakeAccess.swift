@@ -39,11 +39,11 @@ package final class IntakeAccess: Sendable {
     func renewed(_ grant: Grant, clientSubject: String?) -> Grant? {
         guard grant.isEnded else { return grant }
         let renewed = keyRing.renewed(grant, clientSubject: clientSubject, at: .now)
-        return renewed.flatMap { $0.allows(.write) ? $0 : nil }
+        return renewed.flatMap { $0.record.scopes.allow(.write) ? $0 : nil }
     }
 
-    /// Nanoseconds, for rates.
-    static var now: UInt64 { NIODeadline.now().uptimeNanoseconds }
+    /// Nanoseconds of a clock that never goes back: of all rates.
+    package static var now: UInt64 { NIODeadline.now().uptimeNanoseconds }
 }
 
 extension SocketAddress {
