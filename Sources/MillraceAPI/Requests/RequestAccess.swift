@@ -135,8 +135,7 @@ struct RequestAccess: Sendable {
     static func isLocal(host: String) -> Bool {
         if host.hasPrefix("[") { return host.hasPrefix("[::1]") }
         let name = host.prefix { $0 != ":" }.lowercased()
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return name == "localhost" || parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        return Loopback.hasName(name)
     }
 }
 

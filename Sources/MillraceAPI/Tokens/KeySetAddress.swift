@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import MillraceRoutes
 
 /// Where a key set may be fetched: by https, or by http from this machine alone.
 package enum KeySetAddress {
@@ -10,7 +11,9 @@ package enum KeySetAddress {
         guard url.user() == nil, url.password() == nil else { return "it holds a user or a password; it needs none" }
         switch url.scheme?.lowercased() {
         case "https": return nil
-        case "http": return isLoopback(host) ? nil : "http is for loopback only; wanted: https://host/path"
+        case "http":
+            return Loopback.hasName(host.lowercased().trimmingPrefix("[").prefix { $0 != "]" })
+                ? nil : "http is for loopback only; wanted: https://host/path"
         default: return "its scheme is neither https nor http"
         }
     }
@@ -22,12 +25,5 @@ package enum KeySetAddress {
         else { return nil }
         let leavesTLS = from.scheme?.lowercased() == "https" && url.scheme?.lowercased() != "https"
         return leavesTLS ? nil : url.absoluteString
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        let name = host.lowercased()
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return ["localhost", "::1", "[::1]"].contains(name)
-            || parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 }

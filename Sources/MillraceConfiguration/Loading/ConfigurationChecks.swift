@@ -29,7 +29,7 @@ enum ConfigurationChecks {
         ] {
             for address in addresses {
                 check(
-                    ListenerReach(address) != nil, key, .invalidValue,
+                    ListenAddress(address) != nil, key, .invalidValue,
                     "\(key) has \"\(address)\"; wanted: host:port, [v6]:port or unix:/path (of at most 107 bytes)")
             }
         }

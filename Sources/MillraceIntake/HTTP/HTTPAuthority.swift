@@ -1,3 +1,5 @@
+internal import MillraceRoutes
+
 /// A host and its port, as `Host` and `Origin` name them.
 struct HTTPAuthority: Equatable {
     /// In lower case, without brackets and without a dot at the end.
@@ -35,9 +37,5 @@ struct HTTPAuthority: Equatable {
     }
 
     /// `localhost`, a name under it, or a loopback address.
-    var isLoopback: Bool {
-        if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-    }
+    var isLoopback: Bool { host.hasSuffix(".localhost") || Loopback.hasName(host) }
 }

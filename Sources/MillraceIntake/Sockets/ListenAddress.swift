@@ -1,3 +1,5 @@
+internal import MillraceRoutes
+
 /// Where an intake listens: `host:port`, `[v6]:port`, `unix:/path`, or a socket that was opened by systemd.
 package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Port 0 lets the system choose.
@@ -10,6 +12,7 @@ package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     package init?(_ text: String) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst("unix:".count))
+            // sockaddr_un holds 108 bytes with the NUL.
             guard path.hasPrefix("/"), path.utf8.count < 108 else { return nil }
             self = .unix(path: path)
             return
@@ -23,7 +26,7 @@ package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
         } else if host.contains(":") {
             return nil
         }
-        guard !host.isEmpty else { return nil }
+        guard !host.isEmpty, !host.contains(" ") else { return nil }
         self = .tcp(host: String(host), port: port)
     }
 
@@ -38,14 +41,9 @@ package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// True when only this machine can connect. An inherited socket is taken for reachable from outside.
     package var isLocal: Bool {
         switch self {
-        case .tcp(let host, _): host == "localhost" || host == "::1" || Self.isLoopbackV4(host)
+        case .tcp(let host, _): Loopback.hasName(host)
         case .unix: true
         case .inherited: false
         }
-    }
-
-    private static func isLoopbackV4(_ host: String) -> Bool {
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 }
