@@ -72,7 +72,6 @@ struct ReadFixture {
         if hasKeys { tokens.secret = Secret(Self.secret) }
         var routesConfiguration = APIRoutesConfiguration()
         routesConfiguration.keys = keyRing
-        routesConfiguration.auth.failureDelay = .zero
         let channel = RecordChannel(bytesMax: 1 << 20)
         let routes = APIRoutes(
             configuration: routesConfiguration, channel: channel, verifier: try await TokenVerifier(tokens),
