@@ -1,5 +1,8 @@
 /// The event types that a key may send.
 package struct EventTypeFilter: Sendable, Equatable {
+    /// What a conversation save counts as, and what a checkout does, which makes events of its own.
+    package static let (conversationSave, checkout) = ("conversation.save", "commerce.checkout")
+
     private let names: Set<String>
     /// With the dot at their end.
     private let prefixes: [[UInt8]]

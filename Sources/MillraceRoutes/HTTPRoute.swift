@@ -89,6 +89,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// What load balancers ask, by whatever name.
     package var isProbe: Bool { self == .livez || self == .readyz }
 
+    /// What it posts counts against the rates of its key.
+    package var isSending: Bool { self == .events || self == .conversationSave || self == .checkout }
+
     /// Answered even on the connections that are kept free for operations.
     package var isOperational: Bool { isProbe || self == .metrics }
 

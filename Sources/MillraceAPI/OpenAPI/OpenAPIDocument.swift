@@ -52,7 +52,7 @@ struct OpenAPIDocument: Sendable {
         let tokens: JSONValue = [
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": .string(
-                "Reading needs `\(RequestAccess.scope)` in the claim `scope`, or the service role"),
+                "Reading needs the scope of `jwt.read_scope`, or the service role"),
         ]
         return (wantsKeys ? keys : []) + [(Self.tokenScheme, tokens)]
     }

@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import MillraceAccess
 internal import MillraceEvent
 internal import MillracePostgres
@@ -28,6 +29,12 @@ struct Caller: Sendable {
 
     /// Whose rows alone it reads; nil: all of the tenant.
     var readsOnlyOf: UniqueID? { may(.read) ? nil : user }
+
+    /// Throws `APIProblem` where its key's types leave this one out. `what`: for the message, in the plural.
+    func requireType(_ type: String, _ what: String) throws(APIProblem) {
+        guard let types = grant?.eventTypes, !types.allows(type.utf8) else { return }
+        throw APIProblem(.forbidden, RefusalCode.forbiddenType.rawValue, "this key may not send \(what) (\(type))")
+    }
 
     /// Whether it writes for `user`: as that user, or for all of the tenant.
     func mayWrite(for user: UniqueID) -> Bool { may(.write) || self.user == user }

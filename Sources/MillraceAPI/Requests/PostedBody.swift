@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceChannels
 internal import NIOCore
 
@@ -20,8 +21,8 @@ struct PostedBody: Sendable {
         }
     }
 
-    /// `memory`: holds what is read. Throws `APIProblem`, and errors of the connection.
-    func read(from request: Request, _ memory: MemoryReservation) async throws -> ByteBuffer {
+    /// `memory`: holds what is read; the rate of the caller's key has it. Throws `APIProblem`, and errors of the connection.
+    func read(from request: Request, by caller: Caller, _ memory: MemoryReservation) async throws -> ByteBuffer {
         var body = ByteBuffer()
         for try await var piece in request.body {
             let byteCount = body.readableBytes + piece.readableBytes
@@ -37,6 +38,7 @@ struct PostedBody: Sendable {
             }
             body.writeBuffer(&piece)
         }
+        caller.grant?.take(events: 0, bytes: body.readableBytes, now: NIODeadline.now().uptimeNanoseconds)
         return body
     }
 }

@@ -10,9 +10,6 @@ internal import NIOCore
 /// Where keys are wanted (`KeyRing.wantsKeys`), by a key, or a token where tokens' keys are configured. Where they are not,
 /// a token opens what one user or service may do; without any key for tokens, this machine reads by its own name.
 struct RequestAccess: Sendable {
-    /// Of a token that reads all rows of its tenant.
-    static let scope = "millrace:read"
-
     let keyRing: KeyRing
     let verifier: TokenVerifier
     /// Without keys of any kind, this machine reads over loopback.
@@ -90,21 +87,21 @@ struct RequestAccess: Sendable {
 
     private static func forbidden(_ caller: Caller, wants scope: AccessScope) -> APIProblem {
         guard caller.grant == nil else { return APIProblem(AccessRefusal.forbidden(scope)) }
-        guard scope == .admin else {
-            return missingScope("the token's scope must hold \(Self.scope), or its role be the service role")
-        }
-        return APIProblem(.forbidden, "missing_scope", "the token's scope must hold the one of jwt.admin_scope")
+        return missingScope(
+            scope == .admin
+                ? "the token's scope must hold the one of jwt.admin_scope"
+                : "the token's scope must hold the one of jwt.read_scope, or its role be the service role")
     }
 
     /// Of a route that shows other users' rows too.
     static let notOwn = missingScope(
-        "this is not of one user: the token's scope must hold \(scope), or its role be the service role; without, it reads "
-            + "the conversations and counts of its sub alone")
+        "this is not of one user: the token's scope must hold the one of jwt.read_scope, or its role be the service role; "
+            + "without, it reads the conversations and counts of its sub alone")
 
     private static func missingScope(_ message: String) -> APIProblem {
         var problem = APIProblem(.forbidden, "missing_scope", message)
         problem.headers[.wwwAuthenticate] =
-            "Bearer realm=\"millrace\", error=\"insufficient_scope\", scope=\"\(scope)\""
+            AccessRefusal.challenge + ", error=\"insufficient_scope\""
         return problem
     }
 

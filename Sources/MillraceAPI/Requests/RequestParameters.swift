@@ -76,7 +76,7 @@ struct RequestParameters: Sendable {
     private static func wrongUser(_ name: String) -> APIProblem {
         APIProblem(
             .forbidden, "wrong_user",
-            "\(name) is not of the token's sub, and without the scope \(RequestAccess.scope) it reads its own rows alone"
+            "\(name) is not of the token's sub, and without the scope of jwt.read_scope it reads its own rows alone"
         )
     }
 

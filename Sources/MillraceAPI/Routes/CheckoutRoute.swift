@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceJSON
@@ -59,12 +60,13 @@ struct CheckoutRoute: Sendable {
     }
 
     private func respond(_ request: Request, by caller: Caller) async throws -> Response {
+        try caller.requireType(EventTypeFilter.checkout, "checkouts")
         let posted = PostedBody(configuration: configuration, what: "a checkout")
         try posted.checkType(of: request)
         let key = try Self.key(of: request)
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
-        let user = try Self.user(in: await posted.read(from: request, memory))
+        let user = try Self.user(in: await posted.read(from: request, by: caller, memory))
         guard caller.mayWrite(for: user) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceJSON
@@ -33,22 +34,23 @@ struct ConversationSaveRoute: Sendable {
     }
 
     private func respond(_ request: Request, by caller: Caller) async throws -> Response {
+        try caller.requireType(EventTypeFilter.conversationSave, "conversation saves")
         let posted = PostedBody(configuration: configuration, what: "a conversation")
         try posted.checkType(of: request)
         if let refusal = channel.refusal { throw problem(refusal) }
         let receivedAt = Timestamp.now
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
-        let save = try parse(await posted.read(from: request, memory), receivedAt: receivedAt)
+        let save = try parse(await posted.read(from: request, by: caller, memory), receivedAt: receivedAt)
         guard caller.mayWrite(for: save.userID) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
         let id = save.id(tenant: caller.tenant)
         // One without a time has that of its arrival, which no other has.
         if save.createdAt == receivedAt {
-            try await spool(save, of: caller.tenant, receivedAt: receivedAt)
+            try await spool(save, by: caller, receivedAt: receivedAt)
         } else {
-            try await spool(save, id: id, of: caller.tenant, receivedAt: receivedAt)
+            try await spool(save, id: id, by: caller, receivedAt: receivedAt)
         }
         onAccepted()
         return Response(Saved(id: "\(id)"), status: .created)
@@ -56,17 +58,17 @@ struct ConversationSaveRoute: Sendable {
 
     /// Unless another user's save has this id. That is known of the latest saves here, and of all that are in PostgreSQL,
     /// where it can be asked.
-    private func spool(_ save: ConversationSave, id: UniqueID, of tenant: Int32, receivedAt: Timestamp) async throws {
+    private func spool(_ save: ConversationSave, id: UniqueID, by caller: Caller, receivedAt: Timestamp) async throws {
         let entry = (id: id, user: save.userID)
         let standing = known.enter(entry)
         // The table is right where it has the row: what was taken while PostgreSQL was away may have lost to it.
-        let stored = await storedUser(of: save, id: id, tenant)
+        let stored = await storedUser(of: save, id: id, caller.tenant)
         if stored.map({ $0 != save.userID }) ?? (standing == .conflict) {
             if standing == .unknown { known.forget(entry) }
             throw Self.conflict
         }
         do {
-            try await spool(save, of: tenant, receivedAt: receivedAt)
+            try await spool(save, by: caller, receivedAt: receivedAt)
         } catch {
             if standing == .unknown { known.forget(entry) }
             throw error
@@ -107,12 +109,14 @@ struct ConversationSaveRoute: Sendable {
         }
     }
 
-    private func spool(_ save: ConversationSave, of tenant: Int32, receivedAt: Timestamp) async throws {
+    private func spool(_ save: ConversationSave, by caller: Caller, receivedAt: Timestamp) async throws {
         let record = Record(
-            kind: .conversation, tenant: tenant, receivedAt: receivedAt, count: 1,
+            kind: .conversation, tenant: caller.tenant, receivedAt: receivedAt, count: 1,
             bytes: Self.line(save))
         let outcome = await withCheckedContinuation { continuation in
-            channel.send(Submission(records: [record]) { continuation.resume(returning: $0) })
+            var submission = Submission(records: [record]) { continuation.resume(returning: $0) }
+            submission.lane = caller.grant?.use.lane ?? 0
+            channel.send(submission)
         }
         if case .failed(let refusal) = outcome { throw problem(refusal) }
     }

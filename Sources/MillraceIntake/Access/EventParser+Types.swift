@@ -2,16 +2,15 @@ internal import MillraceAccess
 internal import MillraceEvent
 
 extension EventParser {
-    /// What a conversation save counts as where a key's types are looked at.
-    static let saveType = "conversation.save"
-
     /// Refuses the line that was validated last unless its type is one of `types`. `kind`: what it is.
     func requireType(_ kind: RecordKind, _ types: EventTypeFilter) throws(Refusal) {
-        let isAllowed = kind == .conversation ? types.allows(Self.saveType.utf8) : types.allows(eventType)
-        guard !isAllowed else { return }
-        throw Refusal(
-            .forbiddenType,
-            "this key may not send \(kind == .conversation ? "conversation saves (\(Self.saveType))" : "this event_type")"
-        )
+        switch kind {
+        case .conversation where !types.allows(EventTypeFilter.conversationSave.utf8):
+            throw Refusal(
+                .forbiddenType, "this key may not send conversation saves (\(EventTypeFilter.conversationSave))")
+        case .event where !types.allows(eventType):
+            throw Refusal(.forbiddenType, "this key may not send this event_type")
+        default: return
+        }
     }
 }

@@ -41,11 +41,11 @@ struct HTTPAccess {
             }
             entry.places.append(place)
         }
-        let isEvents = route == .events
         entry.rates = SenderRates(
-            grant: isEvents ? entry.grant : nil, address: address, addressRate: limits.addressRate)
+            grant: route.isSending ? entry.grant : nil, address: address, addressRate: limits.addressRate)
         if let excess = entry.rates?.excess() { throw excess }
-        if !isEvents { entry.rates?.take(events: 1, bytes: 0) }
+        // Of other routes each request is one; their bodies' bytes are counted where those are read.
+        if route != .events { entry.rates?.take(events: 1, bytes: 0) }
         return entry
     }
 

@@ -16,7 +16,9 @@ extension HTTPConnectionHandler {
                 access: HTTPAccess(shared: shared.access, address: address, clientSubject: peer?.subject),
                 isReserved: machine.isReserved, spoolRefusal: shared.channel.refusal)
             entry = admission.entry
-            let failure = admission.isAuthenticationFailed ? shared.authenticationFailed(address, peer: peerName) : nil
+            let failure =
+                admission.isAuthenticationFailed
+                ? shared.authenticationFailures.failed(from: address, peer: peerName) : nil
             run(machine.requestAdmitted(admission, failure: failure, now: now))
         case .startEvents(let head, let saysContinue):
             startEvents(head)

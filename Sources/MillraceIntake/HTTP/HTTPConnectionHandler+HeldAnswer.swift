@@ -23,7 +23,7 @@ extension HTTPConnectionHandler {
         guard case .head(let head) = part, head.status == .unauthorized, let startedAt = machine.routedAt else {
             return false
         }
-        guard let wait = shared.authenticationFailed(address, peer: peerName) else {
+        guard let wait = shared.authenticationFailures.failed(from: address, peer: peerName) else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             context?.close(promise: nil)
             return true

@@ -18,7 +18,7 @@ final class HTTPIntakeShared: Sendable {
     /// Who is let in.
     let access: IntakeAccess
     private let reserved: Atomic<Int>
-    private let authenticationLog: RefusalLog
+    let authenticationFailures: AuthenticationFailures
     /// Adds what answers the other routes to the end of the pipeline. `isSecure`: the connection speaks TLS.
     let attachRoutes: @Sendable (_ channel: any Channel, _ isSecure: Bool) throws -> Void
 
@@ -35,17 +35,10 @@ final class HTTPIntakeShared: Sendable {
         reserved = Atomic(current.http.reservedConnections)
         self.logger = logger
         access = current.access
-        authenticationLog = RefusalLog.ofAuthentications(
-            interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger)
+        authenticationFailures = AuthenticationFailures(
+            access, metrics[.http], interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger)
         self.attachRoutes = attachRoutes
         configuration.onChange { [weak self] in self?.take($0) }
-    }
-
-    /// Counts and logs a failed authentication, and says how long its answer waits; nil: it gets none.
-    func authenticationFailed(_ address: AddressUse?, peer: String) -> FailedAuthentications.Wait? {
-        metrics[.http].authenticationsFailed.add(1)
-        authenticationLog.refused(AccessRefusal.Code.unauthenticated.rawValue, peer: peer)
-        return access.authenticationFailed(from: address)
     }
 
     /// Whether only the places reserved for operations are left, so that idle connections must go.

@@ -29,16 +29,6 @@ final class RefusalLog: Sendable {
         self.logger = logger
     }
 
-    /// Of an intake's failed authentications.
-    static func ofAuthentications(
-        interval: @autoclosure @escaping @Sendable () -> TimeAmount, _ logger: Logger
-    ) -> RefusalLog {
-        RefusalLog(
-            "authentication failed",
-            hint: "see `millrace keys list`; millrace_intake_authentications_failed_total counts them",
-            interval: interval(), logger: logger)
-    }
-
     /// `isKept`: false for a line that is only counted.
     func refused(_ code: String, peer: String? = nil, isKept: Bool = true, now: NIODeadline = .now()) {
         let said = state.withLock { state -> State? in

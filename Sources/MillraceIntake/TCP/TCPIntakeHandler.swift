@@ -213,7 +213,7 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
             guard error.code == .unauthenticated else {
                 return machine.accessRefused(TCPConnectionEnd(error), at: now)
             }
-            failure = shared.authenticationFailed(access.address, peer: lines.peer)
+            failure = shared.authenticationFailures.failed(from: access.address, peer: lines.peer)
             guard let failure else { return machine.accessRefused(nil, at: now) }
             machine.accessRefused(TCPConnectionEnd(error), at: now + TimeAmount(failure.delay))
         }

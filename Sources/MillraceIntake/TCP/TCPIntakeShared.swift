@@ -17,7 +17,7 @@ final class TCPIntakeShared: Sendable {
     let waiters: ConnectionLimiter
     let logger: Logger
     let refusalLog: RefusalLog
-    private let authenticationLog: RefusalLog
+    let authenticationFailures: AuthenticationFailures
     private let requestLog: RefusalLog
     private let tlsLog: RefusalLog
     private let closeLog: RefusalLog
@@ -43,8 +43,8 @@ final class TCPIntakeShared: Sendable {
         waiters = ConnectionLimiter(max: settings.intake.committedWaitersMax)
         refusalLog = log("lines refused")
         access = settings.access
-        authenticationLog = RefusalLog.ofAuthentications(
-            interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger)
+        authenticationFailures = AuthenticationFailures(
+            access, metrics[.tcp], interval: TimeAmount(configuration.value.limits.refusedLogInterval), logger)
         requestLog = log(
             "http request on the tcp intake, connection closed", hint: "HTTP is spoken where http.listen says")
         tlsLog = log(
@@ -80,13 +80,6 @@ final class TCPIntakeShared: Sendable {
     func linesLost(_ count: Int, peer: String) {
         metrics[.tcp].linesAbandoned.add(count)
         logger.error("lines lost", metadata: [.count: "\(count)", .peer: "\(peer)", .code: "draining"])
-    }
-
-    /// Counts and logs a failed authentication, and says how long its answer waits; nil: it gets none.
-    func authenticationFailed(_ address: AddressUse?, peer: String) -> FailedAuthentications.Wait? {
-        metrics[.tcp].authenticationsFailed.add(1)
-        authenticationLog.refused(AccessRefusal.Code.unauthenticated.rawValue, peer: peer)
-        return access.authenticationFailed(from: address)
     }
 
     /// Counts and logs a connection that ends for what it sent.

@@ -19,7 +19,7 @@ struct ReadAccessTests {
                 let plain = try await client.get(path, token: token(scope: "openid profile"))
                 #expect(plain.status == 403)
                 #expect(plain.json.error.code.text == "missing_scope")
-                #expect(plain.headers["www-authenticate"]?.contains(#"scope="millrace:read""#) == true)
+                #expect(plain.headers["www-authenticate"]?.contains(#"error="insufficient_scope""#) == true)
                 #expect(try await client.get(path, token: token(scope: "openid millrace:read")).status == 200)
                 #expect(try await client.get(path, token: token(role: "service_role")).status == 200)
             }
