@@ -203,7 +203,8 @@ let package = Package(
             dependencies: [
                 "CZlib", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceConfiguration",
                 "MillraceDaemon", "MillraceEvent",
-                "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry",
+                "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool",
+                "MillraceTelemetry",
                 "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -5,6 +5,8 @@ package struct ServerMessage: Decodable, Equatable {
     package struct Hello: Decodable, Equatable {
         package var server: String
         package var version: String?
+        /// Of the key that was shown; nil: 0.
+        package var tenant: Int32?
     }
 
     package struct Failure: Decodable, Equatable {

@@ -8,7 +8,11 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct KeyedTCPTests {
     private let keys = TestKeys()
-    private static let hello = #"{"hello":{"server":"millrace","version":"dev"}}"#
+    private static let hello = hello(7)
+
+    private static func hello(_ tenant: Int) -> String {
+        #"{"hello":{"server":"millrace","version":"dev","tenant":\#(tenant)}}"#
+    }
 
     private static func greeting(_ key: String, acks: String = "spooled") -> String {
         #"{"hello":{"acks":"\#(acks)","key":"\#(key)"}}"# + "\n"
@@ -103,7 +107,7 @@ struct KeyedTCPTests {
         try await withTCP({ $0.access = access }) { harness in
             let client = try await harness.connect()
             try await client.send(Self.greeting(text) + good + "\n")
-            #expect(await client.line() == Self.hello)
+            #expect(await client.line() == Self.hello(1))
             #expect(await client.line() == #"{"ack":1}"#)
             record.tenant = 2
             keys.ring.replace(with: [record], at: .now, clock: 0)

@@ -56,7 +56,7 @@ struct ImportCommand: ParsableCommand {
     var asOf: String?
 
     @Option(
-        help: "Whose the records become: the tenant of the key that they are sent with. Password hashes go by it too."
+        help: "Whose the records become, which must be the tenant of the key. Ids and password hashes go by it."
     )
     var tenant: Int32 = 0
 
@@ -172,7 +172,7 @@ struct ImportCommand: ParsableCommand {
         var session = SendSession(
             destination: destination, acknowledgement: ack ?? (noWait ? .spooled : .committed), reader: source,
             machine: SendStateMachine(
-                windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), keptMax: 0))
+                windowBytesMax: Self.windowBytesMax, retryFor: .seconds(retryFor), keptMax: 0, tenant: tenant))
         defer { unsettled = session.machine.window.count }
         try session.run { progress in Self.show(progress, source, &meter) }
     }

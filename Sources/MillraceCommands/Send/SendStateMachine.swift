@@ -52,6 +52,7 @@ struct SendStateMachine {
     private let windowBytesMax: Int
     private let retryFor: Duration
     private let keptMax: Int
+    private let tenant: Int32?
 
     private var connection = Connection.none
     private(set) var window = LineWindow()
@@ -91,10 +92,12 @@ struct SendStateMachine {
 
     /// `windowBytesMax`: bytes of unsettled lines above which no more are read. `retryFor`: how long connections may
     /// fail in a row, without a line answered, before it gives up. `keptMax`: refusals kept for the summary, and reports.
-    init(windowBytesMax: Int, retryFor: Duration, keptMax: Int) {
+    /// `tenant`: the one that the lines must become rows of; nil: the key's, whichever it is.
+    init(windowBytesMax: Int, retryFor: Duration, keptMax: Int, tenant: Int32? = nil) {
         self.windowBytesMax = windowBytesMax
         self.retryFor = retryFor
         self.keptMax = keptMax
+        self.tenant = tenant
     }
 
     var acceptedCount: Int { answeredCount + refusedHereCount - refusedCount }
@@ -201,6 +204,12 @@ struct SendStateMachine {
         if let error = message.error { throw Self.turnedDown(error) }
         guard let hello = message.hello, hello.server == "millrace" else {
             throw Self.foreign("it did not answer the greeting")
+        }
+        let own = hello.tenant ?? 0
+        guard tenant == nil || tenant == own else {
+            throw CommandError(
+                "what is sent becomes tenant \(own)'s, and --tenant says \(tenant ?? 0)",
+                hint: "Give --tenant \(own), or show a key of the other tenant by --key-file or MILLRACE_KEY")
         }
         serverVersion = hello.version
         if wasGreeted { reconnectCount += 1 }

@@ -43,6 +43,11 @@ package struct ConnectionOptions: ParsableArguments {
     ) throws -> Destination {
         var destination = try listener(endpoint, or: configured())
         destination.key = try ClientKey.read(file: keyFile)
+        if destination.showsKeyInPlainText {
+            Console.error(
+                "warning: the key goes to \(destination) in plain text, for all on the way to read; give --tls where the "
+                    + "daemon speaks it")
+        }
         return destination
     }
 

@@ -1,4 +1,5 @@
 package import MillracePostgres
+internal import MillraceRoutes
 
 /// A daemon as a command reaches it: where it listens, and what is to be known of it and shown to it.
 package struct Destination: CustomStringConvertible {
@@ -11,6 +12,12 @@ package struct Destination: CustomStringConvertible {
     package init(_ endpoint: Endpoint, tls: ClientTLS? = nil) {
         self.endpoint = endpoint
         self.tls = tls
+    }
+
+    /// Whether others on the way can read the key.
+    package var showsKeyInPlainText: Bool {
+        guard key != nil, tls == nil, case .tcp(let host, _) = endpoint else { return false }
+        return !Loopback.hasName(host.lowercased())
     }
 
     /// The first line of a TCP connection. `acks`: which ones are wanted.

@@ -65,10 +65,12 @@ struct TCPConnectionEnd: Equatable {
 
 /// The lines that the server writes on a TCP connection, each ended by `\n`.
 enum TCPAnswers {
-    static func hello(version: String) -> [UInt8] {
+    /// `tenant`: whose the lines become; 0 goes without saying.
+    static func hello(version: String, tenant: Int32) -> [UInt8] {
         var json = JSONWriter()
         json.append(raw: "{\"hello\":{\"server\":\"millrace\",\"version\":")
         json.append(version)
+        if tenant != 0 { json.append(raw: ",\"tenant\":\(tenant)".utf8) }
         json.append(raw: "}}\n")
         return json.bytes
     }

@@ -169,7 +169,8 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         case .tellLimit:
             shared.metrics[.tcp].rateLimited.add(1)
             write(TCPAnswers.limit)
-        case .greet: write(TCPAnswers.hello(version: settings.value.serverVersion))
+        case .greet:
+            write(TCPAnswers.hello(version: settings.value.serverVersion, tenant: access.tenant))
         case .cut(let takesLast):
             guard mayCut(at: now) else { return }
             let cut = lines.cut(takesLast: takesLast && !isInputCut, at: now)

@@ -48,5 +48,29 @@ extension EndToEnd {
             #expect(isLimited)
             #expect(try daemon.stop() == .status(0))
         }
+
+        @Test func `import wants a key of the tenant whose ids it makes`() throws {
+            let installation = try Installation("keyedImport")
+            let daemon = installation.daemon
+            try daemon.start()
+            #expect(try daemon.run("tenants", "create", "acme", "--id", "7").isSuccess)
+            let key = try MadeKey.create(on: daemon, "--scope", "write", "--tenant", "acme").key ?? ""
+            let isIn = eventually { daemon.status(key: key) == 202 }
+            #expect(isIn)
+            let scratch = try ScratchDirectory()
+            let file = scratch.path + "/saves.ndjson"
+            let line = #"{"conversation_id":"c","question":"q","response":"r","timestamp":"2026-11-01T00:00:00Z","#
+            try TextFile.write(line + #""user_id":"0192b1a4-7c3e-7a51-9f0e-2d6c1b8e4f70"}"# + "\n", to: file)
+            func run(_ arguments: String...) throws -> CommandRun {
+                try daemon.run(["import", file, "--quiet"] + arguments, environment: ["MILLRACE_KEY": key])
+            }
+            let wrong = try run()
+            #expect(
+                wrong.exit == .status(1) && wrong.errors.contains("tenant 7's, and --tenant says 0"), "\(wrong.errors)")
+            #expect(wrong.errors.contains("Give --tenant 7"))
+            #expect(try run("--tenant", "7").isSuccess)
+            #expect(try installation.auditor.strings("SELECT tenant_id::text FROM conversations") == ["7"])
+            #expect(try daemon.stop() == .status(0))
+        }
     }
 }
