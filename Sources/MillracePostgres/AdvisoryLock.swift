@@ -14,4 +14,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case ledger = 0x4D4C_0006
     /// Second key 0: held shared by who adds or counts saves, and alone by who changes the status of some.
     case conversationStatuses = 0x4D4C_0007
+    /// Second key 0: held by the session that erases users from the tables.
+    case erasure = 0x4D4C_0008
 }

@@ -24,4 +24,6 @@ package enum AuditAction: String, Sendable, CaseIterable {
     case seedRemove = "seed.remove"
     case settingsReload = "settings.reload"
     case tenantCreate = "tenant.create"
+    case userErase = "user.erase"
+    case userEraseRequest = "user.erase_request"
 }

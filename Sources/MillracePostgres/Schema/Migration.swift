@@ -146,6 +146,9 @@ package struct Migration: Sendable, Hashable {
                 "public.event_ids", "public.outbox", "public.dead_letters", "public.conversations",
                 "public.analytics_events",
             ]),
+        Migration(
+            27, "erasures",
+            up: PackageResources._027_erasures_up_sql, down: PackageResources._027_erasures_down_sql),
     ]
 }
 

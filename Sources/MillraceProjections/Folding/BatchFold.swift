@@ -20,6 +20,8 @@ package final class BatchFold {
         var extractor: FieldExtractor?
         /// What an event of this type says of a conversation.
         var status: StatusGathering.EventType?
+        /// Whether any fold makes a row of the event, rather than adds it to one.
+        var makesRows = false
     }
 
     private struct Output: Hashable {
@@ -123,11 +125,21 @@ package final class BatchFold {
         forEachRow(of: .conversations, rows) { add($0, uncounted, document: $1.document) }
     }
 
-    /// Takes a save off what it is counted in, by -1, or adds it again, by 1. `versions`: those that hold it; nil for all.
-    func correct(_ rows: UnsafeRawBufferPointer, by weight: Int64, in versions: Set<Int32>?) {
-        var plan = counted
-        if let versions { plan.folds.removeAll { !versions.contains(targets[programs[$0.index].target].versionID) } }
-        forEachRow(of: .conversations, rows) { add($0, plan, document: $1.document, weight: weight) }
+    /// Takes rows off what they are counted in, by -1, or adds them again, by 1. `versions`: those that hold them; nil for
+    /// all.
+    func correct(
+        _ table: PartitionedTable = .conversations, _ rows: UnsafeRawBufferPointer, by weight: Int64,
+        in versions: Set<Int32>?
+    ) {
+        forEachRow(of: table, rows) { row, layout in
+            var plan = layout.type == nil ? counted : self.plan(of: row, layout)
+            plan.status = nil
+            plan.folds.removeAll { index, _ in
+                let (target, program) = programs[index]
+                return !program.fold.countsRows || versions.map { !$0.contains(targets[target].versionID) } ?? false
+            }
+            add(row, plan, document: layout.document, weight: weight)
+        }
     }
 
     private func forEachRow(
@@ -146,13 +158,18 @@ package final class BatchFold {
     }
 
     private func add(_ row: FoldRow, _ layout: RowLayout) {
-        guard let type = layout.type else {
+        guard layout.type != nil else {
             if statuses.gathersSaves { statuses.add(save: row) }
             return add(row, conversations, document: layout.document)
         }
+        add(row, plan(of: row, layout), document: layout.document)
+    }
+
+    private func plan(of row: FoldRow, _ layout: RowLayout) -> Plan {
+        guard let type = layout.type else { return conversations }
         let (number, isNew) = types.number(of: row.value(type))
         if isNew { plans.append(plan(ofType: row.value(type))) }
-        add(row, plans[number], document: layout.document)
+        return plans[number]
     }
 
     private func add(_ row: FoldRow, _ plan: Plan, document: Int, weight: Int64 = 1) {
@@ -162,7 +179,9 @@ package final class BatchFold {
             // After jsonb's version byte.
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(document).dropFirst()), into: paths)
         }
+        let isErased = plan.makesRows && ErasureScope.isMark(row.value(document))
         for (index, change) in plan.folds {
+            if isErased, programs[index].program.fold.makesRows { continue }
             if let refusal = accumulators[index].add(row, change, weight: weight) {
                 park(row, refusal, fold: index)
             }
@@ -187,12 +206,7 @@ package final class BatchFold {
         guard !shared.isEmpty, let fields = row.fields.baseAddress, let start = row.bytes.baseAddress else { return [] }
         let layout = RowLayout.of(table)
         let row = FoldRow(start, fields: fields, paths: paths, of: layout)
-        var plan = conversations
-        if let type = layout.type {
-            let (number, isNew) = types.number(of: row.value(type))
-            if isNew { plans.append(self.plan(ofType: row.value(type))) }
-            plan = plans[number]
-        }
+        let plan = plan(of: row, layout)
         if let extractor = plan.extractor {
             guard row.length(layout.document) >= 0 else { return [] }
             extractor.extract(UnsafeRawBufferPointer(rebasing: row.value(layout.document).dropFirst()), into: paths)
@@ -279,6 +293,7 @@ package final class BatchFold {
         for (index, one) in programs.enumerated() {
             guard let change = change(one.program.fold) else { continue }
             plan.folds.append((index, change))
+            plan.makesRows = plan.makesRows || one.program.fold.makesRows
             for step in one.program.columns.map(\.step) + (one.program.distinct.map { [$0] } ?? [])
             where step.source == .path {
                 wanted.insert(step.index)
@@ -338,45 +353,12 @@ extension FoldDefinition {
         case .unique, .entity, .append: false
         }
     }
-}
 
-extension PostgresConnection {
-    /// Runs `body` with parts of `0..<count`, each after a savepoint, and halves a part whose values are refused down to
-    /// single ones. Returns those. In a transaction; blocks.
-    func halve(
-        _ count: Int, _ body: (Range<Int>) throws(PostgresError) -> Void
-    ) throws(PostgresError) -> [(index: Int, error: PostgresError)] {
-        var refused: [(index: Int, error: PostgresError)] = []
-        // Parts still to do, the next one last, so that the stack stays as deep as the tree.
-        var parts = [0..<count]
-        while let part = parts.popLast() {
-            guard !part.isEmpty else { continue }
-            try execute("SAVEPOINT millrace_fold_part")
-            do throws(PostgresError) {
-                try body(part)
-                try execute("RELEASE SAVEPOINT millrace_fold_part")
-            } catch {
-                guard error.isOfRow else { throw error }
-                try execute("ROLLBACK TO SAVEPOINT millrace_fold_part; RELEASE SAVEPOINT millrace_fold_part")
-                if part.count == 1 {
-                    refused.append((part.lowerBound, error))
-                } else {
-                    let middle = part.lowerBound + part.count / 2
-                    parts += [middle..<part.upperBound, part.lowerBound..<middle]
-                }
-            }
-        }
-        return refused
-    }
-}
-
-extension PostgresError {
-    /// Whether the values of a row are at fault.
-    var isOfRow: Bool {
-        guard code == .serverError else { return false }
-        switch sqlState?.category {
-        case "22", "23", "54": return true
-        default: return false
+    /// Whether each row is one of its table.
+    fileprivate var makesRows: Bool {
+        switch kind {
+        case .entity, .append: true
+        case .counter, .top, .unique: false
         }
     }
 }

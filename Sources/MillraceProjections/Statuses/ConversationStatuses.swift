@@ -16,7 +16,7 @@ package struct ConversationStatuses {
     /// Taken by who counts saves that are in their tables already, before it reads them.
     package static let sharedStatement =
         "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.conversationStatuses.rawValue), 0)"
-    private static let aloneStatement =
+    static let aloneStatement =
         "SELECT pg_advisory_xact_lock(\(AdvisoryLock.conversationStatuses.rawValue), 0)"
 
     /// Whether any status was ever said, as an expression.
@@ -115,30 +115,14 @@ package struct ConversationStatuses {
         _ rows: borrowing PostgresResult, _ row: Int, of table: PartitionedTable, _ fold: BatchFold
     ) {
         let count = table.columns.count
-        func integer<Value: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, at offset: Int, as: Value.Type) -> Int {
-            Int(truncatingIfNeeded: Value(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self)))
-        }
-        let weight = rows.withBytes(row, count) { $0.map { integer($0, at: 0, as: Int32.self) } ?? 0 }
+        let weight = rows.withBytes(row, count) { $0.map { Int32(bigEndian: $0.loadUnaligned(as: Int32.self)) } ?? 0 }
         guard weight != 0 else { return }
-        // As `BinaryArray` draws it; an empty one ends after its element's type.
-        let versions: Set<Int32>? = rows.withBytes(row, count + 1) { bytes in
-            bytes.map { bytes in
-                Set(stride(from: 24, to: bytes.count, by: 8).map { Int32(integer(bytes, at: $0, as: Int32.self)) })
-            }
-        }
-        var bytes: [UInt8] = []
-        withUnsafeBytes(of: Int16(count).bigEndian) { bytes += $0 }
-        for column in 0..<count {
-            rows.withBytes(row, column) { value in
-                withUnsafeBytes(of: Int32(value?.count ?? -1).bigEndian) { bytes += $0 }
-                if let value { bytes += value }
-            }
-        }
-        bytes.withUnsafeBytes { fold.correct($0, by: Int64(weight), in: versions) }
+        let stored = StoredRow(rows, row, of: table, foldedColumn: count + 1)
+        stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: Int64(weight), in: stored.versions) }
     }
 
-    /// Of the row `stored`: the versions that hold its batch.
-    private static let folded = """
+    /// Of the row `stored`: the versions that hold its batch, int4[].
+    static let folded = """
         coalesce(
             (
                 SELECT batch.folded

@@ -1,0 +1,42 @@
+package import MillraceEvent
+internal import MillracePostgres
+internal import Crypto
+
+/// A user who is erased, as long as the id is known.
+package struct ErasedUser: Sendable, Hashable {
+    package var tenant: Int32
+    package var id: UniqueID
+    /// The tenant's own id, where it is no UUID.
+    package var external: String?
+    /// What `erasures.user_hash` holds.
+    package var hash: [UInt8]
+
+    package init(tenant: Int32, id: UniqueID, external: String? = nil, salt: [UInt8]) {
+        self.tenant = tenant
+        self.id = id
+        self.external = external.flatMap { UniqueID($0) == nil ? $0 : nil }
+        hash = Self.hash(salt: salt, tenant: tenant, id.bytes)
+    }
+
+    /// What stands where the id stood and something must: rows that belong together stay together. Of the hash, so that a
+    /// month that comes back gets the same.
+    package var pseudonym: UniqueID {
+        let bytes = UniqueID(bytes: hash.prefix(16)) ?? id
+        return UniqueID(
+            high: bytes.high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
+            low: bytes.low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+    }
+
+    /// SHA-256 of the salt, the tenant and what is hashed.
+    static func hash(salt: [UInt8], tenant: Int32, _ bytes: [UInt8]) -> [UInt8] {
+        var all = salt
+        withUnsafeBytes(of: tenant.bigEndian) { all += $0 }
+        all += bytes
+        return Array(SHA256.hash(data: all))
+    }
+
+    /// What `erasure_keys.key_hash` holds.
+    static func hash(salt: [UInt8], tenant: Int32, fold: String, key: String) -> [UInt8] {
+        hash(salt: salt, tenant: tenant, Array("\(fold) \(key)".utf8))
+    }
+}

@@ -1,0 +1,240 @@
+internal import MillraceEvent
+internal import MillracePostgres
+
+/// Erases in one month's table, in transactions of some pages each, and keeps the counts of the packs' versions to what the
+/// rows are then. Blocking; the connection is idle between its calls. To do it again changes nothing.
+struct ErasureLeaf {
+    /// Saves that are deleted in one transaction, in which others' saves wait.
+    private static let savesAtOnce = 200
+    private static let pagesAtOnce = 64
+
+    let connection: PostgresConnection
+    let scope: ErasureScope
+    let targets: [FoldTarget]
+    let timeout: Duration
+    private let fold = BatchFold(slot: Rebuild.slot)
+
+    /// Ascending.
+    private let tenants: [Int32]
+
+    /// `tenants`: nil for those of the users.
+    init(
+        connection: PostgresConnection, scope: ErasureScope, tenants: [Int32]? = nil, targets: [FoldTarget],
+        timeout: Duration
+    ) {
+        self.connection = connection
+        self.scope = scope
+        self.tenants = tenants ?? Set(scope.users.map(\.tenant)).sorted()
+        self.targets = targets
+        self.timeout = timeout
+    }
+
+    /// `relation`: a month's table with its schema. `progress` is told pages done, of how many.
+    func run(
+        on relation: String, of table: PartitionedTable, progress: (_ pages: Int, _ of: Int) throws -> Void
+    ) throws -> ErasureCounts {
+        var counts = ErasureCounts()
+        if table == .conversations {
+            for tenant in tenants { counts.saves += try eraseSaves(of: tenant, in: relation) }
+        }
+        let size = try connection.execute(
+            "SELECT pg_relation_size('\(relation.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
+        let end = size.count(0, 0)
+        for first in stride(from: 0, to: end, by: Self.pagesAtOnce) {
+            let page = "stored.ctid >= '(\(first),0)'::tid AND stored.ctid < '(\(first + Self.pagesAtOnce),0)'::tid"
+            for tenant in tenants {
+                switch table {
+                case .analyticsEvents: counts.events += try eraseEvents(of: tenant, in: relation, page)
+                case .conversations: counts.mentions += try renameInSaves(of: tenant, in: relation, page)
+                }
+            }
+            try progress(min(first + Self.pagesAtOnce, end), end)
+        }
+        return counts
+    }
+
+    /// How many rows would change.
+    func count(in relation: String, of table: PartitionedTable) throws(PostgresError) -> ErasureCounts {
+        var counts = ErasureCounts()
+        for tenant in tenants {
+            let statements = ErasureStatements(scope: scope, tenant: tenant)
+            switch table {
+            case .analyticsEvents:
+                counts.events += try connection.execute(
+                    """
+                    SELECT count(*)
+                    FROM \(relation) AS stored
+                    CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
+                    WHERE \(statements.isConcerned(document: "d.document"))
+                    """, timeout: timeout
+                ).count(0, 0)
+            case .conversations:
+                let found = try connection.execute(
+                    """
+                    SELECT count(*) FILTER (WHERE stored.user_id = ANY (\(statements.ids))),
+                        count(*) FILTER (WHERE NOT stored.user_id = ANY (\(statements.ids)) AND \(statements.isNamedInSave))
+                    FROM \(relation) AS stored
+                    WHERE stored.tenant_id = \(tenant)
+                    """, timeout: timeout)
+                counts.saves += found.count(0, 0)
+                counts.mentions += found.count(0, 1)
+            }
+        }
+        return counts
+    }
+
+    // MARK: - Saves
+
+    private func eraseSaves(of tenant: Int32, in relation: String) throws -> Int {
+        let statements = ErasureStatements(scope: scope, tenant: tenant)
+        var total = 0
+        while true {
+            let count = try transaction { () throws(PostgresError) in
+                try connection.execute(ConversationStatuses.aloneStatement, timeout: timeout)
+                let table = PartitionedTable.conversations
+                let rows = try connection.query(
+                    """
+                    WITH gone AS (
+                        DELETE FROM \(relation) AS stored
+                        WHERE stored.ctid = ANY (ARRAY(
+                            SELECT own.ctid
+                            FROM \(relation) AS own
+                            WHERE own.tenant_id = \(tenant) AND own.user_id = ANY (\(statements.ids))
+                            LIMIT \(Self.savesAtOnce)
+                        ))
+                        RETURNING *
+                    ), counted AS (
+                        INSERT INTO public.erased_rows AS e (batch_id, conversations)
+                        SELECT batch_id, count(*)
+                        FROM gone
+                        GROUP BY batch_id
+                        ON CONFLICT (batch_id) DO UPDATE
+                        SET conversations = e.conversations + EXCLUDED.conversations
+                    )
+                    SELECT \(table.columns.map { $0 == "metadata" ? PrintedSize.guarded($0) : $0 }.joined(separator: ", ")),
+                        \(ConversationStatuses.folded), status
+                    FROM gone AS stored
+                    """, answersBinary: true, timeout: timeout)
+                guard rows.rowCount > 0 else { return 0 }
+                fold.begin(targets)
+                var sketches = ErasedSketches(targets)
+                for row in 0..<rows.rowCount {
+                    let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
+                    sketches.add(stored, of: table, versions: stored.versions)
+                    guard rows.string(row, table.columns.count + 1) == "active" else { continue }
+                    stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: -1, in: stored.versions) }
+                }
+                try apply()
+                try sketches.note(on: connection)
+                return rows.rowCount
+            }
+            total += count
+            if count == 0 { return total }
+        }
+    }
+
+    private func renameInSaves(of tenant: Int32, in relation: String, _ page: String) throws -> Int {
+        let statements = ErasureStatements(scope: scope, tenant: tenant)
+        let texts = ["conversation_id", "question", "response", "source"].map {
+            "\($0) = \(statements.renamed("stored.\($0)"))"
+        }
+        return try transaction { () throws(PostgresError) in
+            try connection.execute(
+                """
+                UPDATE \(relation) AS stored
+                SET \(texts.joined(separator: ", ")), metadata = \(statements.renamed("stored.metadata::text"))::jsonb,
+                    id = \(statements.renamed(uuid: "stored.id"))
+                WHERE \(page) AND \(statements.isNamedInSave)
+                """, timeout: timeout
+            ).affectedRows
+        }
+    }
+
+    // MARK: - Events
+
+    private func eraseEvents(of tenant: Int32, in relation: String, _ page: String) throws -> Int {
+        let statements = ErasureStatements(scope: scope, tenant: tenant)
+        let table = PartitionedTable.analyticsEvents
+        let columns = table.columns.map { $0 == "payload" ? "d.document" : "stored.\($0)" }.joined(separator: ", ")
+        return try transaction { () throws(PostgresError) in
+            let rows = try connection.query(
+                """
+                SELECT \(columns), \(ConversationStatuses.folded)
+                FROM \(relation) AS stored
+                CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
+                WHERE \(page) AND \(statements.isConcerned(document: "d.document"))
+                FOR UPDATE OF stored
+                """, answersBinary: true, timeout: timeout)
+            var changes = ErasedEvents(scope: scope, tenant: tenant)
+            fold.begin(targets)
+            var sketches = ErasedSketches(targets)
+            for row in 0..<rows.rowCount {
+                let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
+                guard changes.add(stored) else { continue }
+                sketches.add(stored, of: table, versions: stored.versions)
+                stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: -1, in: stored.versions) }
+            }
+            guard changes.count > 0 else { return 0 }
+            let left = try connection.query(
+                """
+                UPDATE \(relation) AS stored
+                SET user_id = change.user_id, payload = change.payload, id = change.new_id, event_type = change.event_type
+                FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], $5::jsonb[], $6::text[])
+                    AS change (created_at, id, new_id, user_id, payload, event_type)
+                WHERE stored.created_at = change.created_at AND stored.id = change.id AND stored.tenant_id = \(tenant)
+                RETURNING \(table.columns.map { "stored.\($0)" }.joined(separator: ", ")), \(ConversationStatuses.folded)
+                """, parameters: changes.parameters, answersBinary: true, timeout: timeout)
+            for row in 0..<left.rowCount {
+                let stored = StoredRow(left, row, of: table, foldedColumn: table.columns.count)
+                stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: 1, in: stored.versions) }
+            }
+            try apply()
+            try sketches.note(on: connection)
+            try changes.followInRows(of: targets, on: connection, timeout: timeout)
+            return changes.count
+        }
+    }
+
+    // MARK: - Transactions
+
+    private func apply() throws(PostgresError) {
+        fold.refused = []
+        let outcome = try fold.apply(batchID: 0, on: connection)
+        if let failure = outcome.failures.first { throw failure.error }
+    }
+
+    private func transaction<Answer>(_ body: () throws(PostgresError) -> Answer) throws -> Answer {
+        try ErasureTransaction.run(on: connection, body)
+    }
+}
+
+/// A transaction of the erasure: no switch of versions meanwhile, and not refused as a change by hand. Tried again when it
+/// and a writer waited for each other.
+enum ErasureTransaction {
+    static func run<Answer>(
+        on connection: PostgresConnection, _ body: () throws(PostgresError) -> Answer
+    ) throws -> Answer {
+        var backoff = Backoff(min: .milliseconds(50), max: .seconds(1))
+        while true {
+            do throws(PostgresError) {
+                return try connection.transaction { () throws(PostgresError) in
+                    try connection.execute(
+                        """
+                        SET LOCAL lock_timeout = '10s';
+                        \(ProjectionsLock.sharedStatement);
+                        SET LOCAL millrace.slot = \(Rebuild.slot);
+                        SET LOCAL millrace.conversations = 'by hand';
+                        SET LOCAL jit = off
+                        """)
+                    return try body()
+                }
+            } catch {
+                guard
+                    error.sqlState == .deadlockDetected || error.sqlState == .lockNotAvailable
+                        || error.sqlState == .serializationFailure, backoff.attempts < 10
+                else { throw error }
+                try connection.interrupt.pause(for: backoff.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import MillraceEvent
+internal import MillracePostgres
+
+/// Finds the keys of rows that go with users, in the tables of versions and in their histories, and keeps them in
+/// `erasure_keys`: once the rows are gone, events of them are still found. Blocking.
+struct OwnedKeys {
+    let connection: PostgresConnection
+    let scope: ErasureScope
+    let targets: [FoldTarget]
+    let salt: [UInt8]
+    let timeout: Duration
+
+    /// `scope.keys`, of what is in the tables now.
+    func find() throws(PostgresError) -> [String: [Int32: Set<String>]] {
+        var keys: [String: [Int32: Set<String>]] = [:]
+        for tenant in Set(scope.users.map(\.tenant)).sorted() {
+            for owned in scope.folds {
+                var found: Set<String> = []
+                if let parent = owned.parent {
+                    guard let key = owned.key, let parents = keys[parent.name]?[tenant], !parents.isEmpty else {
+                        continue
+                    }
+                    for target in targets where target.pack.name == owned.pack {
+                        found.formUnion(
+                            try children(of: parents, tenant, owned.fold, key.column, parent.column, target))
+                    }
+                } else if !owned.isTyped {
+                    for user in scope.users where user.tenant == tenant {
+                        found.insert("\(user.id)")
+                        if let external = user.external { found.insert(external) }
+                    }
+                }
+                if !found.isEmpty { keys[owned.name, default: [:]][tenant] = found }
+            }
+            for (fold, found) in try ofTypedEvents(tenant) {
+                keys[fold, default: [:]][tenant, default: []].formUnion(found)
+            }
+        }
+        return keys
+    }
+
+    /// Keys of entities that events of the users are about whose type is erased as a whole (`commerce.lead_captured:*`).
+    private func ofTypedEvents(_ tenant: Int32) throws(PostgresError) -> [String: Set<String>] {
+        var found: [String: Set<String>] = [:]
+        let statements = ErasureStatements(scope: scope, tenant: tenant)
+        for path in scope.paths where path.path.isEmpty {
+            guard let types = path.types else { continue }
+            for owned in scope.folds where owned.parent == nil && owned.types.contains(where: { $0.overlaps(types) }) {
+                guard let key = owned.key, owned.isTyped else { continue }
+                let rows = try connection.execute(
+                    """
+                    SELECT DISTINCT stored.payload #>> \(ErasureStatements.array(key.path))
+                    FROM public.analytics_events AS stored
+                    WHERE stored.tenant_id = \(tenant) AND stored.user_id = ANY (\(statements.ids))
+                        AND \(ErasureStatements.condition([types]))
+                    """, timeout: timeout)
+                for row in 0..<rows.rowCount {
+                    if let text = rows.string(row, 0) { found[owned.name, default: []].insert(text) }
+                }
+            }
+        }
+        return found
+    }
+
+    /// Keys of rows that point to one of `parents`, or once did and are not another's now.
+    private func children(
+        of parents: Set<String>, _ tenant: Int32, _ fold: FoldDefinition, _ key: String, _ column: String,
+        _ target: FoldTarget
+    ) throws(PostgresError) -> Set<String> {
+        guard let table = target.tables[fold.table], let type = table.column(column) else { return [] }
+        let values = Self.values(parents, of: type)
+        guard !values.isEmpty else { return [] }
+        let list = "\(ErasureStatements.quoted(PostgresParameter.literal(of: values)))::\(type.type)[]"
+        var found: Set<String> = []
+        let histories = [fold.table, HistoryTables.events(of: fold.table), CascadeTables.moves(of: fold.table)]
+        for name in histories where target.tables[name]?.column(column) != nil {
+            let rows = try connection.execute(
+                """
+                SELECT DISTINCT one."\(key)"::text
+                FROM "\(target.schema)"."\(name)" AS one
+                WHERE one.tenant_id = \(tenant) AND one."\(column)" = ANY (\(list)) AND NOT EXISTS (
+                    SELECT
+                    FROM "\(target.schema)"."\(fold.table)" AS now
+                    WHERE now.tenant_id = \(tenant) AND now."\(key)" = one."\(key)" AND now.deleted_at IS NULL
+                        AND NOT now."\(column)" = ANY (\(list))
+                )
+                """, timeout: timeout)
+            for row in 0..<rows.rowCount {
+                if let text = rows.string(row, 0) { found.insert(text) }
+            }
+        }
+        return found
+    }
+
+    /// Those that a column can have.
+    static func values(_ keys: Set<String>, of column: CatalogTable.Column) -> [String] {
+        keys.filter { key in
+            if column.isText { return true }
+            return column.type == "uuid" ? UniqueID(key) != nil : column.isWhole && Int64(key) != nil
+        }.sorted()
+    }
+
+    /// Adds `keys` to `erasure_keys`, and returns all that are there of the scope's open erasures.
+    func keep(
+        _ keys: [String: [Int32: Set<String>]], erasures: [Int32: [String]]
+    ) throws(PostgresError) -> [String: [Int32: Set<String>]] {
+        for (fold, tenants) in keys {
+            for (tenant, texts) in tenants {
+                // Which of several users of the tenant they went with is of no consequence.
+                guard let erasure = erasures[tenant]?.first else { continue }
+                let hashes = texts.sorted().map { ErasedUser.hash(salt: salt, tenant: tenant, fold: fold, key: $0) }
+                try connection.query(
+                    """
+                    INSERT INTO public.erasure_keys (tenant_id, erasure_id, fold, key_hash, key)
+                    SELECT \(tenant), $1::uuid, $2, k.hash, k.key
+                    FROM unnest($3::bytea[], $4::text[]) AS k (hash, key)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    parameters: [
+                        .text(erasure), .text(fold), .array(hashes.map(Self.hex)), .array(texts.sorted()),
+                    ], timeout: timeout)
+            }
+        }
+        return try Self.kept(of: erasures.values.flatMap { $0 }, on: connection)
+    }
+
+    /// Those of erasures that are not done.
+    static func kept(
+        of erasures: [String], on connection: PostgresConnection
+    ) throws(PostgresError) -> [String: [Int32: Set<String>]] {
+        let kept = try connection.query(
+            "SELECT fold, tenant_id, key FROM public.erasure_keys WHERE erasure_id = ANY ($1::uuid[]) AND key IS NOT NULL",
+            parameters: [.array(erasures)])
+        var all: [String: [Int32: Set<String>]] = [:]
+        for row in 0..<kept.rowCount {
+            let tenant = Int32(truncatingIfNeeded: kept.count(row, 1))
+            all[kept.string(row, 0) ?? "", default: [:]][tenant, default: []].insert(kept.string(row, 2) ?? "")
+        }
+        return all
+    }
+
+    static func hex(_ bytes: [UInt8]) -> String {
+        "\\x" + bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+    }
+}
