@@ -1,10 +1,12 @@
 # Millrace: `make help` lists the targets. Works as root, and as a user with sudo; apt is asked only for what is missing.
 
 # What the daemon is built with and runs with, and what the tests need besides.
-PACKAGES := curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
+PACKAGES := binutils curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
 TEST_PACKAGES := $(PACKAGES) iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
+DEB_PACKAGES := dpkg-dev
+DEB_TEST_PACKAGES := debootstrap iproute2 lintian
 BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk
 
 # Of `make run`: where the spool and the database live.
@@ -23,6 +25,8 @@ ONLY ?=
 QUICK ?=
 README ?=
 PROFILE ?=
+# Of `make upgrade-test`: the older version; the commit in Tests/upgrade-from.
+FROM ?=
 # Of `make soak` and `make fuzz`: how long.
 MINUTES ?= 10
 # Of `make install`.
@@ -35,8 +39,17 @@ PYTHON ?= /usr/bin/python3
 # The tests' interpreter, with the packages of Tests/requirements.txt; a folder that is ignored and may be deleted.
 TEST_PYTHON := .build-python
 # The Swift runtime is linked in, so that the installed binary needs no Swift.
-RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# Of the binary alone. It exports nothing. Hummingbird's decoder of forms, which Millrace never uses, names DateFormatter:
+# that reference alone would link in Foundation and the data of ICU, 40 MB; so it is given another type's descriptor. A test
+# sees to it that no source imports Foundation.
+LINK_FLAGS := -Xlinker --no-export-dynamic \
+	-Xlinker --defsym -Xlinker '$$s10Foundation13DateFormatterCMn=$$s20FoundationEssentials4DateVMn'
 BINARY := .build/release/millrace
+# Where `make deb` puts the package.
+DEB := .build/deb
+# Of `make deb-test`: where debootstrap gets Debian from.
+MIRROR ?= http://deb.debian.org/debian
 PEER := Benchmarks/.build/peer/installed
 DEBUG_BINARY := $(CURDIR)/.build/debug/millrace
 SOURCES = $(wildcard Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Parts)
@@ -58,7 +71,8 @@ FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^
 	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos soak fuzz fuzz-corpus check docs fmt install help swift packages test-packages bench-packages
+.PHONY: run test build bench bench-parts bench-server chaos upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
+	test-packages bench-packages deb-packages deb-test-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -69,8 +83,30 @@ test: swift test-packages $(TEST_PYTHON)/installed  ## run every test
 	@SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" MILLRACE_BINARY="$(DEBUG_BINARY)" \
 		MILLRACE_PYTHON="$(CURDIR)/$(TEST_PYTHON)/bin/python" Tests/run.sh
 
-build: swift packages  ## build a release: .build/release/millrace
-	$(SWIFT) build $(RELEASE_FLAGS)
+build: swift packages  ## build a release: .build/release/millrace, its debug symbols, manual pages and completions beside it
+	$(SWIFT) build $(RELEASE_FLAGS) --product generate-manual
+	$(SWIFT) build $(RELEASE_FLAGS) $(LINK_FLAGS) --product millrace
+	@# Debuggers and profilers find the symbols by the link that is left.
+	@if objdump -h $(BINARY) | grep -q ' \.debug_info '; then \
+		objcopy --only-keep-debug $(BINARY) $(BINARY).debug && \
+		strip --strip-all --remove-section=.comment $(BINARY) && \
+		cd $(dir $(BINARY)) && objcopy --add-gnu-debuglink=millrace.debug millrace; \
+	fi
+	@rm -rf $(BINARY).man $(BINARY).completions && mkdir -p $(BINARY).man $(BINARY).completions
+	@$(dir $(BINARY))generate-manual --multi-page --output-directory $(BINARY).man $(BINARY)
+	@# millrace keys create: millrace-keys-create(1), as git names its pages.
+	@cd $(BINARY).man && sed -i -e '/^\.Dt\|^\.Xr/ s/\./-/2g' -e 's/^$$/.Pp/' *.1 \
+		&& sed -i -e '/^\.Nm "/ { h; s/"//g; s/ /-/2g }' -e '/^\.Nm$$/ { G; s/.*\n// }' *.*.1 \
+		&& for page in *.*.1; do mv "$$page" "$$(echo "$${page%.1}" | tr . -).1"; done
+	@for shell in bash zsh fish; do \
+		$(BINARY) --generate-completion-script $$shell | sed '1 { /^#!/ d }' > $(BINARY).completions/$$shell || exit 1; done
+	@ls -lh $(BINARY) | awk '{ print "built $(BINARY), " $$5 }'
+
+deb: build deb-packages  ## build a Debian package of the release, and one of its debug symbols: .build/deb
+	sh systemd/debian/build.sh $(BINARY) $(DEB)
+
+deb-test: deb deb-test-packages  ## install, use, upgrade, remove and purge the package in a fresh Debian: MIRROR=URL; as root
+	bash systemd/debian/test.sh $(DEB) $(MIRROR)
 
 bench: build bench-packages bench-server $(PEER)  ## measure all scenes beside their references: ROWS=2000000, RUNS=5, ONLY=P1,P4, QUICK=1
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m scenes $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) \
@@ -93,6 +129,11 @@ chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, S
 	$(SWIFT) build --build-tests
 	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),MILLRACE_CHAOS_SEED=$(SEED)) \
 		$(SWIFT) test --skip-build --filter ChaosTests
+
+# The older version is a debug build, and so is this one.
+upgrade-test: swift packages  ## an older version, this one over it, and the older one again, under load: FROM=commit
+	$(SWIFT) build --product millrace
+	SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" Tests/upgrade.sh "$(DEBUG_BINARY)" $(FROM)
 
 soak: build  ## a mixed load at live rates, and what grows meanwhile: MINUTES=10
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m soak --minutes $(MINUTES)
@@ -139,6 +180,14 @@ fmt: swift  ## format the sources
 install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make build`
 	@test -x $(BINARY) || { echo "run \`make build\` first, as the user who owns this folder" >&2; exit 1; }
 	install -D -m 0755 $(BINARY) "$(DESTDIR)$(PREFIX)/bin/millrace"
+	@# What `make build` made of the binary's own help.
+	@if [ -d $(BINARY).man ]; then \
+		install -d "$(DESTDIR)$(PREFIX)/share/man/man1" && \
+		install -m 0644 $(BINARY).man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/" && \
+		install -D -m 0644 $(BINARY).completions/bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/millrace" && \
+		install -D -m 0644 $(BINARY).completions/zsh "$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_millrace" && \
+		install -D -m 0644 $(BINARY).completions/fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/millrace.fish"; \
+	fi
 	install -d "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides"
 	sed 's|($(GUIDES)/|(guides/|g' README.md > "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md"
 	for page in $(GUIDES)/*.md; do sed -E 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' "$$page" \
@@ -168,6 +217,15 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 	@test -n "$(DESTDIR)" || echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload," \
 		"the database in /etc/millrace/config.toml, systemctl enable --now millrace"
 
+uninstall:  ## remove what `make install` installed: PREFIX=/usr, DESTDIR=; settings and data stay
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now millrace.service millrace-tcp.socket \
+		millrace-http.socket || true
+	cd "$(DESTDIR)$(PREFIX)" && rm -rf bin/millrace share/doc/millrace share/man/man1/millrace.1 share/man/man1/millrace-*.1 \
+		share/bash-completion/completions/millrace share/zsh/vendor-completions/_millrace \
+		share/fish/vendor_completions.d/millrace.fish lib/sysusers.d/millrace.conf lib/tmpfiles.d/millrace.conf \
+		lib/systemd/system/millrace.service lib/systemd/system/millrace-tcp.socket lib/systemd/system/millrace-http.socket
+	@echo "left: /etc/millrace, /var/lib/millrace (its spool may hold events that are not in PostgreSQL), the user millrace"
+
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sort | sed -E 's/^([a-z-]+):.*##  ?/  make \1\t/' | expand -t 20
 
@@ -182,9 +240,11 @@ $(TEST_PYTHON)/installed: Tests/requirements.txt | test-packages
 	@touch $@
 
 packages: NEEDED := $(PACKAGES)
+deb-packages: NEEDED := $(DEB_PACKAGES)
+deb-test-packages: NEEDED := $(DEB_TEST_PACKAGES)
 test-packages: NEEDED := $(TEST_PACKAGES)
 bench-packages: NEEDED := $(BENCH_PACKAGES)
-packages test-packages bench-packages:
+packages test-packages bench-packages deb-packages deb-test-packages:
 	@missing=; for package in $(NEEDED); do \
 		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
 	done; \
