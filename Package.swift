@@ -86,7 +86,8 @@ let package = Package(
         .target(
             name: "MillraceConfiguration",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceChannels", "MillraceEvent",
+                "MillraceIntake",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML",
                 "MillraceWriter",
                 .product(name: "Logging", package: "swift-log"),
@@ -149,6 +150,14 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "MillraceArchive",
+            dependencies: [
+                "CZstd", "MillraceJSON", "MillracePostgres", "MillraceProjections",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "MillraceWriter",
             dependencies: [
                 "CMillrace", "MillraceChannels", "MillraceEvent", "MillracePostgres", "MillraceProjections",
@@ -181,8 +190,8 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceChannels", "MillraceEvent",
-                "MillraceIntake", "MillraceJSON",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceConfiguration", "MillraceChannels",
+                "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
                 "MillraceThreads", "MillraceWriter",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -227,7 +236,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceBench", "MillraceChannels",
+                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBench",
+                "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",

@@ -66,6 +66,13 @@ SELECT 'GRANT EXECUTE ON FUNCTION public.purge_audit_log(interval) TO millrace_w
 WHERE to_regprocedure('public.purge_audit_log(interval)') IS NOT NULL
 \gexec
 
+SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO millrace_writer', relation)
+FROM (
+    VALUES (to_regclass('public.partition_months')), (to_regclass('public.partition_month_batches'))
+) AS of_months (relation)
+WHERE relation IS NOT NULL
+\gexec
+
 SELECT 'SELECT public.protect_rows()'
 WHERE to_regprocedure('public.protect_rows()') IS NOT NULL
 \gexec

@@ -113,11 +113,15 @@ package struct Daemon {
         ])
         let outbox = OutboxService(
             configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger)
+        let months = MonthsService(
+            configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
         let intake = intake(live, pipeline, routes, reads, loops, listening)
         let manager = manager(
             reloader, ReloadAnswerFile(spoolDirectory: configuration.spool.directory), bound)
-        var stages: [any Service] = [writers, spool, outbox, keys, audit, keySets, intake, manager]
+        var stages: [any Service] = [
+            writers, spool, outbox, months, keys, audit, keySets, intake, manager,
+        ]
         if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }
         do {

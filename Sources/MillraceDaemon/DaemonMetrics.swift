@@ -19,6 +19,7 @@ struct DaemonMetrics: Sendable {
     let writer: WriterMetrics
     let reads: ReadMetrics
     let outbox = OutboxMetrics()
+    let months = MonthsMetrics()
     let keys = KeyMetrics()
     let keySets = KeySetMetrics()
     /// Since 1970.
@@ -218,6 +219,11 @@ struct DaemonMetrics: Sendable {
         registry.expose(outbox.waiting, as: .outboxWaitingRows)
         registry.expose(outbox.delivered, as: .outboxDeliveredRows)
         registry.expose(outbox.refused, as: .outboxRefusedRows)
+        registry.expose(months.overdue, as: .partitionsMonthsOverdue)
+        registry.expose(months.retired, as: .partitionsMonthsRetired)
+        registry.expose(months.closed, as: .partitionsMonthsClosed)
+        registry.expose(months.failures, as: .partitionsRetirementFailures)
+        registry.expose(months.archivedBytes, as: .archiveBytesWritten)
     }
 
     /// By pack: how far the live version and a rebuild are.

@@ -16,4 +16,7 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case conversationStatuses = 0x4D4C_0007
     /// Second key 0: held by the session that erases users from the tables.
     case erasure = 0x4D4C_0008
+    /// Second key: hashtext of the month's table; held by the session that retires, archives or restores the month. 0: by the
+    /// daemon that looks for months to retire.
+    case retirement = 0x4D4C_0009
 }

@@ -11,7 +11,7 @@ final class LeafPartitions {
     enum Place: Equatable {
         /// As SQL names it.
         case table(String)
-        /// Nowhere: the month was detached.
+        /// Nowhere: the month was detached, or is retired; or it is restored, to be read.
         case retired
         /// Nowhere: so far from now that only a wrong clock can have given the time.
         case unacceptable
@@ -64,6 +64,9 @@ final class LeafPartitions {
             for (month, name) in try partitions.attached(to: table) {
                 found[Month(table: table, month: month)] = .table(name)
             }
+            for month in try MonthTable.shut(of: table, on: connection) {
+                found[Month(table: table, month: month)] = .retired
+            }
         }
         for month in unattached where found[month] == nil {
             found[month] = try retiredPlace(month.month, of: month.table, partitions)
@@ -76,14 +79,18 @@ final class LeafPartitions {
         let partitions = Partitions(connection: connection, options: options)
         try look(on: connection)
         for leaf in leaves {
-            for month in leaf.key.partitionMonth.map({ [$0] }) ?? leaf.months where !isAttached(month, leaf.key.table) {
+            for month in leaf.key.partitionMonth.map({ [$0] }) ?? leaf.months where !isPlaced(month, leaf.key.table) {
                 try ensure(month, of: leaf.key.table, partitions)
             }
         }
     }
 
-    private func isAttached(_ month: PartitionMonth, _ table: PartitionedTable) -> Bool {
-        if case .table = places[Month(table: table, month: month)] { true } else { false }
+    /// Whether it has a place, or is retired, so that it gets none.
+    private func isPlaced(_ month: PartitionMonth, _ table: PartitionedTable) -> Bool {
+        switch places[Month(table: table, month: month)] {
+        case .table, .retired: true
+        case .unacceptable, nil: false
+        }
     }
 
     private func ensure(

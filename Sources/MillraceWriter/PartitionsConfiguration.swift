@@ -19,6 +19,16 @@ package struct PartitionsConfiguration: Sendable, Equatable {
     package var ginCleanLimit = Duration.seconds(30)
     /// Where late events of a month go whose table is there and detached.
     package var retired = RetiredMonthPolicy.deadLetter
+    /// How long months are kept after their end: of all tables (`13mo`), or of each (`analytics_events=13mo, …`); empty: for
+    /// ever.
+    package var retain = ""
+    /// What the daemon does with months that `retain` no longer keeps.
+    package var retirement = RetirementPolicy.archive
+    /// When it does, UTC: `01:00-05:00`.
+    package var quietHours = "01:00-05:00"
+    /// How long the DETACH of a month waits for a lock at a time, and in all.
+    package var detachLockTimeout = PartitionOptions().detachLockTimeout
+    package var detachWait = PartitionOptions().detachWait
     /// How often months are made ahead, closed months indexed, and old rows of `event_ids` removed.
     package var maintenanceInterval = Duration.seconds(3600)
 
@@ -27,6 +37,7 @@ package struct PartitionsConfiguration: Sendable, Equatable {
     /// How months are made. `lockTimeout`: `database.lock_timeout`.
     package func options(lockTimeout: Duration) -> PartitionOptions {
         PartitionOptions(
-            payloadIndex: payloadIndex, ginPendingListBytes: ginPendingListBytes, lockTimeout: lockTimeout)
+            payloadIndex: payloadIndex, ginPendingListBytes: ginPendingListBytes, lockTimeout: lockTimeout,
+            detachLockTimeout: detachLockTimeout, detachWait: detachWait)
     }
 }

@@ -19,8 +19,9 @@ extension LedgerAudit {
         let partitions = try Partitions(connection: connection).list()
         for (index, partition) in partitions.enumerated() {
             progress(partition.name, index, partitions.count)
-            try count(partition)
+            try count(partition.relation, of: partition.table, partition.month)
         }
+        try countRetired(beside: partitions)
         let result = try connection.query(comparison, timeout: timeout)
         let examples = result.texts.map { row in
             let batch = row[1].isEmpty ? "batch \(row[0])" : "joined batches \(row[0])…\(row[1])"
@@ -51,20 +52,43 @@ extension LedgerAudit {
 
     /// Counts one month's rows by batch. Where the month ended before the start, only late rows count, which the index on
     /// batch_id finds.
-    private func count(_ partition: Partition) throws(PostgresError) {
-        let isEvents = partition.table == .analyticsEvents
-        let isOver =
-            start.flatMap { start in partition.month.map { $0.upperMicroseconds <= start.microseconds } } ?? false
+    private func count(
+        _ relation: String, of table: PartitionedTable, _ month: PartitionMonth?
+    ) throws(PostgresError) {
+        let isEvents = table == .analyticsEvents
+        let isOver = start.flatMap { start in month.map { $0.upperMicroseconds <= start.microseconds } } ?? false
         if isOver { try connection.execute("SET LOCAL enable_seqscan = off") }
         try connection.execute(
             """
             INSERT INTO verify_counts
             SELECT batch_id, \(isEvents ? "count(*), 0" : "0, count(*)")
-            FROM \(partition.relation)
+            FROM \(relation)
             \(start == nil ? "" : "WHERE batch_id >= \(firstBatchID)")
             GROUP BY batch_id
             """, timeout: timeout)
         if isOver { try connection.execute("SET LOCAL enable_seqscan TO DEFAULT") }
+    }
+
+    /// Counts the rows of months on their way out: in their tables, as long as these are there; what is gone, as it was
+    /// counted then.
+    private func countRetired(beside attached: [Partition]) throws(PostgresError) {
+        guard try MonthTable.isThere(connection) else { return }
+        for record in try MonthTable.all(connection) {
+            let isAttached = attached.contains { $0.table == record.table && $0.name == record.relation }
+            guard !isAttached, record.state != .live else { continue }
+            if !record.state.isAway, try connection.hasRelation("public.\(record.relation)") {
+                try count("public.\(record.relation)", of: record.table, record.month)
+            } else {
+                try connection.query(
+                    """
+                    INSERT INTO verify_counts
+                    SELECT batch_id, \(record.table == .analyticsEvents ? "rows, 0" : "0, rows")
+                    FROM public.partition_month_batches
+                    WHERE table_name = $1 AND month = $2::date AND batch_id >= \(firstBatchID)
+                    """,
+                    parameters: [.text(record.table.rawValue), .text(record.month.firstDay)], timeout: timeout)
+            }
+        }
     }
 
     /// A row of batch b belongs to the plain row of b in the ledger, or else to the span of joined batches that b falls

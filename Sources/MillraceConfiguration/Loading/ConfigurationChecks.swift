@@ -1,5 +1,6 @@
 internal import MillraceAPI
 internal import MillraceAccess
+internal import MillraceArchive
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
@@ -117,6 +118,19 @@ enum ConfigurationChecks {
         check(
             !configuration.data.directory.isEmpty, "data.directory", .invalidValue,
             "data.directory is empty; wanted: a directory")
+        check(
+            RetentionText.parse(configuration.partitions.retain) != nil, "partitions.retain", .invalidValue,
+            "partitions.retain is \"\(configuration.partitions.retain)\"; wanted: a duration of a day at least, like "
+                + "\"13mo\", or one a table, like \"analytics_events=13mo, conversations=36mo\"")
+        check(
+            QuietHours(configuration.partitions.quietHours) != nil, "partitions.quiet_hours", .invalidValue,
+            "partitions.quiet_hours is \"\(configuration.partitions.quietHours)\"; wanted: two times of day in UTC, like "
+                + "\"01:00-05:00\"")
+        check(
+            configuration.archive.command.isEmpty || !configuration.archive.fetchCommand.isEmpty, "archive.command",
+            .impossibleCombination,
+            "archive.command is set and archive.fetch_command is not; wanted: the command that brings a file back, since "
+                + "nothing is dropped before what was taken has been read again")
         let jwksURL = configuration.jwt.jwksURL
         let flaw = jwksURL.isEmpty ? nil : KeySetAddress.flaw(of: jwksURL)
         check(flaw == nil, "jwt.jwks_url", .invalidValue, "jwt.jwks_url: \(flaw ?? "")")

@@ -172,6 +172,26 @@ extension ConfigurationSchema {
                 "retired", \.partitions.retired,
                 "Where late events of a detached month go: dead_letters (code month_retired), or a new partition.",
                 watch: "millrace_writer_lines_dead_total"),
+            .string(
+                "retain", \.partitions.retain,
+                "How long months are kept after their end: \"13mo\", or by table \"analytics_events=13mo, conversations=36mo\"; \"\" is for ever.",
+                watch: "millrace_partitions_months_overdue"),
+            .choice(
+                "retirement", \.partitions.retirement,
+                "What the daemon does with the others: archive, verify and drop them, or detach them only.",
+                watch: "millrace_partitions_months_retired_total"),
+            .string(
+                "quiet_hours", \.partitions.quietHours,
+                "When (UTC) it does that, and vacuums months that are over; what is overdue for three days, at any time.",
+                watch: "millrace_partitions_months_overdue"),
+            .duration(
+                "detach_lock_timeout", \.partitions.detachLockTimeout, .milliseconds(10) ... .seconds(10),
+                "How long the DETACH of a month waits for a lock at a time; so long may late rows wait behind it.",
+                watch: "millrace_partitions_retirement_failures_total"),
+            .duration(
+                "detach_wait", \.partitions.detachWait, .seconds(1) ... .seconds(86_400),
+                "How long in all, until others let go of the table, before it is given up till the next time.",
+                watch: "millrace_partitions_retirement_failures_total"),
             .duration(
                 "maintenance_interval", \.partitions.maintenanceInterval, .seconds(1) ... .seconds(86_400),
                 "How often months ahead are made and expired ids removed.", watch: "millrace_partitions_months_ahead"),

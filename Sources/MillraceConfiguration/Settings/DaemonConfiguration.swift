@@ -1,5 +1,6 @@
 package import MillraceAPI
 package import MillraceAccess
+package import MillraceArchive
 package import MillraceChannels
 package import MillraceEvent
 package import MillraceIntake
@@ -32,6 +33,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var spool = SpoolConfiguration()
     package var database = DatabaseConfiguration()
     package var partitions = PartitionsConfiguration()
+    package var archive = ArchiveConfiguration()
     package var projections = ProjectionsConfiguration()
     package var dedup = DedupConfiguration()
     package var audit = AuditConfiguration()
@@ -79,6 +81,7 @@ extension DaemonConfiguration {
         resolved.spool.directory = spoolDirectory
         resolved.database.ledgerJoinAge = ledgerJoinAge
         resolved.latency.log = latencyLogPath
+        resolved.archive = resolvedArchive
         if api.readURL.isEmpty { resolved.api.readURL = database.url }
         return resolved
     }
@@ -87,6 +90,19 @@ extension DaemonConfiguration {
     package var spoolDirectory: String {
         spool.directory.isEmpty ? data.directory + "/spool" : spool.directory
     }
+
+    /// `[archive]` with the directory in its place.
+    package var resolvedArchive: ArchiveConfiguration {
+        var resolved = archive
+        if archive.directory.isEmpty { resolved.directory = data.directory + "/archive" }
+        return resolved
+    }
+
+    /// `partitions.retain`; nothing is retired where it can't be read, which a check of the configuration refuses.
+    package var retention: RetentionPolicy { RetentionText.parse(partitions.retain) ?? RetentionPolicy() }
+
+    /// `partitions.quiet_hours`.
+    package var quietHours: QuietHours { QuietHours(partitions.quietHours) ?? QuietHours() }
 
     /// `database.ledger_join_age`, or what it is derived as: longer than lines are kept for a failover.
     package var ledgerJoinAge: Duration {
@@ -98,9 +114,9 @@ extension DaemonConfiguration {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
     }
 
-    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the outbox, the keys' one, and
+    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the months', the outbox, the keys' one, and
     /// checkouts.
-    package var writingSessionsMax: Int { database.writers + 4 + checkoutSessionsMax }
+    package var writingSessionsMax: Int { database.writers + 5 + checkoutSessionsMax }
 
     /// Sessions of PostgreSQL for checkouts.
     package var checkoutSessionsMax: Int { projections.packs.contains("commerce") ? api.checkoutsMax : 0 }

@@ -2,15 +2,15 @@ internal import CLibPQ
 internal import Glibc
 
 /// Runs a program to its end and takes what it prints.
-enum ChildProcess {
-    struct Output {
+package enum ChildProcess {
+    package struct Output {
         /// The exit status; 128 + signal for a program that was killed, 127 for one that was not found.
-        var status: Int32
+        package var status: Int32
         /// Standard output and standard error, in order.
-        var text: String
+        package var text: String
 
         /// The last line with something on it: where programs say why.
-        var lastLine: String {
+        package var lastLine: String {
             text.split(separator: "\n").last.map { String($0) } ?? "status \(status)"
         }
     }
@@ -19,15 +19,22 @@ enum ChildProcess {
     ///
     /// The child gets no descriptor of this process beyond its own three: a server that outlives the daemon must not
     /// keep the daemon's locks. It gets none of the `PG…` environment either.
-    static func run(_ arguments: [String], timeout: Duration) -> Output {
+    ///
+    /// - Parameters:
+    ///   - environment: all that it gets, each `NAME=value`.
+    ///   - interrupt: ends the program, too, when it is raised.
+    package static func run(
+        _ arguments: [String], environment: [String] = plainEnvironment, timeout: Duration,
+        interrupt: PostgresInterrupt? = nil
+    ) -> Output {
         var pipe: [Int32] = [-1, -1]
         guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
         defer { close(pipe[0]) }
         var identifier: pid_t = 0
-        let status = spawn(arguments, output: pipe[1], identifier: &identifier)
+        let status = spawn(arguments, environment, output: pipe[1], identifier: &identifier)
         close(pipe[1])
         guard status == 0 else { return failure(status) }
-        let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout))
+        let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout), interrupt)
         if !isWhole { kill(-identifier, SIGKILL) }
         var result: Int32 = 0
         while waitpid(identifier, &result, 0) < 0, errno == EINTR {}
@@ -40,7 +47,14 @@ enum ChildProcess {
         Output(status: 127, text: String(cString: strerror(code)))
     }
 
-    private static func spawn(_ arguments: [String], output: Int32, identifier: inout pid_t) -> Int32 {
+    /// A path to look programs up in, and English.
+    package static let plainEnvironment = [
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+    ]
+
+    private static func spawn(
+        _ arguments: [String], _ environment: [String], output: Int32, identifier: inout pid_t
+    ) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -63,7 +77,6 @@ enum ChildProcess {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | Int32(POSIX_SPAWN_SETPGROUP)
         posix_spawnattr_setflags(&attributes, Int16(flags))
 
-        let environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
         let argumentPointers = arguments.map { strdup($0) } + [nil]
         let environmentPointers = environment.map { strdup($0) } + [nil]
         defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
@@ -71,16 +84,21 @@ enum ChildProcess {
             &identifier, arguments[0], &actions, &attributes, argumentPointers, environmentPointers)
     }
 
-    /// Reads to the end of the stream; false when time ran out before.
-    private static func read(_ descriptor: Int32, until deadline: Deadline) -> ([UInt8], isWhole: Bool) {
+    /// Reads to the end of the stream; false when time ran out before, or `interrupt` was raised.
+    private static func read(
+        _ descriptor: Int32, until deadline: Deadline, _ interrupt: PostgresInterrupt?
+    ) -> ([UInt8], isWhole: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
-            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&entry, 1, deadline.millisecondsLeft) <= 0 {
+            var entries = [descriptor, interrupt?.descriptor ?? -1].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            if poll(&entries, 2, deadline.millisecondsLeft) <= 0 {
                 if deadline.isOver { return (bytes, false) }
                 continue
             }
+            if entries[1].revents != 0 { return (bytes, false) }
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count > 0 { bytes.append(contentsOf: buffer[..<count]) }
             if count == 0 || (count < 0 && errno != EINTR) { return (bytes, true) }

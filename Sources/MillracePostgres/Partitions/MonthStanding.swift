@@ -13,6 +13,8 @@ package struct MonthStanding: Sendable, Hashable {
         case renamed
         /// Something else stands under the month's name.
         case foreign
+        /// There is its archive only.
+        case archived
     }
 
     package var table: PartitionedTable
@@ -22,9 +24,27 @@ package struct MonthStanding: Sendable, Hashable {
     package var state: State
     /// What it is instead, where that helps.
     package var detail: String?
+    /// How far it is on its way out of its table, or back; nil for a month that is just live.
+    package var record: MonthRecord?
 
     /// Whether somebody has to act: rows of this month can't be written or are not seen.
-    package var isWrong: Bool { state != .attached && state != .detached }
+    package var isWrong: Bool {
+        switch state {
+        case .attached: isShutByMistake
+        case .detached, .archived: false
+        case .detachPending, .missing, .renamed, .foreign: true
+        }
+    }
+
+    /// Somebody attached by hand what takes no rows.
+    private var isShutByMistake: Bool {
+        guard state == .attached, let record else { return false }
+        return !record.state.takesRows && record.state != .restored && record.state != .attaching
+            && record.state != .detaching
+    }
+
+    /// Whether it was begun to be retired or restored, and that is not ended.
+    private var isUnfinished: Bool { record.map { !$0.isAtGoal && $0.state != .live } ?? false }
 
     /// The table as SQL names it, whatever an administrator has called it.
     var relation: String { table.relation(name) }
@@ -32,8 +52,13 @@ package struct MonthStanding: Sendable, Hashable {
     /// The command that fixes it; nil when there is nothing to do.
     package var fix: String? {
         let label = month.map { "\($0.label)" } ?? name
+        if isShutByMistake { return "millrace partitions restore --writable \(label) --table \(table.rawValue)" }
+        if let record, isUnfinished {
+            return "millrace partitions \(record.goal.command) \(label) --table \(table.rawValue)"
+        }
         switch state {
-        case .attached: return nil
+        case .attached, .archived: return nil
+        case .detached where record != nil: return nil
         case .detachPending: return "millrace partitions ensure (ends the DETACH that was begun)"
         case .detached:
             return

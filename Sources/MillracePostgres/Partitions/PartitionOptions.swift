@@ -11,6 +11,10 @@ package struct PartitionOptions: Sendable, Equatable {
     package var lockTimeout: Duration
     /// Tries for that lock.
     package var attemptsMax: Int
+    /// For a lock that takes a month out of its table, at a time: so long may others wait behind it.
+    package var detachLockTimeout: Duration
+    /// Until a month is given up that others hold.
+    package var detachWait: Duration
 
     /// The defaults are config.toml's.
     package init(
@@ -18,13 +22,17 @@ package struct PartitionOptions: Sendable, Equatable {
         ginPendingListBytes: Int = 64 << 20,
         vacuumInsertThreshold: Int = 1_000_000,
         lockTimeout: Duration = .seconds(2),
-        attemptsMax: Int = 10
+        attemptsMax: Int = 10,
+        detachLockTimeout: Duration = .milliseconds(500),
+        detachWait: Duration = .seconds(600)
     ) {
         self.payloadIndex = payloadIndex
         self.ginPendingListBytes = ginPendingListBytes
         self.vacuumInsertThreshold = vacuumInsertThreshold
         self.lockTimeout = lockTimeout
         self.attemptsMax = attemptsMax
+        self.detachLockTimeout = detachLockTimeout
+        self.detachWait = detachWait
     }
 }
 
@@ -43,4 +51,15 @@ package enum RetiredMonthPolicy: String, Sendable, CaseIterable {
     case deadLetter = "dead_letter"
     /// Into a new partition for the month, beside the detached table.
     case attach
+}
+
+/// `partitions.retirement`: what becomes of a month that is no longer kept.
+package enum RetirementPolicy: String, Sendable, CaseIterable {
+    /// It is archived, the archive is verified, and its table dropped.
+    case archive
+    /// It becomes a table by itself, which stays.
+    case detach
+
+    /// Where the month goes.
+    package var goal: MonthGoal { self == .archive ? .dropped : .detached }
 }

@@ -3,8 +3,19 @@ extension Partitions {
     /// to `ahead` months later; by table, then by name.
     package func survey(ahead: Int, from microseconds: Int64) throws(PostgresError) -> [MonthStanding] {
         var all: [MonthStanding] = []
+        let records = try MonthTable.all(connection)
         for table in PartitionedTable.allCases {
             var standings = try attached(table) + apart(table)
+            let own = records.filter { $0.table == table }
+            for index in standings.indices {
+                standings[index].record = own.first { $0.month == standings[index].month }
+            }
+            let there = Set(standings.compactMap(\.month))
+            for record in own where !there.contains(record.month) && record.state != .live {
+                standings.append(
+                    MonthStanding(
+                        table: table, name: record.relation, month: record.month, state: .archived, record: record))
+            }
             let known = Set(standings.filter { $0.state != .detachPending || $0.month != nil }.compactMap(\.month))
             if let current = PartitionMonth(microseconds: microseconds) {
                 for month in current...current.advanced(by: max(0, ahead)) where !known.contains(month) {
@@ -128,6 +139,17 @@ extension Partitions {
             try handOver(leaf, of: parent)
             try AuditLog.record(.partitionAttach, name, on: connection)
         }
+    }
+
+    /// Builds the key of a table that `makeApart` made, once it is filled.
+    package func addKey(to month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) {
+        let name = table.partitionName(month)
+        let key = try key(of: "public.\(table.rawValue)", for: "public.\(name)")
+        try connection.execute(
+            """
+            ALTER TABLE \(key.table)
+                ADD CONSTRAINT \(name)_pkey PRIMARY KEY (\(key.columns.joined(separator: ", ")))
+            """, timeout: .seconds(4 * 3600))
     }
 
     /// The key of `parent`, as `leaf` is to have it, which may have been detached before a migration changed the key.

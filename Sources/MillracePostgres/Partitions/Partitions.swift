@@ -16,13 +16,16 @@ package struct Partitions {
     ///
     /// - Returns: whether this call made it.
     /// - Throws: 55P03 when the parent stayed locked through all tries; 42P07 when a table of that name exists but is
-    ///   detached, which is a month on its way out.
+    ///   detached, which is a month on its way out, and when the month is retired.
     /// - Parameter name: of its table; the month's own unless a detached one has it.
     @discardableResult
     package func ensure(
         _ month: PartitionMonth, of table: PartitionedTable, as name: String? = nil
     ) throws(PostgresError) -> Bool {
         let name = name ?? table.partitionName(month)
+        if let record = try MonthTable.record(of: month, in: table, on: connection), !record.state.takesRows {
+            throw Self.retired(record)
+        }
         if try isAttached(name, of: table) { return false }
         // It may be attached under another name.
         if try attached(to: table)[month] != nil { return false }
@@ -45,6 +48,16 @@ package struct Partitions {
                 try connection.interrupt.pause(for: backoff.next())
             }
         }
+    }
+
+    private static func retired(_ record: MonthRecord) -> PostgresError {
+        PostgresError(
+            code: .serverError, sqlState: .duplicateTable,
+            message: "the month \(record.month.label) of \(record.table.rawValue) is \(record.state.rawValue)",
+            hint: """
+                It takes no rows: `millrace partitions restore --writable \(record.month.label)` brings it back, then \
+                `millrace dead-letters retry` its rows.
+                """)
     }
 
     private static func detached(_ error: PostgresError) -> PostgresError {
@@ -169,17 +182,7 @@ package struct Partitions {
         try connection.execute(
             "SELECT pg_advisory_xact_lock(\(AdvisoryLock.partition.rawValue), hashtext('\(leaf)'))")
         if try isAttached(name, of: table) { return false }
-        try connection.execute(
-            """
-            CREATE TABLE \(leaf) (LIKE \(parent) INCLUDING ALL);
-            ALTER TABLE \(leaf)
-                ADD CONSTRAINT \(name)_created_at_check
-                CHECK (created_at >= '\(month.lowerBound)' AND created_at < '\(month.upperBound)');
-            ALTER TABLE \(leaf) SET (
-                autovacuum_vacuum_insert_scale_factor = 0,
-                autovacuum_vacuum_insert_threshold = \(options.vacuumInsertThreshold)
-            );
-            """)
+        try createTable(name, for: month, like: parent, "INCLUDING ALL")
         if table == .analyticsEvents, options.payloadIndex == .live {
             try connection.execute("CREATE INDEX \(payloadIndex(name, on: leaf))")
         }
@@ -193,6 +196,30 @@ package struct Partitions {
         try handOver(leaf, of: parent)
         try AuditLog.record(.partitionCreate, name, on: connection)
         return true
+    }
+
+    /// A month's table by itself, to be filled and attached, without indexes. In a transaction, which must have seen that
+    /// there is none.
+    package func makeApart(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) {
+        try createTable(
+            table.partitionName(month), for: month, like: "public.\(table.rawValue)", "INCLUDING ALL EXCLUDING INDEXES")
+    }
+
+    private func createTable(
+        _ name: String, for month: PartitionMonth, like parent: String, _ including: String
+    ) throws(PostgresError) {
+        let leaf = "public.\(name)"
+        try connection.execute(
+            """
+            CREATE TABLE \(leaf) (LIKE \(parent) \(including));
+            ALTER TABLE \(leaf)
+                ADD CONSTRAINT \(name)_created_at_check
+                CHECK (created_at >= '\(month.lowerBound)' AND created_at < '\(month.upperBound)');
+            ALTER TABLE \(leaf) SET (
+                autovacuum_vacuum_insert_scale_factor = 0,
+                autovacuum_vacuum_insert_threshold = \(options.vacuumInsertThreshold)
+            );
+            """)
     }
 
     /// Every member of the role that owns the parent goes on with the month, and whoever reads it by its own name sees one

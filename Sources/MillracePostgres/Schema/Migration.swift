@@ -149,6 +149,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             27, "erasures",
             up: PackageResources._027_erasures_up_sql, down: PackageResources._027_erasures_down_sql),
+        Migration(
+            28, "partition_months",
+            up: PackageResources._028_partition_months_up_sql, down: PackageResources._028_partition_months_down_sql),
     ]
 }
 

@@ -98,6 +98,11 @@ package enum MetricName: String, Sendable, CaseIterable {
 
     case postgresqlUp = "millrace_postgresql_up"
     case partitionsMonthsAhead = "millrace_partitions_months_ahead"
+    case partitionsMonthsOverdue = "millrace_partitions_months_overdue"
+    case partitionsMonthsRetired = "millrace_partitions_months_retired_total"
+    case partitionsMonthsClosed = "millrace_partitions_months_closed_total"
+    case partitionsRetirementFailures = "millrace_partitions_retirement_failures_total"
+    case archiveBytesWritten = "millrace_archive_bytes_written_total"
     case logLinesDropped = "millrace_log_lines_dropped_total"
     case processResidentMemory = "millrace_process_resident_memory_bytes"
     case buildInfo = "millrace_build_info"
@@ -230,6 +235,15 @@ extension MetricName {
 
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
         case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])
+        case .partitionsMonthsOverdue:
+            .gauge(
+                "Months that partitions.retain no longer keeps and that are not retired yet, as this daemon last saw.",
+                [])
+        case .partitionsMonthsRetired: .counter("Months that this daemon has retired.", [])
+        case .partitionsMonthsClosed: .counter("Months that are over and were vacuumed and frozen.", [])
+        case .partitionsRetirementFailures:
+            .counter("Tries to retire or close a month that failed; the log says why, and the next try goes on.", [])
+        case .archiveBytesWritten: .counter("Bytes of archives of months, compressed.", [])
         case .logLinesDropped: .counter("Log lines that nobody read in time, or that could not be written.", [])
         case .processResidentMemory: .gauge("Memory of the daemon, without its PostgreSQL.", [])
         case .buildInfo: .gauge("Always 1; the version is the label.", [.version])

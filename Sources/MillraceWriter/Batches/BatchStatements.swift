@@ -18,14 +18,20 @@ enum BatchStatements {
         LEFT JOIN projections.versions AS version ON true
         """
 
-    /// Fails by a division by zero when one of the tables is no partition, so that the COMMIT after it is skipped. They
-    /// can't be detached after that, since the batch has locked them.
+    /// Fails by a division by zero when one of the tables is no partition, or of a month that takes no rows, so that the
+    /// COMMIT after it is skipped. They can't be detached after that, since the batch has locked them.
     static let attachment = """
         SELECT 1 / (count(*) = $2)::integer
         FROM pg_catalog.pg_inherits
+        JOIN pg_catalog.pg_class AS leaf ON leaf.oid = inhrelid
         WHERE inhrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) AS filled (name))
             AND inhparent IN (\(parents))
             AND NOT inhdetachpending
+            AND NOT EXISTS (
+                SELECT
+                FROM public.partition_months AS shut
+                WHERE shut.relation = leaf.relname AND shut.state NOT IN (\(MonthState.taking))
+            )
         """
 
     private static let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }

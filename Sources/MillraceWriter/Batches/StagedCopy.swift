@@ -33,7 +33,10 @@ struct StagedCopy {
             case .retired:
                 self.init(
                     sequence: sequence, code: DeadLetter.monthRetiredCode,
-                    message: "the month \(month) was detached; attach it again, or set partitions.retired")
+                    message: """
+                        the month \(month) was detached or is retired: `millrace partitions list` says which, and what brings \
+                        it back
+                        """)
             case .unacceptable:
                 self.init(
                     sequence: sequence, code: DeadLetter.monthUnacceptableCode,

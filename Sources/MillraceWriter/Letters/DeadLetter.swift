@@ -25,7 +25,7 @@ struct DeadLetter {
 
     /// The database refused the row.
     static let databaseCode = "database"
-    /// The month was detached (`partitions.retired`).
+    /// The month was detached (`partitions.retired`), is retired, or restored to be read.
     static let monthRetiredCode = "month_retired"
     /// The line was received under a clock that was so wrong that its month is not made.
     static let monthUnacceptableCode = "month_unacceptable"
