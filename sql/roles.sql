@@ -59,7 +59,9 @@ SELECT format('GRANT SELECT ON %s TO millrace_reader, millrace_admin', relation.
 FROM pg_catalog.pg_class AS relation
 WHERE relkind IN ('r', 'p', 'v')
     AND pg_get_userbyid(relowner) IN ('millrace_owner', 'millrace_writer')
-    AND (relrowsecurity OR relkind = 'v' OR relname NOT IN ('access_keys', 'access_keys_state', 'tenants', 'audit_log'))
+    AND (relrowsecurity OR relkind = 'v' OR relname NOT IN (
+        'access_keys', 'access_keys_state', 'tenants', 'audit_log', 'partition_months', 'partition_month_batches'
+    ))
 \gexec
 
 SELECT 'GRANT EXECUTE ON FUNCTION public.purge_audit_log(interval) TO millrace_writer, millrace_admin'

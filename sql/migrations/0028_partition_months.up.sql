@@ -57,5 +57,8 @@ BEGIN
     IF to_regrole('millrace_writer') IS NOT NULL THEN
         GRANT SELECT, INSERT, UPDATE, DELETE ON public.partition_months, public.partition_month_batches TO millrace_writer;
     END IF;
+    IF to_regrole('millrace_reader') IS NOT NULL THEN
+        REVOKE ALL ON public.partition_months, public.partition_month_batches FROM millrace_reader;
+    END IF;
 END
 $grants$;

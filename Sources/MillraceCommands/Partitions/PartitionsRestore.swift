@@ -19,7 +19,7 @@ struct PartitionsRestore: ParsableCommand {
 
             Example:
               millrace partitions restore 2025-08
-              millrace partitions restore 2025-08 --writable && millrace dead-letters retry --code month_retired
+              millrace partitions restore 2025-08 --writable && millrace dead-letters retry --all --code month_retired
             """)
 
     @OptionGroup var month: MonthOptions

@@ -56,7 +56,7 @@ package struct Partitions {
             message: "the month \(record.month.label) of \(record.table.rawValue) is \(record.state.rawValue)",
             hint: """
                 It takes no rows: `millrace partitions restore --writable \(record.month.label)` brings it back, then \
-                `millrace dead-letters retry` its rows.
+                `millrace dead-letters retry --all` its rows.
                 """)
     }
 
