@@ -1,23 +1,21 @@
-# Two stages: what builds it, and what it runs with. `docker build -t millrace .`
+# Two stages: what builds the Debian package, and a Debian with that package and no more. `docker build -t millrace .`
 FROM swift:6.3-bookworm AS build
-RUN apt-get update -q \
-    && apt-get install -q -y --no-install-recommends libpq-dev libsimdjson-dev libzstd-dev make pkg-config zlib1g-dev \
-    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Package.swift ./
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+COPY Makefile Package.swift LICENSE README.md config.toml ./
 COPY Sources Sources
 COPY sql sql
-RUN swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product millrace -Xlinker -s
+COPY systemd systemd
+COPY Tests Tests
+RUN make deb
 
 FROM debian:bookworm-slim
-# The last one is for the health check.
-RUN apt-get update -q \
-    && apt-get install -q -y --no-install-recommends ca-certificates libpq5 libsimdjson14 libstdc++6 libzstd1 zlib1g curl \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --home-dir /var/lib/millrace --shell /usr/sbin/nologin --uid 7171 millrace \
-    && install -d -o millrace -g millrace -m 0750 /var/lib/millrace
-COPY --from=build /src/.build/release/millrace /usr/bin/millrace
-USER millrace
+COPY --from=build /src/.build/deb/millrace_*.deb /millrace.deb
+COPY systemd/debian/container.sh /container.sh
+# The same script makes the root that `make deb-test` starts.
+RUN sh /container.sh /millrace.deb && rm /container.sh
+# Of the user millrace.
+USER 7171
 # The spool: without a volume, what is acknowledged and not yet written goes with the container.
 VOLUME /var/lib/millrace
 STOPSIGNAL SIGTERM

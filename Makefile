@@ -2,7 +2,7 @@
 
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := binutils curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
-TEST_PACKAGES := $(PACKAGES) iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
+TEST_PACKAGES := $(PACKAGES) dpkg-dev iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
 DEB_PACKAGES := dpkg-dev
@@ -158,7 +158,8 @@ $(FUZZ)/millrace-fuzz: $(FUZZ_SOURCES) $(wildcard Sources/CMillrace/*/*.hpp Sour
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) $(FUZZ_SOURCES) -lsimdjson -o $@
 
-check: swift test-packages  ## the formatter in lint mode, and the unit's sandbox
+check: swift test-packages $(TEST_PYTHON)/installed  ## the formatter in lint mode, the Dockerfile, and the unit's sandbox
+	@[ ! -x $(TEST_PYTHON)/bin/hadolint ] || $(TEST_PYTHON)/bin/hadolint --ignore DL3008 --failure-threshold info Dockerfile
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 	@report=$$(systemd-analyze security --offline=true --no-pager --threshold=$(EXPOSURE_MAX) systemd/millrace.service) \
 		|| { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1

@@ -12,15 +12,15 @@ extension EndToEnd {
 
         private var folder: String { scratch.path + "/installed/etc/millrace" }
 
-        /// `make install` of the binary under test; returns what it says.
+        /// `make install` of the binary under test, or another target; returns what it says.
         ///
         /// - Parameter mask: the shell's, not this process's, in which other tests make files.
-        private func install(mask: mode_t = 0o022) throws -> String {
+        private func install(_ target: String = "install", mask: mode_t = 0o022) throws -> String {
             let output = scratch.path + "/make-\(UInt32.random(in: 0 ... .max))"
             let process = try SpawnedProcess(
                 "/bin/sh",
                 [
-                    "-c", "umask \(String(mask, radix: 8)); exec make \"$@\"", "make", "-C", Repository.root, "install",
+                    "-c", "umask \(String(mask, radix: 8)); exec make \"$@\"", "make", "-C", Repository.root, target,
                     "DESTDIR=\(scratch.path)/installed",
                     "BINARY=\(MillraceBinary.path)",
                 ], mark: scratch.path, output: output, errors: output)
@@ -54,6 +54,19 @@ extension EndToEnd {
             #expect(chmod(folder + "/config.toml", 0o600) == 0)
             #expect(try !install().contains("was open"))
             #expect(mode("config.toml") == 0o600)
+        }
+
+        @Test func `make uninstall takes away what make install brought, and leaves the settings`() throws {
+            _ = try install()
+            let said = try install("uninstall")
+            #expect(said.contains("left: /etc/millrace"))
+            let list = scratch.path + "/list"
+            let find = try SpawnedProcess(
+                "/usr/bin/find", [scratch.path + "/installed", "-type", "f", "-printf", "%P\n"], mark: scratch.path,
+                output: list, errors: list + ".errors")
+            #expect(try find.waitForExit(within: .seconds(60)) == .status(0))
+            let left = TextFile.read(list).split(separator: "\n")
+            #expect(left == ["etc/millrace/config.toml"], "\(left)")
         }
     }
 }
