@@ -98,7 +98,7 @@ inside dpkg -r millrace
 inside test -e /usr/bin/millrace && fail "the binary is still there"
 inside test -e /etc/millrace/config.toml || fail "a removal took the settings"
 inside test -d /var/lib/millrace/spool || fail "a removal took the spool"
-inside dpkg -i /again.deb > /dev/null
+inside dpkg --force-confold -i /again.deb > /dev/null
 inside pg_ctlcluster "$version" main stop
 start
 inside curl -fsS http://127.0.0.1:8080/v1/events -d '{"event_type":"package.tested"}' -H 'Content-Type: application/json' > /dev/null
@@ -107,7 +107,7 @@ inside dpkg -P millrace | tee "$folder/purge.log"
 grep -q 'is kept' "$folder/purge.log" || fail "a purge does not say that it kept a spool with events"
 inside test -d /var/lib/millrace/spool || fail "a purge took events that are in no table"
 inside pg_ctlcluster "$version" main start
-inside dpkg -i /again.deb > /dev/null
+inside dpkg --force-confold -i /again.deb > /dev/null
 start
 send
 stop
