@@ -1,18 +1,15 @@
 """Runs the load and the operations, and judges the growth."""
 
 import argparse
-import contextlib
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from scenes.cluster import Cluster
+from scenes import trial
 from scenes.daemon import Daemon
 from scenes.scene_error import SceneError
+from scenes.trial import Trial, say
 
 from . import report
 from .load import Loads
@@ -32,30 +29,14 @@ SETTINGS = {
 
 def main() -> int:
     arguments = _arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]  # the user's own database is not meant
-    try:
-        if not os.access(arguments.binary, os.X_OK):
-            raise SceneError(f"{arguments.binary} is missing: `make build` makes it")
-        with contextlib.ExitStack() as exits:
-            return _soak(arguments, exits)
-    except SceneError as error:
-        print(f"soak: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("soak: interrupted", file=sys.stderr)
-    return 1
+    return trial.main("soak", lambda trial: _soak(arguments, trial))
 
 
-def _soak(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> int:
-    work = Path(tempfile.mkdtemp(prefix="millrace-soak."))
-    exits.callback(shutil.rmtree, work, ignore_errors=True)
-    work.chmod(0o711)  # the user postgres passes through
-    cluster = Cluster(work / "pg")
-    exits.callback(cluster.kill)
-    cluster.start()
-    daemon = Daemon(arguments.binary, work, cluster, **SETTINGS)
+def _soak(arguments: argparse.Namespace, trial: Trial) -> int:
+    if not os.access(arguments.binary, os.X_OK):
+        raise SceneError(f"{arguments.binary} is missing: `make build` makes it")
+    cluster, exits = trial.cluster, trial.exits
+    daemon = Daemon(arguments.binary, trial.directory, cluster, **SETTINGS)
     exits.callback(daemon.kill)
     daemon.create()
     daemon.start()
@@ -64,8 +45,8 @@ def _soak(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> int:
     seconds = arguments.minutes * 60
     loads = exits.enter_context(Loads(daemon, arguments.rate, arguments.seed))
     sampler = exits.enter_context(Sampler(daemon, cluster, interval_seconds=max(1, min(10, seconds / 120))))
-    _say(f"{arguments.rate} events/s for {arguments.minutes:g} minutes, and saves and reads; {work}")
-    operations = Operations(daemon, cluster, loads, sampler, _say)
+    say(f"{arguments.rate} events/s for {arguments.minutes:g} minutes, and saves and reads; {trial.directory}")
+    operations = Operations(daemon, cluster, loads, sampler, say)
     began = time.monotonic()
     operations.run(seconds * OPERATIONS_SHARE)
     sampler.begin_window()
@@ -78,7 +59,7 @@ def _soak(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> int:
     findings = sampler.findings() + operations.verify()
     print(report.text(findings))
     failures = [finding for finding in findings if finding.is_met is False]
-    _say(f"{loads.events} events, {loads.saves} saves, {loads.reads} reads: " + (
+    say(f"{loads.events} events, {loads.saves} saves, {loads.reads} reads: " + (
         "nothing grew that should not, nothing lost" if not failures else f"{len(failures)} bounds were passed"))
     return 1 if failures else 0
 
@@ -93,14 +74,6 @@ def _arguments() -> argparse.Namespace:
     if arguments.minutes < 1:
         parser.error("at least a minute: the first part of the time is not judged")
     return arguments
-
-
-def _say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
-
-
-def _interrupt(number: int, _: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
 """Runs the three versions one after another on one spool and one database, and audits each of them."""
 
 import argparse
-import contextlib
-import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from scenes import trial
 from scenes.cluster import Cluster
 from scenes.daemon import DATABASE, Daemon
 from scenes.scene_error import SceneError
+from scenes.trial import Trial, say
 from soak.load import Loads
 
 SETTLE_SECONDS = 120
@@ -22,29 +19,12 @@ PACKS = ["analytics", "conversations"]
 
 def main() -> int:
     arguments = _arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]  # the user's own database is not meant
-    try:
-        with contextlib.ExitStack() as exits:
-            _run(arguments, exits)
-        return 0
-    except SceneError as error:
-        print(f"upgrade-test: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("upgrade-test: interrupted", file=sys.stderr)
-    return 1
+    return trial.main("upgrade-test", lambda trial: _run(arguments, trial))
 
 
-def _run(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> None:
-    work = Path(tempfile.mkdtemp(prefix="millrace-upgrade."))
-    exits.callback(shutil.rmtree, work, ignore_errors=True)
-    work.chmod(0o711)  # the user postgres passes through
-    cluster = Cluster(work / "pg")
-    exits.callback(cluster.kill)
-    cluster.start()
-    daemon = Daemon(arguments.old, work, cluster, spool__segment_bytes="1MiB", spool__group_bytes="1MiB")
+def _run(arguments: argparse.Namespace, trial: Trial) -> int:
+    cluster, exits = trial.cluster, trial.exits
+    daemon = Daemon(arguments.old, trial.directory, cluster, spool__segment_bytes="1MiB", spool__group_bytes="1MiB")
     exits.callback(daemon.kill)
     daemon.create()
     daemon.start()
@@ -52,7 +32,7 @@ def _run(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> None:
     loads = exits.enter_context(Loads(daemon, arguments.rate, seed=11))
 
     def turn(name: str, binary: Path, *, migrates: bool) -> None:
-        _say(f"{name}: {binary}")
+        say(f"{name}: {binary}")
         if daemon.binary != binary:
             daemon.stop()
             daemon.binary = binary
@@ -64,7 +44,7 @@ def _run(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> None:
         daemon.settle()
         _load(loads, arguments.seconds)
         daemon.command("verify")
-        _say(f"{name}: {loads.events} events and {loads.saves} saves so far, verify is clean")
+        say(f"{name}: {loads.events} events and {loads.saves} saves so far, verify is clean")
 
     turn("the older version", arguments.old, migrates=False)
     turn("this version", arguments.new, migrates=True)
@@ -77,7 +57,8 @@ def _run(arguments: argparse.Namespace, exits: contextlib.ExitStack) -> None:
         daemon.command("projections", "rebuild", pack)
     daemon.command("verify")
     daemon.command("projections", "verify")
-    _say(f"{loads.events} events and {loads.saves} saves are in the tables, each once")
+    say(f"{loads.events} events and {loads.saves} saves are in the tables, each once")
+    return 0
 
 
 def _load(loads: Loads, seconds: float) -> None:
@@ -110,14 +91,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of load on each version")
     parser.add_argument("--rate", type=float, default=500, help="events a second")
     return parser.parse_args()
-
-
-def _say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
-
-
-def _interrupt(number: int, _: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
