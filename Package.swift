@@ -19,7 +19,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.5.0"),  // names in a certificate
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),  // timers, merged streams
         .package(url: "https://github.com/apple/swift-certificates", from: "1.18.0"),  // what a certificate says
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // SHA-256 of conversation identities
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),  // identities, encrypted fields, keys
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),  // header names and statuses
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),  // structured log lines
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),  // counters, gauges, recorders
@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "MillraceEvent",
             dependencies: [
-                "CChecksum", "CMillrace",
+                "CChecksum", "CMillrace", "MillraceJSON",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

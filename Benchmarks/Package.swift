@@ -81,7 +81,7 @@ let package = Package(
         part(
             "MillraceEvent",
             [
-                "CChecksum", "CMillrace",
+                "CChecksum", "CMillrace", "MillraceJSON",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),

@@ -42,7 +42,9 @@ package struct APIRoutes: Sendable {
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport = { _ in
             throw ReloadRefusal(reasons: ["this daemon can't reload"])
         },
-        onAccepted: @escaping @Sendable () -> Void = {}, onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
+        onAccepted: @escaping @Sendable () -> Void = {},
+        onTreated: @escaping @Sendable (FieldCounts) -> Void = { _ in },
+        onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
     ) {
         self.logger = logger
         let read = ReadGate(reading, configuration, logger: logger)
@@ -54,7 +56,7 @@ package struct APIRoutes: Sendable {
             case .conversationSave:
                 ConversationSaveRoute(
                     configuration: configuration, channel: channel, known: saves, reading: reading,
-                    onAccepted: onAccepted, onRefused: onRefused
+                    onAccepted: onAccepted, onTreated: onTreated, onRefused: onRefused
                 ).endpoint
             case .checkout:
                 CheckoutRoute(configuration: configuration, reading: reading, gate: read).endpoint

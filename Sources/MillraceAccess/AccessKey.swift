@@ -6,7 +6,7 @@ internal import MillraceEvent
 ///
 /// | part | characters | meaning |
 /// | --- | ---: | --- |
-/// | scope letter | 1 | `a` where admin is among the scopes, else `w` or `r` |
+/// | scope letter | 1 | `a` where admin is among the scopes, else `w`, `d` or `r`, the first that is |
 /// | id | 12 | `0-9a-z`, random; names the key in logs, in the audit log and in `keys revoke` |
 /// | secret | 43 | `0-9A-Za-z`, 256 random bits |
 /// | check | 6 | CRC-32C of everything before it, in base 62, so that a scanner can tell a leaked key from chance |
@@ -27,7 +27,7 @@ package struct AccessKey: Sendable, Equatable {
 
     /// Makes a new one. `text` is the whole key, to be shown once and kept nowhere.
     package static func make(scopes: Set<AccessScope>) -> (key: AccessKey, text: String) {
-        let letter = [AccessScope.admin, .write, .read].first { scopes.contains($0) } ?? .read
+        let letter = [AccessScope.admin, .write, .decrypt, .read].first { scopes.contains($0) } ?? .read
         let id = random(idLength, of: digits.filter { !(0x41...0x5A).contains($0) })
         let secret = random(secretLength, of: digits)
         let body = "mr_\(letter.letter)_\(id)_\(secret)"

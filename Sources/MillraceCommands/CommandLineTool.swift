@@ -4,6 +4,7 @@ internal import MillraceBench
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceDaemon
+internal import MillraceEvent
 
 /// Runs the command line.
 package enum CommandLineTool {
@@ -72,7 +73,7 @@ struct MillraceCommand: ParsableCommand {
             ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
             ProjectionsCommand.self, DeadLettersCommand.self, AuditCommand.self, KeysCommand.self, TenantsCommand.self,
-            BenchCommand.self,
+            FieldsCommand.self, BenchCommand.self,
         ]
     )
 }
@@ -89,7 +90,7 @@ enum ExitStatus: Int32 {
         switch error {
         case let code as ExitCode:
             self = Self(rawValue: code.rawValue) ?? .failed
-        case is ConfigurationErrors, is ListenAddressError: self = .misused
+        case is ConfigurationErrors, is ListenAddressError, is FieldsError: self = .misused
         default:
             switch MillraceCommand.exitCode(for: error) {
             case .success: self = .done

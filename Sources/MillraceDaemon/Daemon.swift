@@ -112,7 +112,8 @@ package struct Daemon {
             }, .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(
-            configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger)
+            configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger,
+            fields: { live.tcp.value.fields }, onTreated: { [intake = pipeline.metrics.intake] in intake.count($0) })
         let months = MonthsService(
             configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
         let (bound, listening) = AsyncStream<[String]>.makeStream()

@@ -118,6 +118,9 @@ struct DaemonMetrics: Sendable {
         for code in RefusalCode.allCases {
             registry.expose(intake.refused(code), as: .intakeLinesRefused, [.code: code.rawValue])
         }
+        for action in FieldAction.allCases {
+            registry.expose(intake.fields(action), as: .intakeFieldsTreated, [.action: action.rawValue])
+        }
         for route in HTTPRoute.allCases {
             for statusClass in 1...5 {
                 registry.expose(

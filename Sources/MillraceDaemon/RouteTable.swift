@@ -87,6 +87,7 @@ final class RouteTable: Sendable {
             latencies: { metrics.latencySnapshot() },
             reload: reload,
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
+            onTreated: { metrics.intake.count($0) },
             onRefused: { metrics.intake.refused($0).add(1) }
         )
     }

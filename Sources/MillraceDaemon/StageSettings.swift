@@ -16,6 +16,7 @@ struct StageSettings {
     let http: HTTPIntakeConfiguration
     let writer: WriterConfiguration
     let reading: ReadConfiguration
+    let fields: LoadedFields
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
     /// may have open. `memory`: of both intakes and the routes. `access`: of both intakes. `certificates`: where a listener
@@ -24,7 +25,10 @@ struct StageSettings {
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
         memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?
     ) throws {
+        let fields = try LoadedFields(configuration.fields)
+        self.fields = fields
         var tcp = TCPIntakeConfiguration()
+        tcp.fields = fields.treatment
         tcp.tcp = configuration.tcp
         tcp.tcp.connectionsMax = files.tcp.connections
         tcp.intake = configuration.intake
@@ -41,6 +45,7 @@ struct StageSettings {
         self.tcp = tcp
 
         var http = HTTPIntakeConfiguration()
+        http.fields = fields.treatment
         http.http = configuration.http
         http.http.connectionsMax = files.http.connections
         http.intake = configuration.intake
@@ -65,6 +70,8 @@ struct StageSettings {
         self.writer = writer
 
         var reading = ReadConfiguration()
+        reading.fields = fields.treatment
+        reading.fieldKeys = fields.keys
         reading.api = configuration.api
         reading.identity = configuration.identity
         reading.routes = configuration.routes

@@ -47,6 +47,7 @@ package final class IntakeMetrics: Sendable {
     private let transports = Transport.allCases.map { _ in TransportCounters() }
     private let accepted = RecordKind.allCases.map { _ in MetricCounter() }
     private let refused = RefusalCode.allCases.map { _ in MetricCounter() }
+    private let fields = FieldAction.allCases.map { _ in MetricCounter() }
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in MetricCounter() } }
 
     /// Lines that are durable, by tenant.
@@ -72,6 +73,16 @@ package final class IntakeMetrics: Sendable {
     /// Lines refused, by code.
     package func refused(_ code: RefusalCode) -> MetricCounter {
         refused[RefusalCode.allCases.firstIndex(of: code) ?? 0]
+    }
+
+    /// Values of `[fields]` that were treated, by what was done.
+    package func fields(_ action: FieldAction) -> MetricCounter {
+        fields[FieldAction.allCases.firstIndex(of: action) ?? 0]
+    }
+
+    /// Counts what was treated of one line.
+    package func count(_ treated: FieldCounts) {
+        for action in FieldAction.allCases where treated[action] > 0 { fields(action).add(treated[action]) }
     }
 
     /// Requests answered, by route and class of status (2 for 2xx …).

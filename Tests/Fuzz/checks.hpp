@@ -34,6 +34,7 @@ const char *check_time(std::string_view text);
 const char *check_body(std::string_view body);
 const char *check_encoder(std::string_view lines);
 const char *check_extractor(std::string_view line);
+const char *check_finder(std::string_view line);
 
 mr_parser *shared_parser();
 

@@ -66,6 +66,9 @@ struct TokenClaimsTests {
             $0.adminScope = ""
         }
         #expect(mapped.scopes == [.write])
+        let decrypting = #"{"exp":1800000060,"scope":"millrace:decrypt"}"#
+        #expect(try await caller(of: decrypting).scopes == [.decrypt])
+        #expect(try await caller(of: decrypting) { $0.decryptScope = "" }.scopes.isEmpty)
         #expect(try await caller(of: #"{"exp":1800000060,"scope":5}"#).scopes.isEmpty)
         #expect(try await caller(of: #"{"exp":1800000060,"scope":""}"#) { $0.readScope = "" }.scopes.isEmpty)
     }

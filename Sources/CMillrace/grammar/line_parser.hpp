@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "event_fields.hpp"
 #include "event_parser.h"
+#include "field_finder.h"
 #include "json/json_walker.hpp"
 
 /// The buffers that one line at a time is parsed in. They grow to the longest line seen and stay.
@@ -15,6 +17,8 @@ struct mr_parser {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> stage1;
   /// Unescaped texts; at least as large as the capacity of `stage1`.
   std::unique_ptr<uint8_t[]> texts;
+  /// Of the last mr_find.
+  std::vector<mr_found> found;
 
   /// Makes room for a line of `length` bytes. False when there is no memory.
   bool grow(size_t length) {

@@ -100,6 +100,7 @@ typedef struct {
   char message[320];
 } mr_refusal;
 
+/// Keeps where the tokens of its last line are, for mr_find.
 typedef struct mr_parser mr_parser;
 
 /// NULL when memory ran out.

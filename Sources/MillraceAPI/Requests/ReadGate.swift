@@ -1,10 +1,13 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceRoutes
 internal import MillraceTelemetry
+internal import NIOCore
 
 /// A route that reads, with parameters that its operation declares.
 protocol ReadingRoute: Sendable {
@@ -24,11 +27,13 @@ extension ReadingRoute {
 struct ReadGate: Sendable {
     private let cursorKey: CursorKey
     private let retryAfterSeconds: Int
+    private let fieldKeys: FieldKeys?
     private let logger: Logger
 
     init(_ reading: Reading, _ configuration: APIRoutesConfiguration, logger: Logger) {
         cursorKey = reading.configuration.cursorKey
         retryAfterSeconds = configuration.retryAfterSeconds
+        fieldKeys = reading.configuration.fieldKeys
         self.logger = logger
     }
 
@@ -38,8 +43,23 @@ struct ReadGate: Sendable {
         return Endpoint(operation) { request, context in
             let parameters = try RequestParameters(
                 operation, path: request.uri.path, query: request.uri.query, of: context.caller, cursorKey: cursorKey)
-            return try await answer(of: operation) { try await route.respond(parameters) }
+            let response = try await answer(of: operation) { try await route.respond(parameters) }
+            return opened(response, for: context.caller)
         }
+    }
+
+    /// With encrypted values in plain text, for who may see them.
+    private func opened(_ response: Response, for caller: Caller) -> Response {
+        guard let fieldKeys, caller.may(.decrypt) else { return response }
+        let opener = FieldOpener(fieldKeys, tenant: caller.tenant)
+        var response = response
+        // No string is cut between two pieces.
+        response.body = response.body.map { piece in
+            piece.withUnsafeReadableBytes { opener.opened(json: $0) }.map { ByteBuffer(bytes: $0) } ?? piece
+        }
+        // Of the body as it was.
+        response.headers[.contentLength] = nil
+        return response
     }
 
     /// Runs `body`; errors of a pool and of PostgreSQL are thrown as `APIProblem`.

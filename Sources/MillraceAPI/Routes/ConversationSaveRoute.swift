@@ -27,6 +27,7 @@ struct ConversationSaveRoute: Sendable {
     let known: KnownSaves
     let reading: Reading
     let onAccepted: @Sendable () -> Void
+    let onTreated: @Sendable (FieldCounts) -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
 
     var endpoint: Endpoint {
@@ -41,10 +42,11 @@ struct ConversationSaveRoute: Sendable {
         let receivedAt = Timestamp.now
         let memory = MemoryReservation(configuration.memory, for: .bodies)
         defer { memory.count(0) }
-        let save = try parse(await posted.read(from: request, by: caller, memory), receivedAt: receivedAt)
-        guard caller.mayWrite(for: save.userID) else {
+        let sent = try parse(await posted.read(from: request, by: caller, memory), receivedAt: receivedAt)
+        guard caller.mayWrite(for: sent.userID) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
+        let save = try treated(sent, of: caller.tenant, receivedAt: receivedAt)
         let id = save.id(tenant: caller.tenant)
         // One without a time has that of its arrival, which no other has.
         if save.createdAt == receivedAt {
@@ -103,6 +105,22 @@ struct ConversationSaveRoute: Sendable {
             if body.readableBytesView.starts(with: [0xEF, 0xBB, 0xBF]) { body.moveReaderIndex(forwardBy: 3) }
             return try EventParser().parseConversation(
                 body.readableBytesView, limits: configuration.eventLimits, receivedAt: receivedAt)
+        } catch {
+            onRefused(error.code)
+            throw APIProblem(error)
+        }
+    }
+
+    /// What is kept of it: with the fields that `[fields]` lists treated.
+    private func treated(_ save: ConversationSave, of tenant: Int32, receivedAt: Timestamp) throws -> ConversationSave {
+        guard let fields = reading.configuration.fields else { return save }
+        do {
+            let (kept, counts) = try EventParser().treat(
+                save, line: Self.line(save), by: fields, tenant: tenant,
+                bytesMax: reading.configuration.limits.lineBytes, limits: configuration.eventLimits,
+                receivedAt: receivedAt)
+            if let counts { onTreated(counts) }
+            return kept
         } catch {
             onRefused(error.code)
             throw APIProblem(error)

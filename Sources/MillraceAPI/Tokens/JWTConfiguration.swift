@@ -34,6 +34,7 @@ package struct JWTConfiguration: Sendable, Equatable {
     package var readScope = "millrace:read"
     package var writeScope = "millrace:write"
     package var adminScope = "millrace:admin"
+    package var decryptScope = "millrace:decrypt"
     /// Of a whole token.
     package var tokenBytesMax = 8 << 10
 

@@ -141,6 +141,7 @@ package struct TokenVerifier: Sendable {
         let words = claims[configuration.scopeClaim]?.words ?? []
         let names: [(String, AccessScope)] = [
             (configuration.readScope, .read), (configuration.writeScope, .write), (configuration.adminScope, .admin),
+            (configuration.decryptScope, .decrypt),
         ]
         return Set(names.filter { !$0.0.isEmpty && words.contains($0.0) }.map(\.1))
     }

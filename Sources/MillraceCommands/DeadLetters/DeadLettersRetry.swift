@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceTelemetry
@@ -63,7 +64,8 @@ struct DeadLettersRetry: ParsableCommand {
         let connection = try context.connect()
         let retry = LetterRetry(
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
-            packs: try context.packs())
+            packs: try context.packs(), fields: try LoadedFields(context.configuration.fields),
+            lineBytesMax: context.lineBytesMax)
         var report = Report()
         let choice: LetterRetry.Choice = all ? .all(code: code, tenant: tenant) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)

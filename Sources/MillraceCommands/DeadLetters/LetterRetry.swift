@@ -1,3 +1,4 @@
+internal import MillraceConfiguration
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
@@ -35,11 +36,17 @@ struct LetterRetry {
     private let limits: EventLimits
     private let partitions: Partitions
     private let packs: [PackDefinition]
+    private let fields: LoadedFields
+    private let lineBytesMax: Int
 
-    /// `packs`: whose versions rows can be folded into.
+    /// `packs`: whose versions rows can be folded into. `fields`: open the lines that were kept encrypted, and treat all as
+    /// the daemon does. `lineBytesMax`: of a treated line.
     init(
-        connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition]
+        connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition],
+        fields: LoadedFields = .none, lineBytesMax: Int = LimitsConfiguration().lineBytes
     ) {
+        self.fields = fields
+        self.lineBytesMax = lineBytesMax
         self.packs = packs
         self.connection = connection
         self.limits = limits
@@ -69,7 +76,11 @@ struct LetterRetry {
         var lines: [RetriedLine] = []
         var refusals: [LetterRefusal] = []
         for (index, letter) in page.enumerated() {
-            guard let line = letter.line, letter.code != RefusalCode.lineTooLong.rawValue else { continue }
+            guard let kept = letter.line, letter.code != RefusalCode.lineTooLong.rawValue else { continue }
+            guard let line = plain(kept, letter) else {
+                outcomes[index] = .refused(code: letter.code, message: Self.sealedMessage)
+                continue
+            }
             switch parse(line, letter, parser) {
             case .success(let parsed):
                 let row = ParsedRow(
@@ -78,8 +89,9 @@ struct LetterRetry {
             case .failure(let refusal):
                 // Of a long line the intake keeps the first bytes only; the old reason is the true one then.
                 if letter.isRefused, refusal.code == .invalidJSON, letter.code != refusal.code.rawValue { continue }
-                refusals.append(
-                    LetterRefusal(letter: letter, code: refusal.code.rawValue, message: refusal.message))
+                // A message quotes the line; the report says it, and no table.
+                let message = FieldKeys.isSealed(line: kept) ? Self.untoldMessage : refusal.message
+                refusals.append(LetterRefusal(letter: letter, code: refusal.code.rawValue, message: message))
                 outcomes[index] = .refused(code: refusal.code.rawValue, message: refusal.message)
             }
         }
@@ -89,13 +101,27 @@ struct LetterRetry {
         return outcomes
     }
 
-    private func parse(_ line: String, _ letter: StoredLetter, _ parser: EventParser) -> Result<ParsedLine, Refusal> {
-        let bytes = Array(line.utf8)
+    private static let sealedMessage =
+        "the line is kept encrypted, and its key is not here; set fields.keys_file to the daemon's keys"
+    private static let untoldMessage =
+        "the line is kept encrypted; `millrace dead-letters retry` says what is wrong with it"
+
+    /// The letter's line as it came; nil where it can't be opened.
+    private func plain(_ kept: String, _ letter: StoredLetter) -> [UInt8]? {
+        guard FieldKeys.isSealed(line: kept) else { return Array(kept.utf8) }
+        return fields.keys?.line(sealedAs: kept, tenant: letter.tenant)
+    }
+
+    private func parse(_ bytes: [UInt8], _ letter: StoredLetter, _ parser: EventParser) -> Result<ParsedLine, Refusal> {
         let padded = bytes + [UInt8](repeating: 0, count: EventParser.paddingBytes)
         return padded.withUnsafeBytes { padded in
             Result { () throws(Refusal) in
-                try parser.parse(
-                    UnsafeRawBufferPointer(rebasing: padded[..<bytes.count]), limits: limits,
+                let line = UnsafeRawBufferPointer(rebasing: padded[..<bytes.count])
+                let parsed = try parser.parse(line, limits: limits, receivedAt: letter.receivedAt)
+                guard let treatment = fields.treatment else { return parsed }
+                // What the daemon has treated stays as it is.
+                return try parser.treated(
+                    parsed, line, by: treatment, tenant: letter.tenant, bytesMax: lineBytesMax, limits: limits,
                     receivedAt: letter.receivedAt)
             }
         }

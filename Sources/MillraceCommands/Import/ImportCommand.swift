@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MillraceChannels
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
@@ -116,6 +117,12 @@ struct ImportCommand: ParsableCommand {
         }
     }
 
+    /// What ids of saves go by; nil: their questions stay as they are.
+    private static func fields(_ configuration: FieldsConfiguration) throws -> FieldTreatment? {
+        guard (configuration.encrypt + configuration.sha256).contains("question") else { return nil }
+        return try LoadedFields(configuration).treatment
+    }
+
     func run() throws {
         let context = try options.context()
         let collection = kind.flatMap { ImportKind.collection(SnakeCase.from($0)) }
@@ -132,7 +139,7 @@ struct ImportCommand: ParsableCommand {
             files: inputs,
             translator: RecordTranslator(
                 limits: context.eventLimits, lineBytesMax: context.lineBytesMax, tenant: tenant,
-                takesHashes: withPasswordHashes),
+                takesHashes: withPasswordHashes, fields: try Self.fields(context.configuration.fields)),
             asOf: asOf.flatMap { RecordTime.text($0) }, problemsMax: bad
         ) { (hashes) throws(CommandError) in
             guard let database else { return }

@@ -62,12 +62,11 @@ extension RecordTranslator {
         guard let conversation = save["conversation_id"], let question = save["question"],
             let savedAt = save["timestamp"].flatMap({ RecordTime.parse($0[...]) })
         else { return nil }
-        let id = Array(JSONString.text(of: conversation[...]).utf8).withUnsafeBytes { conversation in
-            Array(JSONString.text(of: question[...]).utf8).withUnsafeBytes { question in
-                ConversationIdentity.id(
-                    tenant: tenant, conversationID: conversation, createdAt: savedAt, question: question)
-            }
-        }
+        let id = rowID(
+            of: ConversationSave(
+                conversationID: JSONString.text(of: conversation[...]), userID: UniqueID(high: 0, low: 0),
+                question: JSONString.text(of: question[...]), response: "", source: "", metadata: "{}",
+                createdAt: savedAt))
         var payload = ["conversation_id": conversation, "id": JSONString.literal("\(id)")]
         let isDeleted = status.status == "deleted"
         if !isDeleted { payload["status"] = JSONString.literal(status.status) }

@@ -40,13 +40,16 @@ final class RecordTranslator {
     private(set) var derivedIDCount = 0
     private var numbers: SourceNumbers
     private let takesHashes: Bool
+    /// What the daemon does with saves, whose ids go by it.
+    private let fields: FieldTreatment?
 
     /// `lineBytesMax`: the daemon's `limits.line_bytes`.
     /// `takesHashes`: whether password hashes are asked for.
     init(
         limits: EventLimits, lineBytesMax: Int, tenant: Int32 = 0, takesHashes: Bool = false,
-        numbers: SourceNumbers = SourceNumbers()
+        numbers: SourceNumbers = SourceNumbers(), fields: FieldTreatment? = nil
     ) {
+        self.fields = fields
         self.tenant = tenant
         self.numbers = numbers
         self.takesHashes = takesHashes
@@ -71,6 +74,11 @@ final class RecordTranslator {
         }
         append(record, kind, key: key, parent: nil, fileTime: fileTime, now: now, to: &result)
         return result
+    }
+
+    /// The id of a save's row, once the daemon has treated it.
+    func rowID(of save: ConversationSave) -> UniqueID {
+        fields?.id(of: save, tenant: tenant) ?? save.id(tenant: tenant)
     }
 
     private func append(

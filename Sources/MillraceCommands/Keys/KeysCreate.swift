@@ -13,8 +13,8 @@ struct KeysCreate: ParsableCommand {
             The key goes to standard output, alone; hints go to standard error. Only the SHA-256 of its secret is stored, which \
             is enough for 256 random bits.
 
-            Scopes: write sends events and conversation saves, read reads all rows of the tenant, admin administers, and \
-            writes and reads.
+            Scopes: write sends events and conversation saves, read reads all rows of the tenant, decrypt reads them with what \
+            [fields] encrypts in plain text, admin administers, and writes and reads, but does not decrypt.
 
             Example:
               millrace keys create --scope write --name web --tenant acme --type 'page.*' --type signup --rate 1000 --expires 90d
@@ -25,7 +25,7 @@ struct KeysCreate: ParsableCommand {
 
     @Option(help: "What people call it.") var name = ""
 
-    @Option(help: "write, read or admin; repeat it for several.") var scope: [AccessScope] = []
+    @Option(help: "write, read, decrypt or admin; repeat it for several.") var scope: [AccessScope] = []
 
     @Option(help: ArgumentHelp("The tenant's number or name.", valueName: "tenant")) var tenant = "0"
 
@@ -61,7 +61,7 @@ struct KeysCreate: ParsableCommand {
 
     func validate() throws {
         guard !scope.isEmpty else {
-            throw ValidationError("Say what it opens: --scope write, --scope read or --scope admin.")
+            throw ValidationError("Say what it opens: --scope write, read, decrypt or admin.")
         }
         for (name, value) in [("--rate", rate), ("--burst", burst)] {
             guard value.map({ (1...Int(Int32.max)).contains($0) }) ?? true else {

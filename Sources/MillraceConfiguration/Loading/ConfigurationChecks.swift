@@ -139,6 +139,7 @@ enum ConfigurationChecks {
         ] {
             check(!claim.isEmpty, key, .invalidValue, "\(key) is empty; wanted: a claim's name")
         }
+        if let error = configuration.fields.flaw { check(false, error.key, .invalidValue, error.description) }
         let secretBytes = configuration.jwt.secret.value.utf8.count
         check(
             secretBytes == 0 || secretBytes >= JWTKey.secretBytesMin, "jwt.secret", .invalidValue,

@@ -1,4 +1,5 @@
 internal import MillraceAPI
+internal import MillraceEvent
 internal import MillraceTOML
 internal import MillraceWriter
 internal import TOMLKit
@@ -27,6 +28,7 @@ struct ConfigurationResolver {
             errors = ConfigurationChecks.errors(in: configuration, origin: origin, isToListen: isToListen)
         }
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
+        if !configuration.fields.keysFile.isEmpty { secretFiles.insert(configuration.fields.keysFile) }
         let settings = ConfigurationSchema.sections.flatMap { section in
             section.keys.map { key in
                 let name = section.fullName(of: key)

@@ -4,7 +4,7 @@ package struct CredentialsDirectory: Sendable {
     /// systemd's variable.
     static let variable = "CREDENTIALS_DIRECTORY"
     /// Keys whose values are files: a credential is one.
-    private static let files: Set = ["tls.certificate", "tls.key", "tls.client_ca"]
+    private static let files: Set = ["tls.certificate", "tls.key", "tls.client_ca", "fields.keys_file"]
 
     private let path: String
 

@@ -60,6 +60,10 @@ extension ConfigurationSchema {
             .string(
                 "admin_scope", \.jwt.adminScope, "The scope that may do all that an admin key may; \"\" is none."
             ).live,
+            .string(
+                "decrypt_scope", \.jwt.decryptScope,
+                "The scope that reads every user's rows with what [fields] encrypts in plain text; \"\" is none."
+            ).live,
             .bytes(
                 "token_bytes_max", \.jwt.tokenBytesMax, 1 << 10...1 << 20, "Longest token that is looked at.",
                 watch: "millrace_http_requests_total"

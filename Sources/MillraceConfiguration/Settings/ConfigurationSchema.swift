@@ -3,7 +3,8 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, tls, memory, limits, deadLetters, spool, database, partitions, archive, projections,
+        data, tcp, http, intake, tls, memory, limits, fields, deadLetters, spool, database, partitions, archive,
+        projections,
         dedup,
         audit, outbox, api, identity, auth, jwt, log, latency, metrics, embedded,
     ]

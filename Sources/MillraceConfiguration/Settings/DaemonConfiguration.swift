@@ -27,6 +27,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var limits = LimitsConfiguration()
     /// Of `[limits]`.
     package var accessLimits = AccessLimits()
+    package var fields = FieldsConfiguration()
     package var deadLetters = DeadLettersConfiguration()
     /// Of `[dead_letters]`.
     package var refusals = RefusalsConfiguration()

@@ -7,48 +7,58 @@ struct OutboxBatch {
     private(set) var records: [Record] = []
     /// Rows that are no events.
     private(set) var refused = 0
+    /// Of each row's event.
+    private(set) var treated: [FieldCounts] = []
 
-    /// What is refused is kept as far as `limits` say.
+    /// What is refused is kept as far as `limits` say. `fields`: what is done with events before they are handed over.
     init(
-        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, parser: EventParser,
-        receivedAt: Timestamp
+        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, fields: FieldTreatment?,
+        parser: EventParser, receivedAt: Timestamp
     ) {
+        var treatedLine: [UInt8] = []
         for row in rows {
             var line = Array(row.line.utf8)
             let count = line.count
             line.append(contentsOf: repeatElement(0, count: EventParser.paddingBytes))
             line.withUnsafeBytes { bytes in
                 let line = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-                if let refusal = Self.refusal(of: line, row, limits, eventLimits, parser, receivedAt) {
+                do throws(Refusal) {
+                    try Self.check(line, row, limits, eventLimits, parser, receivedAt)
+                    let counts = try fields.flatMap { fields throws(Refusal) in
+                        try parser.treat(
+                            line, by: fields, tenant: row.tenant, bytesMax: limits.lineBytes, limits: eventLimits,
+                            receivedAt: receivedAt, into: &treatedLine)
+                    }
+                    guard let counts else {
+                        return append(line, .event, tenant: row.tenant, receivedAt: receivedAt)
+                    }
+                    treated.append(counts)
+                    append(treatedLine, .event, tenant: row.tenant, receivedAt: receivedAt)
+                } catch {
                     refused += 1
                     let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(limits.refusedLineBytes))
-                    let kept = RefusedLine(refusal: refusal, peer: "outbox", prefix: prefix, lineBytes: row.lineBytes)
+                    let kept = RefusedLine(
+                        refusal: error, peer: "outbox", prefix: prefix, lineBytes: row.lineBytes, fields: fields,
+                        tenant: row.tenant)
                     append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
-                } else {
-                    append(line, .event, tenant: row.tenant, receivedAt: receivedAt)
                 }
             }
         }
     }
 
-    private static func refusal(
-        of line: UnsafeRawBufferPointer, _ row: OutboxRow, _ limits: LimitsConfiguration, _ eventLimits: EventLimits,
+    private static func check(
+        _ line: UnsafeRawBufferPointer, _ row: OutboxRow, _ limits: LimitsConfiguration, _ eventLimits: EventLimits,
         _ parser: EventParser, _ receivedAt: Timestamp
-    ) -> Refusal? {
+    ) throws(Refusal) {
         guard !row.isUnread else {
-            return Refusal(
+            throw Refusal(
                 .payloadTooLarge,
                 "the payload's numbers are too long once they are printed without exponents (1e3 as 1000); at most "
                     + "\(limits.payloadTextBytes) bytes (limits.payload_text_bytes) are wanted")
         }
         let bytesMax = limits.lineBytes
-        guard row.lineBytes <= bytesMax else { return .lineTooLong(row.lineBytes, max: bytesMax) }
-        do throws(Refusal) {
-            _ = try parser.validate(line, limits: eventLimits, receivedAt: receivedAt, kind: .event)
-            return nil
-        } catch {
-            return error
-        }
+        guard row.lineBytes <= bytesMax else { throw .lineTooLong(row.lineBytes, max: bytesMax) }
+        _ = try parser.validate(line, limits: eventLimits, receivedAt: receivedAt, kind: .event)
     }
 
     private mutating func append(

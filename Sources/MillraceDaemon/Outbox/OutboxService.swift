@@ -33,6 +33,9 @@ actor OutboxService: Service {
     private let executor = ThreadExecutor(name: "outbox")
     private let configuration: DaemonConfiguration
     private let channel: RecordChannel
+    /// What is done with events before they are handed over.
+    private let fields: @Sendable () -> FieldTreatment?
+    private let onTreated: @Sendable (FieldCounts) -> Void
     private let metrics: OutboxMetrics
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
@@ -44,9 +47,15 @@ actor OutboxService: Service {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger) {
+    /// `fields`: asked for before each batch.
+    init(
+        configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger,
+        fields: @escaping @Sendable () -> FieldTreatment?, onTreated: @escaping @Sendable (FieldCounts) -> Void
+    ) {
         self.configuration = configuration
         self.channel = channel
+        self.fields = fields
+        self.onTreated = onTreated
         self.metrics = metrics
         self.logger = logger
     }
@@ -93,8 +102,10 @@ actor OutboxService: Service {
         }
         try count(table, atLeast: rows.count)
         let batch = OutboxBatch(
-            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, parser: parser, receivedAt: .now
-        )
+            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, fields: fields(),
+            parser: parser,
+            receivedAt: .now)
+        batch.treated.forEach(onTreated)
         switch await submit(batch.records) {
         case .committed:
             let deleted = try table.delete(rows)

@@ -13,12 +13,17 @@ extension ReloadPart {
         ReloadPart(name: "stages") { configuration in
             let settings = try settings(configuration)
             let new = try await routes.routes(configuration, settings.reading)
-            return Prepared {
+            var prepared = Prepared {
                 live.replace(with: settings, of: configuration)
                 pipeline.memory.set(configuration.memory)
                 reads.set(configuration)
                 routes.replace(with: new)
             }
+            if settings.fields.keys != nil {
+                let summary = settings.fields.summary
+                prepared.detail = { "fields: \(summary)" }
+            }
+            return prepared
         }
     }
 

@@ -8,8 +8,9 @@ package final class EventParser {
     /// Bytes that must be readable behind a line, whatever their values.
     package static let paddingBytes = Int(MR_PADDING)
 
-    private let parser: OpaquePointer
-    private var event = mr_event()
+    let parser: OpaquePointer
+    /// Of the line that was accepted last.
+    var event = mr_event()
     private var refusal = mr_refusal()
 
     package init() {

@@ -71,6 +71,8 @@ package enum ConversationIdentity {
     /// | 8 | created at, microseconds since the Unix epoch |
     /// | 4 | length of the question in bytes |
     /// | n | question, UTF-8 |
+    ///
+    /// Of an encrypted question, which is another text each time, the identity in it takes its place (`SealedValue`).
     package static func id(
         tenant: Int32, conversationID: UnsafeRawBufferPointer, createdAt: Timestamp, question: UnsafeRawBufferPointer
     ) -> UniqueID {
@@ -79,8 +81,14 @@ package enum ConversationIdentity {
         update(&hash, UInt32(conversationID.count).bigEndian)
         hash.update(bufferPointer: conversationID)
         update(&hash, UInt64(bitPattern: createdAt.microseconds).bigEndian)
-        update(&hash, UInt32(question.count).bigEndian)
-        hash.update(bufferPointer: question)
+        if question.starts(with: SealedValue.prefix), let sealed = SealedValue.parts(question), !sealed.identity.isEmpty
+        {
+            update(&hash, UInt32.max)
+            hash.update(data: Array(sealed.identity))
+        } else {
+            update(&hash, UInt32(question.count).bigEndian)
+            hash.update(bufferPointer: question)
+        }
         let (first, second) = hash.finalize().withUnsafeBytes { digest in
             (
                 UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),

@@ -15,6 +15,9 @@ final class EventsRequest {
     private let settings: HTTPSettings
     private let eventLimits: EventLimits
     private let itemBytesMax: Int
+    private let fields: FieldTreatment?
+    /// The last item whose fields were treated.
+    private var treatedItem: [UInt8] = []
     private let eventLoop: any EventLoop
     private let parser: EventParser
     private var machine: EventsRequestStateMachine
@@ -48,6 +51,7 @@ final class EventsRequest {
         let configuration = settings.configuration
         eventLimits = configuration.eventLimits
         itemBytesMax = configuration.limits.lineBytes
+        fields = configuration.fields
         self.eventLoop = eventLoop
         self.parser = parser
         machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: configuration)
@@ -146,11 +150,11 @@ final class EventsRequest {
             refuse(.lineTooLong(byteCount, max: itemBytesMax))
         case .item(let bytes):
             uncounted.bytes += bytes.count
-            do {
+            do throws(Refusal) {
                 let kind = try parser.validate(
                     bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let types = grant?.eventTypes { try parser.requireType(kind, types) }
-                builder.append(kind, bytes, isPretty: cutter.format == .json)
+                try append(kind, bytes)
                 machine.itemAccepted()
                 uncounted.events += 1
                 shared.metrics[.http].linesReceived.add(1)
@@ -158,6 +162,20 @@ final class EventsRequest {
                 refuse(error)
             }
         }
+    }
+
+    /// Adds the item that was validated last, or what takes its place.
+    private func append(_ kind: RecordKind, _ item: UnsafeRawBufferPointer) throws(Refusal) {
+        if let fields {
+            let counts = try parser.treat(
+                item, by: fields, tenant: builder.tenant, bytesMax: itemBytesMax, limits: eventLimits,
+                receivedAt: builder.receivedAt, into: &treatedItem)
+            if let counts {
+                shared.metrics.count(counts)
+                return treatedItem.withUnsafeBytes { builder.append(kind, $0) }
+            }
+        }
+        builder.append(kind, item, isPretty: cutter.format == .json)
     }
 
     private func refuse(_ refusal: Refusal) {

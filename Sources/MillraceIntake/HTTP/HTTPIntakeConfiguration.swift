@@ -52,6 +52,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var limits = LimitsConfiguration()
     /// What the parser accepts.
     package var eventLimits = EventLimits()
+    /// What is done with it then; nil: nothing.
+    package var fields: FieldTreatment?
     /// `http.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

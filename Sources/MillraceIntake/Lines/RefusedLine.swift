@@ -10,14 +10,27 @@ package struct RefusedLine {
     var prefix: UnsafeRawBufferPointer
     /// Length of the whole line.
     var lineBytes: Int
+    /// Nil: kept as it came.
+    var fields: FieldTreatment?
+    var tenant: Int32
 
     /// `peer`: where it came from. `prefix`: its first bytes, read before this returns. `lineBytes`: its whole length.
-    package init(refusal: Refusal, peer: String, prefix: UnsafeRawBufferPointer, lineBytes: Int) {
+    /// `fields`: with any, line and message are kept encrypted, or not at all where there is no key for that.
+    package init(
+        refusal: Refusal, peer: String, prefix: UnsafeRawBufferPointer, lineBytes: Int, fields: FieldTreatment? = nil,
+        tenant: Int32 = 0
+    ) {
         self.refusal = refusal
         self.peer = peer
         self.prefix = prefix
         self.lineBytes = lineBytes
+        self.fields = fields
+        self.tenant = tenant
     }
+
+    /// In the place of a message.
+    private static let untold =
+        "the line is kept encrypted, for [fields] lists values; `millrace dead-letters retry` says what is wrong with it"
 
     /// One line of JSON, without the newline. Invalid UTF-8 is replaced and NUL left out, so PostgreSQL can hold it.
     package var json: [UInt8] {
@@ -25,12 +38,20 @@ package struct RefusedLine {
         json.append(raw: "{\"code\":")
         json.append(refusal.code.rawValue)
         json.append(raw: ",\"message\":")
-        json.append(refusal.message)
+        // A message quotes the line.
+        json.append(fields == nil ? refusal.message : Self.untold)
         json.append(raw: ",\"peer\":")
         json.append(peer)
-        json.append(raw: ",\"line\":")
-        let text = String(decoding: prefix, as: UTF8.self)
-        json.append(prefix.contains(0) ? text.filter { $0 != "\0" } : text)
+        if let fields {
+            if let sealed = fields.sealed(line: prefix, tenant: tenant) {
+                json.append(raw: ",\"line\":")
+                json.append(sealed)
+            }
+        } else {
+            json.append(raw: ",\"line\":")
+            let text = String(decoding: prefix, as: UTF8.self)
+            json.append(prefix.contains(0) ? text.filter { $0 != "\0" } : text)
+        }
         json.append(raw: ",\"line_bytes\":")
         json.append(lineBytes)
         json.append(raw: "}")

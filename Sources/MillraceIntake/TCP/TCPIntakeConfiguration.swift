@@ -39,6 +39,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var refusals = RefusalsConfiguration()
     /// What the parser accepts.
     package var eventLimits = EventLimits()
+    /// What is done with it then; nil: nothing.
+    package var fields: FieldTreatment?
     /// `tcp.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

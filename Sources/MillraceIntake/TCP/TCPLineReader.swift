@@ -42,6 +42,9 @@ struct TCPLineReader: ~Copyable {
     private let shared: TCPIntakeShared
     private var limits: LimitsConfiguration
     private var eventLimits: EventLimits
+    private var fields: FieldTreatment?
+    /// The last line whose fields were treated.
+    private var treatedLine: [UInt8] = []
     private let parser = LoopParser.ofThisThread
     private var cutter: LineCutter
     private var firstLine: TCPFirstLine?
@@ -60,6 +63,7 @@ struct TCPLineReader: ~Copyable {
         self.shared = shared
         limits = settings.limits
         eventLimits = settings.eventLimits
+        fields = settings.fields
         cutter = LineCutter(
             lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         builder = RecordBuilder(tenant: 0, receivedAt: .now)
@@ -71,6 +75,7 @@ struct TCPLineReader: ~Copyable {
     mutating func settingsChanged(_ settings: TCPIntakeConfiguration) {
         limits = settings.limits
         eventLimits = settings.eventLimits
+        fields = settings.fields
         cutter.boundsChanged(lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         refused.boundsChanged(linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
     }
@@ -167,12 +172,27 @@ struct TCPLineReader: ~Copyable {
                 }
                 let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let eventTypes { try parser.requireType(kind, eventTypes) }
+                let isTreated = if let fields { try treat(kind, bytes, by: fields) } else { false }
                 refused.lineAccepted()
-                extendRun(kind, bytes, at: offset)
+                if !isTreated { extendRun(kind, bytes, at: offset) }
             } catch {
                 refuse(error, line: bytes, lineBytes: bytes.count, at: now)
             }
         }
+    }
+
+    /// Adds what takes the place of the line that was validated last; false where that is the line itself.
+    private mutating func treat(
+        _ kind: RecordKind, _ line: UnsafeRawBufferPointer, by fields: FieldTreatment
+    ) throws(Refusal) -> Bool {
+        let counts = try parser.treat(
+            line, by: fields, tenant: builder.tenant, bytesMax: limits.lineBytes, limits: eventLimits,
+            receivedAt: builder.receivedAt, into: &treatedLine)
+        guard let counts else { return false }
+        shared.metrics.count(counts)
+        endRun()
+        treatedLine.withUnsafeBytes { builder.append(kind, $0) }
+        return true
     }
 
     /// Adds a line. `offset`: where it starts in the cutter's bytes; nil when its `\n` does not follow it there.
@@ -212,7 +232,8 @@ struct TCPLineReader: ~Copyable {
         guard isKept else { return shared.metrics[.tcp].linesNotKept.add(1) }
         let prefix = line.slice(0..<min(line.count, limits.refusedLineBytes))
         endRun()
-        let kept = RefusedLine(refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes)
+        let kept = RefusedLine(
+            refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes, fields: fields, tenant: builder.tenant)
         kept.json.withUnsafeBytes { builder.append(.refused, $0) }
     }
 }

@@ -152,6 +152,9 @@ package struct Migration: Sendable, Hashable {
         Migration(
             28, "partition_months",
             up: PackageResources._028_partition_months_up_sql, down: PackageResources._028_partition_months_down_sql),
+        Migration(
+            29, "decrypt_scope",
+            up: PackageResources._029_decrypt_scope_up_sql, down: PackageResources._029_decrypt_scope_down_sql),
     ]
 }
 

@@ -34,6 +34,8 @@ package struct MetricDefinition: Sendable, Equatable {
 
 /// The labels of Millrace's metrics; where their values come from.
 package enum MetricLabel: String, Sendable, CaseIterable {
+    /// `FieldAction`.
+    case action
     /// `RefusalCode`.
     case code
     /// `RecordKind`: event, conversation, refused; of uncommitted lines also unread.

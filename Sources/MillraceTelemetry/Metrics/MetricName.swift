@@ -7,6 +7,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeLinesRefused = "millrace_intake_lines_refused_total"
     case intakeLinesNotKept = "millrace_intake_lines_not_kept_total"
     case intakeLinesAbandoned = "millrace_intake_lines_abandoned_total"
+    case intakeFieldsTreated = "millrace_intake_fields_treated_total"
     case intakeReceivedBytes = "millrace_intake_received_bytes_total"
     case intakeConnectionsAccepted = "millrace_intake_connections_accepted_total"
     case intakeConnectionsRefused = "millrace_intake_connections_refused_total"
@@ -115,6 +116,8 @@ extension MetricName {
         case .intakeLinesReceived: .counter("Lines, or items of bodies, that were looked at.", [.transport])
         case .intakeLinesAccepted: .counter("Lines that became durable.", [.kind])
         case .intakeLinesRefused: .counter("Lines that were refused, by reason.", [.code])
+        case .intakeFieldsTreated:
+            .counter("Values that [fields] lists and that were dropped, masked, hashed or encrypted.", [.action])
         case .intakeLinesNotKept:
             .counter("Refused lines of a burst that were counted and not kept in dead_letters.", [.transport])
         case .intakeLinesAbandoned:

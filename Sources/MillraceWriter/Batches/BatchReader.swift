@@ -130,7 +130,8 @@ struct RefusedRecordLine: Decodable {
     var code: String
     var message: String
     var peer: String?
-    var line: String
+    /// Nil where nothing of it was to be kept.
+    var line: String?
 
     /// Dead letters for every line of a `refused` record.
     static func letters(in payload: UnsafeRawBufferPointer, header: RecordHeader) -> [DeadLetter] {
@@ -142,7 +143,7 @@ struct RefusedRecordLine: Decodable {
             return DeadLetter(
                 sequence: header.firstSequence + UInt64(index), kind: .refused, tenant: header.tenant,
                 code: refused?.code ?? RefusalCode.invalidJSON.rawValue, message: (refused?.message ?? "") + origin,
-                line: refused?.line ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt,
+                line: refused.map(\.line) ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt,
                 peer: refused?.peer
             )
         }

@@ -12,7 +12,9 @@ struct ConversationsRoute: ReadingRoute {
         parameters: [
             ReadParameters.user,
             APIParameter("conversation_id", .text(bytesMax: 200), "Only of this conversation", example: "c-1"),
-        ] + TimeRange.parameters + [ReadParameters.limit(50), ReadParameters.cursor, ReadParameters.offset],
+        ] + TimeRange.parameters + [
+            IndexFilter.parameter("metadata"), ReadParameters.limit(50), ReadParameters.cursor, ReadParameters.offset,
+        ],
         takesColumns: true, answer: .init(TimedPage<ConversationRow>.self))
 
     /// Without `from`. A user's or a conversation's rows are few in every month; all rows are not.
@@ -25,6 +27,7 @@ struct ConversationsRoute: ReadingRoute {
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
         let conditions = try parameters.conditions(of: ConversationRow.filters, Self.operation)
+        let index = try IndexFilter(parameters, column: "metadata", configuration)
         let isNarrow = parameters.text("user_id") != nil || parameters.text("conversation_id") != nil
         let range = try TimeRange(
             parameters, cursor, length: isNarrow ? Self.lengths.narrow : Self.lengths.wide, ahead: Self.ahead)
@@ -35,6 +38,7 @@ struct ConversationsRoute: ReadingRoute {
         ) { statement in
             Self.filter(parameters, in: &statement)
             for condition in conditions { condition.append(to: &statement) }
+            index?.append(to: &statement)
             if let conversation = parameters.text("conversation_id") {
                 let value = statement.bind(conversation, as: "text", named: "conversation_id")
                 statement.append("AND conversation_id = \(value)")

@@ -14,6 +14,7 @@ struct EventQueryRoute: ReadingRoute {
         ] + TimeRange.parameters + [
             APIParameter(
                 "payload", .object, "Only whose payload contains this JSON object (`@>`)", example: #"{"path":"/"}"#),
+            IndexFilter.parameter("payload"),
             ReadParameters.limit(50), ReadParameters.cursor, ReadParameters.offset,
         ], takesColumns: true, answer: .init(TimedPage<EventRow>.self))
 
@@ -28,6 +29,7 @@ struct EventQueryRoute: ReadingRoute {
     func respond(_ parameters: RequestParameters) async throws -> Response {
         let cursor = try parameters.cursor(count: 4)
         let conditions = try parameters.conditions(of: EventRow.filters, Self.operation)
+        let index = try IndexFilter(parameters, column: "payload", configuration)
         let range = try TimeRange(parameters, cursor, length: Self.length, ahead: Self.ahead)
         let query = TimedRowsQuery(
             table: "public.analytics_events",
@@ -41,6 +43,7 @@ struct EventQueryRoute: ReadingRoute {
                 statement.append("AND user_id = \(statement.bind(user, as: "uuid", named: "user_id"))")
             }
             for condition in conditions { condition.append(to: &statement) }
+            index?.append(to: &statement)
             if let payload = parameters.text("payload") {
                 let place = statement.bind(payload, as: "jsonb", named: "payload")
                 statement.append("AND payload @> \(place) AND NOT \(place.namesPassword)")

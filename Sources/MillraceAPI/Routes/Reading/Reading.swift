@@ -36,6 +36,10 @@ package struct ReadConfiguration: Sendable {
     package var limits = LimitsConfiguration()
     /// What pages hold while they are made.
     package var memory = MemoryBudget()
+    /// What is done with conversation saves, and which paths have a blind index; nil: nothing is listed.
+    package var fields: FieldTreatment?
+    /// Open encrypted values; nil: there are none.
+    package var fieldKeys: FieldKeys?
     /// Signs cursors.
     package var cursorKey = CursorKey()
 
