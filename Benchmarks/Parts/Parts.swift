@@ -24,6 +24,25 @@ let benchmarks: @Sendable () -> Void = {
         }
     }
 
+    for (name, paths, wanted) in [
+        ("2 paths encrypted", ["payload.page.path", "payload.sid"], SampleLines.count),
+        ("2 paths listed that no line has", ["payload.page.email", "payload.card"], 0),
+    ] {
+        Benchmark("parse, \(name), 10 000 events") { benchmark in
+            let parser = EventParser()
+            var out: [UInt8] = []
+            do {
+                guard let fields = try FieldSample.encrypting(paths) else { return benchmark.error("no fields") }
+                benchmark.startMeasurement()
+                let changed = try FieldSample.treat(by: fields, parser, into: &out)
+                benchmark.stopMeasurement()
+                if changed != wanted { benchmark.error("\(changed) lines changed") }
+            } catch {
+                benchmark.error("\(error)")
+            }
+        }
+    }
+
     Benchmark("COPY encode, 10 000 events") { benchmark in
         let encoder = BatchEncoder()
         let header = RecordHeader(of: SampleLines.record, firstSequence: 1)

@@ -36,6 +36,8 @@ struct TCPLineReader: ~Copyable {
 
     /// More goes to the builder at once than a processor's first cache holds anyway.
     private static let runBytesMax = 64 << 10
+    /// Kept of the memory for treated lines; idle connections cost little.
+    private static let treatedBytesKept = 8 << 10
 
     /// For logs and dead letters.
     var peer = "unknown"
@@ -192,6 +194,7 @@ struct TCPLineReader: ~Copyable {
         shared.metrics.count(counts)
         endRun()
         treatedLine.withUnsafeBytes { builder.append(kind, $0) }
+        if treatedLine.capacity > Self.treatedBytesKept { treatedLine = [] }
         return true
     }
 
