@@ -15,7 +15,7 @@ struct FieldsCommand: ParsableCommand {
             commands need no daemon.
 
             Example:
-              millrace fields keys > fields.keys
+              millrace fields keys > field.keys
               echo '{"event_type":"signup","payload":{"email":"ada@example.org"}}' | millrace fields apply
             """,
         subcommands: [FieldsKeys.self, FieldsApply.self, FieldsOpen.self]
@@ -56,9 +56,9 @@ struct FieldsKeys: ParsableCommand {
             encrypted stays readable as long as they are in it.
 
             Example:
-              (umask 077; millrace fields keys > /etc/millrace/fields.keys)
-              (umask 077; millrace fields keys --rotate /etc/millrace/fields.keys > fields.new)
-              mv fields.new /etc/millrace/fields.keys && millrace reload
+              (umask 077; millrace fields keys > /etc/millrace/field.keys)
+              (umask 077; millrace fields keys --rotate /etc/millrace/field.keys > new.keys)
+              mv new.keys /etc/millrace/field.keys && millrace reload
             """)
 
     @Option(help: ArgumentHelp("The new key's name: a-z, 0-9 and -. Default: today's date.", valueName: "id"))

@@ -9,7 +9,8 @@ extension EndToEnd {
             ["latency"], ["partitions"],
             ["partitions", "list"], ["partitions", "ensure"], ["projections"], ["projections", "list"],
             ["projections", "rebuild"], ["projections", "verify"], ["dead-letters"], ["dead-letters", "list"],
-            ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"],
+            ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"], ["fields"], ["fields", "keys"],
+            ["fields", "apply"], ["fields", "open"],
         ]
 
         @Test func `every command has a help with an example`() throws {

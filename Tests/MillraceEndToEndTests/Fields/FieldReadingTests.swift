@@ -68,6 +68,7 @@ extension EndToEnd {
             let missing = try daemon.run("check")
             #expect(missing.exit == .status(1) && missing.output.contains("FAIL  fields: "), "\(missing.output)")
             #expect(missing.output.contains("fields keys"))
+            #expect(try daemon.run("migrate", "up").isSuccess)
             try daemon.launch()
             #expect(try daemon.process.waitForExit(within: .seconds(20)) == .status(2))
             #expect(daemon.log.contains("fields.keys_file"))
