@@ -15,6 +15,8 @@ DATA ?= $(if $(filter 0,$(shell id -u)),/var/lib/millrace,$(HOME)/.local/share/m
 ARGS ?=
 # Of `make chaos`: how many rounds, and the seed of the first (printed; empty is a random one).
 ROUNDS ?= 100
+# Rows of a month in months-test.
+ROWS ?= 1000000
 SEED ?=
 # Of `make bench`: rows of a run of P1 (2000000), runs (5), scenes by comma (all), QUICK=1 for small sizes,
 # README=1 to put the table into the guide to performance, PROFILE=1 to run P2 under perf; BENCH_DATA keeps the events
@@ -71,7 +73,7 @@ FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^
 	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
+.PHONY: run test build bench bench-parts bench-server chaos months-test upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
 	test-packages bench-packages deb-packages deb-test-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
@@ -129,6 +131,11 @@ chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, S
 	$(SWIFT) build --build-tests
 	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),MILLRACE_CHAOS_SEED=$(SEED)) \
 		$(SWIFT) test --skip-build --filter ChaosTests
+
+months-test: swift test-packages build  ## 3 months of ROWS=1000000 out and back, with 20 kills, at 5,000 events/s: SEED=n
+	$(SWIFT) build --build-tests
+	MILLRACE_BINARY="$(BINARY)" MILLRACE_MONTH_ROWS=$(ROWS) MILLRACE_MONTH_RATE=5000 \
+		$(if $(SEED),MILLRACE_MONTH_SEED=$(SEED)) $(SWIFT) test --skip-build --filter RetirementCrashTests
 
 # The older version is a debug build, and so is this one.
 upgrade-test: swift packages  ## an older version, this one over it, and the older one again, under load: FROM=commit

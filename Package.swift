@@ -361,9 +361,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "MillraceArchiveTests", dependencies: ["MillraceArchive", "MillracePostgres"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "MillraceConfigurationTests",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceEvent", "MillraceIntake",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceConfiguration", "MillraceEvent",
+                "MillraceIntake",
                 "MillracePostgres", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
                 .product(name: "Logging", package: "swift-log"),
             ],

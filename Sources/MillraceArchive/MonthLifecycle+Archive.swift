@@ -16,6 +16,8 @@ extension MonthLifecycle {
             try connection.commit()
         } catch {
             rollBack()
+            // A full disk gets its room back; what was thrown says the rest.
+            try? ArchiveDisk.remove(layout.writing)
             throw error
         }
         if !configuration.command.isEmpty {

@@ -50,7 +50,7 @@ extension MonthLifecycle {
             try withoutRebuilds { try partitions.detach(month, of: table) }
             return
         case .apart:
-            try erasure.apply(to: "public.\(record.relation)", of: table, on: connection) {
+            try missed.erase(from: "public.\(record.relation)", of: table, on: connection) {
                 try withoutRebuilds { try partitions.attach(month, of: table) }
             }
         case .missing:
@@ -58,6 +58,7 @@ extension MonthLifecycle {
                 .monthUnknown, "the table \(record.relation) is gone",
                 hint: "`millrace partitions list` shows the months.")
         }
+        try missed.settle(in: "public.\(record.relation)", of: table, on: connection)
         var back = record
         back.state = goal == .live ? .live : .restored
         back.goal = goal

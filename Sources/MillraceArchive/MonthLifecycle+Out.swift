@@ -2,7 +2,7 @@ internal import MillracePostgres
 
 /// Out of the table: detach, archive, verify, drop.
 extension MonthLifecycle {
-    func drain(_ record: inout MonthRecord) throws {
+    func shut(_ record: inout MonthRecord) throws {
         progress(MonthProgress(step: .sealing))
         try set(&record, .detaching, nil)
     }

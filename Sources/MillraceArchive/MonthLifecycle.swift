@@ -22,7 +22,7 @@ package struct MonthLifecycle {
     let configuration: ArchiveConfiguration
     let options: PartitionOptions
     let version: String
-    let erasure: MonthErasure
+    let missed: MonthReturn
     let progress: (MonthProgress) -> Void
 
     /// - Parameters:
@@ -30,13 +30,13 @@ package struct MonthLifecycle {
     ///   - progress: is told how far the month is, about every thousand rows.
     package init(
         connection: PostgresConnection, configuration: ArchiveConfiguration, options: PartitionOptions, version: String,
-        erasure: MonthErasure, progress: @escaping (MonthProgress) -> Void = { _ in }
+        missed: MonthReturn, progress: @escaping (MonthProgress) -> Void = { _ in }
     ) {
         self.connection = connection
         self.configuration = configuration
         self.options = options
         self.version = version
-        self.erasure = erasure
+        self.missed = missed
         self.progress = progress
     }
 
@@ -136,7 +136,7 @@ package struct MonthLifecycle {
             record.goal = goal
             record.isAutomatic = isAutomatic
             try set(&record, .sealing, .partitionRetire)
-        case .drain: try drain(&record)
+        case .shut: try shut(&record)
         case .detach: try detach(&record)
         case .archive: try archive(&record)
         case .verify: try verify(&record)

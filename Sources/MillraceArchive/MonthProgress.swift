@@ -1,7 +1,6 @@
 /// How far one month is, for who waits for it.
 package struct MonthProgress: Sendable, Equatable {
     package enum Step: String, Sendable {
-        /// Waits until the spools have given what they hold of the month.
         case sealing
         case detaching
         case counting

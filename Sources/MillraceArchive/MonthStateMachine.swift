@@ -12,10 +12,10 @@ package enum MonthStateMachine {
     package enum Action: Sendable, Equatable {
         /// Its goal is reached.
         case done
-        /// Rows go in no more, once the spools have given theirs.
+        /// `sealing`.
         case seal
-        /// Waits for the spools, then `detaching`.
-        case drain
+        /// From here on rows of the month are dead letters; `detaching`.
+        case shut
         /// Makes it a table by itself and counts its rows; `detached`.
         case detach
         /// `archived`.
@@ -59,7 +59,7 @@ package enum MonthStateMachine {
         let isPartition = attachment == .attached || attachment == .pending
         switch state {
         case .live, .restored, .attaching: return attachment == .missing ? .refuseUnknown : .seal
-        case .sealing: return attachment == .missing ? .refuseUnknown : .drain
+        case .sealing: return attachment == .missing ? .refuseUnknown : .shut
         case .detaching: return attachment == .missing ? .refuseUnknown : .detach
         // Somebody attached it by hand.
         case .detached where isPartition, .archived where isPartition, .verified where isPartition: return .seal

@@ -25,6 +25,7 @@ struct DatabaseChecks {
                 results += try TableChecks(connection: connection).run()
                 results += try RoleChecks(connection: connection).run()
                 results.append(try months(connection))
+                results += try RetirementChecks(configuration: context.configuration, connection: connection).run()
                 results += try projections(connection)
                 results.append(try parked(connection))
             }

@@ -68,7 +68,8 @@ struct DirectoryChecks {
         }
     }
 
-    private static func nearestExisting(_ path: String) -> String {
+    /// It, or the parent of it that is there.
+    static func nearestExisting(_ path: String) -> String {
         var path = path
         while path.count > 1, access(path, F_OK) != 0 {
             guard let slash = path.lastIndex(of: "/") else { return "." }

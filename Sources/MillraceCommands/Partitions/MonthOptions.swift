@@ -58,12 +58,12 @@ struct MonthOptions: ParsableArguments {
     ) throws {
         var report = MonthReport()
         var meter = ProgressMeter(isQuiet: quiet)
-        let erasure = MonthErasure(packs: try context.packs(), paths: [])
+        let missed = MonthReturn(packs: try context.packs(), paths: [])
         for (table, month) in months {
             let name = table.partitionName(month)
             let lifecycle = MonthLifecycle(
                 connection: connection, configuration: context.configuration.resolvedArchive,
-                options: context.partitionOptions, version: Version.current, erasure: erasure
+                options: context.partitionOptions, version: Version.current, missed: missed
             ) { progress in
                 meter.update(count: progress.rows) { elapsed, rate in
                     MonthReport.line(name, progress, elapsed: elapsed, perSecond: rate)

@@ -74,7 +74,7 @@ struct PartitionsEnsure: ParsableCommand {
         _ partitions: MillracePostgres.Partitions, _ connection: PostgresConnection, _ context: CommandContext,
         _ ahead: Int, _ now: Int64, _ report: inout Report
     ) throws {
-        let erasure = MonthErasure(packs: try context.packs(), paths: [])
+        let missed = MonthReturn(packs: try context.packs(), paths: [])
         for month in attach.compactMap(PartitionMonth.init(label:)) {
             let detached = try partitions.survey(ahead: ahead, from: now).filter {
                 $0.month == month && $0.state == .detached
@@ -85,13 +85,11 @@ struct PartitionsEnsure: ParsableCommand {
             }
             for standing in detached {
                 if standing.record == nil {
-                    try erasure.apply(to: "public.\(standing.name)", of: standing.table, on: connection) {
-                        try partitions.attach(month, of: standing.table)
-                    }
+                    try missed.attach(month, of: standing.table, by: partitions, on: connection)
                 } else {
                     let lifecycle = MonthLifecycle(
                         connection: connection, configuration: context.configuration.resolvedArchive,
-                        options: context.partitionOptions, version: Version.current, erasure: erasure)
+                        options: context.partitionOptions, version: Version.current, missed: missed)
                     _ = try lifecycle.move(month, of: standing.table, to: .live, isAutomatic: false, now: now)
                 }
                 report.attached.append(standing.name)

@@ -31,7 +31,7 @@ actor MonthsService: Service {
 
     private let executor = ThreadExecutor(name: "months")
     private let configuration: DaemonConfiguration
-    private let erasure: MonthErasure
+    private let missed: MonthReturn
     private let metrics: MonthsMetrics
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
@@ -40,7 +40,7 @@ actor MonthsService: Service {
 
     init(configuration: DaemonConfiguration, packs: [PackDefinition], metrics: MonthsMetrics, logger: Logger) {
         self.configuration = configuration
-        erasure = MonthErasure(packs: packs, paths: [])
+        missed = MonthReturn(packs: packs, paths: [])
         self.metrics = metrics
         self.logger = logger
     }
@@ -141,7 +141,7 @@ actor MonthsService: Service {
     private func retire(_ key: MonthKey, _ before: MonthRecord?, _ connection: PostgresConnection) throws {
         let lifecycle = MonthLifecycle(
             connection: connection, configuration: configuration.archive, options: configuration.partitionOptions,
-            version: Version.current, erasure: erasure)
+            version: Version.current, missed: missed)
         do {
             let goal = before?.isAutomatic == true && before?.state != .live ? before?.goal : nil
             let record = try lifecycle.move(
@@ -164,7 +164,7 @@ actor MonthsService: Service {
     private func close(_ key: MonthKey, _ connection: PostgresConnection) throws {
         let lifecycle = MonthLifecycle(
             connection: connection, configuration: configuration.archive, options: configuration.partitionOptions,
-            version: Version.current, erasure: erasure)
+            version: Version.current, missed: missed)
         do {
             guard try lifecycle.close(key.month, of: key.table) else { return }
             metrics.closed.add(1)

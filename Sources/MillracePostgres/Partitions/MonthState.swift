@@ -1,7 +1,7 @@
 /// How far a month is on its way out of its table, or back: `partition_months.state`. A month without a row there is live.
 package enum MonthState: String, Sendable, CaseIterable {
     case live
-    /// To be detached; what the spools still hold of it goes in.
+    /// To be detached; rows still go in.
     case sealing
     /// Its DETACH may be under way, or done.
     case detaching

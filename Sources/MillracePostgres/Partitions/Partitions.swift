@@ -203,6 +203,8 @@ package struct Partitions {
     package func makeApart(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) {
         try createTable(
             table.partitionName(month), for: month, like: "public.\(table.rawValue)", "INCLUDING ALL EXCLUDING INDEXES")
+        // Readers see nothing of it before it is attached and has the policies.
+        try connection.execute("ALTER TABLE public.\(table.partitionName(month)) ENABLE ROW LEVEL SECURITY")
     }
 
     private func createTable(

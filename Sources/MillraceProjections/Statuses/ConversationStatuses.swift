@@ -77,7 +77,7 @@ package struct ConversationStatuses {
     private var batch: PostgresParameter { .integer(batchID ?? -1) }
 
     /// Gives the rows of these conversations their status. `ownOnly`: of the batch's rows alone.
-    private func change(_ conversations: [String], ownOnly: Bool, _ fold: BatchFold) throws(PostgresError) {
+    func change(_ conversations: [String], ownOnly: Bool, _ fold: BatchFold) throws(PostgresError) {
         let parameters: [PostgresParameter?] = [.array(conversations), batch]
         let condition = """
             stored.conversation_id = ANY ($1::text[])

@@ -60,9 +60,9 @@ struct RetiredMonths {
     }
 
     /// Events and saves, in the tables when this returns.
-    func fill(_ rows: Int, saves: Int = 5) throws {
+    func fill(_ rows: Int, saves: Int = 5, from first: Int = 0) throws {
         for month in months {
-            let events = (0..<rows).map { Self.event($0, in: month) }
+            let events = (first..<first + rows).map { Self.event($0, in: month) }
             let saves = (0..<saves).map { Self.save($0, in: month) }
             guard try mishap.post(events + saves, isAwaited: true).status == 200 else {
                 throw TestSupportError(message: "the months are not filled")
@@ -73,7 +73,7 @@ struct RetiredMonths {
     /// `number` is in the payload, and tells the time.
     static func event(_ number: Int, in month: PartitionMonth, type: String = "past") -> String {
         """
-        {"event_type":"\(type)","created_at":\(month.lowerMicroseconds / 1000 + Int64(number) * 7),\
+        {"event_type":"\(type)","created_at":\(month.lowerMicroseconds / 1000 + Int64(number % 100_000_000) * 2),\
         "id":"\(UniqueID.random())","user_id":"0196a1b2-0000-7000-8000-00000000000\(number % 10)",\
         "payload":{"n":\(number),"amount":12.25,"text":"ä\\"\\\\ \\n☃ \(number)"}}
         """
@@ -115,11 +115,12 @@ struct RetiredMonths {
     }
 
     /// Counts of events by hour and type.
-    func projections() throws -> [String] {
+    func projections(of type: String = "past") throws -> [String] {
         try auditor.strings(
             """
             SELECT bucket || ' ' || event_type || ' ' || sum(n)
             FROM projections.analytics_events_by_hour
+            WHERE event_type = '\(type)'
             GROUP BY bucket, event_type
             ORDER BY 1
             """)

@@ -73,6 +73,24 @@ extension EndToEnd {
             try months.auditor.verify(months.daemon)
         }
 
+        @Test func `a conversation that was deleted while its month was away comes back so, and counts follow`() throws
+        {
+            let months = try RetiredMonths()
+            try months.fill(0, saves: 5)
+            _ = try months.run("retire")
+            let said = #"{"event_type":"conversations.conversation_deleted","payload":{"conversation_id":"c3"}}"#
+            #expect(try months.mishap.post([said], isAwaited: true).status == 200)
+            _ = try months.run("restore")
+            let statuses = try months.auditor.strings(
+                "SELECT conversation_id || ' ' || status FROM public.conversations ORDER BY 1")
+            #expect(statuses == ["c0 active", "c1 active", "c2 active", "c3 deleted", "c4 active"])
+            #expect(try months.daemon.run("projections", "verify", "conversations").isSuccess)
+            let leaf = PartitionedTable.conversations.partitionName(months.months[0])
+            let policies = try months.auditor.integer(
+                "SELECT count(*) FROM pg_policy WHERE polrelid = '\(leaf)'::regclass AND polname = 'millrace_tenant'")
+            #expect(policies == 1)
+        }
+
         @Test func `DuckDB reads the archive as it is, with the count and the sums of the table`() throws {
             let months = try RetiredMonths(months: 2)
             try months.fill(500)

@@ -1,8 +1,9 @@
 package import MillracePostgres
 package import MillraceProjections
 
-/// Erases from a month that was away what was to be erased since. Blocks; the connection must be idle.
-package struct MonthErasure {
+/// What a month has missed while it was away: users who were erased, and statuses of conversations. Blocks; the connection
+/// must be idle.
+package struct MonthReturn {
     private let packs: [PackDefinition]
     private let paths: [ErasurePath]
 
@@ -14,17 +15,36 @@ package struct MonthErasure {
         self.paths = paths
     }
 
-    /// Of a table that nobody sees, with its schema; then `attach` makes it a partition, while no other erasure goes by which
-    /// months there are.
-    package func apply(
-        to relation: String, of table: PartitionedTable, on connection: PostgresConnection, attach: () throws -> Void
+    /// Erases from a table that nobody sees, with its schema; then `attach` makes it a partition, while no other erasure goes
+    /// by which months there are.
+    func erase(
+        from relation: String, of table: PartitionedTable, on connection: PostgresConnection, attach: () throws -> Void
     ) throws {
         try whileAlone(connection) {
-            let replay = ErasureReplay(connection: connection, packs: packs, paths: paths)
-            try replay.run(on: relation, of: table)
+            try replay(connection).run(on: relation, of: table)
             try attach()
-            try replay.renewSketches()
         }
+    }
+
+    /// Of a month that is attached by now. To do it again changes nothing.
+    func settle(in relation: String, of table: PartitionedTable, on connection: PostgresConnection) throws {
+        try replay(connection).renewSketches()
+        guard table == .conversations else { return }
+        try ReturnedStatuses(connection: connection, packs: packs).settle(in: relation)
+    }
+
+    /// Makes a table that somebody detached by hand a partition again.
+    package func attach(
+        _ month: PartitionMonth, of table: PartitionedTable, by partitions: Partitions,
+        on connection: PostgresConnection
+    ) throws {
+        let relation = "public.\(table.partitionName(month))"
+        try erase(from: relation, of: table, on: connection) { try partitions.attach(month, of: table) }
+        try settle(in: relation, of: table, on: connection)
+    }
+
+    private func replay(_ connection: PostgresConnection) -> ErasureReplay {
+        ErasureReplay(connection: connection, packs: packs, paths: paths)
     }
 
     private func whileAlone(_ connection: PostgresConnection, _ body: () throws -> Void) throws {
