@@ -33,7 +33,8 @@ package struct APIRoutes: Sendable {
     private let logger: Logger
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
-    /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`. `onAccepted` and `onRefused` count conversation saves.
+    /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`, `erase` for each
+    /// `DELETE /v1/users/{id}`. `onAccepted` and `onRefused` count conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
         saves: KnownSaves, logger: Logger,
@@ -42,6 +43,7 @@ package struct APIRoutes: Sendable {
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport = { _ in
             throw ReloadRefusal(reasons: ["this daemon can't reload"])
         },
+        erase: @escaping UserEraseRoute.Erase = { _, _, _ in "" },
         onAccepted: @escaping @Sendable () -> Void = {},
         onTreated: @escaping @Sendable (FieldCounts) -> Void = { _ in },
         onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
@@ -79,6 +81,7 @@ package struct APIRoutes: Sendable {
             case .metrics: OperationalRoutes.metrics(metrics)
             case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
             case .reload: ReloadRoute(reload: reload).endpoint
+            case .userErase: UserEraseRoute(erase: erase, gate: read).endpoint
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil
             }
@@ -129,7 +132,7 @@ package struct APIRoutes: Sendable {
         for endpoint in endpoints {
             guard let respond = endpoint.respond else { continue }
             let operation = endpoint.operation
-            router.on(endpoint.pattern, method: operation.route.method == .get ? .get : .post) { request, context in
+            router.on(endpoint.pattern, method: operation.route.method.request) { request, context in
                 var context = context
                 context.caller = try await access.caller(request, context, for: operation.access)
                 return try await respond(request, context)
@@ -156,9 +159,20 @@ package struct APIRoutes: Sendable {
         guard !routes.isEmpty else {
             return APIProblem(.notFound, "not_found", "there is no such route; /openapi.json lists them")
         }
-        let allowed = routes.map { $0.method == .get ? "GET, HEAD" : "POST" }.joined(separator: ", ")
+        let allowed = routes.map { $0.method == .get ? "GET, HEAD" : $0.method.rawValue.uppercased() }.joined(
+            separator: ", ")
         var problem = APIProblem(.methodNotAllowed, "method_not_allowed", "this route takes \(allowed)")
         problem.headers[.allow] = allowed
         return problem
+    }
+}
+
+extension HTTPRoute.Method {
+    fileprivate var request: HTTPRequest.Method {
+        switch self {
+        case .get: .get
+        case .post: .post
+        case .delete: .delete
+        }
     }
 }

@@ -72,8 +72,8 @@ struct MillraceCommand: ParsableCommand {
             ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
             ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
-            ProjectionsCommand.self, DeadLettersCommand.self, AuditCommand.self, KeysCommand.self, TenantsCommand.self,
-            FieldsCommand.self, BenchCommand.self,
+            ProjectionsCommand.self, DeadLettersCommand.self, UsersCommand.self, AuditCommand.self, KeysCommand.self,
+            TenantsCommand.self, FieldsCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -116,12 +116,13 @@ package struct Daemon {
             fields: { live.tcp.value.fields }, onTreated: { [intake = pipeline.metrics.intake] in intake.count($0) })
         let months = MonthsService(
             configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
+        let erasure = ErasureService(configuration, packs: packs, spool: spool, routes: routes, logger: logger)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
         let intake = intake(live, pipeline, routes, reads, loops, listening)
         let manager = manager(
             reloader, ReloadAnswerFile(spoolDirectory: configuration.spool.directory), bound)
         var stages: [any Service] = [
-            writers, spool, outbox, months, keys, audit, keySets, intake, manager,
+            writers, spool, outbox, erasure, months, keys, audit, keySets, intake, manager,
         ]
         if let log = latencyLog(configuration.latency, pipeline.metrics) { stages.insert(log, at: 0) }
         if let embedded { stages.insert(EmbeddedWatchService(database: embedded), at: 0) }

@@ -21,6 +21,7 @@ final class RouteTable: Sendable {
     private let pipeline: Pipeline
     private let reading: Reading
     private let saves: KnownSaves
+    private let savesFile: KnownSavesFile
     private let logger: Logger
 
     /// `keySets`: the keys of `jwt.jwks_url`. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
@@ -36,6 +37,7 @@ final class RouteTable: Sendable {
         self.logger = logger
         let savesMax = configuration.routes.knownSavesMax
         let file = KnownSavesFile(directory: configuration.spool.directory, savesMax: savesMax, logger: logger)
+        savesFile = file
         saves = KnownSaves(savesMax: savesMax, saves: await file.load()) { await file.append($0) }
         current = Live(
             try await Self.routes(
@@ -55,6 +57,12 @@ final class RouteTable: Sendable {
         return try await Self.routes(
             configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves, logger: logger,
             reload: reload)
+    }
+
+    /// Forgets whose the latest saves of these users are. Throws errors of the disk.
+    func forget(_ users: Set<UniqueID>) async throws {
+        saves.forget(users)
+        try await savesFile.forget(users)
     }
 
     func replace(with routes: APIRoutes) {
@@ -86,6 +94,7 @@ final class RouteTable: Sendable {
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },
             reload: reload,
+            erase: { try await ErasureService.queue($0, of: $1, by: $2, configuration.database, logger: logger) },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onTreated: { metrics.intake.count($0) },
             onRefused: { metrics.intake.refused($0).add(1) }

@@ -5,17 +5,18 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
     case productSearch
     case health, dashboard
-    case livez, readyz, metrics, latency, openAPI, reload
+    case livez, readyz, metrics, latency, openAPI, reload, userErase
     /// A request of none of the others.
     case other
 
     package enum Method: String, Sendable {
-        case get, post
+        case get, post, delete
     }
 
     package var method: Method {
         switch self {
         case .events, .conversationSave, .checkout, .reload: .post
+        case .userErase: .delete
         default: .get
         }
     }
@@ -32,6 +33,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .metrics: "/metrics"
         case .latency: "/debug/latency"
         case .reload: "/v1/reload"
+        case .userErase: "/v1/users/{id}"
         case .other: ""
         case .packs: "/v1/packs"
         case .counts: "/v1/counts/{pack}/{fold}"
@@ -101,7 +103,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload:
             false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
-            .conversationSearch, .productSearch, .checkout, .health, .dashboard:
+            .conversationSearch, .productSearch, .checkout, .health, .dashboard, .userErase:
             true
         }
     }

@@ -39,6 +39,9 @@ final class SpoolAppender {
         health = SpoolHealthStateMachine(retry: configuration.fullRetry)
         updateGauges()
         try? fileSystem.remove("\(configuration.directory)/\(SegmentName.probe)")
+        for name in (try? fileSystem.list(configuration.directory)) ?? [] where name.hasSuffix(SegmentName.rewritten) {
+            try? fileSystem.remove("\(configuration.directory)/\(name)")
+        }
     }
 
     /// Makes submissions durable in groups and answers each one.
@@ -143,6 +146,12 @@ extension SpoolAppender {
 
     func close() {
         writer.close()
+    }
+
+    /// Ends the newest segment, so that the next group begins another one.
+    func beginSegment() throws(SpoolError) {
+        try admit(SegmentHeader.byteCount)
+        try writer.openSegment()
     }
 
     /// Above half of `bytesMax`, and when the disk has no room, settled segments go before their time, and it is said: a

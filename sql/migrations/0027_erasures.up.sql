@@ -17,6 +17,7 @@ CREATE TABLE public.erasures (
     tenant_id integer NOT NULL DEFAULT 0,
     user_id uuid,
     external_id text,
+    pack text,
     user_hash bytea,
     state text NOT NULL DEFAULT 'queued',
     source text NOT NULL,
@@ -87,6 +88,7 @@ CREATE TABLE public.erasure_sketches (
 
 COMMENT ON TABLE public.erasure_salt IS 'One row: what the hashes of erased users'' ids are salted with.';
 COMMENT ON TABLE public.erasures IS 'Erasures of users; one that is done holds a hash in the place of the id.';
+COMMENT ON COLUMN public.erasures.pack IS 'Which pack alone knows the user by external_id; NULL: all.';
 COMMENT ON COLUMN public.erasures.user_hash IS 'SHA-256 of the salt, the tenant (4 bytes, big endian) and the id (16 bytes).';
 COMMENT ON COLUMN public.erasures.state IS 'queued; running: in the tables; spools: daemons have still to do their part; done.';
 COMMENT ON COLUMN public.erasures.tables_at IS 'When the tables were gone through last.';
@@ -108,20 +110,22 @@ CREATE FUNCTION public.queue_user_erasures()
 AS $$
 DECLARE
     is_engine CONSTANT boolean := coalesce(current_setting('millrace.slot', true), '') <> '';
+    -- Of the table PACK_users.
+    own_pack CONSTANT text := regexp_replace(TG_TABLE_NAME, '_users$', '');
 BEGIN
     IF TG_TABLE_SCHEMA <> 'projections' OR TG_OP = 'DELETE' AND is_engine THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'DELETE' THEN
-        INSERT INTO public.erasures (tenant_id, external_id, source)
-        SELECT tenant_id, id::text, 'trigger'
+        INSERT INTO public.erasures (tenant_id, external_id, pack, source)
+        SELECT tenant_id, id::text, own_pack, 'trigger'
         FROM changed
         WHERE deleted_at IS NULL
         ORDER BY tenant_id, id;
         RETURN NULL;
     END IF;
-    INSERT INTO public.erasures (tenant_id, external_id, source)
-    SELECT tenant_id, id::text, 'trigger'
+    INSERT INTO public.erasures (tenant_id, external_id, pack, source)
+    SELECT tenant_id, id::text, own_pack, 'trigger'
     FROM changed
     WHERE deleted_at IS NOT NULL
         AND NOT EXISTS (
@@ -129,6 +133,7 @@ BEGIN
             FROM public.erasures AS known
             WHERE known.state = 'queued'
                 AND known.source = 'trigger'
+                AND known.pack = own_pack
                 AND known.tenant_id = changed.tenant_id
                 AND known.external_id = changed.id::text
         )
@@ -137,6 +142,7 @@ BEGIN
     USING changed
     WHERE queued.state = 'queued'
         AND queued.source = 'trigger'
+        AND queued.pack = own_pack
         AND changed.deleted_at IS NULL
         AND queued.tenant_id = changed.tenant_id
         AND queued.external_id = changed.id::text;

@@ -56,6 +56,13 @@ package final class KnownSaves: Sendable {
         state.withLock { $0.users[save.id] = nil }
     }
 
+    /// Forgets whose the saves of these users are.
+    package func forget(_ users: Set<UniqueID>) {
+        state.withLock { state in
+            for (id, user) in state.users where users.contains(user) { state.users[id] = nil }
+        }
+    }
+
     /// The save that was entered is durable.
     func taken(_ save: Save) async {
         await keep(save)

@@ -5,6 +5,7 @@ internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// What `retire`, `archive` and `restore` share: the months, how they are reported, and how the command ends.
 struct MonthOptions: ParsableArguments {
@@ -58,7 +59,7 @@ struct MonthOptions: ParsableArguments {
     ) throws {
         var report = MonthReport()
         var meter = ProgressMeter(isQuiet: quiet)
-        let missed = MonthReturn(packs: try context.packs(), paths: [])
+        let missed = MonthReturn(packs: try context.packs(), paths: context.configuration.erasure.paths)
         for (table, month) in months {
             let name = table.partitionName(month)
             let lifecycle = MonthLifecycle(

@@ -5,6 +5,7 @@ internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// `millrace partitions ensure`.
 struct PartitionsEnsure: ParsableCommand {
@@ -74,7 +75,7 @@ struct PartitionsEnsure: ParsableCommand {
         _ partitions: MillracePostgres.Partitions, _ connection: PostgresConnection, _ context: CommandContext,
         _ ahead: Int, _ now: Int64, _ report: inout Report
     ) throws {
-        let missed = MonthReturn(packs: try context.packs(), paths: [])
+        let missed = MonthReturn(packs: try context.packs(), paths: context.configuration.erasure.paths)
         for month in attach.compactMap(PartitionMonth.init(label:)) {
             let detached = try partitions.survey(ahead: ahead, from: now).filter {
                 $0.month == month && $0.state == .detached

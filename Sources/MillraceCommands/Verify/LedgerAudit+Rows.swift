@@ -22,6 +22,16 @@ extension LedgerAudit {
             try count(partition.relation, of: partition.table, partition.month)
         }
         try countRetired(beside: partitions)
+        // Conversations that were erased with their users were rows too.
+        if try connection.hasRelation("public.erased_rows") {
+            try connection.execute(
+                """
+                INSERT INTO verify_counts
+                SELECT batch_id, 0, conversations
+                FROM public.erased_rows
+                WHERE batch_id >= \(firstBatchID)
+                """, timeout: timeout)
+        }
         let result = try connection.query(comparison, timeout: timeout)
         let examples = result.texts.map { row in
             let batch = row[1].isEmpty ? "batch \(row[0])" : "joined batches \(row[0])…\(row[1])"

@@ -5,6 +5,7 @@ internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
 internal import MillracePostgres
+internal import MillraceProjections
 internal import MillraceSpool
 internal import MillraceWriter
 
@@ -66,6 +67,12 @@ enum ConfigurationChecks {
             check(
                 isName, "http.hosts", .invalidValue,
                 "http.hosts has \"\(host)\"; wanted: a name without scheme and path, like \"events.example.com\"")
+        }
+        for path in configuration.erasure.payloadPaths {
+            check(
+                ErasurePath(path) != nil, "erasure.payload_paths", .invalidValue,
+                "erasure.payload_paths has \"\(path)\"; wanted: a member of payloads like \"email\" or \"address.street\", "
+                    + "with * for each, or with the events' type before it: \"commerce.lead_captured:email\"")
         }
         let peerTimeout = configuration.intake.peerTimeout
         check(

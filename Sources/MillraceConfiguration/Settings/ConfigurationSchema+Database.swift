@@ -226,6 +226,19 @@ extension ConfigurationSchema {
                 "How long a row is kept.")
         ])
 
+    static let erasure = ConfigurationSection(
+        name: "erasure",
+        doc: "Erasure of users: `millrace users erase`, `DELETE /v1/users/{id}`, users whom packs delete.",
+        keys: [
+            .list(
+                "payload_paths", \.erasure.payloadPaths,
+                "Blanked in the user's own events: `email`, `address.street`, `items.*.note`, `*` for all. "
+                    + "Of events that packs make rows of, only with their type: `commerce.lead_captured:*`."),
+            .duration(
+                "poll", \.erasure.poll, .milliseconds(100) ... .seconds(3600),
+                "How often the daemon looks whether there is anything to erase."),
+        ])
+
     static let outbox = ConfigurationSection(
         name: "outbox", doc: "Events that applications write into the table outbox, in their own transactions.",
         keys: [

@@ -39,6 +39,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var dedup = DedupConfiguration()
     package var audit = AuditConfiguration()
     package var outbox = Outbox()
+    package var erasure = ErasureConfiguration()
     package var api = APIConfiguration()
     package var identity = IdentityConfiguration()
     package var auth = AuthConfiguration()
@@ -115,9 +116,9 @@ extension DaemonConfiguration {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
     }
 
-    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the months', the outbox, the keys' one, and
-    /// checkouts.
-    package var writingSessionsMax: Int { database.writers + 5 + checkoutSessionsMax }
+    /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the months', the outbox, the keys' one, that
+    /// of erasures, and checkouts.
+    package var writingSessionsMax: Int { database.writers + 6 + checkoutSessionsMax }
 
     /// Sessions of PostgreSQL for checkouts.
     package var checkoutSessionsMax: Int { projections.packs.contains("commerce") ? api.checkoutsMax : 0 }

@@ -40,7 +40,7 @@ actor MonthsService: Service {
 
     init(configuration: DaemonConfiguration, packs: [PackDefinition], metrics: MonthsMetrics, logger: Logger) {
         self.configuration = configuration
-        missed = MonthReturn(packs: packs, paths: [])
+        missed = MonthReturn(packs: packs, paths: configuration.erasure.paths)
         self.metrics = metrics
         self.logger = logger
     }

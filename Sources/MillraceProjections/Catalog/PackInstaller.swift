@@ -66,6 +66,11 @@ package struct PackInstaller {
         } make: { version in
             try ReadingViews.install(pack, schema: version.schema, on: connection)
         }
+        try complete(pack) { version in
+            try ErasureTriggers.areMissing(pack, schema: version.schema, on: connection)
+        } make: { version in
+            try ErasureTriggers.install(pack, schema: version.schema, on: connection)
+        }
     }
 
     /// `make` returns the names of the relations that it made, alone.
@@ -195,6 +200,7 @@ package struct PackInstaller {
             hint: "Correct the entities' tables in up.sql; what is named …__events or …__values is the engine's."
         ) { () throws(PostgresError) in
             try HistoryTables.install(pack, schema: schema, on: connection)
+            try ErasureTriggers.install(pack, schema: schema, on: connection)
         }
     }
 

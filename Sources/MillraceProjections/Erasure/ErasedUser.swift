@@ -8,12 +8,15 @@ package struct ErasedUser: Sendable, Hashable {
     package var id: UniqueID
     /// The tenant's own id, where it is no UUID.
     package var external: String?
+    /// Which pack alone knows the user by `external`; nil: all.
+    package var pack: String?
     /// What `erasures.user_hash` holds.
     package var hash: [UInt8]
 
-    package init(tenant: Int32, id: UniqueID, external: String? = nil, salt: [UInt8]) {
+    package init(tenant: Int32, id: UniqueID, external: String? = nil, pack: String? = nil, salt: [UInt8]) {
         self.tenant = tenant
         self.id = id
+        self.pack = pack
         self.external = external.flatMap { UniqueID($0) == nil ? $0 : nil }
         hash = Self.hash(salt: salt, tenant: tenant, id.bytes)
     }

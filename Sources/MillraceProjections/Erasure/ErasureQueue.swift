@@ -36,7 +36,7 @@ package struct ErasureQueue {
                 """
                 SELECT id
                 FROM public.erasures
-                WHERE state <> 'done' AND tenant_id = $1::integer AND (user_id = $2::uuid OR external_id = $3)
+                WHERE state <> 'done' AND pack IS NULL AND tenant_id = $1::integer AND (user_id = $2::uuid OR external_id = $3)
                     AND (external_id IS NOT DISTINCT FROM $3 OR $3 IS NULL)
                 LIMIT 1
                 """, parameters: [.integer(tenant), .text("\(id)"), external.map { .text($0) }])
@@ -136,7 +136,7 @@ package struct ErasureQueue {
     package func open() throws(PostgresError) -> [Erasure] {
         let rows = try connection.execute(
             """
-            SELECT id, tenant_id, user_id, external_id, state, array_to_string(leaves_done, ' '), tables_at IS NOT NULL
+            SELECT id, tenant_id, user_id, external_id, state, array_to_string(leaves_done, ' '), pack
             FROM public.erasures
             WHERE state IN ('running', 'spools')
             ORDER BY requested_at, id
@@ -146,7 +146,7 @@ package struct ErasureQueue {
             guard let user = rows.string(row, 2).flatMap(UniqueID.init) else { return nil }
             return Erasure(
                 id: rows.string(row, 0) ?? "", tenant: Int32(truncatingIfNeeded: rows.count(row, 1)), user: user,
-                external: rows.string(row, 3), isRunning: rows.string(row, 4) == "running",
+                external: rows.string(row, 3), pack: rows.string(row, 6), isRunning: rows.string(row, 4) == "running",
                 leavesDone: Set((rows.string(row, 5) ?? "").split(separator: " ").map(String.init)))
         }
     }
@@ -182,7 +182,7 @@ package struct ErasureQueue {
     /// A month's table is gone through.
     func leafDone(_ relation: String, of erasures: [Erasure]) throws(PostgresError) {
         try connection.query(
-            "UPDATE public.erasures SET leaves_done = leaves_done || $2 WHERE id = ANY ($1::uuid[])",
+            "UPDATE public.erasures SET leaves_done = array_append(leaves_done, $2::text) WHERE id = ANY ($1::uuid[])",
             parameters: [.array(erasures.map(\.id)), .text(relation)])
     }
 
@@ -307,6 +307,8 @@ package struct Erasure: Sendable, Equatable {
     package var tenant: Int32
     package var user: UniqueID
     package var external: String?
+    /// Which pack alone knows the user by `external`; nil: all.
+    package var pack: String?
     /// Else it waits for spools.
     package var isRunning: Bool
     package var leavesDone: Set<String>

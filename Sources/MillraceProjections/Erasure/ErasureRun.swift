@@ -106,7 +106,9 @@ package struct ErasureRun {
         // No rebuild and no recount meanwhile.
         try lock.hold(alone: true)
         defer { lock.release() }
-        let users = erasures.map { ErasedUser(tenant: $0.tenant, id: $0.user, external: $0.external, salt: salt) }
+        let users = erasures.map {
+            ErasedUser(tenant: $0.tenant, id: $0.user, external: $0.external, pack: $0.pack, salt: salt)
+        }
         var scope = ErasureScope(users, paths: paths, packs: packs)
         let targets = try targets()
         var counts = ErasureCounts()

@@ -23,7 +23,7 @@ package struct ErasureScope: Sendable {
     let packs: [PackDefinition]
     let folds: [OwnedFold]
     /// By fold (`pack.fold`) and tenant: keys of rows that are erased, as text.
-    var keys: [String: [Int32: Set<String>]] = [:]
+    package var keys: [String: [Int32: Set<String>]] = [:]
 
     package init(_ users: [ErasedUser], paths: [ErasurePath], packs: [PackDefinition]) {
         self.users = users

@@ -20,14 +20,19 @@ struct OwnedKeys {
                     guard let key = owned.key, let parents = keys[parent.name]?[tenant], !parents.isEmpty else {
                         continue
                     }
+                    found = try named(by: parents, tenant, owned, key.path, parent.path)
                     for target in targets where target.pack.name == owned.pack {
                         found.formUnion(
                             try children(of: parents, tenant, owned.fold, key.column, parent.column, target))
+                        found.subtract(
+                            try moved(found, from: parents, tenant, owned.fold, key.column, parent.column, target))
                     }
                 } else if !owned.isTyped {
                     for user in scope.users where user.tenant == tenant {
                         found.insert("\(user.id)")
-                        if let external = user.external { found.insert(external) }
+                        if let external = user.external, user.pack.map({ $0 == owned.pack }) ?? true {
+                            found.insert(external)
+                        }
                     }
                 }
                 if !found.isEmpty { keys[owned.name, default: [:]][tenant] = found }
@@ -62,34 +67,69 @@ struct OwnedKeys {
         return found
     }
 
-    /// Keys of rows that point to one of `parents`, or once did and are not another's now.
+    /// Keys of which some event says that they go with one of `parents`: also those that a table refused.
+    private func named(
+        by parents: Set<String>, _ tenant: Int32, _ owned: OwnedFold, _ key: [String], _ parent: [String]
+    ) throws(PostgresError) -> Set<String> {
+        let rows = try connection.execute(
+            """
+            SELECT DISTINCT stored.payload #>> \(ErasureStatements.array(key))
+            FROM public.analytics_events AS stored
+            WHERE stored.tenant_id = \(tenant) AND \(ErasureStatements.condition(owned.types))
+                AND stored.payload #>> \(ErasureStatements.array(parent)) = ANY (\(ErasureStatements.array(parents.sorted())))
+            """, timeout: timeout)
+        return Set((0..<rows.rowCount).compactMap { rows.string($0, 0) })
+    }
+
+    /// Keys of rows that point to one of `parents`, or once did.
     private func children(
         of parents: Set<String>, _ tenant: Int32, _ fold: FoldDefinition, _ key: String, _ column: String,
         _ target: FoldTarget
     ) throws(PostgresError) -> Set<String> {
-        guard let table = target.tables[fold.table], let type = table.column(column) else { return [] }
-        let values = Self.values(parents, of: type)
-        guard !values.isEmpty else { return [] }
-        let list = "\(ErasureStatements.quoted(PostgresParameter.literal(of: values)))::\(type.type)[]"
+        guard let list = list(parents, column, of: fold, target) else { return [] }
         var found: Set<String> = []
         let histories = [fold.table, HistoryTables.events(of: fold.table), CascadeTables.moves(of: fold.table)]
         for name in histories where target.tables[name]?.column(column) != nil {
             let rows = try connection.execute(
                 """
-                SELECT DISTINCT one."\(key)"::text
-                FROM "\(target.schema)"."\(name)" AS one
-                WHERE one.tenant_id = \(tenant) AND one."\(column)" = ANY (\(list)) AND NOT EXISTS (
-                    SELECT
-                    FROM "\(target.schema)"."\(fold.table)" AS now
-                    WHERE now.tenant_id = \(tenant) AND now."\(key)" = one."\(key)" AND now.deleted_at IS NULL
-                        AND NOT now."\(column)" = ANY (\(list))
-                )
+                SELECT DISTINCT "\(key)"::text
+                FROM "\(target.schema)"."\(name)"
+                WHERE tenant_id = \(tenant) AND "\(column)" = ANY (\(list))
                 """, timeout: timeout)
             for row in 0..<rows.rowCount {
                 if let text = rows.string(row, 0) { found.insert(text) }
             }
         }
         return found
+    }
+
+    /// Those whose rows are another's now.
+    private func moved(
+        _ keys: Set<String>, from parents: Set<String>, _ tenant: Int32, _ fold: FoldDefinition, _ key: String,
+        _ column: String, _ target: FoldTarget
+    ) throws(PostgresError) -> Set<String> {
+        guard let list = list(parents, column, of: fold, target), let own = self.list(keys, key, of: fold, target)
+        else {
+            return []
+        }
+        let rows = try connection.execute(
+            """
+            SELECT "\(key)"::text
+            FROM "\(target.schema)"."\(fold.table)"
+            WHERE tenant_id = \(tenant) AND "\(key)" = ANY (\(own)) AND deleted_at IS NULL
+                AND NOT "\(column)" = ANY (\(list))
+            """, timeout: timeout)
+        return Set((0..<rows.rowCount).compactMap { rows.string($0, 0) })
+    }
+
+    /// An array of the column's type of those keys that it can have; nil when there are none.
+    private func list(
+        _ keys: Set<String>, _ column: String, of fold: FoldDefinition, _ target: FoldTarget
+    ) -> String? {
+        guard let type = target.tables[fold.table]?.column(column) else { return nil }
+        let values = Self.values(keys, of: type)
+        guard !values.isEmpty else { return nil }
+        return "\(ErasureStatements.quoted(PostgresParameter.literal(of: values)))::\(type.type)[]"
     }
 
     /// Those that a column can have.

@@ -72,6 +72,21 @@ package actor KnownSavesFile {
         }
     }
 
+    /// Forgets the saves of these users. Blocks on the disk.
+    package func forget(_ users: Set<UniqueID>) throws {
+        for name in [Self.olderName, Self.name] {
+            let saves = try read(name)
+            let left = saves.filter { !users.contains($0.user) }
+            guard left.count < saves.count else { continue }
+            try fileSystem.writeFile(
+                left.flatMap { $0.id.bytes + $0.user.bytes }, to: "\(directory)/\(name)", in: directory)
+            guard name == Self.name else { continue }
+            if let file { fileSystem.close(file) }
+            file = try fileSystem.open("\(directory)/\(name)", .ensure)
+            count = left.count
+        }
+    }
+
     private func beginAnew() throws(FileSystemError) {
         if let file { fileSystem.close(file) }
         file = nil

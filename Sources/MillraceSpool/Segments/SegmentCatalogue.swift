@@ -143,6 +143,10 @@ extension SegmentCatalogue {
         return numbers
     }
 
+    func isSettled(below sequence: UInt64) -> Bool {
+        retainedSequences.parts(of: 0..<sequence).allSatisfy(settled.contains)
+    }
+
     private func isSettled(_ segment: Segment) -> Bool {
         settled.contains(segment.sequences) && settled.contains(segment.burnt)
     }

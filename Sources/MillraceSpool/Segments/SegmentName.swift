@@ -6,12 +6,15 @@
 /// | `spool.id` | the spool's UUID as text, so that it outlives a damaged segment header |
 /// | `lock` | `flock`ed by the daemon; holds its process id |
 /// | `probe` | written and removed to see whether a full disk has room again |
+/// | `000000000001.seg.rewrite` | what takes the segment's place once it is whole |
 /// | `damaged/000000000001-64-112.bin` | bytes set aside: segment, offset, length |
 enum SegmentName {
     static let identity = "spool.id"
     static let lock = "lock"
     static let probe = "probe"
     static let damaged = "damaged"
+    /// Behind the name of a segment.
+    static let rewritten = ".rewrite"
     private static let suffix = ".seg"
 
     static func file(_ number: UInt64) -> String {

@@ -189,6 +189,11 @@ extension SegmentStore {
         state.withLock { $0.catalogue.segmentGrew(segment) }
     }
 
+    /// The segment's file is another one, with the same places.
+    func segmentReplaced(_ number: UInt64) {
+        state.withLock { $0.open.removeAll { $0.number == number } }
+    }
+
     /// The segment's file is removed.
     func segmentRetired(_ number: UInt64) {
         state.withLock { state in

@@ -92,12 +92,14 @@ struct BatchReader {
         }
         let rejections = encoder.rejections
         for rejected in rejections[rejectionsSeen...] {
+            let line = Self.line(Int(rejected.sequence - header.firstSequence), of: payload)
+            let isErased = line.utf8.allSatisfy { $0 == UInt8(ascii: " ") }
             encoded.letters.append(
                 DeadLetter(
                     sequence: rejected.sequence, kind: header.kind, tenant: header.tenant,
-                    code: rejected.refusal.code.rawValue, message: rejected.refusal.message,
-                    line: Self.line(Int(rejected.sequence - header.firstSequence), of: payload),
-                    receivedAt: header.receivedAt
+                    code: isErased ? DeadLetter.erasedCode : rejected.refusal.code.rawValue,
+                    message: isErased ? "the line was erased with its user" : rejected.refusal.message,
+                    line: isErased ? nil : line, receivedAt: header.receivedAt
                 )
             )
         }

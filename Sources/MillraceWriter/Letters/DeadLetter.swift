@@ -29,6 +29,8 @@ struct DeadLetter {
     static let monthRetiredCode = "month_retired"
     /// The line was received under a clock that was so wrong that its month is not made.
     static let monthUnacceptableCode = "month_unacceptable"
+    /// The line was written over when its user was erased; an older ledger wants it once more.
+    static let erasedCode = "erased"
     /// The spool's bytes were damaged or missing.
     static let spoolDamageCode = "spool_damage"
 }

@@ -1,0 +1,167 @@
+import Logging
+import MillraceAPI
+import MillraceConfiguration
+import MillraceEvent
+import MillracePostgres
+import MillraceProjections
+import MillraceSpool
+import MillraceTelemetry
+internal import MillraceThreads
+import MillraceWriter
+import ServiceLifecycle
+
+/// Erases users: does this spool's part of every erasure, and goes through the tables where nobody else does.
+///
+/// Enters: rows of `erasures` and `erasure_spools`. Leaves: tables and segments without the users.
+///
+/// Invariants
+/// 1. The spool is said to be settled only when every line that was durable then is in the ledger for good.
+/// 2. Its files are gone through only after the tables were, and said to be done only when no file has the users.
+///
+/// Crash: whatever was under way is done again. Backpressure: one erasure's run at a time. Shutdown: ends between two pages
+/// or segments.
+actor ErasureService: Service {
+    private let executor = ThreadExecutor(name: "erasure")
+    private let configuration: DaemonConfiguration
+    private let packs: [PackDefinition]
+    private let spool: SpoolService
+    private let saves: RouteTable
+    private let logger: Logger
+    private let interrupt = PostgresInterrupt()
+    private var connection: PostgresConnection?
+    /// Where the spool ended when it was first seen to be asked, by erasure.
+    private var asked: [String: UInt64] = [:]
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// `routes`: what knows whose the latest saves are.
+    init(
+        _ configuration: DaemonConfiguration, packs: [PackDefinition], spool: SpoolService, routes: RouteTable,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.packs = packs
+        self.spool = spool
+        saves = routes
+        self.logger = logger
+    }
+
+    /// Queues an erasure in a session of its own.
+    static func queue(
+        _ user: String, of tenant: Int32, by actor: AuditActor, _ database: DatabaseConfiguration, logger: Logger
+    ) async throws -> String {
+        try await BlockingThread.run(named: "erasure-queue") {
+            let connection = try PostgresConnection(
+                connectionString: database.url.value, applicationName: "millrace erasure",
+                connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout,
+                interrupt: PostgresInterrupt(), logger: logger)
+            return try ErasureQueue(on: connection).add(user, tenant: tenant, source: .api, by: actor)
+        }
+    }
+
+    /// Until graceful shutdown or cancellation.
+    nonisolated func run() async {
+        await cancelWhenGracefulShutdown {
+            await withTaskCancellationHandler {
+                await self.work()
+            } onCancel: {
+                self.interrupt.raise()
+            }
+        }
+    }
+
+    private func work() async {
+        var backoff = Backoff(min: configuration.database.retryMin, max: configuration.database.retryMax)
+        while !Task.isCancelled {
+            do {
+                let connection = try connected()
+                if try ErasureQueue(on: connection).isThere {
+                    try settle(connection)
+                    try await rewrite(connection)
+                    try erase(connection)
+                }
+                backoff.reset()
+                try interrupt.pause(for: configuration.erasure.poll)
+            } catch {
+                connection = nil
+                if (error as? PostgresError)?.code == .interrupted || Task.isCancelled { break }
+                if backoff.attempts == 0 {
+                    logger.warning(
+                        "erasure failed",
+                        metadata: [.error: "\(error)", .hint: "it is tried again; `millrace users list`"])
+                }
+                do throws(PostgresError) { try interrupt.pause(for: backoff.next()) } catch { break }
+            }
+        }
+        connection = nil
+        executor.stop()
+    }
+
+    // MARK: - The spool's part
+
+    /// Says which of those that ask are answered: all that the spool held when they were first seen is in the tables.
+    private func settle(_ connection: PostgresConnection) throws {
+        let queue = ErasureQueue(on: connection)
+        let waiting = try queue.tasks(of: spool.store.spoolID).asked
+        asked = asked.filter { waiting.contains($0.key) }
+        let end = spool.store.endSequence
+        for erasure in waiting where asked[erasure] == nil { asked[erasure] = end }
+        let settled = waiting.filter { asked[$0].map(spool.store.isSettled(below:)) ?? false }
+        if !settled.isEmpty { try queue.spoolSettled(settled, spool: spool.store.spoolID) }
+    }
+
+    private func rewrite(_ connection: PostgresConnection) async throws {
+        let queue = ErasureQueue(on: connection)
+        let erasures = try queue.tasks(of: spool.store.spoolID).tables
+        guard !erasures.isEmpty else { return }
+        let salt = try queue.salt()
+        let users = erasures.map {
+            ErasedUser(tenant: $0.tenant, id: $0.user, external: $0.external, pack: $0.pack, salt: salt)
+        }
+        var scope = ErasureScope(users, paths: configuration.erasure.paths, packs: packs)
+        scope.keys = try queue.keys(of: erasures)
+        // What came since is the sender's new word, and in the tables as it is.
+        let end = erasures.compactMap { asked[$0.id] }.max() ?? spool.store.endSequence
+        try await spool.endSegment(below: end)
+        var lines = 0
+        for number in spool.store.ended(below: end) {
+            try Task.checkCancellation()
+            let found = try spool.store.rewrite(number, below: end) { header, line in
+                scope.line(line, kind: header.kind, tenant: header.tenant)
+            }
+            if found > 0 { try await spool.takeRewritten(number) }
+            lines += found
+        }
+        let tenants = Set(users.map(\.tenant))
+        spool.store.removeDamaged { bytes in tenants.contains { scope.mentions(bytes, tenant: $0) } }
+        try await saves.forget(Set(users.map(\.id)))
+        try queue.spoolDone(erasures.map(\.id), spool: spool.store.spoolID, lines: lines)
+        for erasure in erasures { asked[erasure.id] = nil }
+        logger.notice("spool erased", metadata: [.count: "\(erasures.count)", .lines: "\(lines)"])
+    }
+
+    // MARK: - The tables
+
+    private func erase(_ connection: PostgresConnection) throws {
+        let run = ErasureRun(connection: connection, packs: packs, paths: configuration.erasure.paths)
+        let isDone = try run.run { step in
+            // The one who waits for this spool is this very thread.
+            if case .waitingForSpools = step { try settle(connection) }
+            try Task.checkCancellation()
+        }
+        if isDone { logger.info("erasures carried on") }
+    }
+
+    private func connected() throws(PostgresError) -> PostgresConnection {
+        if let connection, connection.isUsable { return connection }
+        let database = configuration.database
+        let new = try PostgresConnection(
+            connectionString: database.url.value, applicationName: "millrace erasure",
+            connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout, interrupt: interrupt,
+            logger: logger)
+        // What is said to be gone is gone, whatever the server's setting.
+        try new.execute("SET synchronous_commit = on")
+        connection = new
+        return new
+    }
+}
