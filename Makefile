@@ -170,6 +170,8 @@ check: swift test-packages $(TEST_PYTHON)/installed  ## the formatter in lint mo
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 	@report=$$(systemd-analyze security --offline=true --no-pager --threshold=$(EXPOSURE_MAX) systemd/millrace.service) \
 		|| { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
+	@report=$$(systemd-analyze security --offline=true --no-pager --threshold=$(EXPOSURE_MAX) systemd/millrace-backup.service) \
+		|| { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
 
 docs: swift  ## render the guides: .build/docs, a web site
 	@rm -rf .build/docs .build/guides
@@ -208,8 +210,12 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
 	sed 's|=/usr/bin/|=$(PREFIX)/bin/|' systemd/millrace.service \
 		> "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
-	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service"
-	install -m 0644 systemd/millrace-tcp.socket systemd/millrace-http.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/"
+	sed 's|=/usr/bin/|=$(PREFIX)/bin/|; s|file:///usr/|file://$(PREFIX)/|' systemd/millrace-backup.service \
+		> "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace-backup.service"
+	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace.service" \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/millrace-backup.service"
+	install -m 0644 systemd/millrace-tcp.socket systemd/millrace-http.socket systemd/millrace-backup.timer \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/"
 	@# An operator's own settings stay. They may hold a password: never for everyone to read, only for the daemon's group,
 	@# which systemd-sysusers makes; on a new machine systemd-tmpfiles gives it the file then.
 	install -d -m 0750 "$(DESTDIR)/etc/millrace"

@@ -86,7 +86,7 @@ let package = Package(
         .target(
             name: "MillraceConfiguration",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceChannels", "MillraceEvent",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceChannels", "MillraceEvent",
                 "MillraceIntake",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML",
                 "MillraceWriter",
@@ -186,11 +186,20 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
 
+        .target(
+            name: "MillraceBackup",
+            dependencies: [
+                "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceSpool",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
         // The whole
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceConfiguration", "MillraceChannels",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration", "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
                 "MillraceThreads", "MillraceWriter",
@@ -210,7 +219,8 @@ let package = Package(
         .target(
             name: "MillraceConsole",
             dependencies: [
-                "CZlib", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceChannels", "MillraceConfiguration",
+                "CZlib", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceBackup", "MillraceChannels",
+                "MillraceConfiguration",
                 "MillraceDaemon", "MillraceEvent",
                 "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool",
                 "MillraceTelemetry",
@@ -236,7 +246,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBench",
+                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceBench",
                 "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
@@ -378,6 +388,10 @@ let package = Package(
             dependencies: [
                 "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillraceTestSupport",
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceBackupTests", dependencies: ["MillraceBackup", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "MillraceTOMLTests", dependencies: ["MillraceTOML"], swiftSettings: swiftSettings),

@@ -7,3 +7,6 @@
 int pipe2(int descriptors[2], int flags);
 int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+int renameat2(int from, const char *path, int to, const char *newPath, unsigned int flags);
+/// `RENAME_EXCHANGE`: both paths exist, and change places in one step.
+static const unsigned int MR_RENAME_EXCHANGE = 1 << 1;

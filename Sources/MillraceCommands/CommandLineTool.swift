@@ -73,7 +73,8 @@ struct MillraceCommand: ParsableCommand {
             ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
             ProjectionsCommand.self, DeadLettersCommand.self, UsersCommand.self, AuditCommand.self, KeysCommand.self,
-            TenantsCommand.self, FieldsCommand.self, BenchCommand.self,
+            TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
+            BenchCommand.self,
         ]
     )
 }

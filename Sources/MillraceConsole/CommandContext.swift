@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import MillraceAPI
+internal import MillraceBackup
 package import MillraceConfiguration
 internal import MillraceDaemon
 package import MillraceEvent
@@ -136,6 +137,15 @@ package struct CommandContext {
                 hint: "Start `millrace serve --embedded --data-directory \(directory)`, or set database.url")
         }
         return cluster.connectionString
+    }
+
+    /// For who reads or makes every table: `backup.url` where it is set, else the embedded database's superuser where that is
+    /// the database in use, else `database.url`.
+    package func backupConnectionString() throws(CommandError) -> String {
+        guard configuration.backup.url.isEmpty else { return configuration.backup.url.value }
+        let inUse = try connectionString()
+        let cluster = configuration.embeddedCluster
+        return inUse == cluster.connectionString ? cluster.superuserConnectionString : inUse
     }
 
     /// The first of `tcp.listen`, as a client reaches it.

@@ -1,6 +1,7 @@
 import Metrics
 import MillraceAPI
 import MillraceAccess
+import MillraceBackup
 internal import MillraceChannels
 import MillraceEvent
 import MillraceIntake
@@ -133,6 +134,17 @@ struct DaemonMetrics: Sendable {
     /// When the certificate in force ends. `certificates`: nil without TLS.
     func observeCertificates(_ certificates: TLSCertificates?) {
         registry.observe(.tlsCertificateExpiry) { Double(certificates?.facts.validUntil ?? 0) }
+    }
+
+    /// The newest backups, as the folder shows them.
+    func observeBackups(_ watch: BackupWatch) {
+        for kind in BackupName.Kind.allCases {
+            let labels: PrometheusRegistry.Labels = [.kind: kind.rawValue]
+            registry.observe(.backups, labels) { Double(watch.look(at: kind).count) }
+            registry.observe(.backupLastTimestamp, labels) { watch.look(at: kind).begunAt }
+            registry.observe(.backupLastBytes, labels) { Double(watch.look(at: kind).bytes) }
+        }
+        registry.observe(.backupWALLastTimestamp) { watch.walArchivedAt }
     }
 
     /// What is held for clients.

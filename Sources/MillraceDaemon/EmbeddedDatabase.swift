@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Logging
-import MillraceAPI
+import MillraceBackup
 import MillraceConfiguration
 internal import MillraceThreads
 import MillracePostgres
@@ -17,13 +17,7 @@ struct EmbeddedDatabase {
     private let logger: Logger
 
     init(configuration: DaemonConfiguration, logger: Logger) {
-        cluster = EmbeddedCluster(
-            directory: configuration.data.directory,
-            settings: EmbeddedClusterSettings(
-                sharedBuffersMiB: configuration.embedded.sharedBuffers >> 20,
-                sessions: configuration.writingSessionsMax
-                    + (configuration.api.readURL.isEmpty ? configuration.api.connectionsMax : 0))
-        )
+        cluster = configuration.embeddedCluster
         self.configuration = configuration
         self.logger = logger
     }
@@ -36,6 +30,7 @@ struct EmbeddedDatabase {
     private func startNow(_ packs: [PackDefinition]) throws -> String {
         try FileManager.default.createDirectory(
             atPath: configuration.data.directory, withIntermediateDirectories: true)
+        if configuration.backup.wal { try BackupStore(directory: configuration.backupDirectory).prepare() }
         try cluster.start(timeout: configuration.embedded.startTimeout, progress: tell)
         let connection = try PostgresConnection(
             connectionString: cluster.connectionString, applicationName: "millrace migrate",

@@ -1,4 +1,5 @@
 import MillraceAccess
+import MillraceBackup
 import MillraceChannels
 import MillraceConfiguration
 import MillraceEvent
@@ -34,6 +35,7 @@ struct Pipeline {
         metrics.bootstrap()
         metrics.observeMemory(memory)
         metrics.observeKeys(keys)
+        metrics.observeBackups(BackupWatch(configuration.resolvedBackup))
         metrics.observeProjections(packs)
     }
 }

@@ -17,8 +17,7 @@ package struct SpoolInspector: Sendable {
         verifiesPayloads: Bool = true, _ body: (RecordHeader, _ isIntact: Bool) throws -> Void = { _, _ in }
     ) throws -> SpoolReport {
         var report = SpoolReport()
-        let identity = try fileSystem.readFile("\(directory)/\(SegmentName.identity)")
-        report.spoolID = identity.flatMap { UniqueID(String(decoding: $0.prefix(36), as: UTF8.self)) }
+        report.spoolID = try identity()
         report.setAside = ((try? fileSystem.list("\(directory)/\(SegmentName.damaged)")) ?? []).sorted()
         let numbers = try fileSystem.list(directory).compactMap { SegmentName.number(of: $0) }.sorted()
         var heads: [UInt64: Head] = [:]
@@ -33,6 +32,12 @@ package struct SpoolInspector: Sendable {
             }
         }
         return report
+    }
+
+    /// What `spool.id` says; nil where it is missing.
+    package func identity() throws(FileSystemError) -> UniqueID? {
+        let text = try fileSystem.readFile("\(directory)/\(SegmentName.identity)")
+        return text.flatMap { UniqueID(String(decoding: $0.prefix(36), as: UTF8.self)) }
     }
 
     private struct Head {

@@ -82,6 +82,7 @@ struct CheckCommand: ParsableCommand {
             report.checks += MachineChecks(configuration: loaded.configuration).run()
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
             report.checks += DatabaseChecks(context: context).run()
+            report.checks += BackupChecks(configuration: loaded.configuration).run()
             report.checks.append(DaemonCheck(context: context).run())
         } catch let error as ConfigurationErrors {
             report.checks += error.errors.map { wrong in

@@ -5,6 +5,7 @@ enum ConfigurationSchema {
     static let sections = [
         data, tcp, http, intake, tls, memory, limits, fields, deadLetters, spool, database, partitions, archive,
         projections, dedup, audit, outbox, erasure, api, identity, auth, jwt, log, latency, metrics, embedded,
+        backup,
     ]
 
     /// Variables that other programs use too, and the keys they stand for. `MILLRACE_…` wins over them.

@@ -1,6 +1,8 @@
+internal import FoundationEssentials
 package import MillraceAPI
 package import MillraceAccess
 package import MillraceArchive
+package import MillraceBackup
 package import MillraceChannels
 package import MillraceEvent
 package import MillraceIntake
@@ -48,6 +50,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var latency = LatencyConfiguration()
     package var metrics = MetricsConfiguration()
     package var embedded = Embedded()
+    package var backup = BackupConfiguration()
 
     package init() {}
 
@@ -85,6 +88,7 @@ extension DaemonConfiguration {
         resolved.latency.log = latencyLogPath
         resolved.archive = resolvedArchive
         if api.readURL.isEmpty { resolved.api.readURL = database.url }
+        resolved.backup.directory = backupDirectory
         return resolved
     }
 
@@ -114,6 +118,31 @@ extension DaemonConfiguration {
     /// `latency.log`, or its place under `data.directory`; empty when there is to be none.
     private var latencyLogPath: String {
         latency.log.isEmpty || latency.log.hasPrefix("/") ? latency.log : data.directory + "/" + latency.log
+    }
+
+    /// `backup.directory`, or its place under `data.directory`; absolute.
+    package var backupDirectory: String {
+        let path = backup.directory.isEmpty ? data.directory + "/backups" : backup.directory
+        return path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+
+    /// `[backup]` with `directory` in its place.
+    package var resolvedBackup: BackupConfiguration {
+        var resolved = backup
+        resolved.directory = backupDirectory
+        return resolved
+    }
+
+    /// The private PostgreSQL of `serve --embedded`, whether there is one or not.
+    package var embeddedCluster: EmbeddedCluster {
+        let backup = resolvedBackup
+        return EmbeddedCluster(
+            directory: data.directory,
+            settings: EmbeddedClusterSettings(
+                sharedBuffersMiB: embedded.sharedBuffers >> 20,
+                sessions: writingSessionsMax + (api.readURL.isEmpty ? api.connectionsMax : 0),
+                archive: backup.wal
+                    ? WALArchive(directory: backup.walDirectory, timeout: backup.walTimeout) : nil))
     }
 
     /// Sessions of PostgreSQL that write: the writers, the ledger, maintenance, the months', the outbox, the keys' one, that

@@ -2,6 +2,9 @@
 package enum AuditAction: String, Sendable, CaseIterable {
     /// By `public.purge_audit_log` itself.
     case auditPurge = "audit.purge"
+    case backupMake = "backup.make"
+    case backupRemove = "backup.remove"
+    case backupRestore = "backup.restore"
     case deadLettersPurge = "dead_letters.purge"
     case deadLettersRetry = "dead_letters.retry"
     case keyCreate = "key.create"

@@ -31,20 +31,24 @@ package enum ChildProcess {
         guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
         defer { close(pipe[0]) }
         var identifier: pid_t = 0
-        let status = spawn(arguments, environment, output: pipe[1], identifier: &identifier)
+        let status = spawn(arguments, environment: plainEnvironment, output: pipe[1], identifier: &identifier)
         close(pipe[1])
         guard status == 0 else { return failure(status) }
         let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout), interrupt)
         if !isWhole { kill(-identifier, SIGKILL) }
+        return Output(status: waitForExit(identifier), text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    static func failure(_ code: Int32) -> Output {
+        Output(status: 127, text: String(cString: strerror(code)))
+    }
+
+    /// Blocks until the child has ended: its exit status, or 128 + signal.
+    static func waitForExit(_ identifier: pid_t) -> Int32 {
         var result: Int32 = 0
         while waitpid(identifier, &result, 0) < 0, errno == EINTR {}
         let signal = result & 0x7F
-        return Output(
-            status: signal == 0 ? (result >> 8) & 0xFF : 128 + signal, text: String(decoding: bytes, as: UTF8.self))
-    }
-
-    private static func failure(_ code: Int32) -> Output {
-        Output(status: 127, text: String(cString: strerror(code)))
+        return signal == 0 ? (result >> 8) & 0xFF : 128 + signal
     }
 
     /// A path to look programs up in, and English.
@@ -52,8 +56,9 @@ package enum ChildProcess {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
     ]
 
-    private static func spawn(
-        _ arguments: [String], _ environment: [String], output: Int32, identifier: inout pid_t
+    /// `environment`: NAME=value.
+    static func spawn(
+        _ arguments: [String], environment: [String], output: Int32, identifier: inout pid_t
     ) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

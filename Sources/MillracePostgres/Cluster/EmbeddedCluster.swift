@@ -6,12 +6,13 @@ internal import Glibc
 ///     DIR/postgres/data      the cluster; settings in postgresql.conf, where an operator may change them
 ///     DIR/postgres/socket    mode 0700: who may enter may connect, no password
 ///     DIR/postgres/log       the server's log, a file for each day of the week
+///     DIR/postgres/*-wal     scripts, where the write-ahead log is archived
 ///
 /// It outlives a daemon that is killed: the next `start` finds it running and uses it.
 package struct EmbeddedCluster: Sendable {
     /// Absolute.
     package let directory: String
-    private let settings: EmbeddedClusterSettings
+    let settings: EmbeddedClusterSettings
 
     /// - Parameter directory: the daemon's data directory; must exist.
     package init(directory: String, settings: EmbeddedClusterSettings = EmbeddedClusterSettings()) {
@@ -20,8 +21,8 @@ package struct EmbeddedCluster: Sendable {
         self.settings = settings
     }
 
-    private var root: String { directory + "/postgres" }
-    private var data: String { root + "/data" }
+    var root: String { directory + "/postgres" }
+    var data: String { root + "/data" }
     private var processes: ServerProcesses { ServerProcesses(data: data) }
     /// The server's log: a reason that it gives stands there.
     package var logDirectory: String { root + "/log" }
@@ -65,6 +66,7 @@ package struct EmbeddedCluster: Sendable {
         var waiting = ClusterWait(limit: timeout, setting: "embedded.start_timeout", progress: progress)
         let turn = try StartTurn(of: root, waiting: &waiting)
         defer { turn.end() }
+        if let archive = settings.archive { try prepare(archive, account) }
         if dataMajor() == nil {
             progress("creating a private PostgreSQL \(installation.major) cluster in \(root)")
             try initialize(account, installation)
@@ -137,12 +139,14 @@ package struct EmbeddedCluster: Sendable {
     // MARK: - Steps
 
     /// The major version that made the data; nil when there is none.
-    private func dataMajor() -> Int? {
+    private func dataMajor() -> Int? { Self.major(ofData: data) }
+
+    static func major(ofData data: String) -> Int? {
         guard let text = FileManager.default.contents(atPath: data + "/PG_VERSION") else { return nil }
         return Int(String(decoding: text, as: UTF8.self).prefix { $0.isNumber })
     }
 
-    private func prepareDirectories(_ account: ServerAccount) throws(EmbeddedClusterError) {
+    func prepareDirectories(_ account: ServerAccount) throws(EmbeddedClusterError) {
         try account.makeDirectory(root)
         try account.checkReach(root)
         try account.makeDirectory(logDirectory)
@@ -194,19 +198,12 @@ package struct EmbeddedCluster: Sendable {
         if launches == 0 { waiting.progress("starting PostgreSQL \(installation.major)") }
         launches += 1
         removeLockFiles(account, progress: waiting.progress)
-        let configured = account.run(
-            [installation.binaries + "/postgres", "-C", "max_connections", "-D", data], timeout: .seconds(10))
-        let options =
-            [
-                "listen_addresses=", "port=5432", "unix_socket_directories=\"\(socketDirectory)\"",
-                "unix_socket_permissions=0700",
-            ] + settings.startOptions(connections: Int(configured.lastLine) ?? 0)
         // Doesn't wait until it answers: what is waited for could not be said meanwhile.
         let output = account.run(
             [
                 installation.binaries + "/pg_ctl", "start", "--pgdata", data, "--wait", "--silent",
                 "--timeout", "2", "--log", logDirectory + "/start.log",
-                "--options", options.map { "-c \(Self.shellQuoted($0))" }.joined(separator: " "),
+                "--options", serverOptions(data, account, installation),
             ], timeout: .seconds(60))
         guard output.status == 0 || processes.postmaster != nil else {
             guard launches >= 5 || waiting.isOver else {
@@ -216,6 +213,20 @@ package struct EmbeddedCluster: Sendable {
                 code: .startFailed, message: "PostgreSQL did not start: \(output.lastLine)",
                 hint: "Read the server's log in \(logDirectory).")
         }
+    }
+
+    /// For pg_ctl: what the server in `data` runs with, and `others`.
+    func serverOptions(
+        _ data: String, _ account: ServerAccount, _ installation: PostgresInstallation, others: [String] = []
+    ) -> String {
+        let configured = account.run(
+            [installation.binaries + "/postgres", "-C", "max_connections", "-D", data], timeout: .seconds(10))
+        let options =
+            [
+                "listen_addresses=", "port=5432", "unix_socket_directories=\"\(socketDirectory)\"",
+                "unix_socket_permissions=0700",
+            ] + settings.startOptions(connections: Int(configured.lastLine) ?? 0, scripts: root) + others
+        return options.map { "-c \(Self.shellQuoted($0))" }.joined(separator: " ")
     }
 
     /// While the server does not run, its lock files are left over, whoever has their pid now. PostgreSQL itself would
@@ -269,6 +280,11 @@ package struct EmbeddedClusterError: Error, Sendable, CustomStringConvertible {
         case initFailed = "init_failed"
         case startFailed = "start_failed"
         case stopFailed = "stop_failed"
+        /// A base backup, or a recovery from one.
+        case backupFailed = "cluster_backup_failed"
+        case recoveryFailed = "cluster_recovery_failed"
+        /// It must not run meanwhile.
+        case running = "cluster_running"
         /// It ran, and is gone.
         case ended
     }

@@ -6,18 +6,24 @@ package struct EmbeddedClusterSettings: Sendable {
     package var sharedBuffersMiB: Int
     /// Sessions that there must be room for, those of an operator besides.
     package var sessions: Int
+    /// nil: nothing is archived, unless postgresql.conf says so.
+    package var archive: WALArchive?
 
-    package init(isDurable: Bool = true, sharedBuffersMiB: Int = 256, sessions: Int = 0) {
+    package init(
+        isDurable: Bool = true, sharedBuffersMiB: Int = 256, sessions: Int = 0, archive: WALArchive? = nil
+    ) {
+        self.archive = archive
         self.isDurable = isDurable
         self.sharedBuffersMiB = sharedBuffersMiB
         self.sessions = sessions
     }
 
     /// Given at each start, so that a change in config.toml is in force from the next one. `connections`: what
-    /// postgresql.conf allows, which is only ever raised.
-    func startOptions(connections: Int) -> [String] {
+    /// postgresql.conf allows, which is only ever raised. `scripts`: the folder of the archive's.
+    func startOptions(connections: Int, scripts: String) -> [String] {
         let wanted = sessions + Self.sessionsOfOthers
         return ["shared_buffers=\(sharedBuffersMiB)MB"] + (wanted > connections ? ["max_connections=\(wanted)"] : [])
+            + (archive?.options(scripts: scripts) ?? [])
     }
 
     private static let sessionsOfOthers = 20

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Glibc
 
 /// PostgreSQL's programs on this machine.
@@ -12,7 +11,9 @@ package struct PostgresInstallation: Sendable {
 
     /// The one with the data's major version, or the newest when there is no data yet. Blocks for moments.
     package static func find(major wanted: Int?) throws(EmbeddedClusterError) -> PostgresInstallation {
-        let found = directories().compactMap(PostgresInstallation.init(binaries:)).sorted { $0.major > $1.major }
+        let found = PostgresPrograms.directories().compactMap(PostgresInstallation.init(binaries:)).sorted {
+            $0.major > $1.major
+        }
         if let wanted {
             if let match = found.first(where: { $0.major == wanted }) { return match }
             let names = found.map { String($0.major) }.joined(separator: ", ")
@@ -39,12 +40,5 @@ package struct PostgresInstallation: Sendable {
         else { return nil }
         self.binaries = binaries
         self.major = major
-    }
-
-    private static func directories() -> [String] {
-        let debian = "/usr/lib/postgresql"
-        let versions = (try? FileManager.default.contentsOfDirectory(atPath: debian)) ?? []
-        let path = getenv("PATH").map { String(cString: $0) } ?? ""
-        return versions.map { "\(debian)/\($0)/bin" } + path.split(separator: ":").map { String($0) }
     }
 }

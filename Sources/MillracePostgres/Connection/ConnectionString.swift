@@ -63,6 +63,23 @@ package struct ConnectionString {
             .reduce(message) { $0.replacing($1.value, with: "***") }
     }
 
+    /// For a program of PostgreSQL: what may stand on its command line, where others see it, and what belongs into its
+    /// environment. Throws where there is a `flaw`, and where it has a secret that only a command line could hand on.
+    package func forPrograms() throws(PostgresError) -> (conninfo: String, environment: [String: String]) {
+        try check()
+        let options = options ?? []
+        let password = options.first { $0.keyword == "password" }
+        if let secret = options.first(where: { !$0.isOpen && $0.keyword != "password" }) {
+            throw PostgresError(
+                code: .connectionFailed,
+                message: "the connection string has \(secret.keyword), which can't be handed to PostgreSQL's programs",
+                hint: "Put it into a service file (service=…), which they read themselves.")
+        }
+        let conninfo = options.filter { $0.keyword != "password" }
+            .map { "\($0.keyword)='\($0.value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
+        return (conninfo.joined(separator: " "), password.map { ["PGPASSWORD": $0.value] } ?? [:])
+    }
+
     // MARK: - Reading
 
     private static func parse(_ text: String) -> (options: [Option]?, flaw: String) {

@@ -23,6 +23,11 @@ package enum MetricName: String, Sendable, CaseIterable {
     case accessKeysAge = "millrace_access_keys_age_seconds"
     case accessKeyFailures = "millrace_access_key_refresh_failures_total"
 
+    case backups = "millrace_backups"
+    case backupLastTimestamp = "millrace_backup_last_timestamp_seconds"
+    case backupLastBytes = "millrace_backup_last_bytes"
+    case backupWALLastTimestamp = "millrace_backup_wal_last_timestamp_seconds"
+
     case memoryBudget = "millrace_memory_budget_bytes"
     case memoryUsed = "millrace_memory_used_bytes"
     case memoryRefused = "millrace_memory_refused_total"
@@ -143,6 +148,13 @@ extension MetricName {
         case .accessKeysInForce: .gauge("Keys that open something.", [])
         case .accessKeysAge: .gauge("Since PostgreSQL said last which keys there are; 0: it never did.", [])
         case .accessKeyFailures: .counter("Looks at the keys that PostgreSQL did not answer.", [])
+
+        case .backups: .gauge("Whole backups in backup.directory, by kind.", [.kind])
+        case .backupLastTimestamp:
+            .gauge("When the newest backup was begun, in seconds since 1970, by kind; 0: there is none.", [.kind])
+        case .backupLastBytes: .gauge("What the newest backup takes on disk, by kind.", [.kind])
+        case .backupWALLastTimestamp:
+            .gauge("When a file of the log was last archived, in seconds since 1970; 0: never.", [])
 
         case .memoryBudget: .gauge("What clients may have the daemon hold in memory: memory.budget.", [])
         case .memoryUsed: .gauge("What the daemon holds for clients: lines, bodies, pages, answers, recordings.", [])

@@ -1,0 +1,235 @@
+internal import CLibPQ
+internal import FoundationEssentials
+internal import Glibc
+
+/// Base backups, and recoveries from one to a point in time. Every function blocks.
+extension EmbeddedCluster {
+    /// The role that owns all, and may do all.
+    package var superuserConnectionString: String { connectionString(role: "postgres", database: "millrace") }
+
+    /// Where the cluster's files are: nil before the first start.
+    package var hasData: Bool { Self.major(ofData: data) != nil }
+
+    /// Where the disk is that the cluster is on, or will be.
+    package var dataParent: String { FileManager.default.fileExists(atPath: root) ? root : directory }
+
+    /// Copies the running cluster by pg_basebackup, the log that it needs included, and has the copy verified by
+    /// pg_verifybackup. `target`: made here. Throws where the server does not run.
+    package func copyBase(
+        to target: String, progress: (_ share: Double) -> Void
+    ) throws(EmbeddedClusterError) {
+        let installation = try PostgresInstallation.find(major: Self.major(ofData: data))
+        let copied = ToolProcess.run([
+            installation.binaries + "/pg_basebackup", "--pgdata", target, "--format", "plain", "--wal-method", "stream",
+            "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", "millrace", "--progress",
+            "--no-password", "--dbname", connectionString(role: "postgres", database: "postgres"),
+        ]) { line in
+            // " 12345/67890 kB (18%), 0/1 tablespace"
+            guard let match = line?.firstMatch(of: #/\(([0-9]+)%\)/#), let percent = Double(match.output.1) else {
+                return
+            }
+            progress(percent / 100)
+        }
+        guard copied.isSuccess else { throw Self.backupFailed("pg_basebackup", copied) }
+        try verifyBase(target)
+    }
+
+    /// Compares a copy with the manifest that pg_basebackup has put into it, and reads the log that it needs.
+    package func verifyBase(_ copy: String) throws(EmbeddedClusterError) {
+        let installation = try PostgresInstallation.find(major: Self.major(ofData: copy))
+        let verified = ToolProcess.run([installation.binaries + "/pg_verifybackup", "--quiet", copy])
+        guard verified.isSuccess else { throw Self.backupFailed("pg_verifybackup", verified) }
+    }
+
+    /// Makes a cluster of the copy `base`, has it replay the log of `archive` up to `time` (inclusive; nil: all there is),
+    /// and puts it in the place of the cluster that was there, which is kept. Where this is interrupted, the old one stays.
+    ///
+    /// - Parameters:
+    ///   - time: as PostgreSQL reads one, with its zone.
+    ///   - kept: what the folder of the old cluster is called from then on.
+    /// - Returns: where the old cluster is; nil where there was none.
+    package func recover(
+        from base: String, by archive: WALArchive, to time: String?, keepingAs kept: String,
+        progress: @escaping (String) -> Void
+    ) throws(EmbeddedClusterError) -> String? {
+        let account = try ServerAccount.current()
+        let installation = try PostgresInstallation.find(major: Self.major(ofData: base))
+        try prepareDirectories(account)
+        var waiting = ClusterWait(limit: .seconds(10), setting: "the limit", progress: progress)
+        let turn = try StartTurn(of: root, waiting: &waiting)
+        defer { turn.end() }
+        try requireStopped(data)
+        try writeScripts(account)
+        try prepareFolder(archive, account)
+        let fresh = root + "/data.recovering"
+        try requireStopped(fresh)
+        progress("copying the base backup")
+        try copy(base, to: fresh, account)
+        progress("replaying the log\(time.map { " up to \($0)" } ?? "")")
+        try replay(fresh, archive, time, account, installation, progress)
+        return try put(fresh, keepingAs: root + "/" + kept)
+    }
+
+    /// Makes the archive's folder where it is missing, and the scripts.
+    func prepare(_ archive: WALArchive, _ account: ServerAccount) throws(EmbeddedClusterError) {
+        try prepareFolder(archive, account)
+        try writeScripts(account)
+    }
+
+    private func prepareFolder(_ archive: WALArchive, _ account: ServerAccount) throws(EmbeddedClusterError) {
+        try account.makeDirectory(archive.directory)
+        try account.checkReach(archive.directory)
+    }
+
+    private func writeScripts(_ account: ServerAccount) throws(EmbeddedClusterError) {
+        for (name, text) in [("archive-wal", WALArchive.archiveScript), ("restore-wal", WALArchive.restoreScript)] {
+            // Whole or not at all: one may be running.
+            let output = account.run(
+                [
+                    "sh", "-c", "printf '%s' \"$1\" > \"$2.new\" && mv -f \"$2.new\" \"$2\"", "sh", text,
+                    "\(root)/\(name)",
+                ],
+                timeout: .seconds(60))
+            guard output.status == 0 else {
+                throw EmbeddedClusterError(
+                    code: .directoryUnreachable, message: "\(root)/\(name) cannot be written: \(output.lastLine)",
+                    hint: "Make room on the disk of \(root).")
+            }
+        }
+    }
+
+    private func requireStopped(_ data: String) throws(EmbeddedClusterError) {
+        let processes = ServerProcesses(data: data).all
+        guard !processes.isEmpty else { return }
+        throw EmbeddedClusterError(
+            code: .running,
+            message: "PostgreSQL runs in \(data), as \(processes.map { "\($0)" }.joined(separator: ", "))",
+            hint: "Stop the daemon (SIGTERM), which stops it too, and try again.")
+    }
+
+    // MARK: - Steps of a recovery
+
+    private func copy(_ base: String, to fresh: String, _ account: ServerAccount) throws(EmbeddedClusterError) {
+        // By whoever runs this: the account may not read the backups.
+        let owner = "\(account.userID):\(account.groupID)"
+        let script = """
+            set -e
+            rm -rf "$2"
+            cp -a --reflink=auto "$1" "$2"
+            rm -f "$2/postmaster.pid" "$2/backup_manifest"
+            : > "$2/recovery.signal"
+            chown -R "$3" "$2"
+            chmod 0700 "$2"
+            """
+        let output = ToolProcess.run(["/bin/sh", "-c", script, "sh", base, fresh, owner])
+        guard output.isSuccess else {
+            throw EmbeddedClusterError(
+                code: .recoveryFailed, message: "the base backup cannot be copied: \(output.reason)",
+                hint: "Make room on the disk of \(root); the cluster that is there is as it was.")
+        }
+    }
+
+    private func replay(
+        _ fresh: String, _ archive: WALArchive, _ time: String?, _ account: ServerAccount,
+        _ installation: PostgresInstallation, _ progress: @escaping (String) -> Void
+    ) throws(EmbeddedClusterError) {
+        let log = logDirectory + "/recovery.log"
+        _ = account.run(["rm", "-f", log], timeout: .seconds(10))
+        let others =
+            [
+                archive.restoreOption(scripts: root, before: data + "/pg_wal"), "logging_collector=off",
+                "log_min_messages=warning", "log_error_verbosity=terse",
+                // Who connects then, is let in once it has been promoted.
+                "hot_standby=off", "recovery_target_action=promote",
+            ] + (time.map { ["recovery_target_time=\($0)"] } ?? [])
+        let output = account.run(
+            [
+                installation.binaries + "/pg_ctl", "start", "--pgdata", fresh, "--no-wait", "--silent", "--log", log,
+                "--options", serverOptions(fresh, account, installation, others: others),
+            ], timeout: .seconds(60))
+        guard output.status == 0 else { throw Self.recoveryFailed(output.lastLine, log) }
+        let processes = ServerProcesses(data: fresh)
+        var waiting = ClusterWait(limit: nil, progress: progress)
+        var seenAt = Duration.zero
+        while true {
+            if processes.postmaster != nil {
+                if isPromoted { break }
+                seenAt = waiting.elapsed
+            } else if processes.all.isEmpty, waiting.elapsed - seenAt > Self.absenceMax {
+                throw Self.recoveryFailed(reason(in: log), log)
+            }
+            waiting.goesOn("the replay")
+        }
+        try stopAgain(processes)
+    }
+
+    /// From pg_ctl's start to the first process.
+    private static let absenceMax = Duration.seconds(2)
+
+    private var isPromoted: Bool {
+        let connection = try? PostgresConnection(
+            connectionString: connectionString(role: "postgres", database: "postgres"),
+            applicationName: "millrace restore", connectTimeout: .seconds(3), interrupt: PostgresInterrupt())
+        return (try? connection?.execute("SELECT NOT pg_is_in_recovery()").bool(0, 0)) ?? false
+    }
+
+    private func stopAgain(_ processes: ServerProcesses) throws(EmbeddedClusterError) {
+        var waiting = ClusterWait(limit: .seconds(600)) { _ in }
+        guard let pid = processes.postmaster else { return }
+        kill(pid, SIGINT)
+        while !processes.all.isEmpty {
+            guard !waiting.isOver else {
+                throw EmbeddedClusterError(
+                    code: .stopFailed, message: "the recovered PostgreSQL, process \(pid), does not stop",
+                    hint: "Read \(logDirectory)/recovery.log.")
+            }
+            waiting.goesOn("the recovered PostgreSQL to write everything out")
+        }
+    }
+
+    /// In one step, so that at each moment there is one whole cluster under the name.
+    private func put(_ fresh: String, keepingAs kept: String) throws(EmbeddedClusterError) -> String? {
+        let failed = { (what: String) in
+            EmbeddedClusterError(
+                code: .recoveryFailed, message: "\(what): \(String(cString: strerror(errno)))",
+                hint: "The recovered cluster is in \(fresh); the one that was there is as it was.")
+        }
+        defer {
+            let folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            fsync(folder)
+            close(folder)
+        }
+        guard hasData else {
+            guard rename(fresh, data) == 0 else { throw failed(data) }
+            return nil
+        }
+        guard rename(fresh, kept) == 0 else { throw failed(kept) }
+        guard renameat2(AT_FDCWD, kept, AT_FDCWD, data, MR_RENAME_EXCHANGE) == 0 else { throw failed(data) }
+        return kept
+    }
+
+    /// What the server said last before it ended.
+    private func reason(in log: String) -> String {
+        let text = FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let lines = text.split(separator: "\n").map { String($0) }
+        let line = lines.last { $0.contains("FATAL:") } ?? lines.last ?? "it said nothing"
+        return line.firstRange(of: "FATAL:").map { line[$0.upperBound...].drop { $0 == " " } }.map { String($0) }
+            ?? line
+    }
+
+    private static func recoveryFailed(_ reason: String, _ log: String) -> EmbeddedClusterError {
+        let isShort = reason.contains("before configured recovery target was reached")
+        return EmbeddedClusterError(
+            code: .recoveryFailed, message: "the recovery ended: \(reason)",
+            hint: isShort
+                ? "The log that is there ends before that time, or nothing was written from then on: --to latest takes all of it. Read \(log)."
+                : "Read \(log); the cluster that was there is as it was.")
+    }
+
+    private static func backupFailed(_ program: String, _ output: ToolProcess.Output) -> EmbeddedClusterError {
+        EmbeddedClusterError(
+            code: .backupFailed, message: "\(program) failed: \(output.reason)",
+            hint: output.lines.contains { $0.contains("No space left on device") }
+                ? "Make room on the disk of backup.directory." : "Read the server's log.")
+    }
+}

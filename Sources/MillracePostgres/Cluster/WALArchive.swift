@@ -1,0 +1,92 @@
+internal import Glibc
+
+/// Where an embedded cluster puts its write-ahead log, file by file, and gets it back from.
+///
+/// PostgreSQL runs a command for each file, and takes it for archived when that ends well: so the file must then be durable,
+/// and must never go over another one. Two scripts in the cluster's folder do that, which its user may run wherever this
+/// binary is. A file in the archive is compressed, `000000010000000000000005.zst` (`.gz` where there is no zstd).
+package struct WALArchive: Sendable, Equatable {
+    /// Absolute.
+    package var directory: String
+    /// After so long a file that is not full is archived too; what came after it is lost with the disk.
+    package var timeout: Duration
+
+    package init(directory: String, timeout: Duration) {
+        self.directory = directory
+        self.timeout = timeout
+    }
+
+    static let archiveScript = """
+        #!/bin/sh
+        # archive-wal ARCHIVE PATH NAME: written by Millrace at each start.
+        set -eu
+        umask 077
+        directory=$1 path=$2 name=$3
+        for packed in "$directory/$name.zst" "$directory/$name.gz"; do
+            [ -e "$packed" ] || continue
+            # Archived before a crash, which PostgreSQL does not know of; or another cluster's.
+            case $packed in *.zst) zstd -dqc "$packed" ;; *) gzip -dc "$packed" ;; esac | cmp -s - "$path" && exit 0
+            echo "$packed is there already, and is another one" >&2
+            exit 1
+        done
+        fresh="$directory/.$name"
+        if command -v zstd > /dev/null; then
+            zstd -q -1 -f -c "$path" > "$fresh" && packed="$directory/$name.zst"
+        else
+            gzip -1 -c "$path" > "$fresh" && packed="$directory/$name.gz"
+        fi
+        sync "$fresh"
+        # A link never replaces a file.
+        ln "$fresh" "$packed"
+        rm -f "$fresh"
+        sync "$directory"
+
+        """
+
+    /// The folder of a cluster that was there before may have what came to no archive.
+    static let restoreScript = """
+        #!/bin/sh
+        # restore-wal ARCHIVE NAME PATH [FOLDER]: written by Millrace.
+        set -eu
+        umask 077
+        directory=$1 name=$2 path=$3 folder=${4:-}
+        if [ -e "$directory/$name.zst" ]; then exec zstd -dqc "$directory/$name.zst" > "$path"; fi
+        if [ -e "$directory/$name.gz" ]; then exec gzip -dc "$directory/$name.gz" > "$path"; fi
+        [ -n "$folder" ] && [ -e "$folder/$name" ] && exec cp -- "$folder/$name" "$path"
+        exit 1
+
+        """
+
+    /// `scripts`: the folder that they are in.
+    func options(scripts: String) -> [String] {
+        [
+            "archive_mode=on", "archive_timeout=\(max(1, timeout.components.seconds))",
+            "archive_command=/bin/sh \(Self.argument(scripts + "/archive-wal")) \(Self.argument(directory)) \"%p\" \"%f\"",
+        ]
+    }
+
+    /// `before`: the cluster's log that was there before, for what is not in the archive.
+    func restoreOption(scripts: String, before: String) -> String {
+        "restore_command=/bin/sh \(Self.argument(scripts + "/restore-wal")) \(Self.argument(directory)) \"%f\" \"%p\" "
+            + Self.argument(before)
+    }
+
+    /// One word for the shell, in which PostgreSQL leaves the signs of per cent alone.
+    private static func argument(_ text: String) -> String {
+        "'" + text.replacing("'", with: "'\\''").replacing("%", with: "%%") + "'"
+    }
+}
+
+extension WALArchive {
+    /// Files of the log in a folder, without what comes behind the name: `000000010000000000000005.zst` is one, as
+    /// `00000002.history` is not.
+    package static func segment(ofFile name: String) -> String? {
+        let stem = name.prefix { $0 != "." }
+        return stem.utf8.count == 24 && stem.allSatisfy(\.isHexDigit) ? String(stem) : nil
+    }
+
+    /// Whether a segment is older than `first`, whatever timeline either is of.
+    package static func isOlder(_ segment: String, than first: String) -> Bool {
+        segment.dropFirst(8) < first.dropFirst(8)
+    }
+}
