@@ -45,7 +45,7 @@ package struct BackupMaker {
         try make(.dump, progress) { draft in
             let dump = DatabaseDump(
                 source.connectionString, jobs: configuration.jobs, compression: configuration.compression)
-            return try dump.run(to: draft) { progress(.database, $0) }
+            return try dump.run(in: draft) { progress(.database, $0) }
         }
     }
 
@@ -58,8 +58,9 @@ package struct BackupMaker {
                 connectionString: source.connectionString, applicationName: "millrace backup",
                 connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
             var facts = try DatabaseFacts(connection: connection).read(try connection.serverIdentity())
-            try cluster.copyBase(to: draft) { progress(.base, $0) }
-            facts.startSegment = try Self.startSegment(in: draft)
+            try cluster.copyBase(to: "\(draft)/\(BackupStore.database)") { progress(.base, $0) }
+            try ErasureList.write(to: "\(draft)/\(ErasureList.fileName)", in: draft, on: connection)
+            facts.startSegment = try Self.startSegment(in: "\(draft)/\(BackupStore.database)")
             return facts
         }
     }
@@ -73,7 +74,7 @@ package struct BackupMaker {
         let draft = try store.begin(name)
         do {
             let spool = try copySpool(to: "\(draft)/\(BackupStore.spool)") { progress(.spool, $0) }
-            let facts = try database("\(draft)/\(BackupStore.database)")
+            let facts = try database(draft)
             var manifest = BackupManifest(
                 kind: kind, millrace: source.millrace, host: source.host, begunAt: begunAt.rfc3339,
                 endedAt: Timestamp.now.rfc3339, database: facts, spool: spool)

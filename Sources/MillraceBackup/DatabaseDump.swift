@@ -15,8 +15,9 @@ package struct DatabaseDump {
         self.compression = compression
     }
 
-    /// Into `directory`, which pg_dump makes. Returns what the database was. `progress`: the share that is done.
-    package func run(to directory: String, progress: (Double) -> Void) throws -> BackupManifest.Database {
+    /// Into `database` below `folder`, and the list of erasures beside it. Returns what the database was. `progress`: the
+    /// share that is done.
+    package func run(in folder: String, progress: (Double) -> Void) throws -> BackupManifest.Database {
         let connection = try PostgresConnection(
             connectionString: connectionString, applicationName: "millrace backup", connectTimeout: .seconds(30),
             interrupt: PostgresInterrupt())
@@ -35,7 +36,9 @@ package struct DatabaseDump {
         let snapshot = try connection.execute("SELECT pg_export_snapshot()").string(0, 0) ?? ""
         let facts = try DatabaseFacts(connection: connection).read(server)
         let programs = try Tools.find(major: facts.serverMajor)
-        try dump(to: directory, by: programs, snapshot, try sizes(connection), progress)
+        try ErasureList.write(to: "\(folder)/\(ErasureList.fileName)", in: folder, on: connection)
+        try dump(
+            to: "\(folder)/\(BackupStore.database)", by: programs, snapshot, try sizes(connection), progress)
         return facts
     }
 

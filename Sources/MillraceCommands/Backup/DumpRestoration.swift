@@ -65,10 +65,18 @@ struct DumpRestoration {
         let connection = try context.connect(to: connectionString)
         let segments = try SegmentRestoration(store: store, spoolDirectory: context.spoolDirectory).run(on: connection)
         report.segments = segments.returned
+        try eraseAgain(manifest, on: connection, &report)
         if let note = segments.note { report.notes.append(note) }
         report.verification = try verify(connection)
         try restore.open(name: name)
         return report
+    }
+
+    private func eraseAgain(
+        _ manifest: BackupManifest, on connection: PostgresConnection, _ report: inout RestoreReport
+    ) throws {
+        tell("looking for erased users", nil)
+        try ErasedAgain(store: store, packs: context.packs()).run(manifest, on: connection, &report)
     }
 
     private func verify(_ connection: PostgresConnection) throws -> VerifyReport {

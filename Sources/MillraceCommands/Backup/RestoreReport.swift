@@ -13,6 +13,8 @@ struct RestoreReport: Encodable {
     var segments: [UInt64] = []
     /// Where the cluster is that was there before; where the spool is, when it was set aside.
     var kept: [String] = []
+    /// Users who are queued to be erased again.
+    var erasures = 0
     /// What `millrace verify` says.
     var verification: VerifyReport?
     var notes: [String] = []
@@ -21,7 +23,7 @@ struct RestoreReport: Encodable {
     var ok: Bool { verification?.ok ?? true }
 
     private enum CodingKeys: CodingKey {
-        case ok, backup, asOf, rows, roles, segments, kept, verification, notes, seconds
+        case ok, backup, asOf, rows, roles, segments, kept, erasures, verification, notes, seconds
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -33,6 +35,7 @@ struct RestoreReport: Encodable {
         try values.encode(roles, forKey: .roles)
         try values.encode(segments, forKey: .segments)
         try values.encode(kept, forKey: .kept)
+        try values.encode(erasures, forKey: .erasures)
         try values.encode(verification, forKey: .verification)
         try values.encode(notes, forKey: .notes)
         try values.encode(seconds, forKey: .seconds)

@@ -21,13 +21,13 @@ struct TimeRestoration {
 
     /// `text`: the base backup's name; nil: the newest that was done by then.
     func run(_ text: String?, to target: RestoreTarget) throws -> RestoreReport {
-        let lock = try store.lock()
-        defer { withExtendedLifetime(lock) {} }
         let cluster = context.configuration.embeddedCluster
         if case .time(let time) = target, time > .now {
             throw CommandError("--to \(time.rfc3339) is in the future", hint: "Give a time that is over, or latest")
         }
         let name = try base(text, for: target)
+        let lock = try store.lock()
+        defer { withExtendedLifetime(lock) {} }
         let manifest = try store.manifest(of: name)
         // Also keeps a daemon from starting meanwhile.
         let spoolReturn = try SpoolReturn(directory: context.spoolDirectory)
@@ -53,13 +53,15 @@ struct TimeRestoration {
             report.notes.append(
                 "the daemon begins a new spool; what came after that time is in the old one, and nowhere else")
         }
-        try look(cluster, &report)
+        try look(cluster, manifest, &report)
         withExtendedLifetime(spoolReturn) {}
         return report
     }
 
     /// What came out of it, by the account.
-    private func look(_ cluster: EmbeddedCluster, _ report: inout RestoreReport) throws {
+    private func look(
+        _ cluster: EmbeddedCluster, _ manifest: BackupManifest, _ report: inout RestoreReport
+    ) throws {
         var found = report
         try EmbeddedUse(cluster).run(
             timeout: context.configuration.embedded.startTimeout, tell: { tell($0, nil) }
@@ -69,6 +71,7 @@ struct TimeRestoration {
                 "SELECT COALESCE(sum(rows), 0)::bigint FROM public.ingest_batches", timeout: .seconds(3600)
             ).count(0, 0)
             found.verification = try context.verification(on: connection).run { tell("verifying \($0)", nil) }
+            try ErasedAgain(store: store, packs: context.packs()).run(manifest, on: connection, &found)
             let (backup, asOf) = (found.backup, found.asOf)
             try connection.transaction { () throws(PostgresError) in
                 try AuditLog.record(.backupRestore, backup, after: ["to": .string(asOf)], on: connection)
