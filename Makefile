@@ -233,11 +233,12 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 
 uninstall:  ## remove what `make install` installed: PREFIX=/usr, DESTDIR=; settings and data stay
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now millrace.service millrace-tcp.socket \
-		millrace-http.socket || true
+		millrace-http.socket millrace-backup.timer || true
 	cd "$(DESTDIR)$(PREFIX)" && rm -rf bin/millrace share/doc/millrace share/man/man1/millrace.1 share/man/man1/millrace-*.1 \
 		share/bash-completion/completions/millrace share/zsh/vendor-completions/_millrace \
 		share/fish/vendor_completions.d/millrace.fish lib/sysusers.d/millrace.conf lib/tmpfiles.d/millrace.conf \
-		lib/systemd/system/millrace.service lib/systemd/system/millrace-tcp.socket lib/systemd/system/millrace-http.socket
+		lib/systemd/system/millrace.service lib/systemd/system/millrace-tcp.socket lib/systemd/system/millrace-http.socket \
+		lib/systemd/system/millrace-backup.service lib/systemd/system/millrace-backup.timer
 	@echo "left: /etc/millrace, /var/lib/millrace (its spool may hold events that are not in PostgreSQL), the user millrace"
 
 help:  ## list the targets

@@ -86,7 +86,8 @@ let package = Package(
         .target(
             name: "MillraceConfiguration",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceChannels", "MillraceEvent",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceChannels",
+                "MillraceEvent",
                 "MillraceIntake",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML",
                 "MillraceWriter",
@@ -199,7 +200,8 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration", "MillraceChannels",
+                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration",
+                "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
                 "MillraceThreads", "MillraceWriter",
@@ -246,7 +248,8 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceBench",
+                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
+                "MillraceBench",
                 "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",

@@ -47,7 +47,8 @@ struct BackupStoreTests {
     }
 
     @Test func `a folder is held by one at a time`() throws {
-        let store = BackupStore(directory: try ScratchDirectory().path)
+        let scratch = try ScratchDirectory()
+        let store = BackupStore(directory: scratch.path)
         let lock = try store.lock()
         #expect(throws: BackupError.self) { try store.lock() }
         withExtendedLifetime(lock) {}

@@ -31,7 +31,7 @@ package enum ChildProcess {
         guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
         defer { close(pipe[0]) }
         var identifier: pid_t = 0
-        let status = spawn(arguments, environment: plainEnvironment, output: pipe[1], identifier: &identifier)
+        let status = spawn(arguments, environment: environment, output: pipe[1], identifier: &identifier)
         close(pipe[1])
         guard status == 0 else { return failure(status) }
         let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout), interrupt)

@@ -11,6 +11,7 @@ extension EndToEnd {
             ["projections", "rebuild"], ["projections", "verify"], ["dead-letters"], ["dead-letters", "list"],
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"], ["fields"], ["fields", "keys"],
             ["fields", "apply"], ["fields", "open"],
+            ["backup"], ["backup", "list"], ["backup", "verify"], ["restore"],
         ]
 
         @Test func `every command has a help with an example`() throws {
@@ -45,6 +46,8 @@ extension EndToEnd {
                 ["send", "--ack", "maybe"], ["dead-letters", "retry"], ["dead-letters", "purge"],
                 ["partitions", "ensure", "--months", "many"], ["status", "extra"], ["bench", "--find-max"],
                 ["bench", "--events", "5", "--duration", "3"],
+                ["backup", "--jobs", "0"], ["backup", "verify", "x", "--all"], ["restore", "--to", "yesterday"],
+                ["restore", "--spool", "aside"], ["restore", "--segments", "--to", "latest"],
             ])
         func `wrong use is status 2 with the usage on standard error`(arguments: [String]) throws {
             let run = try CommandRun(arguments, in: ScratchDirectory())

@@ -44,10 +44,13 @@ struct SettingsReport {
         return faults
     }
 
-    /// A table of tables, a file, an action of the audit log, and what another database has.
-    private static let otherNames: Set = ["jwt.keys", "spool.id", "audit.purge", "auth.users", "auth.uid"]
+    /// A table of tables, a file, actions of the audit log, and what another database has.
+    private static let otherNames: Set = [
+        "jwt.keys", "spool.id", "audit.purge", "backup.make", "backup.remove", "backup.restore", "auth.users",
+        "auth.uid",
+    ]
     private static let endingsOfFiles: Set = [
-        "crt", "json", "ndjson", "hgrm", "hlog", "toml", "md", "socket", "swift",
+        "crt", "json", "ndjson", "hgrm", "hlog", "toml", "md", "socket", "swift", "timer",
     ]
 
     private static func plain(_ text: String) -> String { text.filter { $0 != "\"" && $0 != " " } }
