@@ -184,6 +184,44 @@ extension EndToEnd {
                     == made.map { "backup.make \($0)" } + ["backup.remove \(made[0])"])
         }
 
+        @Test(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs wants root"))
+        func `a disk that is full is said, and nothing of what was begun is left on it`() throws {
+            let disk = try SmallDisk(bytes: 128 << 10)
+            let backups = try BackupInstallation(directory: disk.path + "/backups")
+            let run = try backups.daemon.run("backup", "--quiet")
+            #expect(run.exit == .status(1))
+            #expect(run.errors.contains("backup_no_space"), "\(run.errors)")
+            let left = try FileManager.default.contentsOfDirectory(atPath: disk.path + "/backups")
+            #expect(left == ["lock"])
+            #expect(try backups.names.isEmpty)
+            withExtendedLifetime(disk) {}
+        }
+
+        @Test func `a user who was erased after the backup is queued to be erased again`() throws {
+            let backups = try BackupInstallation()
+            let (daemon, database) = (backups.daemon, backups.installation.database)
+            try daemon.start()
+            let user = "11111111-2222-4333-8444-555555555555"
+            let line = Array("{\"event_type\":\"a\",\"user_id\":\"\(user)\"}\n".utf8)
+            #expect(try HTTPClient(daemon.http).postEvents(line, query: "?ack=committed").status == 200)
+            #expect(try daemon.stop() == .status(0))
+            let older = try backups.backUp()
+            // As an erasure leaves it when it is done.
+            try database.connect().execute(
+                """
+                INSERT INTO public.erasures (tenant_id, user_hash, state, source)
+                SELECT 0, sha256(salt || int4send(0) || uuid_send('\(user)')), 'done', 'command'
+                FROM public.erasure_salt;
+                UPDATE public.analytics_events SET user_id = NULL
+                """)
+            #expect(eventually(within: .seconds(10)) { (try? backups.backUp()) != nil })
+            try backups.emptyDatabase()
+            let restored = try backups.restore(older)
+            #expect(restored.output.contains("\"erasures\" : 1"), "\(restored.errors)\(restored.output)")
+            let queued = "SELECT user_id::text FROM public.erasures WHERE state = 'queued' AND source = 'replay'"
+            #expect(try backups.auditor.strings(queued) == [user])
+        }
+
         @Test(.enabled(if: geteuid() == 0, "hiding /usr/lib/postgresql wants root"))
         func `programs that are missing are named, with what installs them`() throws {
             let backups = try BackupInstallation()
