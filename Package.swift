@@ -84,13 +84,21 @@ let package = Package(
         ),
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
+            name: "MillraceTreatment",
+            dependencies: [
+                "CMillrace", "MillraceEvent", "MillraceJSON", "MillraceTelemetry", "MillraceTOML",
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "MillraceConfiguration",
             dependencies: [
                 "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceChannels",
                 "MillraceEvent",
                 "MillraceIntake",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTOML",
-                "MillraceWriter",
+                "MillraceTreatment", "MillraceWriter",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -102,7 +110,7 @@ let package = Package(
             name: "MillraceIntake",
             dependencies: [
                 "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
-                "MillraceRoutes", "MillraceTelemetry",
+                "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -175,7 +183,7 @@ let package = Package(
             dependencies: [
                 "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
                 "MillraceProjections",
-                "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML",
+                "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML", "MillraceTreatment",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -204,7 +212,7 @@ let package = Package(
                 "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
-                "MillraceThreads", "MillraceWriter",
+                "MillraceThreads", "MillraceTreatment", "MillraceWriter",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -226,7 +234,7 @@ let package = Package(
                 "MillraceDaemon", "MillraceEvent",
                 "MillraceIntake", "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool",
                 "MillraceTelemetry",
-                "MillraceWriter",
+                "MillraceTreatment", "MillraceWriter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -253,7 +261,8 @@ let package = Package(
                 "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
-                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceWriter",
+                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTreatment",
+                "MillraceWriter",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -397,6 +406,9 @@ let package = Package(
             name: "MillraceBackupTests", dependencies: ["MillraceBackup", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceTreatmentTests", dependencies: ["CMillrace", "MillraceEvent", "MillraceTreatment"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "MillraceTOMLTests", dependencies: ["MillraceTOML"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceTelemetryTests",

@@ -2,6 +2,7 @@ package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillracePostgres
+package import MillraceTreatment
 
 /// `[api]`: how PostgreSQL is read.
 package struct APIConfiguration: Sendable, Equatable {
@@ -55,6 +56,8 @@ package struct APIRoutesConfiguration: Sendable {
     package var api = APIConfiguration()
     package var routes = RoutesConfiguration()
     package var eventLimits = EventLimits()
+    /// What is done to saves that the parser accepts; nil: nothing.
+    package var treatments: LineTreatments?
     /// Seconds in `Retry-After` when the spool takes nothing (`http.retry_after`).
     package var retryAfterSeconds = 2
     /// What bodies and recordings hold.

@@ -34,7 +34,8 @@ package struct APIRoutes: Sendable {
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
     /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`, `erase` for each
-    /// `DELETE /v1/users/{id}`. `onAccepted` and `onRefused` count conversation saves.
+    /// `DELETE /v1/users/{id}`. `onAccepted`, `onRefused` and `onSampledOut` count
+    /// conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
         saves: KnownSaves, logger: Logger,
@@ -46,7 +47,8 @@ package struct APIRoutes: Sendable {
         erase: @escaping UserEraseRoute.Erase = { _, _, _ in "" },
         onAccepted: @escaping @Sendable () -> Void = {},
         onTreated: @escaping @Sendable (FieldCounts) -> Void = { _ in },
-        onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in }
+        onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in },
+        onSampledOut: @escaping @Sendable () -> Void = {}
     ) {
         self.logger = logger
         let read = ReadGate(reading, configuration, logger: logger)
@@ -58,7 +60,7 @@ package struct APIRoutes: Sendable {
             case .conversationSave:
                 ConversationSaveRoute(
                     configuration: configuration, channel: channel, known: saves, reading: reading,
-                    onAccepted: onAccepted, onTreated: onTreated, onRefused: onRefused
+                    onAccepted: onAccepted, onTreated: onTreated, onRefused: onRefused, onSampledOut: onSampledOut
                 ).endpoint
             case .checkout:
                 CheckoutRoute(configuration: configuration, reading: reading, gate: read).endpoint

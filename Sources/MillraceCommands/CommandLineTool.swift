@@ -5,6 +5,7 @@ internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceDaemon
 internal import MillraceEvent
+internal import MillraceTreatment
 
 /// Runs the command line.
 package enum CommandLineTool {
@@ -72,7 +73,7 @@ struct MillraceCommand: ParsableCommand {
             ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
             ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
-            ProjectionsCommand.self, DeadLettersCommand.self, UsersCommand.self, AuditCommand.self, KeysCommand.self,
+            ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self, KeysCommand.self,
             TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
             BenchCommand.self,
         ]
@@ -91,7 +92,7 @@ enum ExitStatus: Int32 {
         switch error {
         case let code as ExitCode:
             self = Self(rawValue: code.rawValue) ?? .failed
-        case is ConfigurationErrors, is ListenAddressError, is FieldsError: self = .misused
+        case is ConfigurationErrors, is ListenAddressError, is FieldsError, is RulesErrors: self = .misused
         default:
             switch MillraceCommand.exitCode(for: error) {
             case .success: self = .done

@@ -8,6 +8,7 @@ package import MillraceEvent
 internal import MillraceIntake
 package import MillracePostgres
 package import MillraceProjections
+package import MillraceTreatment
 internal import MillraceWriter
 
 /// Where the configuration comes from; the same for every command.
@@ -87,6 +88,12 @@ package struct CommandContext {
     package var monthsAhead: Int { configuration.partitions.ahead }
 
     private var packLoader: PackLoader { PackLoader(directory: configuration.projections.directory) }
+
+    /// The rules of `rules.file`; nil: there are none. Blocks on the disk. Throws `RulesErrors`.
+    package func rules() throws -> LineTreatments? {
+        let file = configuration.rules.file
+        return LineTreatments(rules: file.isEmpty ? nil : try RulesFile(path: file).rules)
+    }
 
     /// The packs of projections.packs, in their order. Blocks on the disk.
     package func packs() throws(PackErrors) -> [PackDefinition] {

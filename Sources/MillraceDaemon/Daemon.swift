@@ -8,6 +8,7 @@ import MillracePostgres
 import MillraceProjections
 import MillraceSpool
 package import MillraceTelemetry
+import MillraceTreatment
 import MillraceWriter
 import NIOCore
 import NIOPosix
@@ -90,7 +91,8 @@ package struct Daemon {
         pipeline.metrics.observeCertificates(certificates)
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
-            access: pipeline.access, certificates: certificates)
+            access: pipeline.access, certificates: certificates,
+            treatments: try treatments(configuration, pipeline))
         let live = LiveSettings(settings, pipeline.access)
         let writers = WriterStage(
             configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
@@ -102,17 +104,20 @@ package struct Daemon {
             settings: Live(configuration.jwt), file: KeySetFile(spoolDirectory: configuration.spool.directory),
             group: loops, metrics: pipeline.metrics.keySets, logger: logger)
         let routes = try await RouteTable(
-            configuration, pipeline: pipeline, reading: reads.reading, keySets: keySets.keys, logger: logger
+            configuration, pipeline: pipeline, reading: reads.reading, keySets: keySets.keys,
+            treatments: settings.treatments, logger: logger
         ) { try await reloader.reload(for: $0) }
         await reloader.set([
             .stages(live, reads, pipeline, routes) { configuration in
                 try StageSettings(
                     configuration, packs: packs, sockets: sockets, files: openFiles(configuration),
-                    memory: pipeline.memory, access: pipeline.access, certificates: certificates)
-            }, .tokens(keySets), .log(logSettings), .certificates(certificates),
+                    memory: pipeline.memory, access: pipeline.access, certificates: certificates,
+                    treatments: try treatments(configuration, pipeline))
+            }, .rules(live), .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(
             configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger,
+            treatments: { live.tcp.value.treatments }, intake: pipeline.metrics.intake,
             fields: { live.tcp.value.fields }, onTreated: { [intake = pipeline.metrics.intake] in intake.count($0) })
         let months = MonthsService(
             configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
@@ -170,6 +175,13 @@ package struct Daemon {
                 ])
         }
         return files
+    }
+
+    /// Nil where nothing is done to lines. Throws `RulesErrors`; blocks on the disk.
+    private func treatments(_ configuration: DaemonConfiguration, _ pipeline: Pipeline) throws -> LineTreatments? {
+        LineTreatments(
+            rules: try configuration.rules.file.isEmpty ? nil : RulesFile(path: configuration.rules.file).rules,
+            counters: pipeline.metrics.rules)
     }
 
     /// Nil where no listener speaks TLS. Throws `TLSFileError`; blocks on the disk.

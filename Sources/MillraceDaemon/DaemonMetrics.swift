@@ -10,6 +10,7 @@ import MillraceProjections
 import MillraceRoutes
 import MillraceSpool
 import MillraceTelemetry
+import MillraceTreatment
 import MillraceWriter
 import Synchronization
 
@@ -23,6 +24,7 @@ struct DaemonMetrics: Sendable {
     let months = MonthsMetrics()
     let keys = KeyMetrics()
     let keySets = KeySetMetrics()
+    let rules: RuleCounters
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
     private let registry = PrometheusRegistry()
@@ -34,6 +36,7 @@ struct DaemonMetrics: Sendable {
         channel: RecordChannel, extents: ExtentChannel, spoolDirectory: String, stallAfter: Duration, tenantsMax: Int,
         log: LogWriter
     ) {
+        rules = RuleCounters(in: registry)
         let latencies = StageLatencies(registry)
         self.latencies = latencies
         let accepted = TenantCounters(.tenantLinesAccepted, tenantsMax: tenantsMax, in: registry)
@@ -115,6 +118,7 @@ struct DaemonMetrics: Sendable {
         }
         for kind in RecordKind.allCases {
             registry.expose(intake.accepted(kind), as: .intakeLinesAccepted, [.kind: kind.description])
+            registry.expose(intake.sampledOut(kind), as: .intakeLinesSampledOut, [.kind: kind.description])
         }
         for code in RefusalCode.allCases {
             registry.expose(intake.refused(code), as: .intakeLinesRefused, [.code: code.rawValue])

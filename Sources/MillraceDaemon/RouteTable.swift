@@ -8,6 +8,7 @@ import MillraceIntake
 import MillracePostgres
 import MillraceSpool
 import MillraceTelemetry
+import MillraceTreatment
 import MillraceWriter
 import NIOCore
 import NIOHTTPTypes
@@ -24,11 +25,12 @@ final class RouteTable: Sendable {
     private let savesFile: KnownSavesFile
     private let logger: Logger
 
-    /// `keySets`: the keys of `jwt.jwks_url`. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
+    /// `keySets`: the keys of `jwt.jwks_url`. `treatments`: of saves. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
     /// errors of reading `jwt.jwks_file`.
     init(
         _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        logger: Logger, reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
+        treatments: LineTreatments?, logger: Logger,
+        reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws {
         self.keySets = keySets
         self.reload = reload
@@ -41,8 +43,8 @@ final class RouteTable: Sendable {
         saves = KnownSaves(savesMax: savesMax, saves: await file.load()) { await file.append($0) }
         current = Live(
             try await Self.routes(
-                configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves, logger: logger,
-                reload: reload))
+                configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
+                treatments: treatments, logger: logger, reload: reload))
     }
 
     /// Answers the requests of one connection.
@@ -50,13 +52,13 @@ final class RouteTable: Sendable {
         await APIRoutes.handle(connection, by: current)
     }
 
-    /// Routes that go by `configuration`, with its token keys, and by `read`. Throws as `init` does.
-    func routes(_ configuration: DaemonConfiguration, _ read: ReadConfiguration) async throws -> APIRoutes {
+    /// Routes that go by `configuration`, with its token keys, and by `settings`. Throws as `init` does.
+    func routes(_ configuration: DaemonConfiguration, _ settings: StageSettings) async throws -> APIRoutes {
         var reading = reading
-        reading.configuration = read
+        reading.configuration = settings.reading
         return try await Self.routes(
-            configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves, logger: logger,
-            reload: reload)
+            configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
+            treatments: settings.treatments, logger: logger, reload: reload)
     }
 
     /// Forgets whose the latest saves of these users are. Throws errors of the disk.
@@ -71,12 +73,14 @@ final class RouteTable: Sendable {
 
     private static func routes(
         _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        saves: KnownSaves, logger: Logger, reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
+        saves: KnownSaves, treatments: LineTreatments?, logger: Logger,
+        reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws -> APIRoutes {
         var settings = APIRoutesConfiguration()
         settings.api = configuration.api
         settings.routes = configuration.routes
         settings.eventLimits = configuration.eventLimits
+        settings.treatments = treatments
         settings.retryAfterSeconds = configuration.http.retryAfterSeconds
         settings.memory = pipeline.memory
         settings.keys = pipeline.keys
@@ -97,7 +101,8 @@ final class RouteTable: Sendable {
             erase: { try await ErasureService.queue($0, of: $1, by: $2, configuration.database, logger: logger) },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onTreated: { metrics.intake.count($0) },
-            onRefused: { metrics.intake.refused($0).add(1) }
+            onRefused: { metrics.intake.refused($0).add(1) },
+            onSampledOut: { metrics.intake.sampledOut(.conversation).add(1) }
         )
     }
 

@@ -8,6 +8,7 @@ import MillraceIntake
 internal import MillracePostgres
 import MillraceProjections
 import MillraceSpool
+import MillraceTreatment
 import MillraceWriter
 
 /// What stages get that go by several sections of config.toml, and by what the daemon found at its start.
@@ -17,16 +18,18 @@ struct StageSettings {
     let writer: WriterConfiguration
     let reading: ReadConfiguration
     let fields: LoadedFields
+    let treatments: LineTreatments?
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
     /// may have open. `memory`: of both intakes and the routes. `access`: of both intakes. `certificates`: where a listener
-    /// speaks TLS.
+    /// speaks TLS. `treatments`: of lines, whichever way they come in.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
-        memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?
+        memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?, treatments: LineTreatments?
     ) throws {
         let fields = try LoadedFields(configuration.fields)
         self.fields = fields
+        self.treatments = treatments
         var tcp = TCPIntakeConfiguration()
         tcp.fields = fields.treatment
         tcp.tcp = configuration.tcp
@@ -36,6 +39,7 @@ struct StageSettings {
         tcp.limits = configuration.limits
         tcp.refusals = configuration.refusals
         tcp.eventLimits = configuration.eventLimits
+        tcp.treatments = treatments
         tcp.listen = try Self.addresses(configuration.tcp.listen, sockets.tcp, key: "tcp.listen")
         tcp.socketsMax = files.tcp.sockets
         tcp.memory = memory
@@ -52,6 +56,7 @@ struct StageSettings {
         http.intake.committedWaitersMax = files.http.waiters
         http.limits = configuration.limits
         http.eventLimits = configuration.eventLimits
+        http.treatments = treatments
         http.listen = try Self.addresses(configuration.http.listen, sockets.http, key: "http.listen")
         http.socketsMax = files.http.sockets
         http.memory = memory

@@ -46,6 +46,7 @@ package final class IntakeMetrics: Sendable {
 
     private let transports = Transport.allCases.map { _ in TransportCounters() }
     private let accepted = RecordKind.allCases.map { _ in MetricCounter() }
+    private let sampledOut = RecordKind.allCases.map { _ in MetricCounter() }
     private let refused = RefusalCode.allCases.map { _ in MetricCounter() }
     private let fields = FieldAction.allCases.map { _ in MetricCounter() }
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in MetricCounter() } }
@@ -69,6 +70,9 @@ package final class IntakeMetrics: Sendable {
 
     /// Lines that are durable, by kind.
     package func accepted(_ kind: RecordKind) -> MetricCounter { accepted[Int(kind.rawValue) - 1] }
+
+    /// Lines that count as accepted and that a rule keeps nowhere, by kind.
+    package func sampledOut(_ kind: RecordKind) -> MetricCounter { sampledOut[Int(kind.rawValue) - 1] }
 
     /// Lines refused, by code.
     package func refused(_ code: RefusalCode) -> MetricCounter {

@@ -18,6 +18,7 @@ package struct AcceptedEvents: JSONShape {
     }
 
     package var accepted = 0
+    package var sampledOut: Int?
     package var duplicates: Int?
     package var rejected: [Rejection] = []
     package var rejectedTotal: Int?
@@ -32,6 +33,7 @@ package struct AcceptedEvents: JSONShape {
 
     package static let fields: [JSONField<Self>] = [
         JSONField("accepted", \.accepted),
+        JSONField("sampled_out", optional: \.sampledOut, doc: sampledOutDoc),
         JSONField("duplicates", optional: \.duplicates, doc: duplicatesDoc),
         JSONField("rejected", \.rejected),
         JSONField("rejected_total", optional: \.rejectedTotal, doc: rejectedTotalDoc),
@@ -41,6 +43,7 @@ package struct AcceptedEvents: JSONShape {
         JSONField("dead_letters_total", optional: \.deadLettersTotal, doc: "Where there are more than are listed"),
     ]
 
+    private static let sampledOutDoc = "Of the accepted items, those that a rule samples out, which are kept nowhere"
     private static let duplicatesDoc = "With ?ack=committed: accepted items whose row was there already"
     fileprivate static let rejectedTotalDoc = "Where more were rejected than are listed"
     private static let parkedDoc =

@@ -35,6 +35,7 @@ const char *check_body(std::string_view body);
 const char *check_encoder(std::string_view lines);
 const char *check_extractor(std::string_view line);
 const char *check_finder(std::string_view line);
+const char *check_rules(std::string_view line);
 
 mr_parser *shared_parser();
 

@@ -17,7 +17,7 @@ import Testing
             (MR_INVALID_RESPONSE, .invalidResponse), (MR_INVALID_TIMESTAMP, .invalidTimestamp),
             (MR_INVALID_SOURCE, .invalidSource), (MR_INVALID_METADATA, .invalidMetadata),
         ]
-        #expect(codes.map(\.1) + [.forbiddenType] == RefusalCode.allCases)
+        #expect(codes.map(\.1) + [.forbiddenType, .deniedType, .schema] == RefusalCode.allCases)
         for (number, code) in codes { #expect(RefusalCode(parserCode: Int32(number)) == code) }
         for number: Int32 in [-1, 0, Int32(codes.count) + 1, Int32(codes.count) + 2] {
             #expect(RefusalCode(parserCode: number) == nil)

@@ -64,6 +64,41 @@ struct EventsRequestStateMachineTests {
         #expect(next(&machine, gathered: 100) == "submit")
     }
 
+    @Test func `items that are sampled out count as accepted, and nothing is submitted or waited for`() {
+        for (acknowledgement, status) in [(Submission.Acknowledgement.spooled, 202), (.committed, 200)] {
+            var machine = machine(acknowledgement)
+            machine.bodyReceived()
+            machine.itemSampledOut()
+            machine.itemRefused(Refusal(.schema, "no"))
+            machine.itemSampledOut()
+            end(&machine)
+            guard case .answer(let answer) = machine.nextAction(gatheredBytes: 0) else {
+                Issue.record("no answer")
+                continue
+            }
+            let body = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == status)
+            #expect(body.hasPrefix(#"{"accepted":2,"sampled_out":2,"#) && body.contains(#""index":1"#), "\(body)")
+        }
+    }
+
+    @Test func `of a body that breaks, what was sampled out before counts, and what comes after is not taken`() {
+        var machine = machine()
+        machine.bodyReceived()
+        machine.itemSampledOut()
+        let number = submit(&machine)
+        _ = machine.submissionEnded(number, .durable(0..<1))
+        machine.itemAccepted()
+        machine.itemSampledOut()
+        _ = machine.bodyBroke(HTTPProblem(.malformedBody, "broken"))
+        guard case .answer(let answer) = machine.nextAction(gatheredBytes: 0) else {
+            Issue.record("no answer")
+            return
+        }
+        let body = String(decoding: answer.body, as: UTF8.self)
+        #expect(body.hasPrefix(#"{"accepted":2,"sampled_out":1,"rejected":[{"index":2,"#), "\(body)")
+    }
+
     @Test func `what breaks before anything was accepted refuses all, and later only the rest`() {
         var early = machine()
         early.bodyReceived()

@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <vector>
+#include <string>
 
 #include "event_fields.hpp"
 #include "event_parser.h"
@@ -19,6 +20,10 @@ struct mr_parser {
   std::unique_ptr<uint8_t[]> texts;
   /// Of the last mr_find.
   std::vector<mr_found> found;
+  /// Of rules, an unescaped text at a time.
+  std::string scratch;
+  /// Of the numbers that stand for ids which a line does not have; 0: not yet begun.
+  uint64_t chance = 0;
 
   /// Makes room for a line of `length` bytes. False when there is no memory.
   bool grow(size_t length) {

@@ -18,7 +18,7 @@ extern "C" {
 /// The most that payload_text_bytes_max can be wherever rows are to be read again.
 #define MR_PAYLOAD_TEXT_BYTES_MAX (64u << 20)
 
-/// Why a line is refused. The numbers are only an agreement with RefusalCode.swift.
+/// Why a line is refused. The numbers are only an agreement with RefusalCode.swift, which has further codes of its own.
 enum {
   MR_ACCEPTED = 0,
   MR_INVALID_JSON = 1,

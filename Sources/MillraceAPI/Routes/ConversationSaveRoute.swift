@@ -6,6 +6,7 @@ internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceRoutes
+internal import MillraceTreatment
 internal import NIOCore
 
 /// `POST /api/v1/conversations/save`: one conversation, by its own user (or a service), durable before the answer.
@@ -29,6 +30,7 @@ struct ConversationSaveRoute: Sendable {
     let onAccepted: @Sendable () -> Void
     let onTreated: @Sendable (FieldCounts) -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
+    let onSampledOut: @Sendable () -> Void
 
     var endpoint: Endpoint {
         Endpoint(Self.operation) { request, context in try await respond(request, by: context.caller) }
@@ -46,21 +48,68 @@ struct ConversationSaveRoute: Sendable {
         guard caller.mayWrite(for: sent.userID) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
-        let save = try treated(sent, of: caller.tenant, receivedAt: receivedAt)
+        let ruled = try await held(sent, by: caller, receivedAt: receivedAt)
+        let save = ruled ? sent : try treated(sent, of: caller.tenant, receivedAt: receivedAt)
         let id = save.id(tenant: caller.tenant)
+        guard !ruled else { return Response(Saved(id: "\(id)"), status: .created) }
         // One without a time has that of its arrival, which no other has.
         if save.createdAt == receivedAt {
-            try await spool(save, by: caller, receivedAt: receivedAt)
+            try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
         } else {
-            try await spool(save, id: id, by: caller, receivedAt: receivedAt)
+            try await spoolKnown(save, id: id, by: caller, receivedAt: receivedAt)
         }
         onAccepted()
         return Response(Saved(id: "\(id)"), status: .created)
     }
 
+    /// What the rules say of a save; true where it counts as accepted and is not to be written. Throws where it is refused.
+    private func held(_ save: ConversationSave, by caller: Caller, receivedAt: Timestamp) async throws -> Bool {
+        guard let treatments = configuration.treatments else { return false }
+        let line = Self.line(save)
+        switch treatment(of: line, by: treatments, caller.tenant, receivedAt: receivedAt) {
+        case .keep: return false
+        case .sampleOut:
+            onSampledOut()
+            return true
+        case .quarantine(let refusal):
+            let kept = line.withUnsafeBytes {
+                RefusedLine(
+                    quarantined: $0, for: refusal, peer: "http", fields: reading.configuration.fields,
+                    tenant: caller.tenant)?.json
+            }
+            guard let kept else { throw refused(refusal) }
+            try await spool(kept, .refused, by: caller, receivedAt: receivedAt)
+            return true
+        case .refuse(let refusal): throw refused(refusal)
+        }
+    }
+
+    private func refused(_ refusal: Refusal) -> APIProblem {
+        onRefused(refusal.code)
+        return APIProblem(refusal)
+    }
+
+    private func treatment(
+        of line: [UInt8], by treatments: LineTreatments, _ tenant: Int32, receivedAt: Timestamp
+    ) -> LineTreatment {
+        let parser = EventParser()
+        let padded = line + [UInt8](repeating: 0, count: EventParser.paddingBytes)
+        return padded.withUnsafeBytes { padded in
+            let line = UnsafeRawBufferPointer(rebasing: padded[..<line.count])
+            do throws(Refusal) {
+                let kind = try parser.validate(line, limits: configuration.eventLimits, receivedAt: receivedAt)
+                return treatments.treat(kind, line, of: tenant, by: parser)
+            } catch {
+                return .refuse(error)
+            }
+        }
+    }
+
     /// Unless another user's save has this id. That is known of the latest saves here, and of all that are in PostgreSQL,
     /// where it can be asked.
-    private func spool(_ save: ConversationSave, id: UniqueID, by caller: Caller, receivedAt: Timestamp) async throws {
+    private func spoolKnown(
+        _ save: ConversationSave, id: UniqueID, by caller: Caller, receivedAt: Timestamp
+    ) async throws {
         let entry = (id: id, user: save.userID)
         let standing = known.enter(entry)
         // The table is right where it has the row: what was taken while PostgreSQL was away may have lost to it.
@@ -70,7 +119,7 @@ struct ConversationSaveRoute: Sendable {
             throw Self.conflict
         }
         do {
-            try await spool(save, by: caller, receivedAt: receivedAt)
+            try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
         } catch {
             if standing == .unknown { known.forget(entry) }
             throw error
@@ -127,10 +176,9 @@ struct ConversationSaveRoute: Sendable {
         }
     }
 
-    private func spool(_ save: ConversationSave, by caller: Caller, receivedAt: Timestamp) async throws {
+    private func spool(_ line: [UInt8], _ kind: RecordKind, by caller: Caller, receivedAt: Timestamp) async throws {
         let record = Record(
-            kind: .conversation, tenant: caller.tenant, receivedAt: receivedAt, count: 1,
-            bytes: Self.line(save))
+            kind: kind, tenant: caller.tenant, receivedAt: receivedAt, count: 1, bytes: line + [UInt8(ascii: "\n")])
         let outcome = await withCheckedContinuation { continuation in
             var submission = Submission(records: [record]) { continuation.resume(returning: $0) }
             submission.lane = caller.grant?.use.lane ?? 0
@@ -139,7 +187,8 @@ struct ConversationSaveRoute: Sendable {
         if case .failed(let refusal) = outcome { throw problem(refusal) }
     }
 
-    /// As a line of the spool, always with its time: the id depends on it, and a replay must derive the same one.
+    /// As a line of the spool without its newline, always with its time: the id depends on it, and a replay must derive the
+    /// same one.
     private static func line(_ save: ConversationSave) -> [UInt8] {
         var json = JSONWriter()
         json.append(raw: "{")
@@ -153,7 +202,7 @@ struct ConversationSaveRoute: Sendable {
         json.append(name: "metadata")
         // Outside of strings, where alone they can be, line breaks are white space.
         json.append(raw: save.metadata.utf8.map { $0 == 0x0A ? 0x20 : $0 })
-        json.append(raw: "}\n")
+        json.append(raw: "}")
         return json.bytes
     }
 

@@ -77,6 +77,7 @@ struct CheckCommand: ParsableCommand {
             report.checks.append(TokenKeyCheck(configuration: loaded.configuration.jwt).run())
             let packs = (try? context.packs()) ?? []  // what is wrong with them is the database checks' finding
             report.checks += FieldsCheck(configuration: loaded.configuration.fields, packs: packs).run()
+            report.checks += RulesFileCheck(path: loaded.configuration.rules.file).run()
             report.checks += TLSCheck(configuration: loaded.configuration).run()
             report.checks.append(KeyChecks(configuration: loaded.configuration).listeners())
             report.checks += MachineChecks(configuration: loaded.configuration).run()

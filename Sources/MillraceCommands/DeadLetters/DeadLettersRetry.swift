@@ -13,6 +13,9 @@ struct DeadLettersRetry: ParsableCommand {
             the batch that it would have had, and the ledger counts it as a row. A letter that is refused again stays, \
             with the new reason, and holds up no other one. May be killed and run again at any time.
 
+            What the intake had refused, or a rule had quarantined, is held against the rules that rules.file has now; \
+            nothing is sampled out. With --without-rules it goes in whatever they say.
+
             Exit status: 0 every letter went in or was there already, 1 some were refused again, 2 wrong usage.
 
             Example:
@@ -49,6 +52,7 @@ struct DeadLettersRetry: ParsableCommand {
     @Flag(help: "Every open letter.") var all = false
     @Option(help: "With --all: only this reason.") var code: String?
     @Option(help: "With --all: only those of this tenant.") var tenant: Int32?
+    @Flag(help: "Rules by event type are not asked.") var withoutRules = false
     @Flag(help: "No progress.") var quiet = false
     @Flag(help: "What was done as JSON.") var json = false
 
@@ -64,8 +68,8 @@ struct DeadLettersRetry: ParsableCommand {
         let connection = try context.connect()
         let retry = LetterRetry(
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
-            packs: try context.packs(), fields: try LoadedFields(context.configuration.fields),
-            lineBytesMax: context.lineBytesMax)
+            packs: try context.packs(), rules: withoutRules ? nil : try context.rules(),
+            fields: try LoadedFields(context.configuration.fields), lineBytesMax: context.lineBytesMax)
         var report = Report()
         let choice: LetterRetry.Choice = all ? .all(code: code, tenant: tenant) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)

@@ -2,6 +2,7 @@ internal import MillraceConfiguration
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceTreatment
 
 /// Writes dead letters again, some hundred in a transaction. Blocks; the connection must be idle.
 ///
@@ -38,13 +39,16 @@ struct LetterRetry {
     private let packs: [PackDefinition]
     private let fields: LoadedFields
     private let lineBytesMax: Int
+    /// Of lines that the intake had kept out; nil: none.
+    private let rules: LineTreatments?
 
     /// `packs`: whose versions rows can be folded into. `fields`: open the lines that were kept encrypted, and treat all as
     /// the daemon does. `lineBytesMax`: of a treated line.
     init(
         connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition],
-        fields: LoadedFields = .none, lineBytesMax: Int = LimitsConfiguration().lineBytes
+        rules: LineTreatments? = nil, fields: LoadedFields = .none, lineBytesMax: Int = LimitsConfiguration().lineBytes
     ) {
+        self.rules = rules
         self.fields = fields
         self.lineBytesMax = lineBytesMax
         self.packs = packs
@@ -118,6 +122,14 @@ struct LetterRetry {
             Result { () throws(Refusal) in
                 let line = UnsafeRawBufferPointer(rebasing: padded[..<bytes.count])
                 let parsed = try parser.parse(line, limits: limits, receivedAt: letter.receivedAt)
+                // What the database had refused was held against them when it came in.
+                if letter.isRefused, let rules {
+                    let kind: RecordKind = if case .event = parsed { .event } else { .conversation }
+                    switch rules.treat(kind, line, of: letter.tenant, by: parser, samples: false) {
+                    case .keep, .sampleOut: break
+                    case .refuse(let refusal), .quarantine(let refusal): throw refusal
+                    }
+                }
                 guard let treatment = fields.treatment else { return parsed }
                 // What the daemon has treated stays as it is.
                 return try parser.treated(

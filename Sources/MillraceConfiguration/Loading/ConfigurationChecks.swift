@@ -7,6 +7,7 @@ internal import MillraceIntake
 internal import MillracePostgres
 internal import MillraceProjections
 internal import MillraceSpool
+internal import MillraceTreatment
 internal import MillraceWriter
 
 /// Values that are right alone and impossible together, or that only a closer look finds wrong.
@@ -95,6 +96,12 @@ enum ConfigurationChecks {
         // A line is whole in one segment, and a request's lines are one submission: what the spool can never take would be
         // refused as if it were full.
         bytes("limits.line_bytes", limits.lineBytes, atMost: spool.segmentBytes, "spool.segment_bytes")
+        // A quarantined line is kept whole, in JSON, where each of its bytes may be two.
+        check(
+            configuration.rules.file.isEmpty || limits.lineBytes <= spool.segmentBytes / 4, "limits.line_bytes",
+            .impossibleCombination,
+            "limits.line_bytes (\(ByteSize.format(limits.lineBytes))) is above a quarter of spool.segment_bytes "
+                + "(\(ByteSize.format(spool.segmentBytes))), which rules.file wants; lower it, or raise the other")
         bytes("http.submission_bytes", http.submissionBytes, atMost: spool.bytes / 2, "half of spool.bytes")
         bytes(
             "http.request_body_max", configuration.routes.requestBodyMax, atMost: spool.bytes / 2, "half of spool.bytes"

@@ -3,6 +3,7 @@ internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceIntake
+internal import MillraceTreatment
 internal import MillraceWriter
 
 extension ConfigurationSchema {
@@ -280,6 +281,16 @@ extension ConfigurationSchema {
                 "Requests of one key that are read or answered at a time; 0 is any number.",
                 watch: "millrace_intake_rate_limited_total"
             ).live,
+        ])
+
+    static let rules = ConfigurationSection(
+        name: "rules",
+        doc: "Which lines are taken, by event type. The file is read again on reload; `millrace rules test` tries it.",
+        keys: [
+            .string(
+                "file", \.rules.file, "The rules (TOML, see the guide's page Rules); \"\" is none.",
+                watch: "millrace_rules_lines_total"
+            ).live
         ])
 
     static let deadLetters = ConfigurationSection(

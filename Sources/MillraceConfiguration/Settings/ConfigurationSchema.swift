@@ -3,7 +3,7 @@ internal import MillraceTOML
 /// Every section and key, in the order of config.toml: the only place that says what a key means.
 enum ConfigurationSchema {
     static let sections = [
-        data, tcp, http, intake, tls, memory, limits, fields, deadLetters, spool, database, partitions, archive,
+        data, tcp, http, intake, tls, memory, limits, rules, fields, deadLetters, spool, database, partitions, archive,
         projections, dedup, audit, outbox, erasure, api, identity, auth, jwt, log, latency, metrics, embedded,
         backup,
     ]

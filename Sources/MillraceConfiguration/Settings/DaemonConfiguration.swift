@@ -10,6 +10,7 @@ package import MillracePostgres
 package import MillraceProjections
 package import MillraceSpool
 package import MillraceTelemetry
+package import MillraceTreatment
 package import MillraceWriter
 
 /// Everything the daemon can be told, checked and in its own types.
@@ -30,6 +31,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// Of `[limits]`.
     package var accessLimits = AccessLimits()
     package var fields = FieldsConfiguration()
+    package var rules = RulesConfiguration()
     package var deadLetters = DeadLettersConfiguration()
     /// Of `[dead_letters]`.
     package var refusals = RefusalsConfiguration()

@@ -1,19 +1,25 @@
 import MillraceEvent
 import MillraceIntake
+import MillraceTreatment
 
 /// Rows of the outbox as records of the spool: events, and rows that are none as `refused` lines for `dead_letters`.
 struct OutboxBatch {
     /// In the rows' order; a run of one kind and tenant is one record, cut at `Record.payloadBytesMax`.
     private(set) var records: [Record] = []
-    /// Rows that are no events.
+    /// Rows that are no events, or that a rule refuses.
     private(set) var refused = 0
+    /// Rows in no record, since a rule samples them out.
+    private(set) var sampledOut = 0
     /// Of each row's event.
     private(set) var treated: [FieldCounts] = []
 
-    /// What is refused is kept as far as `limits` say. `fields`: what is done with events before they are handed over.
+    private static let peer = "outbox"
+
+    /// What is refused is kept as far as `limits` say. `treatments`, then `fields`: what is done with events before they are
+    /// handed over.
     init(
-        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, fields: FieldTreatment?,
-        parser: EventParser, receivedAt: Timestamp
+        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, treatments: LineTreatments?,
+        fields: FieldTreatment?, parser: EventParser, receivedAt: Timestamp
     ) {
         var treatedLine: [UInt8] = []
         for row in rows {
@@ -24,6 +30,19 @@ struct OutboxBatch {
                 let line = UnsafeRawBufferPointer(rebasing: bytes[..<count])
                 do throws(Refusal) {
                     try Self.check(line, row, limits, eventLimits, parser, receivedAt)
+                    switch treatments?.treat(.event, line, of: row.tenant, by: parser) ?? .keep {
+                    case .keep: break
+                    case .refuse(let refusal): throw refusal
+                    case .sampleOut:
+                        sampledOut += 1
+                        return
+                    case .quarantine(let refusal):
+                        guard
+                            let kept = RefusedLine(
+                                quarantined: line, for: refusal, peer: Self.peer, fields: fields, tenant: row.tenant)
+                        else { throw refusal }
+                        return append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
+                    }
                     let counts = try fields.flatMap { fields throws(Refusal) in
                         try parser.treat(
                             line, by: fields, tenant: row.tenant, bytesMax: limits.lineBytes, limits: eventLimits,
@@ -38,7 +57,7 @@ struct OutboxBatch {
                     refused += 1
                     let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(limits.refusedLineBytes))
                     let kept = RefusedLine(
-                        refusal: error, peer: "outbox", prefix: prefix, lineBytes: row.lineBytes, fields: fields,
+                        refusal: error, peer: Self.peer, prefix: prefix, lineBytes: row.lineBytes, fields: fields,
                         tenant: row.tenant)
                     append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
                 }

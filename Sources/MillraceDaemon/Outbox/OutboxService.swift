@@ -6,6 +6,7 @@ import MillraceEvent
 import MillraceIntake
 import MillracePostgres
 import MillraceTelemetry
+import MillraceTreatment
 import MillraceWriter
 import ServiceLifecycle
 
@@ -15,8 +16,8 @@ import ServiceLifecycle
 /// Enters: rows of the outbox, in order of (created_at, id). Leaves: records in the record channel; rows deleted.
 ///
 /// Invariants
-/// 1. A row is deleted only when its event is committed in `analytics_events`, or it is in `dead_letters`. Committed, not
-///    only durable in the spool: so whoever sees the outbox empty sees every event of it in the tables.
+/// 1. A row is deleted only when its event is committed in `analytics_events`, or it is in `dead_letters`, or a rule samples
+///    it out. Committed, not only durable in the spool: so whoever sees the outbox empty sees every event of it in the tables.
 /// 2. An event is in `analytics_events` once: its identity is (id, created_at), so what is handed over again after a crash
 ///    before the delete is a duplicate that the writers drop.
 /// 3. Exactly the rows handed over are deleted; what was committed meanwhile, with an earlier time too, comes next.
@@ -37,6 +38,8 @@ actor OutboxService: Service {
     private let fields: @Sendable () -> FieldTreatment?
     private let onTreated: @Sendable (FieldCounts) -> Void
     private let metrics: OutboxMetrics
+    private let intake: IntakeMetrics
+    private let treatments: @Sendable () -> LineTreatments?
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
     private let parser = EventParser()
@@ -47,9 +50,10 @@ actor OutboxService: Service {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `fields`: asked for before each batch.
+    /// `treatments`, `fields`: asked for before each batch. `intake`: counts what is sampled out.
     init(
         configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger,
+        treatments: @escaping @Sendable () -> LineTreatments?, intake: IntakeMetrics,
         fields: @escaping @Sendable () -> FieldTreatment?, onTreated: @escaping @Sendable (FieldCounts) -> Void
     ) {
         self.configuration = configuration
@@ -57,6 +61,8 @@ actor OutboxService: Service {
         self.fields = fields
         self.onTreated = onTreated
         self.metrics = metrics
+        self.intake = intake
+        self.treatments = treatments
         self.logger = logger
     }
 
@@ -102,14 +108,15 @@ actor OutboxService: Service {
         }
         try count(table, atLeast: rows.count)
         let batch = OutboxBatch(
-            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, fields: fields(),
-            parser: parser,
-            receivedAt: .now)
+            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, treatments: treatments(),
+            fields: fields(), parser: parser, receivedAt: .now)
         batch.treated.forEach(onTreated)
-        switch await submit(batch.records) {
+        // All of them may be sampled out.
+        switch batch.records.isEmpty ? .committed(0..<0, CommittedLines()) : await submit(batch.records) {
         case .committed:
             let deleted = try table.delete(rows)
             metrics.delivered.add(deleted)
+            intake.sampledOut(.event).add(batch.sampledOut)
             metrics.refused.add(batch.refused)
             metrics.waiting.set(max(0, metrics.waiting.value - deleted))
             if batch.refused > 0 {

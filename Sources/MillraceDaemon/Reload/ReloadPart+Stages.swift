@@ -3,6 +3,7 @@ internal import MillraceChannels
 import MillraceConfiguration
 import MillraceIntake
 import MillraceTelemetry
+import MillraceTreatment
 
 extension ReloadPart {
     /// Intakes, writers, readers and routes, with the token keys that files hold. `settings`: of a configuration.
@@ -12,7 +13,7 @@ extension ReloadPart {
     ) -> ReloadPart {
         ReloadPart(name: "stages") { configuration in
             let settings = try settings(configuration)
-            let new = try await routes.routes(configuration, settings.reading)
+            let new = try await routes.routes(configuration, settings)
             var prepared = Prepared {
                 live.replace(with: settings, of: configuration)
                 pipeline.memory.set(configuration.memory)
@@ -22,6 +23,17 @@ extension ReloadPart {
             if settings.fields.keys != nil {
                 let summary = settings.fields.summary
                 prepared.detail = { "fields: \(summary)" }
+            }
+            return prepared
+        }
+    }
+
+    /// `rules.file`, which the stages read: says how many rules they go by then.
+    static func rules(_ live: LiveSettings) -> ReloadPart {
+        ReloadPart(name: "rules.file") { configuration in
+            var prepared = Prepared {}
+            if !configuration.rules.file.isEmpty {
+                prepared.detail = { "\(live.http.value.treatments?.ruleCount ?? 0) rules in force" }
             }
             return prepared
         }

@@ -3,6 +3,7 @@ import MillraceAPI
 import MillraceConfiguration
 import MillracePostgres
 import MillraceTelemetry
+import MillraceTreatment
 
 /// Puts a changed configuration in force while the daemon runs: the one way, for SIGHUP and `POST /v1/reload`.
 ///
@@ -92,6 +93,7 @@ actor Reloader {
 
     private static func reasons(_ error: any Error) -> [String] {
         if let errors = error as? ConfigurationErrors { return errors.errors.map(\.description) }
+        if let errors = error as? RulesErrors { return errors.errors.map(\.description) }
         return ["\(error)"]
     }
 

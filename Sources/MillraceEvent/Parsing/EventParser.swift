@@ -1,4 +1,4 @@
-internal import CMillrace
+package import CMillrace
 
 /// Judges lines, one at a time, with simdjson: the one place where the contract's field rules stand.
 ///
@@ -47,6 +47,15 @@ package final class EventParser {
     /// The type of the event that was validated last, in UTF-8, while its line is still there.
     package var eventType: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: event.event_type.bytes, count: event.event_type.length)
+    }
+
+    /// The line that was validated last names itself: an event by its id, a save by what it holds.
+    package var hasIdentity: Bool { event.has_id || Int(event.kind) == MR_KIND_CONVERSATION }
+
+    /// The C parser with its index of the line that was validated last, and what it found in it, while that line is still
+    /// there.
+    package func withLine<Result>(_ body: (OpaquePointer, UnsafePointer<mr_event>) -> Result) -> Result {
+        withUnsafePointer(to: event) { body(parser, $0) }
     }
 
     /// Reads a body that must be a conversation save. Copies `body`, which needs no readable bytes behind it.

@@ -25,14 +25,16 @@ package enum RefusalCode: String, Sendable, CaseIterable {
     case invalidTimestamp = "invalid_timestamp"
     case invalidSource = "invalid_source"
     case invalidMetadata = "invalid_metadata"
-    /// Its sender's key may not send this type; no parser says so.
+    /// Its sender's key may not send this type; no parser says so, nor what follows.
     case forbiddenType = "forbidden_type"
+    /// A rule does not want this type.
+    case deniedType = "denied_type"
+    /// It does not fit a rule's schema.
+    case schema
 
     /// From the number that the C parser returns; nil for `MR_ACCEPTED` and for numbers it never returns.
     package init?(parserCode: Int32) {
-        guard parserCode > 0, Int(parserCode) <= Self.allCases.count,
-            Self.allCases[Int(parserCode) - 1] != .forbiddenType
-        else { return nil }
+        guard parserCode > 0, parserCode <= Int32(MR_INVALID_METADATA) else { return nil }
         self = Self.allCases[Int(parserCode) - 1]
     }
 }

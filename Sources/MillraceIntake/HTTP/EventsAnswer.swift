@@ -16,7 +16,10 @@ struct EventsAnswer {
     private let rejectedItemsMax: Int
     /// All rejected items, including those that the answer doesn't name.
     private(set) var rejectedTotal = 0
+    /// In submissions.
     var accepted = 0
+    /// Accepted, and in none.
+    var sampledOut = 0
     private var duplicates = 0
     private var parked: [ParkedItem] = []
     private var parkedTotal = 0
@@ -55,10 +58,11 @@ struct EventsAnswer {
         }
     }
 
-    /// The body broke: items from `index` on are not accepted. `rejectedBefore`: items rejected before it.
-    mutating func cutShort(at index: Int, rejectedBefore: Int, _ problem: HTTPProblem) {
+    /// The body broke: items from `index` on are not accepted. `rejectedBefore`, `sampledOutBefore`: of the items before it.
+    mutating func cutShort(at index: Int, rejectedBefore: Int, sampledOutBefore: Int, _ problem: HTTPProblem) {
         rejections.removeAll { $0.index >= index }
         rejectedTotal = rejectedBefore + 1
+        sampledOut = sampledOutBefore
         rejections.append(
             AcceptedEvents.Rejection(
                 index: index, code: problem.code.rawValue,
@@ -67,11 +71,14 @@ struct EventsAnswer {
 
     /// The answer, once every item was rejected or its submission has ended.
     func answer() -> HTTPAnswer {
-        if accepted == 1, rejectedTotal == 0, isCommitted != true, parkedTotal == 0, deadLettersTotal == 0 {
+        if accepted == 1, sampledOut == 0, rejectedTotal == 0, isCommitted != true, parkedTotal == 0,
+            deadLettersTotal == 0
+        {
             return HTTPAnswer(status: 202, body: Self.oneAccepted)
         }
         var items = AcceptedEvents()
-        items.accepted = accepted
+        items.accepted = accepted + sampledOut
+        if sampledOut > 0 { items.sampledOut = sampledOut }
         items.rejected = rejections
         let isKnown = isCommitted == true
         if isKnown { items.duplicates = duplicates }
@@ -81,7 +88,7 @@ struct EventsAnswer {
         if parkedTotal > parked.count { items.parkedTotal = parkedTotal }
         if deadLettersTotal > deadLetters.count { items.deadLettersTotal = deadLettersTotal }
         if rejectedTotal > rejections.count { items.rejectedTotal = rejectedTotal }
-        guard accepted == 0, rejectedTotal > 0 else {
+        guard items.accepted == 0, rejectedTotal > 0 else {
             return HTTPAnswer(status: isCommitted == true ? 200 : 202, body: items.json)
         }
         let all = ErrorAnswer.Detail(

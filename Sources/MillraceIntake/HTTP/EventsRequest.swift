@@ -2,6 +2,7 @@ internal import MillraceAccess
 internal import MillraceChannels
 internal import MillraceEvent
 internal import MillraceTelemetry
+internal import MillraceTreatment
 internal import NIOCore
 
 /// One `POST /v1/events`, from its head to its answer: carries out what its machine decides. Lives on its connection's
@@ -14,6 +15,7 @@ final class EventsRequest {
     /// Of its start.
     private let settings: HTTPSettings
     private let eventLimits: EventLimits
+    private let treatments: LineTreatments?
     private let itemBytesMax: Int
     private let fields: FieldTreatment?
     /// The last item whose fields were treated.
@@ -31,6 +33,8 @@ final class EventsRequest {
     private let rates: SenderRates?
     private var rateTimer: Scheduled<Void>?
     private let clientSubject: String?
+    /// For dead letters.
+    private let peer: String
     /// What is not counted against the sender's rates yet.
     private var uncounted = (events: 0, bytes: 0)
     private var commitTimer: Scheduled<Void>?
@@ -40,16 +44,18 @@ final class EventsRequest {
 
     /// `parser`: used on the event loop only.
     init(
-        head: EventsRequestHead, access: HTTPAccess.Entry, clientSubject: String?, shared: HTTPIntakeShared,
-        settings: HTTPSettings, parser: EventParser, eventLoop: any EventLoop
+        head: EventsRequestHead, access: HTTPAccess.Entry, clientSubject: String?, peer: String,
+        shared: HTTPIntakeShared, settings: HTTPSettings, parser: EventParser, eventLoop: any EventLoop
     ) {
         grant = access.grant
         rates = access.rates
         self.clientSubject = clientSubject
+        self.peer = peer
         self.shared = shared
         self.settings = settings
         let configuration = settings.configuration
         eventLimits = configuration.eventLimits
+        treatments = configuration.treatments
         itemBytesMax = configuration.limits.lineBytes
         fields = configuration.fields
         self.eventLoop = eventLoop
@@ -154,13 +160,35 @@ final class EventsRequest {
                 let kind = try parser.validate(
                     bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let types = grant?.eventTypes { try parser.requireType(kind, types) }
-                try append(kind, bytes)
-                machine.itemAccepted()
+                if let treatments {
+                    try take(treatments.treat(kind, bytes, of: builder.tenant, by: parser), kind, bytes)
+                } else {
+                    try append(kind, bytes)
+                    machine.itemAccepted()
+                }
                 uncounted.events += 1
                 shared.metrics[.http].linesReceived.add(1)
             } catch {
                 refuse(error)
             }
+        }
+    }
+
+    /// Does with an accepted item as the rules say.
+    private func take(_ treatment: LineTreatment, _ kind: RecordKind, _ item: UnsafeRawBufferPointer) throws(Refusal) {
+        switch treatment {
+        case .keep:
+            try append(kind, item)
+            machine.itemAccepted()
+        case .refuse(let refusal): throw refusal
+        case .quarantine(let refusal):
+            guard let kept = RefusedLine(quarantined: item, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
+            else { throw refusal }
+            kept.json.withUnsafeBytes { builder.append(.refused, $0) }
+            machine.itemAccepted()
+        case .sampleOut:
+            shared.metrics.sampledOut(kind).add(1)
+            machine.itemSampledOut()
         }
     }
 

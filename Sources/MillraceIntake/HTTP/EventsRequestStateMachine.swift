@@ -47,6 +47,8 @@ struct EventsRequestStateMachine {
         var index: Int
         /// Items rejected before it.
         var rejectedBefore: Int
+        /// Items before it that a rule samples out.
+        var sampledOutBefore: Int
     }
 
     private enum Body {
@@ -134,7 +136,9 @@ struct EventsRequestStateMachine {
             guard result.accepted > 0 else {
                 return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds))
             }
-            result.cutShort(at: place.index, rejectedBefore: place.rejectedBefore, problem)
+            result.cutShort(
+                at: place.index, rejectedBefore: place.rejectedBefore, sampledOutBefore: place.sampledOutBefore, problem
+            )
             return .answer(result.answer())
         case .cut, .broken, .answered:
             return .rest(isBehind: false)
@@ -171,7 +175,7 @@ struct EventsRequestStateMachine {
     }
 
     mutating func itemAccepted() {
-        if gathering == nil { gathering = Place(index: nextIndex, rejectedBefore: result.rejectedTotal) }
+        if gathering == nil { gathering = place }
         if acknowledgement == .committed { gatheringItems.append(nextIndex) }
         nextIndex += 1
     }
@@ -181,12 +185,25 @@ struct EventsRequestStateMachine {
         nextIndex += 1
     }
 
+    /// The item counts as accepted, and is in no submission.
+    mutating func itemSampledOut() {
+        result.sampledOut += 1
+        // There is nothing of it to wait for.
+        if acknowledgement == .committed { result.isCommitted = result.isCommitted ?? true }
+        nextIndex += 1
+    }
+
+    /// Of the next item.
+    private var place: Place {
+        Place(index: nextIndex, rejectedBefore: result.rejectedTotal, sampledOutBefore: result.sampledOut)
+    }
+
     /// The body can't go on. The gathered lines are not accepted. Returns false when it was cut whole, or
     /// broken, already.
     mutating func bodyBroke(_ problem: HTTPProblem) -> Bool {
         switch body {
         case .starved, .fed, .ended:
-            breakOff(problem, at: gathering ?? Place(index: nextIndex, rejectedBefore: result.rejectedTotal))
+            breakOff(problem, at: gathering ?? place)
             return true
         case .cut, .broken, .answered: return false
         }

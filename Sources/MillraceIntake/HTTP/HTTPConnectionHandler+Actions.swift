@@ -62,8 +62,8 @@ extension HTTPConnectionHandler {
 
     private func startEvents(_ head: EventsRequestHead) {
         let events = EventsRequest(
-            head: head, access: entry, clientSubject: peer?.subject, shared: shared, settings: settings.value,
-            parser: parser, eventLoop: eventLoop)
+            head: head, access: entry, clientSubject: peer?.subject, peer: peerName, shared: shared,
+            settings: settings.value, parser: parser, eventLoop: eventLoop)
         // Keeps this handler alive until the request is answered or the connection is gone. A weak reference would make
         // each count of references to the handler slow.
         events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }

@@ -1,5 +1,6 @@
 package import MillraceChannels
 package import MillraceEvent
+package import MillraceTreatment
 
 /// `[http]`, without the keys that only other routes use.
 package struct HTTPConfiguration: Sendable, Equatable {
@@ -54,6 +55,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var eventLimits = EventLimits()
     /// What is done with it then; nil: nothing.
     package var fields: FieldTreatment?
+    /// What is done to items that the parser accepts; nil: nothing.
+    package var treatments: LineTreatments?
     /// `http.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

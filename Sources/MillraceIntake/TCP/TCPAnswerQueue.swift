@@ -40,21 +40,23 @@ struct TCPAnswerQueue {
         var lastLine: UInt64
         var byteCount: Int
         var refusals: [TCPAnswer.Refusal]
+        var sampledOut: [UInt64]
         var reports: [TCPAnswer.Report] = []
         var totals: TCPAnswer.Totals?
         var isAckReady: Bool
 
-        /// Of each accepted line by its number among those, which ascends: its number on the connection.
+        /// Of each line in the records by its number among those, which ascends: its number on the connection.
         func lines(of numbers: some Sequence<UInt64>) -> [UInt64] {
-            var refused = refusals[...]
-            var refusedCount: UInt64 = 0
+            var others = (refusals.map(\.line) + sampledOut)[...]
+            if !sampledOut.isEmpty { others.sort() }
+            var otherCount: UInt64 = 0
             let firstLine = lastLine + 1 - UInt64(lineCount)
             return numbers.map { number in
-                while let next = refused.first, next.line <= firstLine + number + refusedCount {
-                    refused.removeFirst()
-                    refusedCount += 1
+                while let next = others.first, next <= firstLine + number + otherCount {
+                    others.removeFirst()
+                    otherCount += 1
                 }
-                return firstLine + number + refusedCount
+                return firstLine + number + otherCount
             }
         }
 
@@ -84,14 +86,14 @@ struct TCPAnswerQueue {
     /// Id of the batch whose answer comes next.
     var oldest: UInt64? { batches.first?.id }
 
-    /// Returns the batch's id. One whose lines were all refused is ready for its answer.
+    /// Returns the batch's id. One without records is ready for its answer.
     mutating func append(_ batch: TCPBatch) -> UInt64 {
         lastID += 1
         batches.append(
             Batch(
-                id: lastID, lineCount: batch.lineCount + batch.refusals.count, lastLine: batch.lastLine,
-                byteCount: batch.byteCount, refusals: batch.refusals,
-                isAckReady: batch.records.isEmpty))
+                id: lastID, lineCount: batch.lineCount + batch.refusals.count + batch.sampledOut.count,
+                lastLine: batch.lastLine, byteCount: batch.byteCount, refusals: batch.refusals,
+                sampledOut: batch.sampledOut, isAckReady: batch.records.isEmpty))
         byteCount += batch.byteCount
         return lastID
     }

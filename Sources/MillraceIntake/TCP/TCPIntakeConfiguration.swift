@@ -1,6 +1,7 @@
 internal import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
+package import MillraceTreatment
 internal import NIOCore
 
 /// `[tcp]`.
@@ -41,6 +42,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var eventLimits = EventLimits()
     /// What is done with it then; nil: nothing.
     package var fields: FieldTreatment?
+    /// What is done to lines that the parser accepts; nil: nothing.
+    package var treatments: LineTreatments?
     /// `tcp.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

@@ -1,6 +1,7 @@
 internal import MillraceAccess
 internal import MillraceEvent
 internal import MillraceTelemetry
+internal import MillraceTreatment
 internal import NIOCore
 
 /// Lines of one connection that go to the spool together, and are answered together.
@@ -9,6 +10,8 @@ struct TCPBatch {
     var records: [Record]
     /// In order of line; empty on a connection without acks.
     var refusals: [TCPAnswer.Refusal]
+    /// Numbers of the lines that count as accepted and are in no record, ascending; empty on a connection without acks.
+    var sampledOut: [UInt64] = []
     /// Number of its last line.
     var lastLine: UInt64
     /// What it counts against `tcp.inflight_bytes`.
@@ -47,6 +50,7 @@ struct TCPLineReader: ~Copyable {
     private var fields: FieldTreatment?
     /// The last line whose fields were treated.
     private var treatedLine: [UInt8] = []
+    private var treatments: LineTreatments?
     private let parser = LoopParser.ofThisThread
     private var cutter: LineCutter
     private var firstLine: TCPFirstLine?
@@ -58,6 +62,7 @@ struct TCPLineReader: ~Copyable {
     /// What its key may send; nil: all types.
     private var eventTypes: EventTypeFilter?
     private var refusals: [TCPAnswer.Refusal] = []
+    private var sampledOut: [UInt64] = []
     private var refusalBytes = 0
     private var refused: RefusalStateMachine
 
@@ -66,6 +71,7 @@ struct TCPLineReader: ~Copyable {
         limits = settings.limits
         eventLimits = settings.eventLimits
         fields = settings.fields
+        treatments = settings.treatments
         cutter = LineCutter(
             lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         builder = RecordBuilder(tenant: 0, receivedAt: .now)
@@ -78,6 +84,7 @@ struct TCPLineReader: ~Copyable {
         limits = settings.limits
         eventLimits = settings.eventLimits
         fields = settings.fields
+        treatments = settings.treatments
         cutter.boundsChanged(lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         refused.boundsChanged(linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
     }
@@ -144,10 +151,12 @@ struct TCPLineReader: ~Copyable {
     }
 
     private mutating func takeBatch() -> TCPBatch? {
-        guard !builder.isEmpty || !refusals.isEmpty else { return nil }
-        defer { (refusals, refusalBytes) = ([], 0) }
+        guard !builder.isEmpty || !refusals.isEmpty || !sampledOut.isEmpty else { return nil }
+        defer { (refusals, refusalBytes, sampledOut) = ([], 0, []) }
         let byteCount = builder.byteCount + refusalBytes
-        return TCPBatch(records: builder.take(), refusals: refusals, lastLine: lineNumber, byteCount: byteCount)
+        return TCPBatch(
+            records: builder.take(), refusals: refusals, sampledOut: sampledOut, lastLine: lineNumber,
+            byteCount: byteCount)
     }
 
     private mutating func begin(_ line: LineCutter.Line) -> TCPFirstLine {
@@ -174,6 +183,11 @@ struct TCPLineReader: ~Copyable {
                 }
                 let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let eventTypes { try parser.requireType(kind, eventTypes) }
+                if let treatments,
+                    try hold(bytes, kind, treatments.treat(kind, bytes, of: builder.tenant, by: parser))
+                {
+                    return refused.lineAccepted()
+                }
                 let isTreated = if let fields { try treat(kind, bytes, by: fields) } else { false }
                 refused.lineAccepted()
                 if !isTreated { extendRun(kind, bytes, at: offset) }
@@ -181,6 +195,25 @@ struct TCPLineReader: ~Copyable {
                 refuse(error, line: bytes, lineBytes: bytes.count, at: now)
             }
         }
+    }
+
+    /// Does with an accepted line as the rules say; false where it goes on.
+    private mutating func hold(
+        _ line: UnsafeRawBufferPointer, _ kind: RecordKind, _ treatment: LineTreatment
+    ) throws(Refusal) -> Bool {
+        switch treatment {
+        case .keep: return false
+        case .refuse(let refusal): throw refusal
+        case .quarantine(let refusal):
+            guard let kept = RefusedLine(quarantined: line, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
+            else { throw refusal }
+            endRun()
+            kept.json.withUnsafeBytes { builder.append(.refused, $0) }
+        case .sampleOut:
+            shared.metrics.sampledOut(kind).add(1)
+            if firstLine != .event { sampledOut.append(lineNumber) }
+        }
+        return true
     }
 
     /// Adds what takes the place of the line that was validated last; false where that is the line itself.

@@ -155,6 +155,11 @@ package struct Migration: Sendable, Hashable {
         Migration(
             29, "decrypt_scope",
             up: PackageResources._029_decrypt_scope_up_sql, down: PackageResources._029_decrypt_scope_down_sql),
+        Migration(
+            30, "quarantined_letters",
+            up: PackageResources._030_quarantined_letters_up_sql,
+            down: PackageResources._030_quarantined_letters_down_sql,
+            locked: ["public.dead_letters"]),
     ]
 }
 

@@ -1,3 +1,5 @@
+internal import CMillrace
+
 /// How many distinct values there were, in a few bytes: exact up to 1,024, then with a standard error of 0.81 %.
 ///
 /// What it holds depends only on the set of values, not on their order, repeats, or how they were merged. It is a list of
@@ -111,7 +113,9 @@ package struct HyperLogLog: Sendable, Equatable {
     }
 
     /// The hash of a value's bytes, by which sketches count it: XXH64 with seed 0.
-    package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXHash64.hash(bytes) }
+    package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        mr_xxh64(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    }
 
     /// Counts the value with this `hash`, if it was not counted before.
     package mutating func insert(hash: UInt64) {

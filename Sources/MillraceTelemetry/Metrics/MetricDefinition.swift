@@ -40,6 +40,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case code
     /// `RecordKind`: event, conversation, refused; of uncommitted lines also unread.
     case kind
+    /// refused, quarantined or sampled_out.
+    case outcome
     /// A pack of projections.packs.
     case pack
     /// `SpoolRefusal`, `ReadRefusal`, `TLSFailure`, or a class of SQLSTATE.
@@ -48,6 +50,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case result
     /// A route's pattern, never a path.
     case route
+    /// A rule of rules.toml, or `other`.
+    case rule
     /// `2xx`, `3xx`, `4xx`, `5xx`.
     case status
     /// A tenant's number, or `other`.

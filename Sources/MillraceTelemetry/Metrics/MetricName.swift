@@ -5,6 +5,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case intakeLinesReceived = "millrace_intake_lines_received_total"
     case intakeLinesAccepted = "millrace_intake_lines_accepted_total"
     case intakeLinesRefused = "millrace_intake_lines_refused_total"
+    case intakeLinesSampledOut = "millrace_intake_lines_sampled_out_total"
     case intakeLinesNotKept = "millrace_intake_lines_not_kept_total"
     case intakeLinesAbandoned = "millrace_intake_lines_abandoned_total"
     case intakeFieldsTreated = "millrace_intake_fields_treated_total"
@@ -85,6 +86,8 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerStuckBatches = "millrace_writer_stuck_batches"
     case writerStalledSeconds = "millrace_writer_stalled_seconds"
 
+    case rulesLines = "millrace_rules_lines_total"
+
     case tenantLinesAccepted = "millrace_tenant_lines_accepted_total"
     case tenantLinesCommitted = "millrace_tenant_lines_committed_total"
     case tenantLinesDead = "millrace_tenant_lines_dead_total"
@@ -123,6 +126,8 @@ extension MetricName {
         case .intakeLinesRefused: .counter("Lines that were refused, by reason.", [.code])
         case .intakeFieldsTreated:
             .counter("Values that [fields] lists and that were dropped, masked, hashed or encrypted.", [.action])
+        case .intakeLinesSampledOut:
+            .counter("Lines that count as accepted and that a rule samples out: they are kept nowhere.", [.kind])
         case .intakeLinesNotKept:
             .counter("Refused lines of a burst that were counted and not kept in dead_letters.", [.transport])
         case .intakeLinesAbandoned:
@@ -226,6 +231,8 @@ extension MetricName {
         case .writerStalled: .gauge("1 while lines wait and nothing is written; /readyz and the log say why.", [])
         case .writerStuckBatches: .gauge("Batches that failed and were set aside while others go on.", [])
         case .writerStalledSeconds: .gauge("How long nothing has been written while lines wait; 0: it is.", [])
+
+        case .rulesLines: .counter("Lines that a rule decided against, by what became of them.", [.rule, .outcome])
 
         case .tenantLinesAccepted: .counter("Lines that became durable, by tenant.", [.tenant])
         case .tenantLinesCommitted: .counter("Rows that went in, by tenant.", [.tenant])

@@ -134,6 +134,7 @@ struct RefusedRecordLine: Decodable {
     var peer: String?
     /// Nil where nothing of it was to be kept.
     var line: String?
+    var quarantined: Bool?
 
     /// Dead letters for every line of a `refused` record.
     static func letters(in payload: UnsafeRawBufferPointer, header: RecordHeader) -> [DeadLetter] {
@@ -141,12 +142,14 @@ struct RefusedRecordLine: Decodable {
         let lines = payload.split(separator: UInt8(ascii: "\n"))
         return lines.enumerated().map { index, bytes in
             let refused = try? decoder.decode(RefusedRecordLine.self, from: Data(bytes))
-            let origin = refused?.peer.map { " (from \($0))" } ?? ""
+            let isQuarantined = refused?.quarantined ?? false
+            // Of a quarantined line, its sender may be told.
+            let origin = isQuarantined ? "" : refused?.peer.map { " (from \($0))" } ?? ""
             return DeadLetter(
                 sequence: header.firstSequence + UInt64(index), kind: .refused, tenant: header.tenant,
                 code: refused?.code ?? RefusalCode.invalidJSON.rawValue, message: (refused?.message ?? "") + origin,
                 line: refused.map(\.line) ?? String(decoding: bytes, as: UTF8.self), receivedAt: header.receivedAt,
-                peer: refused?.peer
+                peer: refused?.peer, isQuarantined: isQuarantined
             )
         }
     }

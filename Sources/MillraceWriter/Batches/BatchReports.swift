@@ -21,7 +21,7 @@ struct BatchReports {
     }
 
     mutating func add(_ letters: [DeadLetter]) {
-        for letter in letters where letter.kind != .refused {
+        for letter in letters where letter.kind != .refused || letter.isQuarantined {
             for sequence in letter.sequence..<letter.sequence + UInt64(letter.lines) {
                 add(sequence) {
                     LineReport(

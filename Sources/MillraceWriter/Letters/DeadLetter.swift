@@ -20,6 +20,8 @@ struct DeadLetter {
     var receivedAt: Timestamp
     /// Who sent a line that the intake refused: an address, or the outbox.
     var peer: String?
+    /// A rule set it aside; its sender was told that it is accepted.
+    var isQuarantined = false
     /// 1, or more when a damaged stretch of the spool lost several.
     var lines = 1
 
@@ -49,7 +51,7 @@ extension DeadLetter {
 /// Writes dead letters by binary COPY, inside the batch's transaction.
 enum DeadLetterCopy {
     static let columns =
-        "spool_id, sequence, lines, kind, tenant_id, code, sqlstate, message, line, peer, received_at, batch_id"
+        "spool_id, sequence, lines, kind, tenant_id, code, sqlstate, message, line, peer, quarantined, received_at, batch_id"
 
     static func write(
         _ letters: [DeadLetter], batchID: Int64, spool: UniqueID, on connection: PostgresConnection
@@ -57,7 +59,7 @@ enum DeadLetterCopy {
         guard !letters.isEmpty else { return }
         var rows = BinaryRows()
         for letter in letters {
-            rows.begin(fields: 12)
+            rows.begin(fields: 13)
             rows.append(spool.bytes)
             rows.append(Int64(letter.sequence))
             rows.append(Int32(clamping: letter.lines))
@@ -68,6 +70,7 @@ enum DeadLetterCopy {
             rows.append(letter.message)
             rows.append(letter.line)
             rows.append(letter.peer)
+            rows.append([letter.isQuarantined ? 1 : 0])
             rows.append(letter.receivedAt)
             rows.append(batchID)
         }

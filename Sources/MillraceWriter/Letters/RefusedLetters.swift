@@ -3,8 +3,8 @@ import MillracePostgres
 /// The dead letters of lines that the intake refused: what of them may go, oldest first. Blocks; the connection must be
 /// in no transaction.
 ///
-/// Such a line was never acknowledged as stored. Lines that were acknowledged (refused by the database, lost by damage, or
-/// taken out of the outbox) are none of these, and are never dropped.
+/// Such a line was never acknowledged as stored. Lines that were acknowledged (refused by the database, lost by damage, set
+/// aside by a rule, or taken out of the outbox) are none of these, and are never dropped.
 ///
 /// A page goes in one transaction with the count of its letters in the ledger, so that the account of `millrace verify`
 /// holds before, between and after. One at a time drops, and not while rows of the ledger are joined: `AdvisoryLock.ledger`.
@@ -34,6 +34,7 @@ struct RefusedLetters {
 
     private static let condition = """
         letter.kind = 'refused' AND letter.code <> 'spool_damage' AND letter.peer IS DISTINCT FROM 'outbox'
+            AND NOT letter.quarantined
         """
     private static let bytes = "COALESCE(octet_length(letter.line), 0) + octet_length(letter.message)"
     private var isOld: String {

@@ -12,6 +12,7 @@ extension EndToEnd {
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"], ["fields"], ["fields", "keys"],
             ["fields", "apply"], ["fields", "open"],
             ["backup"], ["backup", "list"], ["backup", "verify"], ["restore"],
+            ["rules"], ["rules", "check"], ["rules", "show"], ["rules", "test"],
         ]
 
         @Test func `every command has a help with an example`() throws {

@@ -1,8 +1,8 @@
 package import MillraceEvent
 internal import MillraceJSON
-internal import NIOCore
 
-/// A refused line of a sender that gets no answers, as it is kept in `dead_letters`: the line of a `refused` record.
+/// A refused line of a sender that gets no answers, or a quarantined one of anybody, as it is kept in `dead_letters`: the
+/// line of a `refused` record.
 package struct RefusedLine {
     var refusal: Refusal
     var peer: String
@@ -13,6 +13,8 @@ package struct RefusedLine {
     /// Nil: kept as it came.
     var fields: FieldTreatment?
     var tenant: Int32
+    /// Its sender was told that it is accepted: the letter is never dropped.
+    var isQuarantined = false
 
     /// `peer`: where it came from. `prefix`: its first bytes, read before this returns. `lineBytes`: its whole length.
     /// `fields`: with any, line and message are kept encrypted, or not at all where there is no key for that.
@@ -28,9 +30,28 @@ package struct RefusedLine {
         self.tenant = tenant
     }
 
+    /// A line that a rule sets aside: it is kept whole, as `line` is read before `json` returns. Nil where it may not be kept
+    /// as it came, and there is no key to encrypt it with: then it can only be refused.
+    package init?(
+        quarantined line: UnsafeRawBufferPointer, for refusal: Refusal, peer: String, fields: FieldTreatment?,
+        tenant: Int32
+    ) {
+        if let fields, fields.sealed(line: UnsafeRawBufferPointer(rebasing: line.prefix(0)), tenant: tenant) == nil {
+            return nil
+        }
+        self.init(
+            refusal: refusal, peer: peer, prefix: line, lineBytes: line.count, fields: fields, tenant: tenant)
+        isQuarantined = true
+    }
+
     /// In the place of a message.
     private static let untold =
         "the line is kept encrypted, for [fields] lists values; `millrace dead-letters retry` says what is wrong with it"
+
+    /// A parser's message quotes the line; a rule's does not.
+    private var message: String {
+        fields == nil || refusal.code == .schema || refusal.code == .deniedType ? refusal.message : Self.untold
+    }
 
     /// One line of JSON, without the newline. Invalid UTF-8 is replaced and NUL left out, so PostgreSQL can hold it.
     package var json: [UInt8] {
@@ -38,8 +59,7 @@ package struct RefusedLine {
         json.append(raw: "{\"code\":")
         json.append(refusal.code.rawValue)
         json.append(raw: ",\"message\":")
-        // A message quotes the line.
-        json.append(fields == nil ? refusal.message : Self.untold)
+        json.append(message)
         json.append(raw: ",\"peer\":")
         json.append(peer)
         if let fields {
@@ -54,17 +74,8 @@ package struct RefusedLine {
         }
         json.append(raw: ",\"line_bytes\":")
         json.append(lineBytes)
+        if isQuarantined { json.append(raw: ",\"quarantined\":true") }
         json.append(raw: "}")
         return json.bytes
-    }
-}
-
-extension SocketAddress {
-    /// For logs and dead letters: without the host name.
-    var peerName: String {
-        switch self {
-        case .unixDomainSocket: "unix"
-        case .v4, .v6: "\(ipAddress ?? "unknown"):\(port ?? 0)"
-        }
     }
 }

@@ -1,5 +1,5 @@
 import MillraceEvent
-import MillraceIntake
+import MillraceTreatment
 import Testing
 
 struct RefusedLineTests {

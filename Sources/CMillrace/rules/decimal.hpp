@@ -1,0 +1,53 @@
+#ifndef MILLRACE_DECIMAL_HPP
+#define MILLRACE_DECIMAL_HPP
+
+#include <cstdint>
+#include <string>
+
+#include "json/json_number.hpp"
+
+namespace millrace {
+
+/// A number as JSON writes it, of any length: sign, significant digits, and the power of ten of the first one. Pointers into
+/// the text.
+class decimal {
+ public:
+  /// False where the bytes are no number.
+  bool read(const uint8_t *start, const uint8_t *end);
+
+  /// Less than 0, 0 or more than 0, as the number is less than, equal to or more than `other`.
+  int compare(const decimal &other) const;
+
+  /// No digit that isn't zero stands behind the point.
+  bool is_integer() const { return count_ == 0 || last_power() >= 0; }
+
+  /// This is a whole multiple of `divisor`, which must be above zero and have at most 18 significant digits.
+  bool is_multiple_of(const decimal &divisor) const;
+
+  int64_t digit_count() const { return count_; }
+  bool is_positive() const { return count_ > 0 && !is_negative_; }
+
+  /// Appends it so that equal numbers give equal bytes.
+  void append_canonical(std::string &out) const;
+
+ private:
+  const uint8_t *whole_ = nullptr;
+  int64_t whole_count_ = 0;
+  const uint8_t *fraction_ = nullptr;
+  /// Of the significant digits: the first one's index in whole and fraction together, and how many there are; 0 for zero.
+  int64_t first_ = 0;
+  int64_t count_ = 0;
+  /// Of ten: what the first significant digit counts.
+  int64_t first_power_ = 0;
+  bool is_negative_ = false;
+
+  uint8_t digit(int64_t index) const {
+    int64_t at = first_ + index;
+    return static_cast<uint8_t>((at < whole_count_ ? whole_[at] : fraction_[at - whole_count_]) - '0');
+  }
+  int64_t last_power() const { return first_power_ - count_ + 1; }
+};
+
+}  // namespace millrace
+
+#endif
