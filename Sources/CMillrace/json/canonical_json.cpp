@@ -11,33 +11,6 @@
 
 namespace millrace {
 
-uint32_t indexed_json::behind(uint32_t at) const {
-  uint32_t depth = 0;
-  do {
-    switch (first(at)) {
-      case '{':
-      case '[': depth++; break;
-      case '}':
-      case ']': depth--; break;
-      default: break;
-    }
-    at++;
-  } while (depth > 0 && at < count);
-  return at;
-}
-
-void indexed_json::string(uint32_t at, const uint8_t *&start, const uint8_t *&end) const {
-  start = bytes + structurals[at] + 1;
-  end = bytes + next_offset(at) - 1;
-  while (end > start && is_space(*end)) end--;
-}
-
-void indexed_json::scalar(uint32_t at, const uint8_t *&start, const uint8_t *&end) const {
-  start = bytes + structurals[at];
-  end = bytes + next_offset(at);
-  while (end > start && is_space(end[-1])) end--;
-}
-
 bool append_number(const uint8_t *start, const uint8_t *end, std::string &out) {
   auto append = [&out](const uint8_t *from, const uint8_t *to) {
     out.append(reinterpret_cast<const char *>(from), static_cast<size_t>(to - from));

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "json_text.hpp"
+
 namespace millrace {
 
 /// One JSON text by the structural indexes of simdjson's first stage. The grammar has been checked before.
@@ -20,11 +22,32 @@ struct indexed_json {
     return at + 1 < count ? structurals[at + 1] : static_cast<uint32_t>(length);
   }
   /// The token behind the value that starts at `at`.
-  uint32_t behind(uint32_t at) const;
+  uint32_t behind(uint32_t at) const {
+    uint32_t depth = 0;
+    do {
+      switch (first(at)) {
+        case '{':
+        case '[': depth++; break;
+        case '}':
+        case ']': depth--; break;
+        default: break;
+      }
+      at++;
+    } while (depth > 0 && at < count);
+    return at;
+  }
   /// The content of the string at `at`, between its quotes.
-  void string(uint32_t at, const uint8_t *&start, const uint8_t *&end) const;
+  void string(uint32_t at, const uint8_t *&start, const uint8_t *&end) const {
+    start = bytes + structurals[at] + 1;
+    end = bytes + next_offset(at) - 1;
+    while (end > start && is_space(*end)) end--;
+  }
   /// The number or word at `at`, without white space.
-  void scalar(uint32_t at, const uint8_t *&start, const uint8_t *&end) const;
+  void scalar(uint32_t at, const uint8_t *&start, const uint8_t *&end) const {
+    start = bytes + structurals[at];
+    end = bytes + next_offset(at);
+    while (end > start && is_space(end[-1])) end--;
+  }
 };
 
 /// Appends a number as PostgreSQL's numeric prints it: no exponent, no negative zero, trailing zeros as they are. False

@@ -14,6 +14,7 @@ constexpr int64_t exponent_end = int64_t{1} << 40;
 bool decimal::read(const uint8_t *start, const uint8_t *end) {
   json_number number;
   if (!scan_number(start, end, number) || number.end != end) return false;
+  is_small_ = read_small(start, end, small_);
   is_negative_ = number.is_negative;
   whole_ = number.whole;
   whole_count_ = number.whole_end - number.whole;
@@ -37,7 +38,7 @@ bool decimal::read(const uint8_t *start, const uint8_t *end) {
   return true;
 }
 
-int decimal::compare(const decimal &other) const {
+int decimal::compare_digits(const decimal &other) const {
   int sign = count_ == 0 ? 0 : is_negative_ ? -1 : 1;
   int other_sign = other.count_ == 0 ? 0 : other.is_negative_ ? -1 : 1;
   if (sign != other_sign) return sign < other_sign ? -1 : 1;

@@ -16,7 +16,10 @@ class decimal {
   bool read(const uint8_t *start, const uint8_t *end);
 
   /// Less than 0, 0 or more than 0, as the number is less than, equal to or more than `other`.
-  int compare(const decimal &other) const;
+  int compare(const decimal &other) const {
+    if (is_small_ && other.is_small_) return small_ < other.small_ ? -1 : small_ > other.small_;
+    return compare_digits(other);
+  }
 
   /// No digit that isn't zero stands behind the point.
   bool is_integer() const { return count_ == 0 || last_power() >= 0; }
@@ -24,8 +27,24 @@ class decimal {
   /// This is a whole multiple of `divisor`, which must be above zero and have at most 18 significant digits.
   bool is_multiple_of(const decimal &divisor) const;
 
-  int64_t digit_count() const { return count_; }
-  bool is_positive() const { return count_ > 0 && !is_negative_; }
+  /// A whole number of up to 18 digits, written as one.
+  bool is_small() const { return is_small_; }
+  int64_t small() const { return small_; }
+
+  /// Reads such a number; false where it is none.
+  static bool read_small(const uint8_t *start, const uint8_t *end, int64_t &value) {
+    bool is_negative = *start == '-';
+    start += is_negative;
+    auto count = end - start;
+    if (count < 1 || count > 18) return false;
+    value = 0;
+    for (; start < end; start++) {
+      if (!is_digit(*start)) return false;
+      value = value * 10 + (*start - '0');
+    }
+    if (is_negative) value = -value;
+    return true;
+  }
 
   /// Appends it so that equal numbers give equal bytes.
   void append_canonical(std::string &out) const;
@@ -40,6 +59,10 @@ class decimal {
   /// Of ten: what the first significant digit counts.
   int64_t first_power_ = 0;
   bool is_negative_ = false;
+  bool is_small_ = false;
+  int64_t small_ = 0;
+
+  int compare_digits(const decimal &other) const;
 
   uint8_t digit(int64_t index) const {
     int64_t at = first_ + index;

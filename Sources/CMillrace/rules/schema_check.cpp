@@ -5,7 +5,6 @@
 
 #include "grammar/refusal.hpp"
 #include "json/json_text.hpp"
-#include "json_equality.hpp"
 
 namespace millrace {
 
@@ -27,7 +26,7 @@ bool schema_check::fits(int32_t schema, uint32_t at) {
   switch (json_.first(at)) {
     case '"':
       if (!(node.types & MR_TYPE_STRING)) return fail(node, MR_KEYWORD_TYPE);
-      if (!fits_string(node, at)) return false;
+      if (node.looks_at_texts && !fits_string(node, at)) return false;
       break;
     case '{':
       if (!(node.types & MR_TYPE_OBJECT)) return fail(node, MR_KEYWORD_TYPE);
@@ -49,11 +48,13 @@ bool schema_check::fits(int32_t schema, uint32_t at) {
       if (!node.looks_at_numbers) break;
       const uint8_t *start, *end;
       json_.scalar(at, start, end);
+      int64_t small;
+      if (decimal::read_small(start, end, small) && small >= node.small_least && small <= node.small_most) break;
       decimal number;
       if (!number.read(start, end) || !fits_number(node, number)) return false;
   }
   if (node.has_constants && !fits_constants(node, at)) return fail(node, MR_KEYWORD_ENUM);
-  return fits_parts(node, at);
+  return !node.has_parts || fits_parts(node, at);
 }
 
 bool schema_check::fail(const schema_set::node &node, int32_t keyword) {
@@ -91,27 +92,20 @@ bool schema_check::fits_quietly(int32_t schema, uint32_t at) {
 }
 
 bool schema_check::fits_constants(const schema_set::node &node, uint32_t at) {
-  bool is_string = json_.first(at) == '"';
+  if (json_.first(at) == '"') return node.texts.find(text(at)) != text_table::none;
   std::string comparable;
-  std::string_view wanted;
-  if (is_string) {
-    wanted = unescaped(json_, at, scratch_);
-  } else {
-    append_comparable(json_, at, comparable);
-    wanted = comparable;
-  }
+  append_comparable(json_, at, comparable);
   for (uint32_t i = 0; i < node.constants.count; i++) {
     const schema_constant &constant = schemas_.constant(node.constants.first + i);
-    if (constant.is_string == is_string && constant.comparable == wanted) return true;
+    if (!constant.is_string && constant.comparable == comparable) return true;
   }
   return false;
 }
 
 bool schema_check::fits_string(const schema_set::node &node, uint32_t at) {
-  bool is_measured = node.min_length > 0 || node.max_length < UINT32_MAX;
-  if (!is_measured && node.pattern == MR_NONE) return true;
-  std::string_view text = unescaped(json_, at, scratch_);
-  if (is_measured) {
+  std::string_view text = this->text(at);
+  // A character has one to four bytes.
+  if (text.size() > node.max_length || text.size() < size_t{node.min_length} * 4) {
     size_t length = count_code_points(text);
     if (length < node.min_length) return fail(node, MR_KEYWORD_MIN_LENGTH);
     if (length > node.max_length) return fail(node, MR_KEYWORD_MAX_LENGTH);
@@ -149,18 +143,21 @@ bool schema_check::fits_object(const schema_set::node &node, uint32_t at) {
 /// twice, the last one, as jsonb does.
 bool schema_check::fits_members(const schema_set::node &node, uint32_t at, uint32_t *values) {
   uint32_t count = 0;
+  // Most senders write their members in one order.
+  uint32_t guess = 0;
   for (uint32_t key = at + 1; json_.first(key) == '"'; count++) {
-    std::string_view name = unescaped(json_, key, scratch_);
+    std::string_view name = text(key);
     uint32_t value = key + 2;
-    uint32_t property = node.names.find(name);
+    uint32_t property = node.names.find(name, guess);
     bool is_declared = false;
     if (property != text_table::none) {
+      guess = property + 1;
       values[property] = value;
       is_declared = schemas_.properties(node)[property].is_declared;
     }
     for (uint32_t i = 0; i < node.pattern_properties.count; i++) {
       const auto &wanted = schemas_.pattern_property(node.pattern_properties.first + i);
-      if (i > 0) name = unescaped(json_, key, scratch_);
+      if (i > 0) name = text(key);
       if (!schemas_.pattern(wanted.pattern).matches(name)) continue;
       is_declared = true;
       if (wanted.schema != MR_NONE && !fits(wanted.schema, value)) return below_member(key);

@@ -1,10 +1,12 @@
 #ifndef MILLRACE_SCHEMA_CHECK_HPP
 #define MILLRACE_SCHEMA_CHECK_HPP
 
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "json/canonical_json.hpp"
+#include "json_equality.hpp"
 #include "schema_set.hpp"
 
 namespace millrace {
@@ -15,7 +17,11 @@ class schema_check {
  public:
   /// `scratch`: for unescaped texts.
   schema_check(const schema_set &schemas, const indexed_json &json, std::string &scratch)
-      : schemas_(schemas), json_(json), scratch_(scratch) {}
+      : schemas_(schemas), json_(json), scratch_(scratch) {
+    auto first = static_cast<const uint8_t *>(memchr(json.bytes, '\\', json.length));
+    first_backslash_ = first ? first : json.bytes + json.length;
+    last_backslash_ = first ? static_cast<const uint8_t *>(memrchr(json.bytes, '\\', json.length)) : json.bytes;
+  }
 
   /// The value at `at` fits. Else `misfit…` say what does not.
   bool fits(int32_t schema, uint32_t at);
@@ -38,11 +44,21 @@ class schema_check {
   const schema_set &schemas_;
   const indexed_json &json_;
   std::string &scratch_;
+  /// The line's end and its start where there is none.
+  const uint8_t *first_backslash_;
+  const uint8_t *last_backslash_;
   /// Misfits are explained; else nobody wants to know.
   bool explains_ = true;
   /// From the misfit to the root.
   std::vector<step> steps_;
 
+  /// The content of the string at `at`, unescaped; in `scratch_` where it has escapes.
+  std::string_view text(uint32_t at) {
+    const uint8_t *start, *end;
+    json_.string(at, start, end);
+    if (end > first_backslash_ && start <= last_backslash_) return unescaped(json_, at, scratch_);
+    return {reinterpret_cast<const char *>(start), static_cast<size_t>(end - start)};
+  }
   bool fail(const schema_set::node &node, int32_t keyword);
   bool below_member(uint32_t key);
   bool below_property(const mr_schema_property &property);

@@ -1,5 +1,6 @@
 #include "schema_set.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "grammar/line_parser.hpp"
@@ -63,10 +64,18 @@ bool schema_set::finish() {
       mr_text name = properties(node)[i].name;
       node.names.insert({reinterpret_cast<const char *>(name.bytes), name.length}, i);
     }
+    for (uint32_t i = 0; i < node.constants.count; i++) {
+      const schema_constant &constant = constants_[node.constants.first + i];
+      if (constant.is_string) node.texts.insert(constant.comparable, i);
+    }
+    node.has_parts = has_any(node.all_of) || has_any(node.any_of) || has_any(node.one_of) ||
+                     node.not_schema != MR_NONE || node.if_schema != MR_NONE;
     bool bounds_numbers = node.minimum != MR_NONE || node.maximum != MR_NONE || node.exclusive_minimum != MR_NONE ||
                           node.exclusive_maximum != MR_NONE || node.multiple_of != MR_NONE;
     bool tells_integers = ((node.types & MR_TYPE_NUMBER) != 0) != ((node.types & MR_TYPE_INTEGER) != 0);
     node.looks_at_numbers = bounds_numbers || tells_integers;
+    node.looks_at_texts = node.min_length > 0 || node.max_length < UINT32_MAX || node.pattern != MR_NONE;
+    bound_small_numbers(node);
     node.looks_at_objects = has_any(node.properties) || has_any(node.pattern_properties) ||
                             node.additional_properties != MR_NONE || node.property_names != MR_NONE ||
                             node.min_properties > 0 || node.max_properties < UINT32_MAX;
@@ -74,6 +83,24 @@ bool schema_set::finish() {
                            node.min_items > 0 || node.max_items < UINT32_MAX || node.wants_unique_items;
   }
   return true;
+}
+
+/// Without them where a bound is no such number itself, or where there is more to look at.
+void schema_set::bound_small_numbers(node &node) const {
+  int64_t least = INT64_MIN, most = INT64_MAX;
+  if (node.multiple_of != MR_NONE) return;
+  for (int32_t bound : {node.minimum, node.exclusive_minimum}) {
+    if (bound == MR_NONE) continue;
+    if (!number(bound).is_small()) return;
+    least = std::max(least, number(bound).small() + (bound == node.exclusive_minimum));
+  }
+  for (int32_t bound : {node.maximum, node.exclusive_maximum}) {
+    if (bound == MR_NONE) continue;
+    if (!number(bound).is_small()) return;
+    most = std::min(most, number(bound).small() - (bound == node.exclusive_maximum));
+  }
+  node.small_least = least;
+  node.small_most = most;
 }
 
 }  // namespace millrace

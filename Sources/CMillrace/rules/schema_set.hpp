@@ -39,11 +39,23 @@ struct byte_pattern {
 /// The schemas of all rules, in memory of their own.
 class schema_set {
  public:
-  struct node : mr_schema {
+  /// What is looked at most stands first.
+  struct node_head {
+    bool looks_at_numbers = false;
+    bool looks_at_objects = false;
+    bool looks_at_arrays = false;
+    bool looks_at_texts = false;
+    /// allOf and the like.
+    bool has_parts = false;
+    /// Whole numbers of up to 18 digits that are surely within the bounds.
+    int64_t small_least = 1;
+    int64_t small_most = 0;
+  };
+
+  struct node : node_head, mr_schema {
     text_table names;
-    bool looks_at_numbers;
-    bool looks_at_objects;
-    bool looks_at_arrays;
+    /// Of the constants that are strings.
+    text_table texts;
   };
 
   /// Each of these copies what it is given.
@@ -69,6 +81,8 @@ class schema_set {
   const decimal &number(int32_t index) const { return numbers_[static_cast<size_t>(index)]; }
 
  private:
+  void bound_small_numbers(node &node) const;
+
   std::vector<node> nodes_;
   std::vector<mr_schema_property> properties_;
   std::vector<mr_schema_pattern_property> pattern_properties_;

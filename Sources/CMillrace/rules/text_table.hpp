@@ -17,22 +17,53 @@ class text_table {
   void insert(std::string_view text, uint32_t number) {
     if (find(text) != none) return;
     if ((entries_.size() + 1) * 2 > slots_.size()) grow();
-    place(static_cast<uint32_t>(entries_.size()), text);
-    entries_.push_back({text, number});
+    entries_.push_back({ends(text), text, number});
+    place(static_cast<uint32_t>(entries_.size() - 1));
   }
 
-  /// `none` where it is not there.
-  uint32_t find(std::string_view text) const {
+  /// `none` where it is not there. `guess`: which one of those inserted it may be.
+  uint32_t find(std::string_view text, size_t guess = SIZE_MAX) const {
     if (slots_.empty()) return none;
-    for (size_t slot = hash(text) & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+    const ends wanted(text);
+    if (guess < entries_.size() && wanted.length <= 16 && entries_[guess].ends == wanted) return entries_[guess].number;
+    for (size_t slot = wanted.hash() & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
       if (slots_[slot] == none) return none;
       const entry &found = entries_[slots_[slot]];
-      if (found.text == text) return found.number;
+      if (found.ends == wanted && (wanted.length <= 16 || found.text == text)) return found.number;
     }
   }
 
  private:
+  /// The length, and the first and the last eight bytes: of up to 16 bytes, all there is.
+  struct ends {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    size_t length;
+
+    explicit ends(std::string_view text) : length(text.size()) {
+      if (length >= 8) {
+        memcpy(&first, text.data(), 8);
+        memcpy(&last, text.data() + length - 8, 8);
+      } else if (length >= 4) {
+        memcpy(&first, text.data(), 4);
+        memcpy(&last, text.data() + length - 4, 4);
+      } else {
+        for (char c : text) first = first << 8 | static_cast<uint8_t>(c);
+      }
+    }
+
+    bool operator==(const ends &other) const {
+      return first == other.first && last == other.last && length == other.length;
+    }
+
+    uint64_t hash() const {
+      uint64_t mixed = (first ^ length) * 0x9E3779B97F4A7C15 ^ last * 0xC2B2AE3D27D4EB4F;
+      return mixed ^ mixed >> 29 ^ mixed >> 47;
+    }
+  };
+
   struct entry {
+    struct ends ends;
     std::string_view text;
     uint32_t number;
   };
@@ -43,30 +74,13 @@ class text_table {
 
   void grow() {
     slots_.assign(slots_.empty() ? 8 : slots_.size() * 2, none);
-    for (uint32_t i = 0; i < entries_.size(); i++) place(i, entries_[i].text);
+    for (uint32_t i = 0; i < entries_.size(); i++) place(i);
   }
 
-  void place(uint32_t index, std::string_view text) {
-    size_t slot = hash(text) & (slots_.size() - 1);
+  void place(uint32_t index) {
+    size_t slot = entries_[index].ends.hash() & (slots_.size() - 1);
     while (slots_[slot] != none) slot = (slot + 1) & (slots_.size() - 1);
     slots_[slot] = index;
-  }
-
-  /// Of the length, and of the first and the last eight bytes.
-  static uint64_t hash(std::string_view text) {
-    uint64_t first = 0, last = 0;
-    size_t length = text.size();
-    if (length >= 8) {
-      memcpy(&first, text.data(), 8);
-      memcpy(&last, text.data() + length - 8, 8);
-    } else if (length >= 4) {
-      memcpy(&first, text.data(), 4);
-      memcpy(&last, text.data() + length - 4, 4);
-    } else {
-      for (size_t i = 0; i < length; i++) first = first << 8 | static_cast<uint8_t>(text[i]);
-    }
-    uint64_t mixed = (first ^ length) * 0x9E3779B97F4A7C15 ^ last * 0xC2B2AE3D27D4EB4F;
-    return mixed ^ mixed >> 29 ^ mixed >> 47;
   }
 };
 

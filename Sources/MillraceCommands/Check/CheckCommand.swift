@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillracePostgres
+internal import MillraceTreatment
 internal import MillraceWriter
 
 /// `millrace check`: what would stop the daemon, and how to fix it.

@@ -40,6 +40,8 @@ struct DeadLettersList: ParsableCommand {
             var spoolId: String
             var sequence: Int
             var kind: String
+            /// A rule set the line aside; its sender was told that it is accepted.
+            var quarantined: Bool
             var tenant: Int
             var code: String
             var sqlstate: String?
@@ -76,8 +78,9 @@ struct DeadLettersList: ParsableCommand {
                     + report.reasons.map { [$0.code, $0.sqlstate ?? "", $0.state, Format.count($0.letters)] }))
         for letter in report.letters {
             let state = letter.sqlstate.map { " \($0)" } ?? ""
+            let kind = letter.quarantined ? "quarantined" : letter.kind
             Console.out(
-                "\n\(letter.id)  \(letter.deadAt)  \(letter.kind) \(letter.sequence)\(Self.owner(letter.tenant))  "
+                "\n\(letter.id)  \(letter.deadAt)  \(kind) \(letter.sequence)\(Self.owner(letter.tenant))  "
                     + "\(letter.code)\(state)\n"
                     + "  \(TerminalText.line(letter.message))\n  \(Self.shortened(letter.line))")
         }
@@ -105,7 +108,7 @@ struct DeadLettersList: ParsableCommand {
             """
             SELECT
                 id::text, dead_at::text, received_at::text, spool_id::text, sequence, kind, code, sqlstate, message,
-                state, line, tenant_id
+                state, line, tenant_id, quarantined
             FROM public.dead_letters
             WHERE ($1::text IS NULL OR code = $1) AND ($2::boolean OR state = 'open')
                 AND ($4::integer IS NULL OR tenant_id = $4)
@@ -119,7 +122,8 @@ struct DeadLettersList: ParsableCommand {
             .init(
                 id: result.string(row, 0) ?? "", deadAt: result.string(row, 1) ?? "",
                 receivedAt: result.string(row, 2) ?? "", spoolId: result.string(row, 3) ?? "",
-                sequence: result.count(row, 4), kind: result.string(row, 5) ?? "", tenant: result.count(row, 11),
+                sequence: result.count(row, 4), kind: result.string(row, 5) ?? "",
+                quarantined: result.bool(row, 12) ?? false, tenant: result.count(row, 11),
                 code: result.string(row, 6) ?? "",
                 sqlstate: result.string(row, 7), message: result.string(row, 8) ?? "",
                 state: result.string(row, 9) ?? "", line: result.string(row, 10))

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceTreatment
 
