@@ -5,8 +5,8 @@
 
 #include <memory>
 #include <new>
-#include <vector>
 #include <string>
+#include <vector>
 
 #include "event_fields.hpp"
 #include "event_parser.h"

@@ -1,4 +1,5 @@
 import Glibc
+import MillracePostgres
 import MillraceTestSupport
 import Testing
 
