@@ -182,7 +182,9 @@ final class EventsRequest {
             machine.itemAccepted()
         case .refuse(let refusal): throw refusal
         case .quarantine(let refusal):
-            guard let kept = RefusedLine(quarantined: item, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
+            guard
+                let kept = RefusedLine(
+                    quarantined: item, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
             else { throw refusal }
             kept.json.withUnsafeBytes { builder.append(.refused, $0) }
             machine.itemAccepted()

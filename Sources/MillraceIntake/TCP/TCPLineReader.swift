@@ -205,7 +205,9 @@ struct TCPLineReader: ~Copyable {
         case .keep: return false
         case .refuse(let refusal): throw refusal
         case .quarantine(let refusal):
-            guard let kept = RefusedLine(quarantined: line, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
+            guard
+                let kept = RefusedLine(
+                    quarantined: line, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
             else { throw refusal }
             endRun()
             kept.json.withUnsafeBytes { builder.append(.refused, $0) }

@@ -30,7 +30,9 @@ extension EndToEnd {
 
         @Test func `every code of the contract is among the refused lines`() {
             // One is of keys: KeyDoorTests have it.
-            #expect(Set(RefusedLine.all.map(\.code)) == Set(RefusalCode.allCases).subtracting([.forbiddenType, .deniedType, .schema]))
+            #expect(
+                Set(RefusedLine.all.map(\.code))
+                    == Set(RefusalCode.allCases).subtracting([.forbiddenType, .deniedType, .schema]))
         }
 
         @Test func `a TCP client with acks is told line, code and what is wanted, and neighbours go in`() throws {
