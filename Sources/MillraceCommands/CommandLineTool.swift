@@ -73,7 +73,8 @@ struct MillraceCommand: ParsableCommand {
             ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
             ImportCommand.self,
             ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
-            ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self, KeysCommand.self,
+            ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self,
+            KeysCommand.self,
             TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
             BenchCommand.self,
         ]

@@ -4,7 +4,7 @@ import Testing
 @testable import MillraceTreatment
 
 struct RuleSetTests {
-    private static let id = "0192b1a4-7c3e-7a51-9f0e-2d6c1b8e4f70"
+    private static let id = "0192b1a4-7c3e-4a51-9f0e-2d6c1b8e4f70"
 
     private func event(_ type: String, _ more: String = "") -> String { #"{"event_type":"\#(type)"\#(more)}"# }
 
@@ -58,7 +58,7 @@ struct RuleSetTests {
         let (tenth, half) = (try judge(0.1), try judge(0.5))
         var kept = (tenth: 0, half: 0)
         for number in 0..<10_000 {
-            let line = event("t", ",\"id\":\"\(UniqueID(high: UInt64(number) << 16 | 0x7000, low: 1 << 63 | 12345))\"")
+            let line = event("t", ",\"id\":\"\(UniqueID(high: UInt64(number) << 16 | 0x4000, low: 1 << 63 | 12345))\"")
             let isInTenth = try tenth.treatment(line) == .keep
             let isInHalf = try half.treatment(line) == .keep
             #expect(try (tenth.treatment(line) == .keep) == isInTenth)
@@ -71,7 +71,7 @@ struct RuleSetTests {
     }
 
     @Test func `an id is sampled in or out as XXH64 of its 16 bytes says`() throws {
-        // xxhsum -H64 of the bytes 0192b1a47c3e7a519f0e2d6c1b8e4f70.
+        // xxhsum -H64 of the bytes 0192b1a47c3e4a519f0e2d6c1b8e4f70.
         let hash: UInt64 = UniqueID(Self.id).map { id in id.bytes.withUnsafeBytes { XXH64.hash($0) } } ?? 0
         let share = Double(hash) * 0x1p-64
         for (sample, isKept) in [(share * 1.001, true), (share * 0.999, false)] {
@@ -99,7 +99,7 @@ struct RuleSetTests {
                 try judge.treatment(
                     event(
                         "t",
-                        ",\"user_id\":\"\(id)\",\"id\":\"\(UniqueID(high: UInt64(number) << 16 | 0x7000, low: 1 << 63 | 7))\""
+                        ",\"user_id\":\"\(id)\",\"id\":\"\(UniqueID(high: UInt64(number) << 16 | 0x4000, low: 1 << 63 | 7))\""
                     ))
                     == .keep
             }

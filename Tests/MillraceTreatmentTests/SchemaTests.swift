@@ -144,7 +144,7 @@ struct SchemaTests {
     }
 
     private static let refusals: [(String, String, String)] = [
-        ("{", "", "is no JSON"), ("[]", "", "a schema is an object"), (#"{"type":"strin"}"#, "/type", "is no type"),
+        ("]", "", "is no JSON"), ("[]", "", "a schema is an object"), (#"{"type":"strin"}"#, "/type", "is no type"),
         (#"{"format":"email"}"#, "/format", "the keyword format is not supported"),
         (#"{"properties":{"a":{"minumum":1}}}"#, "/properties/a/minumum", "the nearest one is minimum"),
         (#"{"unevaluatedProperties":false}"#, "/unevaluatedProperties", "not supported"),

@@ -223,10 +223,10 @@ struct PatternParser {
         guard digits.utf8.count == count, let value = UInt32(digits, radix: 16), digits.first != "+" else {
             throw error("\(count) hexadecimal digits are wanted here")
         }
-        index += count
         guard Unicode.Scalar(value) != nil else {
             throw error("half of a surrogate pair; \\u{1F600}, or the character itself, is wanted")
         }
+        index += count
         return [value...value]
     }
 

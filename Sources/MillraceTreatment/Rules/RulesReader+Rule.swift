@@ -44,9 +44,7 @@ extension RulesReader {
                     "\(key) is about events, and the rule about saves")
             }
         }
-        if rule.allow == nil, rule.deny.isEmpty, rule.sample == nil, place.table["schema"] == nil,
-            place.table["schema_file"] == nil
-        {
+        if ["allow", "deny", "sample", "schema", "schema_file"].allSatisfy({ place.table[$0] == nil }) {
             report(
                 .missingKey, place.path, key: place.key,
                 "the rule wants nothing; give it allow, deny, sample, schema or schema_file")

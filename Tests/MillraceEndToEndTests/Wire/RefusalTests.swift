@@ -29,7 +29,7 @@ extension EndToEnd {
         }
 
         @Test func `every code of the contract is among the refused lines`() {
-            // One is of keys: KeyDoorTests have it.
+            // Those of keys and rules are in KeyDoorTests and RulesTests.
             #expect(
                 Set(RefusedLine.all.map(\.code))
                     == Set(RefusalCode.allCases).subtracting([.forbiddenType, .deniedType, .schema]))
