@@ -87,7 +87,7 @@ test: swift test-packages $(TEST_PYTHON)/installed  ## run every test
 
 build: swift packages  ## build a release: .build/release/millrace, its debug symbols, manual pages and completions beside it
 	$(SWIFT) build $(RELEASE_FLAGS) --product generate-manual
-	$(SWIFT) build $(RELEASE_FLAGS) $(LINK_FLAGS) --product millrace
+	MILLRACE_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null)" $(SWIFT) build $(RELEASE_FLAGS) $(LINK_FLAGS) --product millrace
 	@# Debuggers and profilers find the symbols by the link that is left.
 	@if objdump -h $(BINARY) | grep -q ' \.debug_info '; then \
 		objcopy --only-keep-debug $(BINARY) $(BINARY).debug && \

@@ -8,6 +8,9 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// `make build` says it; a build that is not told has none.
+let commit = (Context.environment["MILLRACE_COMMIT"] ?? "").filter { $0.isLetter || $0.isNumber || "-._".contains($0) }
+
 let package = Package(
     name: "millrace",
     products: [
@@ -39,6 +42,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum"),
+        .target(name: "CBuild", cSettings: [.define("MILLRACE_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CEpoll"),
         .target(name: "CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
@@ -208,7 +212,7 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration",
+                "CBuild", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration",
                 "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
@@ -261,7 +265,8 @@ let package = Package(
                 "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
-                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceTreatment",
+                "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceThreads",
+                "MillraceTreatment",
                 "MillraceWriter",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

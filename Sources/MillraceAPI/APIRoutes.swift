@@ -84,6 +84,7 @@ package struct APIRoutes: Sendable {
             case .latency: LatencyRoute(configuration, latencies: latencies).endpoint
             case .reload: ReloadRoute(reload: reload).endpoint
             case .userErase: UserEraseRoute(erase: erase, gate: read).endpoint
+            case .database: read(DatabaseRoute(pool: reading.writing))
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil
             }

@@ -68,7 +68,7 @@ struct MillraceCommand: ParsableCommand {
             Example:
               millrace serve --embedded
             """,
-        version: "millrace \(Version.current)",
+        version: "millrace \(Version.description)",
         subcommands: [
             ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
             ImportCommand.self,
@@ -76,7 +76,7 @@ struct MillraceCommand: ParsableCommand {
             ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self,
             KeysCommand.self,
             TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
-            BenchCommand.self,
+            ReindexCommand.self, TuneCommand.self, BenchCommand.self,
         ]
     )
 }

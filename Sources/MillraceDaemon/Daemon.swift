@@ -1,3 +1,4 @@
+internal import CBuild
 package import Logging
 package import MillraceConfiguration
 import MillraceAPI
@@ -82,7 +83,12 @@ package struct Daemon {
         let pipeline = Pipeline(
             configuration, packs: packs.map(\.name), wantsKeys: configuration.wantsKeys || sockets.areRemote, log: log)
         tellPlainListeners(configuration, sockets)
-        let spool = try spool(configuration, pipeline)
+        let spool = try SpoolService(
+            configuration.spool, epoch: SequenceEpoch(at: .now), channel: pipeline.channel, extents: pipeline.extents,
+            board: pipeline.board, metrics: pipeline.metrics.spool, logger: logger)
+        let addresses = BoundAddresses()
+        let facts = DaemonFacts(
+            listeners: { addresses.all }, oldestWaitingAt: pipeline.metrics.observeOldest(in: spool.store))
         let keys = KeyRefreshService(
             configuration, ring: pipeline.keys, metrics: pipeline.metrics.keys, logger: logger)
         await keys.begin()
@@ -96,7 +102,7 @@ package struct Daemon {
         let live = LiveSettings(settings, pipeline.access)
         let writers = WriterStage(
             configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
-            metrics: pipeline.metrics.writer, logger: logger)
+            metrics: pipeline.metrics.writer, facts: facts, logger: logger)
         let reads = ReadStage(
             configuration, settings: settings.reading, packs: packs, metrics: pipeline.metrics, logger: logger)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
@@ -123,7 +129,10 @@ package struct Daemon {
             configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
         let erasure = ErasureService(configuration, packs: packs, spool: spool, routes: routes, logger: logger)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
-        let intake = intake(live, pipeline, routes, reads, loops, listening)
+        let intake = intake(live, pipeline, routes, reads, loops) { bound in
+            addresses.add(bound)
+            listening.yield(bound)
+        }
         let manager = manager(
             reloader, ReloadAnswerFile(spoolDirectory: configuration.spool.directory), bound)
         var stages: [any Service] = [
@@ -190,31 +199,22 @@ package struct Daemon {
         return try TLSCertificates(configuration.tls, logger: logger)
     }
 
-    /// Makes or recovers the spool; blocks on the disk.
-    private func spool(_ configuration: DaemonConfiguration, _ pipeline: Pipeline) throws -> SpoolService {
-        let spool = try SpoolService(
-            configuration.spool, epoch: SequenceEpoch(at: .now), channel: pipeline.channel, extents: pipeline.extents,
-            board: pipeline.board, metrics: pipeline.metrics.spool, logger: logger)
-        pipeline.metrics.observeOldest(in: spool.store)
-        return spool
-    }
-
     /// `listening`: told by each intake what it is bound to.
     private func intake(
         _ settings: LiveSettings, _ pipeline: Pipeline, _ routes: RouteTable, _ reads: ReadStage,
-        _ loops: MultiThreadedEventLoopGroup, _ listening: AsyncStream<[String]>.Continuation
+        _ loops: MultiThreadedEventLoopGroup, _ listening: @escaping @Sendable ([String]) -> Void
     ) -> IntakeStage {
         let tcp = TCPIntakeService(
             configuration: settings.tcp, channel: pipeline.channel, metrics: pipeline.metrics.intake, group: loops,
             logger: logger
         ) { addresses in
-            listening.yield(addresses.map { "tcp \($0)" })
+            listening(addresses.map { "tcp \($0)" })
         }
         let http = HTTPIntakeService(
             configuration: settings.http, channel: pipeline.channel, metrics: pipeline.metrics.intake, group: loops,
             logger: logger, routes: { await routes.handle($0) }
         ) { addresses in
-            listening.yield(addresses.map { "http \($0)" })
+            listening(addresses.map { "http \($0)" })
         }
         return IntakeStage(tcp: tcp, http: http, reads: reads)
     }
@@ -270,4 +270,19 @@ package struct Daemon {
 package enum Version {
     /// As semver.org writes it.
     package static let current = "0.1.0"
+
+    /// Of the sources, as `git describe` names it; empty where the build was not told (`make build` tells it).
+    package static let commit = String(cString: mr_build_commit())
+
+    /// With the commit as build metadata, where it is known: `0.1.0+0123456789ab`.
+    package static let full = commit.isEmpty ? current : "\(current)+\(commit)"
+
+    /// For `--version`: `0.1.0 (commit 0123456789ab, schema 28, PostgreSQL 15 or newer)`.
+    package static let description: String = {
+        let facts =
+            (commit.isEmpty ? [] : ["commit \(commit)"]) + [
+                "schema \(Migration.all.count)", "PostgreSQL \(PostgresInstallation.majorMin) or newer",
+            ]
+        return "\(current) (\(facts.joined(separator: ", ")))"
+    }()
 }

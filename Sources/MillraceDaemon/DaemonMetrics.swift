@@ -76,22 +76,14 @@ struct DaemonMetrics: Sendable {
         MetricsSystem.bootstrap(registry)
     }
 
-    /// Age of the oldest line that is not known to be in the database. `store`: read, where this run did not see the line.
-    func observeOldest(in store: SegmentStore) {
-        let writer = writer
-        let latencies = latencies
-        let found = Mutex<(sequence: UInt64, receivedAt: Timestamp)?>(nil)
+    /// When the oldest line was received that is not known to be in the database; exposes its age, too. `store`: read, where
+    /// this run did not see the line.
+    func observeOldest(in store: SegmentStore) -> @Sendable () -> Timestamp? {
+        let oldest = OldestUncommitted(writer: writer, latencies: latencies, store: store)
         registry.observe(.spoolOldestUncommitted) {
-            guard let first = writer.uncommitted().first else { return 0 }
-            let receivedAt =
-                latencies.receivedAt(of: first)
-                ?? found.withLock { found in
-                    if let found, found.sequence == first { return found.receivedAt }
-                    found = store.receivedAt(of: first).map { (first, $0) }
-                    return found?.receivedAt
-                }
-            return receivedAt.map { max(0, Double(Timestamp.now.microseconds - $0.microseconds) / 1e6) } ?? 0
+            oldest.receivedAt.map { max(0, Double(Timestamp.now.microseconds - $0.microseconds) / 1e6) } ?? 0
         }
+        return { oldest.receivedAt }
     }
 
     private func observeIntake() {

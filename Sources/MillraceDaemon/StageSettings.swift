@@ -64,7 +64,7 @@ struct StageSettings {
         if configuration.http.tls { http.certificates = certificates }
         self.http = http
 
-        var writer = WriterConfiguration(host: HostName.current, version: Version.current)
+        var writer = WriterConfiguration(host: HostName.current, version: Version.full)
         writer.database = configuration.database
         writer.partitions = configuration.partitions
         writer.dedup = configuration.dedup

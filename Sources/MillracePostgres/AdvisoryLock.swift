@@ -19,4 +19,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     /// Second key: hashtext of the month's table; held by the session that retires, archives or restores the month. 0: by the
     /// daemon that looks for months to retire.
     case retirement = 0x4D4C_0009
+    /// Second key 0: held by the session that rebuilds indexes.
+    case reindex = 0x4D4C_000A
 }

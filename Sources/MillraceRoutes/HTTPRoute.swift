@@ -5,7 +5,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
     case productSearch
     case health, dashboard
-    case livez, readyz, metrics, latency, openAPI, reload, userErase
+    case livez, readyz, metrics, latency, openAPI, reload, userErase, database
     /// A request of none of the others.
     case other
 
@@ -34,6 +34,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .latency: "/debug/latency"
         case .reload: "/v1/reload"
         case .userErase: "/v1/users/{id}"
+        case .database: "/v1/database"
         case .other: ""
         case .packs: "/v1/packs"
         case .counts: "/v1/counts/{pack}/{fold}"
@@ -103,7 +104,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload:
             false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
-            .conversationSearch, .productSearch, .checkout, .health, .dashboard, .userErase:
+            .conversationSearch, .productSearch, .checkout, .health, .dashboard, .userErase, .database:
             true
         }
     }

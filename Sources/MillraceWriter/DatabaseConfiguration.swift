@@ -47,5 +47,10 @@ package struct DatabaseConfiguration: Sendable, Equatable {
     /// How old neighbouring rows of the ledger are joined into one. Zero in config.toml for longer than `spool.retain`.
     package var ledgerJoinAge = Duration.zero
 
+    /// How often the daemon's row of `public.daemons` is written while something changes.
+    package var presenceInterval = Duration.seconds(5)
+    /// How long a daemon that went away stays in `public.daemons`.
+    package var presenceKeep = Duration.seconds(90 * 86_400)
+
     package init() {}
 }

@@ -136,6 +136,9 @@ actor MaintenanceService {
         let purged = try AuditLog.purge(
             olderThan: configuration.audit.keep, on: connection, timeout: configuration.database.statementTimeout)
         if purged > 0 { logger.notice("audit log purged", metadata: [.rows: "\(purged)"]) }
+        let gone = try DaemonTable(connection: connection).forgetGone(
+            olderThan: configuration.database.presenceKeep, timeout: configuration.database.statementTimeout)
+        for spool in gone { logger.notice("daemon forgotten", metadata: [.spoolID: "\(spool)"]) }
         ProcessMemory.releaseCode()
     }
 

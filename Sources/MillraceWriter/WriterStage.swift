@@ -28,8 +28,7 @@ package struct WriterStage: Service {
 
     package init(
         configuration live: Live<WriterConfiguration>, spool: any SpoolReader, extents: ExtentChannel,
-        board: CommitBoard,
-        metrics: WriterMetrics, logger: Logger
+        board: CommitBoard, metrics: WriterMetrics, facts: DaemonFacts = DaemonFacts(), logger: Logger
     ) {
         var configuration = live.value
         precondition(
@@ -68,7 +67,8 @@ package struct WriterStage: Service {
         self.gate = gate
         ledgerService = LedgerService(
             settings: settings, ledger: ledger, gate: gate, spool: spool, extents: extents,
-            scheduler: scheduler, interrupt: interrupt, metrics: metrics, logger: logger
+            scheduler: scheduler, interrupt: interrupt, metrics: metrics, facts: facts,
+            logger: logger
         )
         maintenance = MaintenanceService(
             configuration: configuration, gate: gate, cleaning: cleaning, interrupt: interrupt,
@@ -116,6 +116,9 @@ package struct WriterStage: Service {
         }
     }
 
+    /// How long the end of the daemon is waited to be told in `public.daemons`.
+    private static let farewellLimit = Duration.seconds(1)
+
     private func drain() async {
         scheduler.beginDrain()
         let deadline = ContinuousClock.now + configuration.database.drainLimit
@@ -126,6 +129,11 @@ package struct WriterStage: Service {
         if left > 0 {
             logger.notice(
                 "lines left in the spool", metadata: [.lines: "\(left)", .hint: "the next start writes them"])
+        }
+        ledger.leave()
+        let end = ContinuousClock.now + Self.farewellLimit
+        while gate.isOpen, ContinuousClock.now < end, !Task.isCancelled, ledger.isLeaving {
+            try? await Task.sleep(for: .milliseconds(5))
         }
     }
 

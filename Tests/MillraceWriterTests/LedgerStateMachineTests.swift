@@ -39,6 +39,22 @@ struct LedgerStateMachineTests {
         #expect(machine.unflushedEnd == nil)
     }
 
+    @Test func `what is settled ends before the first hole, and before the first commit that is not flushed`() {
+        var machine = Machine(liveStart: 100)
+        let retained: SequenceSet = [0..<120]
+        #expect(machine.settledEnd(of: retained, end: 120) == 0)
+        _ = machine.connected(to: "a")
+        _ = machine.ledgerRead([0..<100], retained: [0..<100], at: Self.position(10), on: "a")
+        #expect(machine.settledEnd(of: retained, end: 120) == 0)
+        _ = machine.flushed(to: Self.position(10), on: "a")
+        #expect(machine.settledEnd(of: retained, end: 120) == 100)
+        _ = machine.batchCommitted(100..<120, at: Self.position(20), on: "a")
+        #expect(machine.settledEnd(of: retained, end: 120) == 100)
+        _ = machine.flushed(to: Self.position(20), on: "a")
+        #expect(machine.settledEnd(of: retained, end: 120) == 120)
+        #expect(machine.settledEnd(of: [], end: 120) == 120)
+    }
+
     @Test func `what a restarted server lost is scanned again, what it kept is not`() {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.batchCommitted(100..<110, at: Self.position(20), on: "a")

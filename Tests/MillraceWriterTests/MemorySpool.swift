@@ -34,6 +34,8 @@ final class MemorySpool: SpoolReader {
         }
     }
 
+    var fileBytes: Int { records.withLock { $0.reduce(0) { $0 + $1.record.bytes.count } } }
+
     var burntSequences: [Range<UInt64>] { [] }
 
     var runStarts: [UInt64] { [1] }

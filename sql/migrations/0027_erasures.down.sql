@@ -1,3 +1,4 @@
+-- Why: undoes 0027; what was erased stays erased, and nobody knows any more who was.
 DROP FUNCTION public.queue_user_erasures() CASCADE;
 DROP TABLE public.erasure_sketches;
 DROP TABLE public.erased_rows;

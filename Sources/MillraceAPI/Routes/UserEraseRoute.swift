@@ -31,8 +31,8 @@ package struct UserEraseRoute: Sendable {
             guard !user.isEmpty, user.utf8.count <= Self.idBytesMax,
                 !user.unicodeScalars.contains(where: { $0.value < 0x20 })
             else {
-                throw APIProblem(
-                    .badRequest, "invalid_parameter", "id is the user's id, of 1 to \(Self.idBytesMax) bytes")
+                throw RequestParameters.invalid(
+                    "id", "the user's id, 1 to \(Self.idBytesMax) bytes without control characters")
             }
             let (caller, actor) = (context.caller, context.caller.actor(at: context.peer))
             return try await gate.answer(of: Self.operation) {

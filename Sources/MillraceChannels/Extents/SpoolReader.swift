@@ -21,6 +21,9 @@ package protocol SpoolReader: Sendable {
     /// given out any.
     var runStarts: [UInt64] { get }
 
+    /// Bytes of all segment files.
+    var fileBytes: Int { get }
+
     /// Reads one extent and passes its records on in order, blocking on the disk. Every sequence of the extent comes
     /// exactly once: in a record or as damaged. Rethrows what `body` throws.
     func read(_ extent: Extent, _ body: (SpoolItem) throws -> Void) throws

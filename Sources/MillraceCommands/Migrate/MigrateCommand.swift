@@ -64,20 +64,40 @@ extension MigrateCommand {
     struct Up: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Apply what is pending, and make the tables of projections.packs.",
-            discussion:
-                "With --to the packs are left alone.\n\nExample:\n  millrace migrate up\n  millrace migrate up --to 4")
+            discussion: """
+                Daemons may write meanwhile: what wants a lock tries for half a second at a time, and says whom it waits for. \
+                It may be interrupted and run again. With --to the packs are left alone.
+
+                Example:
+                  millrace migrate up
+                  millrace migrate up --to 4
+                """)
 
         @OptionGroup var options: ConfigurationOptions
         @Option(help: "The last version to apply.") var to: Int?
+        @Option(help: "How long one migration is tried while others hold what it locks, such as 30s or 2h.")
+        var wait = Age(argument: "10m") ?? Age(hours: 1)
         @Flag(help: "What was done as JSON.") var json = false
 
         func run() throws {
             let context = try options.context()
             let packs = to == nil ? try context.packs() : []
             let connection = try context.connect()
-            let applied = try Migrator(connection: connection).up(to: to) {
-                if !json { Console.out("applied \($0.name)") }
-            }
+            var meter = ProgressMeter(isQuiet: json)
+            let migrator = Migrator(connection: connection, patience: .seconds(wait.seconds))
+            let applied = try migrator.up(
+                to: to,
+                progress: { migration in
+                    meter.finish()
+                    if !json { Console.out("applied \(migration.name)") }
+                },
+                onWait: { wait in
+                    meter.update(count: wait.tries) { elapsed, _ in
+                        "\(wait.migration.name) waits for \(wait.tables)\(wait.heldBy); try \(wait.tries), "
+                            + Format.duration(elapsed)
+                    }
+                })
+            meter.finish()
             let installed = try PackSteps(connection: connection, packs: packs).install(isQuiet: json)
             try finish(Report(applied: applied, installed: installed), json: json)
         }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillraceJSON
 internal import MillracePostgres
 
 /// `millrace status`: one report.
@@ -9,10 +10,18 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "One report: daemon, memory, spool, ledger, tables, dead letters.",
         discussion: """
-            Exit status: 0 the daemon is ready and all was reached, 1 not, 2 wrong usage.
+            With --all every daemon that writes into the database, as each told of itself in the table daemons: here; \
+            silent (its session is open, and it tells nothing); stopped (in order); away (killed, or cut off).
+            With --database how PostgreSQL fares: slow queries, lock waits, dead rows, bloat, indexes, cache, vacuum, \
+            wraparound, connections, replication, each with the command that fixes it.
+
+            Exit status: 0 the daemon is ready and all was reached (with --all: none is silent or away), 1 not, 2 wrong \
+            usage.
 
             Example:
               millrace status --json
+              millrace status --all
+              millrace status --database
             """
     )
 
@@ -23,11 +32,53 @@ struct StatusCommand: ParsableCommand {
     @Option(help: "Where the daemon listens: host:port or unix:/path. Default: the first of http.listen.")
     var to: Endpoint?
 
+    @Flag(help: "Every daemon of the database, and not this host's alone.")
+    var all = false
+
+    @Flag(help: "How the database fares, and which command helps.")
+    var database = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Take a daemon that is gone for good out of --all; the id of its spool, or how that begins.",
+            valueName: "spool"))
+    var forget: String?
+
+    @Flag(help: "With --forget: also where lines waited in its spool.")
+    var yes = false
+
     @Flag(help: "The report as JSON.")
     var json = false
 
+    func validate() throws {
+        guard [all, database, forget != nil].count(where: { $0 }) < 2 else {
+            throw ValidationError("--all, --database and --forget are three reports: give one.")
+        }
+        guard !yes || forget != nil else { throw ValidationError("--yes is for --forget.") }
+        guard forget.map({ $0.count >= 4 }) ?? true else {
+            throw ValidationError("--forget takes the id of a spool, or at least its first 4 characters.")
+        }
+    }
+
     func run() throws {
         let context = try options.context()
+        if let forget {
+            let spool = try DaemonForgetting(connection: try context.connect()).forget(forget, isSure: yes)
+            if json { return try Console.json(["forgotten": "\(spool)"]) }
+            return Console.out("forgot the daemon of spool \(spool)")
+        }
+        if database {
+            let report = try DatabaseCare(
+                connection: try context.connect(timeout: .seconds(5)), timeout: .seconds(60)
+            ).report()
+            return Console.out(json ? String(decoding: report.json, as: UTF8.self) : report.text)
+        }
+        if all {
+            let report = DaemonsReport(try DaemonTable(connection: try context.connect(timeout: .seconds(5))).all())
+            if json { try Console.json(report) } else { Console.out(report.text) }
+            if !report.isWell { throw ExitCode.failure }
+            return
+        }
         var report = StatusReport(daemon: try daemon(context), spool: nil, database: nil, problems: [])
         var snapshot: SpoolSnapshot?
         do {

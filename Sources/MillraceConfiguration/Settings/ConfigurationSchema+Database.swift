@@ -135,6 +135,14 @@ extension ConfigurationSchema {
                 "ledger_join_age", \.database.ledgerJoinAge, .zero ... .seconds(31 * 86_400),
                 "How old neighbouring rows of the ledger are joined into one; 0s is spool.retain and an hour.",
                 watch: "millrace_writer_ledger_rows_joined_total"),
+            .duration(
+                "presence_interval", \.database.presenceInterval, .seconds(1) ... .seconds(3600),
+                "How often the daemon writes its row of the table daemons while something changes; a twelfth as often at rest.",
+                watch: "millrace_postgresql_up"
+            ).live,
+            .duration(
+                "presence_keep", \.database.presenceKeep, .seconds(3600) ... .seconds(1200 * 31 * 86_400),
+                "How long a daemon that went away stays in that table, unless lines wait in its spool."),
         ])
 
     static let partitions = ConfigurationSection(

@@ -173,7 +173,8 @@ package struct EmbeddedCluster: Sendable {
         // As the server's user: root must not write where someone else could have put a link.
         let append = account.run(
             [
-                "sh", "-c", "printf '%s' \"$1\" >> \"$2\"", "sh", settings.text(log: logDirectory),
+                "sh", "-c", "printf '%s' \"$1\" >> \"$2\"", "sh",
+                settings.text(log: logDirectory, hasStatements: installation.hasStatements),
                 fresh + "/postgresql.conf",
             ],
             timeout: .seconds(10))
@@ -253,6 +254,22 @@ package struct EmbeddedCluster: Sendable {
         if try connection.execute("SELECT 1 FROM pg_database WHERE datname = 'millrace'").rowCount == 0 {
             try connection.execute("CREATE DATABASE millrace OWNER millrace", timeout: .seconds(60))
         }
+        try createStatements(connection, interrupt)
+    }
+
+    /// What tells slow statements, where the server has loaded it.
+    private func createStatements(
+        _ connection: PostgresConnection, _ interrupt: PostgresInterrupt
+    ) throws(PostgresError) {
+        let library = "pg_stat_statements"
+        guard try connection.execute("SHOW shared_preload_libraries").string(0, 0)?.contains(library) == true else {
+            return
+        }
+        let own = try PostgresConnection(
+            connectionString: connectionString(role: "postgres", database: "millrace"),
+            applicationName: "millrace setup", connectTimeout: .seconds(3), interrupt: interrupt)
+        guard try own.execute("SELECT 1 FROM pg_extension WHERE extname = '\(library)'").rowCount == 0 else { return }
+        try own.execute("CREATE EXTENSION \(library)")
     }
 
     // MARK: - Text

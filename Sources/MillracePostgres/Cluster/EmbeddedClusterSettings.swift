@@ -28,18 +28,23 @@ package struct EmbeddedClusterSettings: Sendable {
 
     private static let sessionsOfOthers = 20
 
-    func text(log: String) -> String {
+    /// Of half of what there is here: the daemon and the system's cache have the rest.
+    private var tuning: ServerTuning {
+        ServerTuning(
+            memoryBytes: (MemoryGiven.ofThisProcess()?.bytes ?? 2 << 30) / 2, cores: CoresGiven.ofThisProcess().count,
+            connections: sessions)
+    }
+
+    /// `hasStatements`: the extension pg_stat_statements is installed.
+    func text(log: String, hasStatements: Bool) -> String {
         var lines = [
             "",
             "# Millrace. The daemon gives the socket, the port, listen_addresses and shared_buffers itself, and raises",
             "# max_connections where its own settings want more.",
             "max_connections = 60",
-            "maintenance_work_mem = '128MB'",
-            "wal_buffers = '16MB'",
-            "max_wal_size = '4GB'",
-            "checkpoint_timeout = '15min'",
-            "random_page_cost = 1.1",
-            "jit = off",
+        ]
+        lines += tuning.embedded.map(\.line)
+        lines += [
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "# A week of logs; statements and DETAIL would put rows into them.",
@@ -52,6 +57,7 @@ package struct EmbeddedClusterSettings: Sendable {
             "log_error_verbosity = terse",
             "log_min_error_statement = panic",
         ]
+        if hasStatements { lines.append("shared_preload_libraries = 'pg_stat_statements'") }
         if !isDurable {
             lines += ["# Tests.", "fsync = off", "full_page_writes = off", "synchronous_commit = off"]
         }

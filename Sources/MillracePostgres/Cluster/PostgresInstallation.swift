@@ -31,6 +31,14 @@ package struct PostgresInstallation: Sendable {
         return newest
     }
 
+    /// Whether the extension pg_stat_statements is installed: packages of some systems leave it out.
+    package var hasStatements: Bool {
+        let root = binaries.hasSuffix("/bin") ? String(binaries.dropLast("/bin".count)) : binaries
+        return ["/lib/pg_stat_statements.so", "/lib/postgresql/pg_stat_statements.so"].contains {
+            access(root + $0, R_OK) == 0
+        }
+    }
+
     private init?(binaries: String) {
         let programs = ["initdb", "pg_ctl", "postgres"].map { "\(binaries)/\($0)" }
         guard programs.allSatisfy({ access($0, X_OK) == 0 }) else { return nil }

@@ -6,7 +6,8 @@ package struct Migration: Sendable, Hashable {
     package let title: String
     package let up: String
     package let down: String
-    /// Tables that both lock against everything, with their schema. Each of them is there before and after.
+    /// Tables and views that either of both locks against those who write, with their schema; those beneath a partitioned
+    /// table with it. Each is there before and after.
     package let locked: [String]
     /// Keys that it gives to tables, whose indexes are built before.
     package let keys: Keys?
@@ -74,14 +75,16 @@ package struct Migration: Sendable, Hashable {
         Migration(
             7, "projection_versions",
             up: PackageResources._007_projection_versions_up_sql,
-            down: PackageResources._007_projection_versions_down_sql),
+            down: PackageResources._007_projection_versions_down_sql,
+            locked: ["public.ingest_batches", "public.analytics_events", "public.conversations"]),
         Migration(
             8, "outbox",
             up: PackageResources._008_outbox_up_sql, down: PackageResources._008_outbox_down_sql),
         Migration(
             9, "conversation_search",
             up: PackageResources._009_conversation_search_up_sql,
-            down: PackageResources._009_conversation_search_down_sql),
+            down: PackageResources._009_conversation_search_down_sql,
+            locked: ["public.user_questions_complete", "public.conversations"]),
         Migration(
             10, "ingest_runs",
             up: PackageResources._010_ingest_runs_up_sql, down: PackageResources._010_ingest_runs_down_sql),
@@ -91,22 +94,27 @@ package struct Migration: Sendable, Hashable {
         Migration(
             12, "joined_batches",
             up: PackageResources._012_joined_batches_up_sql,
-            down: PackageResources._012_joined_batches_down_sql),
+            down: PackageResources._012_joined_batches_down_sql,
+            locked: ["public.ingest_batches"]),
         Migration(
             13, "bounded_refusals",
             up: PackageResources._013_bounded_refusals_up_sql,
-            down: PackageResources._013_bounded_refusals_down_sql),
+            down: PackageResources._013_bounded_refusals_down_sql,
+            locked: ["public.dead_letters", "public.ingest_batches"]),
         Migration(
             14, "parked_constraints",
             up: PackageResources._014_parked_constraints_up_sql,
-            down: PackageResources._014_parked_constraints_down_sql),
+            down: PackageResources._014_parked_constraints_down_sql,
+            locked: ["projections.parked"]),
         Migration(
             15, "parked_events_index",
             up: PackageResources._015_parked_events_index_up_sql,
-            down: PackageResources._015_parked_events_index_down_sql),
+            down: PackageResources._015_parked_events_index_down_sql,
+            locked: ["projections.parked"]),
         Migration(
             16, "waiting_events",
-            up: PackageResources._016_waiting_events_up_sql, down: PackageResources._016_waiting_events_down_sql),
+            up: PackageResources._016_waiting_events_up_sql, down: PackageResources._016_waiting_events_down_sql,
+            locked: ["projections.parked"]),
         Migration(
             17, "conversation_statuses",
             up: PackageResources._017_conversation_statuses_up_sql,
@@ -114,10 +122,12 @@ package struct Migration: Sendable, Hashable {
         Migration(
             18, "conversations_guard",
             up: PackageResources._018_conversations_guard_up_sql,
-            down: PackageResources._018_conversations_guard_down_sql),
+            down: PackageResources._018_conversations_guard_down_sql,
+            locked: ["public.conversations"]),
         Migration(
             19, "session_tenant",
-            up: PackageResources._019_session_tenant_up_sql, down: PackageResources._019_session_tenant_down_sql),
+            up: PackageResources._019_session_tenant_up_sql, down: PackageResources._019_session_tenant_down_sql,
+            locked: ["public.user_questions_complete"]),
         Migration(
             20, "pack_functions",
             up: PackageResources._020_pack_functions_up_sql, down: PackageResources._020_pack_functions_down_sql),
@@ -143,8 +153,9 @@ package struct Migration: Sendable, Hashable {
             26, "row_security",
             up: PackageResources._026_row_security_up_sql, down: PackageResources._026_row_security_down_sql,
             locked: [
-                "public.event_ids", "public.outbox", "public.dead_letters", "public.conversations",
-                "public.analytics_events",
+                "public.user_questions_complete", "public.event_ids", "public.outbox", "public.dead_letters",
+                "public.conversation_statuses", "public.conversations", "public.analytics_events", "projections.parked",
+                "public.user_erasures", "public.password_hashes",
             ]),
         Migration(
             27, "erasures",
@@ -154,11 +165,15 @@ package struct Migration: Sendable, Hashable {
             up: PackageResources._028_partition_months_up_sql, down: PackageResources._028_partition_months_down_sql),
         Migration(
             29, "decrypt_scope",
-            up: PackageResources._029_decrypt_scope_up_sql, down: PackageResources._029_decrypt_scope_down_sql),
+            up: PackageResources._029_decrypt_scope_up_sql, down: PackageResources._029_decrypt_scope_down_sql,
+            locked: ["public.access_keys"]),
         Migration(
-            30, "quarantined_letters",
-            up: PackageResources._030_quarantined_letters_up_sql,
-            down: PackageResources._030_quarantined_letters_down_sql,
+            30, "operations",
+            up: PackageResources._030_operations_up_sql, down: PackageResources._030_operations_down_sql),
+        Migration(
+            31, "quarantined_letters",
+            up: PackageResources._031_quarantined_letters_up_sql,
+            down: PackageResources._031_quarantined_letters_down_sql,
             locked: ["public.dead_letters"]),
     ]
 }

@@ -37,6 +37,13 @@ package struct MigrationError: Error, Sendable, CustomStringConvertible {
             hint: "Run the newer Millrace, or let it migrate down first.")
     }
 
+    static func heldUp(_ cause: PostgresError, _ wait: MigrationWait) -> MigrationError {
+        MigrationError(
+            code: .database, migration: wait.migration.name,
+            message: "\(wait.tries) tries to lock \(wait.tables) were in vain\(wait.heldBy)",
+            hint: "Run it again when that has ended; `SELECT pg_terminate_backend(PID)` ends a session.", cause: cause)
+    }
+
     static func database(_ cause: PostgresError, at migration: Migration? = nil) -> MigrationError {
         MigrationError(
             code: .database, migration: migration?.name, message: cause.message, hint: cause.hint, cause: cause)

@@ -1,39 +1,45 @@
 /// Moves a database's schema up and down. Blocks; the connection must be idle.
 ///
 /// Each migration runs in its own transaction under an advisory lock, so any number of daemons may start at once. Indexes of
-/// new keys are built before it, CONCURRENTLY, and the tables that it locks are waited for in short tries, so that writers
-/// wait for no more than `lockTry` and the statements themselves.
+/// months, and of new keys, are built before it, CONCURRENTLY, and what it locks is waited for in short tries, so that
+/// writers wait for no more than `lockTry` and the statements themselves.
 package struct Migrator {
-    /// How long writers are held up by one try to lock all tables of a migration.
+    /// How long writers are held up by one try to lock all tables of a migration, or by one statement's wait for a lock.
     private static let lockTry = Duration.milliseconds(500)
     /// Tries before the transaction is given up, which holds up those who make months.
     private static let lockTries = 10
+    /// Between two tries; those who queued behind one are served meanwhile.
+    private static let pauses = Backoff(min: .milliseconds(200), max: .seconds(1))
 
     private let connection: PostgresConnection
     private let migrations: [Migration]
-    /// For one migration, the wait for another daemon's included.
+    /// For one statement, the wait for another daemon's migration included.
     private let timeout: Duration
+    /// For one migration's locks.
+    private let patience: Duration
 
     package init(
-        connection: PostgresConnection, migrations: [Migration] = Migration.all, timeout: Duration = .seconds(600)
+        connection: PostgresConnection, migrations: [Migration] = Migration.all, timeout: Duration = .seconds(600),
+        patience: Duration = .seconds(600)
     ) {
         precondition(
             migrations.map(\.version) == Array(1..<(migrations.count + 1)), "migrations count from 1 without a gap")
         self.connection = connection
         self.migrations = migrations
         self.timeout = timeout
+        self.patience = patience
     }
 
     /// Applies what is pending, up to and including `version` (nil: all). Returns what it applied, in order.
     @discardableResult
     package func up(
-        to version: Int? = nil, progress: (Migration) -> Void = { _ in }
+        to version: Int? = nil, progress: (Migration) -> Void = { _ in }, onWait: (MigrationWait) -> Void = { _ in }
     ) throws(MigrationError) -> [Migration] {
         do throws(PostgresError) { try connection.requireUTF8() } catch { throw .database(error) }
         let last = version ?? migrations.count
         var done: [Migration] = []
         while let migration = try step(
-            { applied in migrations.first { $0.version > applied && $0.version <= last } }, .up)
+            { applied in migrations.first { $0.version > applied && $0.version <= last } }, .up, onWait: onWait)
         {
             progress(migration)
             done.append(migration)
@@ -48,11 +54,14 @@ package struct Migrator {
 
     /// Undoes the newest `count` migrations, data included. Returns what it undid, newest first.
     @discardableResult
-    package func down(count: Int = 1, progress: (Migration) -> Void = { _ in }) throws(MigrationError) -> [Migration] {
+    package func down(
+        count: Int = 1, progress: (Migration) -> Void = { _ in }, onWait: (MigrationWait) -> Void = { _ in }
+    ) throws(MigrationError) -> [Migration] {
         var done: [Migration] = []
         let isWhole = count >= migrations.count
         while done.count < count,
-            let migration = try step({ applied in migrations.first { $0.version == applied } }, .down, isWhole: isWhole)
+            let migration = try step(
+                { applied in migrations.first { $0.version == applied } }, .down, isWhole: isWhole, onWait: onWait)
         {
             progress(migration)
             done.append(migration)
@@ -137,18 +146,37 @@ package struct Migrator {
     /// what another daemon did meanwhile is seen. nil when there is nothing to do. `isWhole`: all tables go, whatever keys
     /// they have.
     private func step(
-        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool = false
+        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool = false,
+        onWait: (MigrationWait) -> Void
     ) throws(MigrationError) -> Migration? {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = ContinuousClock.now + patience
+        var pauses = Self.pauses
+        var tries = 0
         while true {
-            switch try attempt(choose, direction, isWhole: isWhole) {
+            let attempt = try attempt(choose, direction, isWhole: isWhole) { migration in
+                tries += 1
+                onWait(wait(for: migration, tries: tries))
+            }
+            switch attempt {
             case .done(let migration): return migration
             case .mismatch(let mismatch): throw mismatch
             case .lacksIndexes: continue
             case .isHeldUp(let error, let migration):
-                guard ContinuousClock.now < deadline else { throw .database(error, at: migration) }
+                guard ContinuousClock.now < deadline else {
+                    throw .heldUp(error, wait(for: migration, tries: tries))
+                }
+                do throws(PostgresError) { try connection.interrupt.pause(for: pauses.next()) } catch {
+                    throw .database(error, at: migration)
+                }
             }
         }
+    }
+
+    /// Who holds what `migration` wants. In a transaction or out of one.
+    private func wait(for migration: Migration, tries: Int) -> MigrationWait {
+        MigrationWait(
+            migration: migration, tries: tries,
+            holders: (try? LockHolders.describe(ofTables: migration.locked, on: connection)) ?? [])
     }
 
     private enum Attempt {
@@ -162,11 +190,15 @@ package struct Migrator {
     }
 
     private func attempt(
-        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool
+        _ choose: (Int) -> Migration?, _ direction: MigrationRecord.Direction, isWhole: Bool,
+        onWait: (Migration) -> Void
     ) throws(MigrationError) -> Attempt {
         var chosen: Migration?
         do throws(PostgresError) {
             chosen = try hasTables() ? choose(try readApplied().last?.version ?? 0) : nil
+            if direction == .up, let online = chosen?.online {
+                try LeafIndexes(connection: connection).build(online)
+            }
             if let keys = chosen?.keys(direction), !isWhole {
                 try PrimaryKeyIndexes(connection: connection).build(keys)
             }
@@ -178,14 +210,17 @@ package struct Migrator {
                 if let mismatch = try verify(applied) { return .mismatch(mismatch) }
                 guard let migration = choose(applied.last?.version ?? 0) else { return .done(nil) }
                 chosen = migration
-                try lock(migration.locked)
+                try lock(migration.locked) { onWait(migration) }
                 if let keys = migration.keys(direction) {
                     let areBuilt = try isWhole ? true : PrimaryKeyIndexes(connection: connection).areBuilt(keys)
                     guard areBuilt else { return .lacksIndexes }
                 }
                 // Tables that all go may have rows that an older key does not take.
                 if migration.keys(direction) == nil || !isWhole {
-                    try connection.execute(direction == .up ? migration.up : migration.down, timeout: timeout)
+                    try connection.execute(direction == .up ? migration.upOnline : migration.down, timeout: timeout)
+                }
+                if direction == .up, let online = migration.online {
+                    try LeafIndexes(connection: connection).giveNames(online)
                 }
                 if direction == .up { try RowProtection.complete(on: connection) }
                 try record(migration, direction)
@@ -194,19 +229,34 @@ package struct Migrator {
                 return .done(migration)
             }
         } catch {
-            if let chosen, !chosen.locked.isEmpty, error.isContention { return .isHeldUp(error, chosen) }
+            if let chosen, error.isContention(withTimeout: !chosen.locked.isEmpty) {
+                onWait(chosen)
+                return .isHeldUp(error, chosen)
+            }
             throw .database(chosen?.keys(direction) == nil ? error : Self.explained(error), at: chosen)
         }
     }
 
-    /// Locks tables against everything, to the end of the transaction.
-    private func lock(_ tables: [String]) throws(PostgresError) {
-        guard !tables.isEmpty else { return }
-        let list = tables.joined(separator: ", ")
+    /// Locks tables and views against everything, to the end of the transaction; those that are not there are passed over.
+    /// What is locked after that is waited for no longer than in a try.
+    private func lock(_ tables: [String], onWait: () -> Void) throws(PostgresError) {
+        let found = try connection.query(
+            """
+            SELECT name
+            FROM unnest($1::text[]) WITH ORDINALITY AS wanted (name, place)
+            WHERE to_regclass(name) IS NOT NULL
+            ORDER BY place
+            """, parameters: [.array(tables)])
+        let timeoutOfTry = "SET LOCAL lock_timeout = \(Self.lockTry.milliseconds)"
+        guard found.rowCount > 0 else {
+            try connection.execute(timeoutOfTry)
+            return
+        }
+        let list = found.texts.map { $0[0] }.joined(separator: ", ")
         // This stops nobody who reads or writes, and sends an autovacuum away, which short tries would wait for in vain.
         try connection.execute("LOCK TABLE \(list) IN SHARE UPDATE EXCLUSIVE MODE", timeout: timeout)
-        try connection.execute("SET LOCAL lock_timeout = \(Self.lockTry.milliseconds)")
-        var backoff = Backoff(min: .milliseconds(200), max: .seconds(1))
+        try connection.execute(timeoutOfTry)
+        var pauses = Self.pauses
         while true {
             do throws(PostgresError) {
                 try connection.execute("SAVEPOINT millrace_lock")
@@ -216,9 +266,10 @@ package struct Migrator {
                 try connection.execute("SET LOCAL statement_timeout TO DEFAULT")
                 return
             } catch {
-                guard error.isContention, backoff.attempts < Self.lockTries else { throw error }
+                guard error.isContention(withTimeout: true), pauses.attempts < Self.lockTries else { throw error }
                 try connection.execute("ROLLBACK TO SAVEPOINT millrace_lock")
-                try connection.interrupt.pause(for: backoff.next())
+                onWait()
+                try connection.interrupt.pause(for: pauses.next())
             }
         }
     }
@@ -330,8 +381,9 @@ package struct Migrator {
 }
 
 extension PostgresError {
-    /// Whether someone else held what was wanted, for longer than was to be waited.
-    fileprivate var isContention: Bool {
-        sqlState == .lockNotAvailable || sqlState == .deadlockDetected || sqlState == .queryCanceled
+    /// Whether someone else held what was wanted, for longer than was to be waited. `withTimeout`: a cancelled statement is
+    /// one, since it had a timeout for that.
+    fileprivate func isContention(withTimeout: Bool) -> Bool {
+        sqlState == .lockNotAvailable || sqlState == .deadlockDetected || withTimeout && sqlState == .queryCanceled
     }
 }

@@ -133,7 +133,7 @@ struct PrimaryKeyIndexes {
 
     /// Whoever waits asks again and again: a statement that waited for the lock would hold up the build, which waits for
     /// all older ones.
-    private func alone(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
+    func alone(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
         let lock = "\(AdvisoryLock.migration.rawValue), 1"
         while try connection.execute("SELECT pg_try_advisory_lock(\(lock))").bool(0, 0) != true {
             try connection.interrupt.pause(for: Self.poll)

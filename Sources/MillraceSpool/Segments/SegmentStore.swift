@@ -57,8 +57,7 @@ package final class SegmentStore: SpoolReader {
 
     var newest: Segment? { state.withLock { $0.catalogue.newest } }
 
-    /// Of all segment files.
-    var fileBytes: Int { state.withLock { $0.catalogue.fileBytes } }
+    package var fileBytes: Int { state.withLock { $0.catalogue.fileBytes } }
 
     /// Blocks on the disk. What is damaged or missing goes to `body` as such; a disk that fails is thrown, as is what
     /// `body` throws.

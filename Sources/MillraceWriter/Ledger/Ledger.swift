@@ -12,6 +12,7 @@ final class Ledger: Sendable {
         var actions: [Machine.Action] = []
         var lost: [LostSequences] = []
         var isStopping = false
+        var isLeaving = false
         var conflict: SequenceConflict?
     }
 
@@ -95,6 +96,11 @@ final class Ledger: Sendable {
         state.withLock { $0.machine.uncommitted(of: retained) }
     }
 
+    /// How far `retained`, which ends at `end`, is settled.
+    func settledEnd(of retained: SequenceSet, end: UInt64) -> UInt64 {
+        state.withLock { $0.machine.settledEnd(of: retained, end: end) }
+    }
+
     /// Puts back what could not be done because the connection went.
     func putBack(_ action: Machine.Action) {
         state.withLock { state in
@@ -109,6 +115,18 @@ final class Ledger: Sendable {
     }
 
     var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Nothing more is written: the service tells so in `public.daemons`, and then calls `left`.
+    func leave() {
+        state.withLock { $0.isLeaving = true }
+        wakeup.signal()
+    }
+
+    var isLeaving: Bool { state.withLock { $0.isLeaving } }
+
+    func left() {
+        state.withLock { $0.isLeaving = false }
+    }
 
     /// The last position whose flush is awaited; nil when all is flushed.
     var unflushedEnd: LogPosition? { state.withLock { $0.machine.unflushedEnd } }

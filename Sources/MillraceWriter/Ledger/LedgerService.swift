@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 internal import MillraceChannels
 internal import MillraceThreads
@@ -45,15 +46,21 @@ actor LedgerService {
     private var lastProbe: ContinuousClock.Instant?
     private static let probeInterval = Duration.seconds(1)
     private var lastStandbyReport: ContinuousClock.Instant?
+    private let facts: DaemonFacts
+    private var presence: DaemonPresence
+    /// The end of the daemon was told.
+    private var hasLeft = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
         settings: Live<WriterConfiguration>, ledger: Ledger, gate: Gate,
         spool: any SpoolReader, extents: ExtentChannel, scheduler: BatchScheduler, interrupt: PostgresInterrupt,
-        metrics: WriterMetrics,
+        metrics: WriterMetrics, facts: DaemonFacts,
         logger: Logger
     ) {
+        self.facts = facts
+        presence = DaemonPresence(logger: logger)
         self.settings = settings
         configuration = settings.value
         self.ledger = ledger
@@ -111,6 +118,7 @@ actor LedgerService {
                 backoff.reset()
                 try pollFlush(connection, server)
                 try sessions.look(on: connection, metrics)
+                try tellPresence(on: connection)
                 ledger.wakeup.wait(upTo: pause)
             } catch let error as SpoolInUse {
                 throw error
@@ -150,6 +158,7 @@ actor LedgerService {
         session = (connection, server)
         ledger.apply { $0.connected(to: server) }
         lastReport = nil
+        presence.forgetTold()
         metrics.writing.apply(.databaseReached)
         logger.notice(
             "database connected",
@@ -320,6 +329,27 @@ actor LedgerService {
             let position = try LostBatch.write(skipped: range, spool: spool.spoolID, on: connection)
             ledger.apply { $0.batchCommitted(range, at: position, on: server) }
         }
+    }
+
+    private func tellPresence(on connection: PostgresConnection) throws(PostgresError) {
+        guard !hasLeft else { return }
+        if ledger.isLeaving {
+            hasLeft = true
+            defer { ledger.left() }
+            return try presence.tellStopped(ownRow, on: connection)
+        }
+        try presence.tell({ ownRow }, every: settings.value.database.presenceInterval, on: connection)
+    }
+
+    private var ownRow: DaemonRow {
+        let retained = spool.retainedSequences
+        let end = retained.ranges.last?.upperBound ?? spool.runStarts.last ?? 0
+        return DaemonRow(
+            spoolID: spool.spoolID, host: configuration.host, version: configuration.version,
+            processID: Int(getpid()), startedAt: configuration.run.startedAt, spoolPosition: end,
+            settledPosition: ledger.settledEnd(of: retained, end: end), spoolBytes: spool.fileBytes,
+            waitingLines: ledger.uncommitted(of: retained).count, oldestWaitingAt: facts.oldestWaitingAt(),
+            listeners: facts.listeners())
     }
 
     private func report(_ error: PostgresError) {

@@ -60,6 +60,12 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
             first: gaps.first?.lowerBound)
     }
 
+    /// The first sequence that is not settled, or may come to be unsettled; `end` when all below it are.
+    func settledEnd(of retained: SequenceSet, end: UInt64) -> UInt64 {
+        let open = [uncommitted(of: retained).first] + unflushed.map(\.sequences.lowerBound)
+        return min(open.compactMap { $0 }.min() ?? end, end)
+    }
+
     /// The last position to wait for; nil when all is flushed.
     var unflushedEnd: LogPosition? { unflushed.map(\.position).max() }
 

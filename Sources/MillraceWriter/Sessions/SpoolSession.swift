@@ -77,8 +77,10 @@ package struct SpoolInUse: Error, CustomStringConvertible {
 /// of the 63 that PostgreSQL keeps.
 package struct RunName: Sendable, Equatable {
     private let suffix: String
+    let startedAt: Timestamp
 
     package init(spool: UniqueID, startedAt: Timestamp) {
+        self.startedAt = startedAt
         suffix = "\(spool)".prefix(8) + "@\(startedAt.microseconds)"
     }
 

@@ -1,0 +1,3 @@
+#include "build.h"
+
+const char *mr_build_commit(void) { return MILLRACE_COMMIT; }

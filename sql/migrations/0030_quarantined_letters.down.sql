@@ -1,3 +1,0 @@
--- Why: undoes 0030. Letters of quarantined lines count as those of refused ones then.
-ALTER TABLE public.dead_letters
-    DROP COLUMN quarantined;
