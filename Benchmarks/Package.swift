@@ -103,7 +103,7 @@ let package = Package(
             "MillraceIntake",
             [
                 "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
-                "MillraceRoutes", "MillraceTelemetry",
+                "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -136,6 +136,12 @@ let package = Package(
             resources: [.embedInCode("Migrations")]),
         .target(name: "CPacks", path: "Millrace/CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         part("MillraceTOML", []),
+        part(
+            "MillraceTreatment",
+            [
+                "CMillrace", "MillraceEvent", "MillraceJSON", "MillraceTelemetry", "MillraceTOML",
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
         part(
             "MillraceProjections",
             [
