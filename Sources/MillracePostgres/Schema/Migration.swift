@@ -175,6 +175,10 @@ package struct Migration: Sendable, Hashable {
             up: PackageResources._031_quarantined_letters_up_sql,
             down: PackageResources._031_quarantined_letters_down_sql,
             locked: ["public.dead_letters"]),
+        Migration(
+            32, "compatible_versions",
+            up: PackageResources._032_compatible_versions_up_sql,
+            down: PackageResources._032_compatible_versions_down_sql),
     ]
 }
 

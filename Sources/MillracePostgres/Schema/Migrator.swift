@@ -76,18 +76,29 @@ package struct Migrator {
         return try up(progress: progress)
     }
 
-    /// Throws `databaseUnfit` where migrations of this Millrace are pending, whose tables and keys its statements want.
+    /// Throws `databaseUnfit` where migrations of this Millrace are pending, whose tables and keys its statements want, and
+    /// where newer ones are there after which it must not write.
     /// Where nothing was ever migrated, the first statement says so. Blocks.
     package static func requireCurrent(on connection: PostgresConnection) throws(PostgresError) {
         let isReadable = try connection.execute(
             "SELECT has_table_privilege(to_regclass('public.millrace_migrations'), 'SELECT')")
         guard isReadable.bool(0, 0) == true else { return }
         let found = try connection.execute("SELECT max(version) FROM public.millrace_migrations").count(0, 0)
-        guard found < Migration.all.count else { return }
+        let known = Migration.all.count
+        guard found >= known else {
+            throw PostgresError(
+                code: .databaseUnfit,
+                message: "the schema is at migration \(found), and this version of Millrace wants \(known)",
+                hint: "Run `millrace migrate up`; until then everything is kept in the spool.")
+        }
+        guard found > known else { return }
+        let wanted = try connection.execute("SELECT public.millrace_compatible_from()").count(0, 0)
+        guard wanted > known else { return }
         throw PostgresError(
             code: .databaseUnfit,
-            message: "the schema is at migration \(found), and this version of Millrace wants \(Migration.all.count)",
-            hint: "Run `millrace migrate up`; until then everything is kept in the spool.")
+            message: "the schema is at migration \(found), for a Millrace that knows \(wanted) or more, and this version knows "
+                + "\(known)",
+            hint: "Run the newer Millrace, or have it migrate down; until then everything is kept in the spool.")
     }
 
     /// Every migration that this Millrace or the database knows, in order.
