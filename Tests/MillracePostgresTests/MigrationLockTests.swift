@@ -52,7 +52,7 @@ import Testing
             contentsOfFile: "/\(package)/Sources/millrace/Millrace.docc/DatabaseCare.md", encoding: .utf8)
         for migration in Migration.all {
             if migration.version > 22 {
-                let head = migration.up.prefix { $0 != ";" }
+                let head = migration.up.split(separator: "\n").prefix { $0.hasPrefix("--") }.joined(separator: " ")
                 #expect(
                     head.contains("Lock") || head.contains("lock") || head.contains("ACCESS EXCLUSIVE"),
                     "\(migration.name)")

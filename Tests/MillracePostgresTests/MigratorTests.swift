@@ -99,6 +99,20 @@ import Testing
         try #expect(older.status().map(\.state) == [.applied, .unknown])
     }
 
+    @Test func `newer tables are written into, unless a migration says that this version may not`() throws {
+        try Migrator(connection: connection).up()
+        try Migrator.requireCurrent(on: connection)
+        try connection.execute(
+            "INSERT INTO public.millrace_migrations (version, title, checksum) VALUES (9999, 'later', 'x')")
+        try Migrator.requireCurrent(on: connection)
+        let function = try #require(
+            try connection.execute("SELECT pg_get_functiondef('public.millrace_compatible_from()'::regprocedure)")
+                .string(0, 0))
+        try connection.execute(function.replacing("SELECT 25", with: "SELECT 9999"))
+        let error = try #require(throws: PostgresError.self) { try Migrator.requireCurrent(on: connection) }
+        #expect(error.code == .databaseUnfit && error.message.contains("knows 9999 or more"), "\(error)")
+    }
+
     @Test func `two daemons that migrate at once apply each migration once`() throws {
         let threads = (0..<3).map { [database] _ in
             BackgroundThread { try Migrator(connection: database.connect()).up() }

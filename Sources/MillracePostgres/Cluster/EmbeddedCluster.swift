@@ -254,22 +254,6 @@ package struct EmbeddedCluster: Sendable {
         if try connection.execute("SELECT 1 FROM pg_database WHERE datname = 'millrace'").rowCount == 0 {
             try connection.execute("CREATE DATABASE millrace OWNER millrace", timeout: .seconds(60))
         }
-        try createStatements(connection, interrupt)
-    }
-
-    /// What tells slow statements, where the server has loaded it.
-    private func createStatements(
-        _ connection: PostgresConnection, _ interrupt: PostgresInterrupt
-    ) throws(PostgresError) {
-        let library = "pg_stat_statements"
-        guard try connection.execute("SHOW shared_preload_libraries").string(0, 0)?.contains(library) == true else {
-            return
-        }
-        let own = try PostgresConnection(
-            connectionString: connectionString(role: "postgres", database: "millrace"),
-            applicationName: "millrace setup", connectTimeout: .seconds(3), interrupt: interrupt)
-        guard try own.execute("SELECT 1 FROM pg_extension WHERE extname = '\(library)'").rowCount == 0 else { return }
-        try own.execute("CREATE EXTENSION \(library)")
     }
 
     // MARK: - Text
