@@ -80,7 +80,8 @@ import MillraceTelemetry
                     """
                     SELECT (to_jsonb(t)\(own.map { " - '\($0)'" }.joined()))::text
                     FROM \(table) AS t
-                    WHERE tenant_id = \(tenant)
+                    -- What came and went counts as none, whether a batch had both or one each.
+                    WHERE tenant_id = \(tenant) AND to_jsonb(t) -> 'n' IS DISTINCT FROM '0'
                     ORDER BY 1
                     """)
                 rows[table] = (0..<found.rowCount).compactMap { found.string($0, 0) }

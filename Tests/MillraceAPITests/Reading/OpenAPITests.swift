@@ -148,7 +148,8 @@ struct OpenAPITests {
             for (path, operations) in document.paths.members where operations.get != .null {
                 let isOpen = operations.get.security == .null
                 #expect(isOpen == ["/livez", "/readyz"].contains(path), "\(path)")
-                guard path != "/v1/products/search" else { continue }
+                // The one wants a pack that is not there, the other an administrator.
+                guard !["/v1/products/search", "/v1/database"].contains(path) else { continue }
                 for address in Self.addresses(of: path, folds) {
                     let query = Self.query(operations.get)
                     let anonymous = try await client.get(address + query, host: "t")
