@@ -6,6 +6,8 @@
 package struct Migrator {
     /// How long writers are held up by one try to lock all tables of a migration, or by one statement's wait for a lock.
     private static let lockTry = Duration.milliseconds(500)
+    /// How long the lock is waited for that holds up nobody who writes.
+    private static let quietTry = Duration.seconds(3)
     /// Tries before the transaction is given up, which holds up those who make months.
     private static let lockTries = 10
     /// Between two tries; those who queued behind one are served meanwhile.
@@ -264,7 +266,9 @@ package struct Migrator {
             return
         }
         let list = found.texts.map { $0[0] }.joined(separator: ", ")
-        // This stops nobody who reads or writes, and sends an autovacuum away, which short tries would wait for in vain.
+        // This stops nobody who reads or writes, and sends an autovacuum away (after deadlock_timeout, a second), which short
+        // tries would wait for in vain.
+        try connection.execute("SET LOCAL lock_timeout = \(Self.quietTry.milliseconds)")
         try connection.execute("LOCK TABLE \(list) IN SHARE UPDATE EXCLUSIVE MODE", timeout: timeout)
         try connection.execute(timeoutOfTry)
         var pauses = Self.pauses
