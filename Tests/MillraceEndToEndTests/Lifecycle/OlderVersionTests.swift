@@ -1,3 +1,4 @@
+import MillracePostgres
 import MillraceTestSupport
 import Testing
 
