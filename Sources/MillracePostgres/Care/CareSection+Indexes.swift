@@ -18,6 +18,14 @@ extension CareSection {
             LIMIT 20
             """)
 
+    /// Bytes of a page. The planner's count of pages takes no lock, as the true size does.
+    private static let page = "current_setting('block_size')::bigint"
+
+    /// A stored expression, without where it stood in its statement. `pg_get_expr` would lock the table.
+    private static func expression(_ column: String) -> String {
+        "COALESCE(regexp_replace(\(column)::text, ':location -?[0-9]+', '', 'g'), '')"
+    }
+
     /// Names of Millrace's indexes that a quiet database has not needed yet, and that it needs all the same.
     private static let needed = """
         '_(batch_id|event_type_created_at|user_id_created_at|conversation_id_created_at|document|dead_at|seen_at|refused|joined|at)_idx$'
@@ -33,7 +41,7 @@ extension CareSection {
                 SELECT
                     COALESCE(pg_partition_root(stat.indexrelid), stat.indexrelid) AS root,
                     COALESCE(pg_partition_root(stat.relid), stat.relid)::regclass::text AS "table",
-                    stat.idx_scan, pg_relation_size(stat.indexrelid) AS bytes, access.amname
+                    stat.idx_scan, class.relpages::bigint * \(page) AS bytes, access.amname
                 FROM pg_catalog.pg_stat_user_indexes AS stat
                 JOIN pg_catalog.pg_index AS state ON state.indexrelid = stat.indexrelid
                 JOIN pg_catalog.pg_class AS class ON class.oid = stat.indexrelid
@@ -68,14 +76,14 @@ extension CareSection {
             WITH known AS (
                 SELECT
                     state.indexrelid, state.indrelid, class.relkind, state.indisunique,
+                    class.relpages::bigint * \(page) AS bytes,
                     EXISTS (
                         SELECT FROM pg_catalog.pg_constraint AS rule
                         WHERE rule.conindid = state.indexrelid AND rule.contype IN ('p', 'u', 'x')
                     ) AS is_key,
                     ROW (
                         state.indrelid, class.relam, state.indkey::text, state.indclass::text, state.indcollation::text,
-                        state.indoption::text, COALESCE(pg_get_expr(state.indexprs, state.indrelid), ''),
-                        COALESCE(pg_get_expr(state.indpred, state.indrelid), '')
+                        state.indoption::text, \(expression("state.indexprs")), \(expression("state.indpred"))
                     )::text AS shape
                 FROM pg_catalog.pg_index AS state
                 JOIN pg_catalog.pg_class AS class ON class.oid = state.indexrelid
@@ -92,10 +100,7 @@ extension CareSection {
             )
             SELECT
                 indexrelid::regclass::text AS index, kept::regclass::text AS same_as, indrelid::regclass::text AS "table",
-                (
-                    SELECT COALESCE(sum(pg_relation_size(relid)), pg_relation_size(indexrelid))::bigint
-                    FROM pg_partition_tree(indexrelid)
-                ) AS bytes,
+                bytes,
                 CASE WHEN NOT is_key AND NOT indisunique THEN
                     format('DROP INDEX %s%s', CASE relkind WHEN 'i' THEN 'CONCURRENTLY ' END, indexrelid::regclass)
                 END AS fix
@@ -110,7 +115,7 @@ extension CareSection {
         sql: """
             SELECT
                 state.indexrelid::regclass::text AS index, state.indrelid::regclass::text AS "table",
-                pg_relation_size(state.indexrelid) AS bytes, progress.is_running,
+                class.relpages::bigint * \(page) AS bytes, progress.is_running,
                 CASE
                     WHEN progress.is_running THEN NULL
                     WHEN class.relname ~ '_cc(new|old)[0-9]*$' THEN 'millrace reindex --leftovers'

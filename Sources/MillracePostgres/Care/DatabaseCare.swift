@@ -50,7 +50,11 @@ package struct DatabaseCare {
             sql = sql.replacing("{statements}", with: statements)
         }
         do throws(PostgresError) {
-            return CareTable(section, try connection.execute(sql, timeout: timeout))
+            return try connection.transaction(timeout: timeout) { () throws(PostgresError) in
+                // Where locks are asked for, nobody is to wait for one.
+                try connection.execute("SET LOCAL lock_timeout = '500ms'")
+                return CareTable(section, try connection.execute(sql, timeout: timeout))
+            }
         } catch {
             guard error.code == .serverError, connection.isUsable, error.sqlState != .queryCanceled else { throw error }
             return CareTable(
