@@ -67,6 +67,7 @@ struct TableChecks {
                 WHERE NOT trigger.tgisinternal AND trigger.tgenabled <> 'D' AND trigger.tgparentid = 0
                     AND space.nspname <> 'projections' AND space.nspname NOT LIKE 'projections\\_%'
                     AND function.oid IS DISTINCT FROM to_regproc('public.refuse_conversation_change')
+                    AND function.oid IS DISTINCT FROM to_regproc('public.queue_user_erasures')
                 """,
                 fine: "none but Millrace's and the packs'", found: "not Millrace's",
                 fix:
