@@ -16,7 +16,7 @@ struct ErasedAgain {
         guard added + queued > 0 else { return }
         report.erasures = queued
         report.notes.append(
-            "\(Format.count(queued)) users who were erased since are queued to be erased again: the daemon does it, or "
-                + "`millrace users erase --resume`")
+            "\(Format.count(queued)) users who were erased since are queued to be erased again: the daemon does it once it runs; "
+                + "see `millrace users list`")
     }
 }

@@ -5,7 +5,7 @@ package import MillracePostgres
 /// hold a salted hash only, so each row's ids are hashed and compared. Blocking; the connection must be idle.
 ///
 /// For a month: `run(on:of:)` on its table while nobody else sees it, before it is attached, and `renewSketches` once it is.
-/// For a database: `queueAgain`, and then a daemon or `millrace users erase --resume` does the rest.
+/// For a database: `queueAgain`, and then a daemon does the rest.
 package struct ErasureReplay {
     /// A UUID in a text, with hyphens or without.
     private static let uuid = "[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"

@@ -209,7 +209,7 @@ extension EndToEnd {
             try verify(installation)
         }
 
-        @Test func `an erasure goes on after kill -9 of the command and of the daemon`() throws {
+        @Test func `an erasure that waits for a daemon which was killed goes on once it is back`() throws {
             let installation = try installation()
             try send(lines(Self.user, Self.word, number: 1), to: installation)
             for _ in 0..<2 {
@@ -254,7 +254,7 @@ extension EndToEnd {
             try verify(installation)
         }
 
-        @Test func `a user whom a pack deletes is erased by the daemon, and one who is saved again is not`() throws {
+        @Test func `a user whom a pack deletes is erased by the daemon`() throws {
             let installation = try installation(settings: ["erasure.poll": "\"200ms\""])
             try send(lines(Self.user, Self.word, number: 1) + numbered(7, Self.word), to: installation)
             try send(
@@ -273,7 +273,7 @@ extension EndToEnd {
             try verify(installation)
         }
 
-        @Test func `an erasure is asked for over HTTP, by administrators`() throws {
+        @Test func `an erasure is asked for over HTTP`() throws {
             let installation = try installation(settings: ["erasure.poll": "\"200ms\""])
             try send(lines(Self.user, Self.word, number: 1), to: installation)
             let answer = try HTTPClient(installation.daemon.http).request(
