@@ -139,7 +139,8 @@ extension CommandContext {
         let writers = configuration.database.writers
         var writing = SessionUse(
             name: "connections", key: "database.url", url: nil, sessions: configuration.writingSessionsMax,
-            parts: "\(writers) \(writers == 1 ? "writer" : "writers"), the ledger, maintenance, the months, the outbox, the keys, erasures"
+            parts:
+                "\(writers) \(writers == 1 ? "writer" : "writers"), the ledger, maintenance, the months, the outbox, the keys, erasures"
                 + (configuration.checkoutSessionsMax > 0 ? ", \(configuration.checkoutSessionsMax) checkouts" : ""),
             lowering: "database.writers")
         var reading = SessionUse(

@@ -159,6 +159,7 @@ actor ErasureService: Service {
             connectionString: database.url.value, applicationName: "millrace erasure",
             connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout, interrupt: interrupt,
             logger: logger)
+        try new.requireUTF8()
         // What is said to be gone is gone, whatever the server's setting.
         try new.execute("SET synchronous_commit = on")
         connection = new

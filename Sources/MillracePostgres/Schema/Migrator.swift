@@ -98,7 +98,8 @@ package struct Migrator {
         guard wanted > known else { return }
         throw PostgresError(
             code: .databaseUnfit,
-            message: "the schema is at migration \(found), for a Millrace that knows \(wanted) or more, and this version knows "
+            message:
+                "the schema is at migration \(found), for a Millrace that knows \(wanted) or more, and this version knows "
                 + "\(known)",
             hint: "Run the newer Millrace, or have it migrate down; until then everything is kept in the spool.")
     }
