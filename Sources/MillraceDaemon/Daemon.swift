@@ -78,6 +78,8 @@ package struct Daemon {
         let reloader = Reloader(
             running: self.configuration, audit: audit, logger: logger, load: reload, resolve: resolve)
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
+        // Dispatch opens a file for its timers at the first of them, and ends the process where there is none left to open.
+        try? await Task.sleep(for: .milliseconds(1))
         let files = openFiles(configuration)
         let sockets = try SocketActivation(environment: environment, configuration: configuration)
         let pipeline = Pipeline(

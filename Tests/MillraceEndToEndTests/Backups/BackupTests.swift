@@ -130,7 +130,8 @@ extension EndToEnd {
             process.signal(SIGKILL)
             try process.waitForExit(within: .seconds(20))
             #expect(try eventually(within: .seconds(20)) { try backups.sessions("pg_restore") == 0 })
-            #expect(daemon.log.contains("the schema is at migration 0"), "\(daemon.log.suffix(2000))")
+            let isSaid = eventually { daemon.log.contains("the schema is at migration 0") }
+            #expect(isSaid, "\(daemon.log.suffix(2000))")
             let refused = try backups.restore(name)
             #expect(refused.errors.contains("was interrupted"), "\(refused.errors)")
             try backups.emptyDatabase()
