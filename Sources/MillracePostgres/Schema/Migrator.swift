@@ -2,18 +2,10 @@
 ///
 /// Each migration runs in its own transaction under an advisory lock, so any number of daemons may start at once. Indexes of
 /// months, and of new keys, are built before it, CONCURRENTLY, and what it locks is waited for in short tries, so that
-/// writers wait for no more than `lockTry` and the statements themselves.
+/// writers wait for no more than `MigrationLocks.lockTry` and the statements themselves.
 package struct Migrator {
-    /// How long writers are held up by one try to lock all tables of a migration, or by one statement's wait for a lock.
-    private static let lockTry = Duration.milliseconds(500)
-    /// How long the lock is waited for that holds up nobody who writes.
-    private static let quietTry = Duration.seconds(3)
-    /// Tries before the transaction is given up, which holds up those who make months.
-    private static let lockTries = 10
-    /// Between two tries; those who queued behind one are served meanwhile.
-    private static let pauses = Backoff(min: .milliseconds(200), max: .seconds(1))
-
     private let connection: PostgresConnection
+    private let tables: MigrationTables
     private let migrations: [Migration]
     /// For one statement, the wait for another daemon's migration included.
     private let timeout: Duration
@@ -27,6 +19,7 @@ package struct Migrator {
         precondition(
             migrations.map(\.version) == Array(1..<(migrations.count + 1)), "migrations count from 1 without a gap")
         self.connection = connection
+        tables = MigrationTables(connection: connection)
         self.migrations = migrations
         self.timeout = timeout
         self.patience = patience
@@ -107,14 +100,14 @@ package struct Migrator {
     /// Every migration that this Millrace or the database knows, in order.
     package func status() throws(MigrationError) -> [MigrationStatus] {
         do throws(PostgresError) {
-            let applied = try hasTables() ? readApplied() : []
+            let applied = try tables.areThere ? tables.applied() : []
             var rows: [MigrationStatus] = []
             for migration in migrations {
                 let entry = applied.first { $0.version == migration.version }
                 let state: MigrationStatus.State =
                     switch entry?.checksum {
                     case nil: .pending
-                    case try checksum(migration): .applied
+                    case try tables.checksum(migration): .applied
                     default: .changed
                     }
                 rows.append(
@@ -134,7 +127,7 @@ package struct Migrator {
     /// Every up and down there was, oldest first.
     package func history() throws(MigrationError) -> [MigrationRecord] {
         do throws(PostgresError) {
-            guard try hasTables() else { return [] }
+            guard try tables.areThere else { return [] }
             let result = try connection.execute(
                 """
                 SELECT version, title, direction, at::text, role
@@ -164,7 +157,7 @@ package struct Migrator {
         onWait: (MigrationWait) -> Void
     ) throws(MigrationError) -> Migration? {
         let deadline = ContinuousClock.now + patience
-        var pauses = Self.pauses
+        var pauses = MigrationLocks.pauses
         var tries = 0
         while true {
             let attempt = try attempt(choose, direction, isWhole: isWhole) { migration in
@@ -209,7 +202,7 @@ package struct Migrator {
     ) throws(MigrationError) -> Attempt {
         var chosen: Migration?
         do throws(PostgresError) {
-            chosen = try hasTables() ? choose(try readApplied().last?.version ?? 0) : nil
+            chosen = try tables.areThere ? choose(try tables.applied().last?.version ?? 0) : nil
             if direction == .up, let online = chosen?.online {
                 try LeafIndexes(connection: connection).build(online)
             }
@@ -219,12 +212,14 @@ package struct Migrator {
             return try connection.transaction(timeout: timeout) { () throws(PostgresError) -> Attempt in
                 try connection.query(
                     "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue), 0)", timeout: timeout)
-                try createTables()
-                let applied = try readApplied()
+                try tables.create()
+                let applied = try tables.applied()
                 if let mismatch = try verify(applied) { return .mismatch(mismatch) }
                 guard let migration = choose(applied.last?.version ?? 0) else { return .done(nil) }
                 chosen = migration
-                try lock(migration.locked) { onWait(migration) }
+                try MigrationLocks(connection: connection, timeout: timeout).take(migration.locked) {
+                    onWait(migration)
+                }
                 if let keys = migration.keys(direction) {
                     let areBuilt = try isWhole ? true : PrimaryKeyIndexes(connection: connection).areBuilt(keys)
                     guard areBuilt else { return .lacksIndexes }
@@ -237,7 +232,7 @@ package struct Migrator {
                     try LeafIndexes(connection: connection).giveNames(online)
                 }
                 if direction == .up { try RowProtection.complete(on: connection) }
-                try record(migration, direction)
+                try tables.record(migration, direction)
                 try AuditLog.record(
                     direction == .up ? .migrationUp : .migrationDown, migration.name, on: connection)
                 return .done(migration)
@@ -251,45 +246,6 @@ package struct Migrator {
         }
     }
 
-    /// Locks tables and views against everything, to the end of the transaction; those that are not there are passed over.
-    /// What is locked after that is waited for no longer than in a try.
-    private func lock(_ tables: [String], onWait: () -> Void) throws(PostgresError) {
-        let found = try connection.query(
-            """
-            SELECT name
-            FROM unnest($1::text[]) WITH ORDINALITY AS wanted (name, place)
-            WHERE to_regclass(name) IS NOT NULL
-            ORDER BY place
-            """, parameters: [.array(tables)])
-        let timeoutOfTry = "SET LOCAL lock_timeout = \(Self.lockTry.milliseconds)"
-        guard found.rowCount > 0 else {
-            try connection.execute(timeoutOfTry)
-            return
-        }
-        let list = found.texts.map { $0[0] }.joined(separator: ", ")
-        // This stops nobody who reads or writes, and sends an autovacuum away (after deadlock_timeout, a second), which short
-        // tries would wait for in vain.
-        try connection.execute("SET LOCAL lock_timeout = \(Self.quietTry.milliseconds)")
-        try connection.execute("LOCK TABLE \(list) IN SHARE UPDATE EXCLUSIVE MODE", timeout: timeout)
-        try connection.execute(timeoutOfTry)
-        var pauses = Self.pauses
-        while true {
-            do throws(PostgresError) {
-                try connection.execute("SAVEPOINT millrace_lock")
-                // Of all the tables together.
-                try connection.execute("SET LOCAL statement_timeout = \(Self.lockTry.milliseconds)")
-                try connection.execute("LOCK TABLE \(list) IN ACCESS EXCLUSIVE MODE")
-                try connection.execute("SET LOCAL statement_timeout TO DEFAULT")
-                return
-            } catch {
-                guard error.isContention(withTimeout: true), pauses.attempts < Self.lockTries else { throw error }
-                try connection.execute("ROLLBACK TO SAVEPOINT millrace_lock")
-                onWait()
-                try connection.interrupt.pause(for: pauses.next())
-            }
-        }
-    }
-
     /// Of a key that is made narrower again.
     private static func explained(_ error: PostgresError) -> PostgresError {
         guard error.sqlState == .uniqueViolation else { return error }
@@ -299,107 +255,13 @@ package struct Migrator {
         return error
     }
 
-    private func verify(_ applied: [Applied]) throws(PostgresError) -> MigrationError? {
+    private func verify(_ applied: [MigrationTables.Applied]) throws(PostgresError) -> MigrationError? {
         for entry in applied {
             guard let migration = migrations.first(where: { $0.version == entry.version }) else {
                 return .unknownVersion(Migration(version: entry.version, title: entry.title, up: "", down: "").name)
             }
-            if try checksum(migration) != entry.checksum { return .checksumMismatch(migration) }
+            if try tables.checksum(migration) != entry.checksum { return .checksumMismatch(migration) }
         }
         return nil
-    }
-
-    // MARK: - The migrator's own tables
-
-    private struct Applied {
-        var version: Int
-        var title: String
-        var checksum: String
-        var appliedAt: String
-    }
-
-    private func hasTables() throws(PostgresError) -> Bool {
-        // By reading the catalog: the name alone may be looked up in what this session knew before it waited for others.
-        try connection.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass('public.millrace_migrations'))"
-        ).bool(0, 0) ?? false
-    }
-
-    private func createTables() throws(PostgresError) {
-        guard try !hasTables() else { return }
-        try connection.execute(
-            """
-            CREATE TABLE public.millrace_migrations (
-                version integer NOT NULL,
-                title text NOT NULL,
-                checksum text NOT NULL,
-                applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-                CONSTRAINT millrace_migrations_pkey PRIMARY KEY (version)
-            );
-            CREATE TABLE public.millrace_migration_history (
-                at timestamptz NOT NULL DEFAULT clock_timestamp(),
-                version integer NOT NULL,
-                title text NOT NULL,
-                direction text NOT NULL,
-                checksum text NOT NULL,
-                role text NOT NULL DEFAULT current_user,
-                CONSTRAINT millrace_migration_history_pkey PRIMARY KEY (at, version),
-                CONSTRAINT millrace_migration_history_direction_check CHECK (direction IN ('up', 'down'))
-            );
-            """)
-    }
-
-    private func readApplied() throws(PostgresError) -> [Applied] {
-        let result = try connection.execute(
-            """
-            SELECT version, title, checksum, applied_at::text
-            FROM public.millrace_migrations
-            ORDER BY version
-            """)
-        return (0..<result.rowCount).map { row in
-            Applied(
-                version: result.int(row, 0) ?? 0,
-                title: result.string(row, 1) ?? "",
-                checksum: result.string(row, 2) ?? "",
-                appliedAt: result.string(row, 3) ?? "")
-        }
-    }
-
-    private func record(_ migration: Migration, _ direction: MigrationRecord.Direction) throws(PostgresError) {
-        let checksum = try checksum(migration)
-        switch direction {
-        case .up:
-            try connection.query(
-                "INSERT INTO public.millrace_migrations (version, title, checksum) VALUES ($1, $2, $3)",
-                parameters: [.integer(migration.version), .text(migration.title), .text(checksum)])
-        case .down:
-            try connection.query(
-                "DELETE FROM public.millrace_migrations WHERE version = $1",
-                parameters: [.integer(migration.version)])
-        }
-        try connection.query(
-            """
-            INSERT INTO public.millrace_migration_history (version, title, direction, checksum)
-            VALUES ($1, $2, $3, $4)
-            """,
-            parameters: [
-                .integer(migration.version), .text(migration.title), .text(direction.rawValue), .text(checksum),
-            ])
-    }
-
-    /// SHA-256 of both texts, computed by the server.
-    private func checksum(_ migration: Migration) throws(PostgresError) -> String {
-        let result = try connection.query(
-            "SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')",
-            parameters: [.text(migration.up + "\n" + migration.down)])
-        return result.string(0, 0) ?? ""
-    }
-}
-
-extension PostgresError {
-    /// Whether someone else held what was wanted, for longer than was to be waited. `withTimeout`: a cancelled statement is
-    /// one, since it had a timeout for that.
-    fileprivate func isContention(withTimeout: Bool) -> Bool {
-        sqlState == .lockNotAvailable || sqlState == .deadlockDetected || withTimeout && sqlState == .queryCanceled
     }
 }
