@@ -1,4 +1,3 @@
-import Glibc
 import MillraceEvent
 import MillracePostgres
 import MillraceTestSupport
@@ -26,7 +25,7 @@ final class MonthIntake: Sendable {
         box = state
         sender = BackgroundThread {
             let client = HTTPClient(daemon.http)
-            let pause = UInt32(1_000_000 * Self.postCount / perSecond)
+            let pause = Duration.seconds(1) * Self.postCount / perSecond
             var number = 0
             while !state.isStopping {
                 let lines = (0..<Self.postCount).map { index -> String in
@@ -39,8 +38,8 @@ final class MonthIntake: Sendable {
                 let begun = ContinuousClock.now
                 let answer = try client.postEvents(Array((lines.joined(separator: "\n") + "\n").utf8))
                 state.sent(Self.postCount, isTaken: answer.status == 202)
-                let left = Duration.microseconds(Int64(pause)) - (ContinuousClock.now - begun)
-                if left > .zero { usleep(UInt32(left / .microseconds(1))) }
+                let left = pause - (ContinuousClock.now - begun)
+                if left > .zero { _ = eventually(within: left) { state.isStopping } }
             }
         }
         watcher = BackgroundThread {
@@ -54,7 +53,7 @@ final class MonthIntake: Sendable {
                     WHERE NOT lock.granted AND lock.waitstart IS NOT NULL AND activity.application_name LIKE 'millrace%writer%'
                     """)
                 state.saw(Double(wait.int(0, 0) ?? 0) / 1000)
-                usleep(20_000)
+                _ = eventually(within: .milliseconds(20)) { state.isStopping }
             }
         }
     }
