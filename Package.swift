@@ -165,7 +165,7 @@ let package = Package(
         .target(
             name: "MillraceArchive",
             dependencies: [
-                "CZstd", "MillraceJSON", "MillracePostgres", "MillraceProjections",
+                "CZstd", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceProjections",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings
@@ -260,7 +260,7 @@ let package = Package(
         .target(
             name: "MillraceCommands",
             dependencies: [
-                "CMillrace", "CPacks", "CZstd", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
+                "CMillrace", "CPacks", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
                 "MillraceBench",
                 "MillraceChannels",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",

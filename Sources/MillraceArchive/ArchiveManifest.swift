@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Crypto
 internal import MillracePostgres
 
 /// `manifest.json`: what an archive holds. It is written last, so that an archive with a manifest is whole.
@@ -104,12 +103,5 @@ package struct ArchiveManifest: Codable, Sendable, Equatable {
 
     private static func damaged(_ path: String, _ reason: String) -> ArchiveError {
         ArchiveError(.archiveDamaged, "\(path): \(reason)", hint: "Bring the archive back from a backup of it.")
-    }
-
-    /// In hexadecimal.
-    static func sha256(_ bytes: [UInt8]) -> String { hexadecimal(SHA256.hash(data: bytes)) }
-
-    static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -1,3 +1,5 @@
+internal import Crypto
+internal import MillraceEvent
 internal import MillracePostgres
 
 /// An archive and its files, in a directory or behind a command.
@@ -31,7 +33,7 @@ extension MonthLifecycle {
         record.location = configuration.command.isEmpty ? layout.path : layout.name
         record.archiveHost = HostName.current
         record.archiveBytes = written.manifest.compressedBytes
-        record.manifestSHA256 = ArchiveManifest.sha256(written.bytes)
+        record.manifestSHA256 = SHA256.hash(data: written.bytes).hexadecimal
         record.archivedAt = try connection.execute("SELECT now()::text").string(0, 0)
         return written.manifest
     }
@@ -41,7 +43,7 @@ extension MonthLifecycle {
         guard let sum = record.manifestSHA256, let location = record.location else { return nil }
         let path = try directory(of: record, location) + "/" + ArchiveLayout.manifestName
         if !location.hasPrefix("/") { try fetch(ArchiveLayout.manifestName, of: record) }
-        guard let bytes = try ArchiveFile.read(path), ArchiveManifest.sha256(bytes) == sum else { return nil }
+        guard let bytes = try ArchiveFile.read(path), SHA256.hash(data: bytes).hexadecimal == sum else { return nil }
         return try ArchiveManifest(bytes, at: path, of: record.table, record.month)
     }
 

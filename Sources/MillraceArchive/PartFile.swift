@@ -1,6 +1,6 @@
-internal import CZstd
 internal import Crypto
 internal import Glibc
+internal import MillraceEvent
 
 /// One file of an archive while it is written: lines compressed by zstd, and the SHA-256 of what is in the file.
 final class PartFile {
@@ -8,10 +8,8 @@ final class PartFile {
 
     private let path: String
     private let descriptor: Int32
-    // SAFETY: made once, used by this object alone, freed in deinit.
-    private let compressor: OpaquePointer
+    private let compressor: ZstdCompressor
     private var input: [UInt8] = []
-    private var output = [UInt8](repeating: 0, count: pieceBytes)
     private var hasher = SHA256()
     private(set) var rows = 0
     /// Before compression.
@@ -19,17 +17,14 @@ final class PartFile {
     private var compressedBytes = 0
 
     init(_ path: String, level: Int) throws(ArchiveError) {
-        guard let compressor = ZSTD_createCStream() else { throw .disk(path, "there is no memory for zstd") }
+        guard let compressor = ZstdCompressor(level: level) else { throw .disk(path, "there is no memory for zstd") }
         self.compressor = compressor
-        ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, Int32(level))
-        ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 1)
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw ArchiveDisk.failure(path) }
     }
 
     deinit {
-        ZSTD_freeCStream(compressor)
         if descriptor >= 0 { close(descriptor) }
     }
 
@@ -39,43 +34,24 @@ final class PartFile {
         input.append(UInt8(ascii: "\n"))
         rows += 1
         bytes += line.count + 1
-        if input.count >= Self.pieceBytes { try compress(ending: ZSTD_e_continue) }
+        if input.count >= Self.pieceBytes { try compress(isLast: false) }
     }
 
     /// Everything is on disk.
     func finish(name: String) throws(ArchiveError) -> ArchiveManifest.Part {
-        try compress(ending: ZSTD_e_end)
+        try compress(isLast: true)
         guard fsync(descriptor) == 0 else { throw ArchiveDisk.failure(path) }
         return ArchiveManifest.Part(
             file: name, rows: rows, bytes: bytes, compressedBytes: compressedBytes,
-            sha256: ArchiveManifest.hexadecimal(hasher.finalize()))
+            sha256: hasher.finalize().hexadecimal)
     }
 
-    private func compress(ending: ZSTD_EndDirective) throws(ArchiveError) {
-        var offset = 0
-        while true {
-            var written = 0
-            var status = 0
-            input.withUnsafeBytes { input in
-                output.withUnsafeMutableBytes { output in
-                    var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: offset)
-                    var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-                    status = ZSTD_compressStream2(compressor, &target, &source, ending)
-                    offset = source.pos
-                    written = target.pos
-                }
-            }
-            guard ZSTD_isError(status) == 0 else {
-                throw .disk(path, "zstd: \(String(cString: ZSTD_getErrorName(status)))")
-            }
-            try put(output[..<written])
-            if ending == ZSTD_e_end ? status == 0 : offset == input.count { break }
-        }
+    private func compress(isLast: Bool) throws(ArchiveError) {
+        try compressor.compress(input, isLast: isLast, failure: { .disk(path, "zstd: \($0)") }, put)
         input.removeAll(keepingCapacity: true)
     }
 
     private func put(_ bytes: ArraySlice<UInt8>) throws(ArchiveError) {
-        guard !bytes.isEmpty else { return }
         bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
         compressedBytes += bytes.count
         try ArchiveFile.write(bytes, to: descriptor, path)

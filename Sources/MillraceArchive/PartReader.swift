@@ -1,6 +1,7 @@
 internal import CZstd
 internal import Crypto
 internal import Glibc
+internal import MillraceEvent
 
 /// Reads one file of an archive line by line, and compares it with the manifest.
 struct PartReader {
@@ -43,7 +44,7 @@ struct PartReader {
         }
         guard status == 0, waiting.isEmpty else { throw damaged("it ends amid a line") }
         guard rows == part.rows else { throw damaged("it has \(rows) rows of \(part.rows)") }
-        guard ArchiveManifest.hexadecimal(hasher.finalize()) == part.sha256 else {
+        guard hasher.finalize().hexadecimal == part.sha256 else {
             throw damaged("its SHA-256 is another one")
         }
     }

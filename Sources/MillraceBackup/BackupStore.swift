@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Glibc
 package import MillraceEvent
 import MillraceSpool
@@ -86,7 +87,7 @@ package struct BackupStore: Sendable {
                 hint: "Take the Millrace that made it, or a newer one.")
         }
         guard let sum = contents.sum.map({ String(decoding: $0.prefix(64), as: UTF8.self) }),
-            sum == FileTree.sha256(bytes), let manifest = try? BackupManifest(decoding: bytes)
+            sum == SHA256.hash(data: bytes).hexadecimal, let manifest = try? BackupManifest(decoding: bytes)
         else { throw Self.damaged(name, "\(BackupManifest.fileName) is not what its checksum says") }
         return manifest
     }
@@ -134,7 +135,7 @@ package struct BackupStore: Sendable {
             }
             let text = (try? manifest.encoded()) ?? []
             try fileSystem.writeFile(text, to: "\(draft)/\(BackupManifest.fileName)", in: draft)
-            let sum = "\(FileTree.sha256(text))  \(BackupManifest.fileName)\n"
+            let sum = "\(SHA256.hash(data: text).hexadecimal)  \(BackupManifest.fileName)\n"
             try fileSystem.writeFile(Array(sum.utf8), to: "\(draft)/\(BackupManifest.sumName)", in: draft)
             try tree.synchronizeDirectories()
             try fileSystem.rename(draft, to: path(name))

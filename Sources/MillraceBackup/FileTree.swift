@@ -1,5 +1,6 @@
 internal import Crypto
 internal import Glibc
+internal import MillraceEvent
 import MillraceSpool
 
 /// The files below a folder. Blocks on the disk.
@@ -52,17 +53,8 @@ struct FileTree {
             progress(count)
         }
         if isDurable { try fileSystem.synchronize(handle) }
-        return (Self.hexadecimal(sum.finalize()), offset)
+        return (sum.finalize().hexadecimal, offset)
     }
-
-    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.reduce(into: "") { text, byte in
-            let digits = String(byte, radix: 16)
-            text += digits.count == 1 ? "0" + digits : digits
-        }
-    }
-
-    static func sha256(_ bytes: [UInt8]) -> String { hexadecimal(SHA256.hash(data: bytes)) }
 
     static func status(_ path: String) -> stat? {
         var status = stat()

@@ -4,6 +4,7 @@ internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceSpool
 internal import MillraceWriter
 
 /// Months that leave their tables: whether the policy and the archive's directory fit, and how far each is.
@@ -39,8 +40,7 @@ struct RetirementChecks {
         guard isWanted || records.contains(where: { $0.manifestSHA256 != nil }) else { return nil }
         let directory = configuration.resolvedArchive.directory
         let existing = DirectoryChecks.nearestExisting(directory)
-        var disk = statvfs()
-        let free = statvfs(existing, &disk) == 0 ? Int(disk.f_bavail) * Int(disk.f_frsize) : 0
+        let free = (try? PosixFileSystem().freeBytes(at: existing)) ?? 0
         return CheckResult(
             "archive directory", ok: access(existing, W_OK | X_OK) == 0,
             detail: existing == directory

@@ -1,19 +1,19 @@
-internal import CZstd
 internal import Glibc
+internal import MillraceArchive
 internal import MillraceConsole
 
 /// Where an export goes: a file that has its name only once it is whole and on disk, or standard output.
 final class ExportFile {
     private static let writeBytesMax = 256 * 1024
     /// zstd's own default.
-    private static let level: Int32 = 3
+    private static let level = 3
 
     /// nil for standard output.
     private let path: String?
     private let temporary: String
     private let descriptor: Int32
-    // SAFETY: made once, used by this object alone, freed in deinit. nil: the export is not compressed.
-    private let compressor: OpaquePointer?
+    /// nil: the export is not compressed.
+    private let compressor: ZstdCompressor?
     private var output: [UInt8] = []
     private var isFinished = false
     /// As they stand in the file.
@@ -35,17 +35,13 @@ final class ExportFile {
         } else {
             descriptor = STDOUT_FILENO
         }
-        compressor = isCompressed ? ZSTD_createCStream() : nil
-        guard isCompressed else { return }
-        guard let compressor else {
+        compressor = isCompressed ? ZstdCompressor(level: Self.level) : nil
+        guard !isCompressed || compressor != nil else {
             throw CommandError("there is no memory for zstd", hint: "Free some, or export with --no-compress")
         }
-        ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, Self.level)
-        ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 1)
     }
 
     deinit {
-        ZSTD_freeCStream(compressor)
         guard path != nil, !isFinished else { return }
         close(descriptor)
         unlink(temporary)
@@ -53,17 +49,13 @@ final class ExportFile {
 
     func write(_ bytes: [UInt8]) throws(CommandError) {
         self.bytes += bytes.count
-        guard compressor != nil else {
-            output += bytes
-            if output.count >= Self.writeBytesMax { try flush() }
-            return
-        }
-        try compress(bytes, ending: ZSTD_e_continue)
+        guard compressor == nil else { return try compress(bytes, isLast: false) }
+        try put(bytes[...])
     }
 
     /// Everything is written; the file gets its name after it is on disk, and so is its name afterwards.
     func finish() throws(CommandError) {
-        if compressor != nil { try compress([], ending: ZSTD_e_end) }
+        try compress([], isLast: true)
         try flush()
         guard let path else {
             isFinished = true
@@ -79,33 +71,17 @@ final class ExportFile {
         guard fsync(directory) == 0 else { throw failure(parent) }
     }
 
-    private func compress(_ bytes: [UInt8], ending: ZSTD_EndDirective) throws(CommandError) {
-        var offset = 0
-        while true {
-            let start = output.count
-            output.append(contentsOf: repeatElement(0, count: Self.writeBytesMax))
-            var written = 0
-            var status = 0
-            bytes.withUnsafeBytes { input in
-                output.withUnsafeMutableBytes { output in
-                    var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: offset)
-                    var target = ZSTD_outBuffer(
-                        dst: output.baseAddress.map { $0 + start }, size: Self.writeBytesMax, pos: 0)
-                    status = ZSTD_compressStream2(compressor, &target, &source, ending)
-                    offset = source.pos
-                    written = target.pos
-                }
-            }
-            output.removeLast(Self.writeBytesMax - written)
-            guard ZSTD_isError(status) == 0 else {
-                throw CommandError(
-                    "zstd failed: \(String(cString: ZSTD_getErrorName(status)))",
-                    hint: "Free some memory, or export with --no-compress")
-            }
-            if output.count >= Self.writeBytesMax { try flush() }
-            let isDone = ending == ZSTD_e_end ? status == 0 : offset == bytes.count
-            if isDone { return }
-        }
+    private func compress(_ bytes: [UInt8], isLast: Bool) throws(CommandError) {
+        try compressor?.compress(
+            bytes, isLast: isLast,
+            failure: {
+                CommandError("zstd failed: \($0)", hint: "Free some memory, or export with --no-compress")
+            }, put)
+    }
+
+    private func put(_ bytes: ArraySlice<UInt8>) throws(CommandError) {
+        output += bytes
+        if output.count >= Self.writeBytesMax { try flush() }
     }
 
     private func flush() throws(CommandError) {

@@ -1,6 +1,7 @@
 internal import CPacks
 internal import Crypto
 internal import FoundationEssentials
+internal import MillraceEvent
 internal import MillraceTOML
 
 /// `[projections]`: what is kept current from the events.
@@ -100,11 +101,7 @@ package struct PackLoader: Sendable {
         let draft = reader.read(folder: name)
         errors += reader.errors.sorted { $0.line < $1.line }
         guard let draft, reader.errors.isEmpty else { return nil }
-        let digest = SHA256.hash(data: Array((files.toml + files.upSQL + files.downSQL).utf8))
-        let hash = digest.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        let hash = SHA256.hash(data: Array((files.toml + files.upSQL + files.downSQL).utf8)).hexadecimal
         return PackDefinition(
             name: draft.name, version: draft.version, title: draft.title, folds: draft.folds, upSQL: files.upSQL,
             downSQL: files.downSQL, hash: hash, file: files.path)
