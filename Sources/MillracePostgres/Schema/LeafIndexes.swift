@@ -49,8 +49,12 @@ struct LeafIndexes {
                 JOIN pg_catalog.pg_class AS leaf ON leaf.oid = state.indrelid
                 JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
                 WHERE relation.relname = '\(Self.prefix)' || leaf.oid || '_' || $1
-                    AND to_regclass(format('%I.%I', space.nspname, left(leaf.relname, 62 - length($1)) || '_' || $1))
-                        IS NULL
+                    -- By name alone: to_regclass wants rights on every schema that the plan has it look into.
+                    AND NOT EXISTS (
+                        SELECT FROM pg_catalog.pg_class AS taken
+                        WHERE taken.relnamespace = relation.relnamespace
+                            AND taken.relname = left(leaf.relname, 62 - length($1)) || '_' || $1
+                    )
                 """, parameters: [.text(index.suffix)])
             for command in found.texts { try connection.execute(command[0]) }
         }

@@ -57,7 +57,7 @@ extension EndToEnd {
             #expect(refused.exit == .status(1))
             #expect(refused.errors.contains("--yes"))
             #expect(try installation.auditor.rows == 20)
-            #expect(try daemon.run("migrate", "reset", "--yes", within: .seconds(600)).isSuccess)
+            #expect(try daemon.run("migrate", "reset", "--yes").isSuccess)
             #expect(try installation.auditor.rows == 0)
             #expect(try daemon.run("migrate", "status").isSuccess)
         }
@@ -71,7 +71,7 @@ extension EndToEnd {
             }
             try daemon.start()
             try send(0..<20)
-            let running = try daemon.run("migrate", "reset", "--yes", within: .seconds(600))
+            let running = try daemon.run("migrate", "reset", "--yes")
             #expect(running.exit == .status(1))
             #expect(running.errors.contains("uses this spool"), "\(running.errors)")
             #expect(try installation.auditor.rows == 20)
@@ -80,7 +80,7 @@ extension EndToEnd {
             let refused = try daemon.run("migrate", "reset")
             #expect(
                 refused.errors.contains("20 lines") && refused.errors.contains(daemon.directory), "\(refused.errors)")
-            let kept = try daemon.run("migrate", "reset", "--yes", "--keep-spool", within: .seconds(600))
+            let kept = try daemon.run("migrate", "reset", "--yes", "--keep-spool")
             #expect(kept.isSuccess, "\(kept.output) \(kept.errors)")
             try daemon.start()
             #expect(try eventually { try installation.auditor.rows == 20 })
@@ -88,11 +88,11 @@ extension EndToEnd {
 
             let other = try TestCluster.shared.database("reset of another database").connectionString
             let strange = try daemon.run(
-                "migrate", "reset", "--yes", "--set", "database.url=\(other)", within: .seconds(600))
+                "migrate", "reset", "--yes", "--set", "database.url=\(other)")
             #expect(strange.isSuccess && strange.output.contains("left: the spool in"), "\(strange.output)")
             #expect(try daemon.run("verify").isSuccess)
 
-            let run = try daemon.run("migrate", "reset", "--yes", within: .seconds(600))
+            let run = try daemon.run("migrate", "reset", "--yes")
             #expect(run.isSuccess && run.output.contains("removed from the spool"), "\(run.output) \(run.errors)")
             try daemon.start()
             try send(20..<25)

@@ -75,9 +75,16 @@ final class DaemonProcess: Sendable {
 
     /// Starts it and waits until it takes events. A daemon is live and takes events without PostgreSQL.
     func start(within limit: Duration = .seconds(60)) throws {
+        let before = readyCount
         try launch()
         try waitUntil("/livez", within: limit)
+        // HTTP may listen before TCP does; the log says when both do, where it says that much.
+        guard log.contains("millrace: open files") else { return }
+        let process = try process
+        _ = eventually(within: limit) { readyCount > before || !process.isRunning }
     }
+
+    private var readyCount: Int { log.split(separator: "\n").count { $0.contains("millrace: ready ") } }
 
     /// Waits for 200 from a path; throws with the end of the log when the daemon ends instead.
     func waitUntil(_ path: String, within limit: Duration = .seconds(60)) throws {
