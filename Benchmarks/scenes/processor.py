@@ -1,10 +1,10 @@
-"""P2: what a million events of 330 bytes cost the daemon in processor time, and which thread spends it; and the same where
-rules look at each of them."""
+"""P2: what a million events of 330 bytes cost the daemon in processor time, and which thread spends it; the same where
+rules look at each of them; and where two of their members are encrypted."""
 
 import signal
 import subprocess
 
-from . import processes, rules
+from . import fields, processes, rules
 from .bench import Bench
 from .daemon import DATABASE, Daemon
 from .events import EventFiles
@@ -20,10 +20,12 @@ def run(bench: Bench, _: frozenset[str]) -> None:
     """The daemon's defaults; scaled to a million events when fewer are sent."""
     files = bench.events(bench.settings.processor_events, is_short=True)
     path = rules.write(bench.work / "rules.toml")
+    secret = fields.settings(bench)
     bench.cluster.start()
     for turn in range(bench.settings.runs):
         _run(bench, files, turn, "processor seconds")
         _run(bench, files, turn, "processor seconds, rules", rules__file=str(path))
+        _run(bench, files, turn, "processor seconds, fields", **secret)
 
 
 def _run(bench: Bench, files: EventFiles, turn: int, figure: str, **settings: object) -> None:

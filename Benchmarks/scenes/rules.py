@@ -1,4 +1,4 @@
-"""Rules for the events of `event_text`: one a type, each with a schema that all of its events fit."""
+"""Rules for the events of `event_text`: one a type, each with the schema that all events fit."""
 
 import json
 from pathlib import Path

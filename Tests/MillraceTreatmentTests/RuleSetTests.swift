@@ -51,6 +51,33 @@ struct RuleSetTests {
         #expect(try judge.treatment(event("shop.debug.trace")) == .quarantine(refusal))
     }
 
+    @Test func `rules with one schema judge each by itself, and name themselves`() throws {
+        let judge = try RuleJudge(
+            ["cart", "order"].map { type in
+                """
+                [[rule]]
+                name = "\(type).total"
+                event_types = "\(type)"
+                action = "\(type == "cart" ? "refuse" : "quarantine")"
+                schema = '''{"type": "object", "required": ["total"]}'''
+
+                """
+            }.joined())
+        for type in ["cart", "order"] {
+            let kept = try judge.treatment(event(type, ",\"payload\":{\"total\":1}"))
+            #expect(kept == .keep)
+            #expect(try judge.verdict(event(type))?.refusal.message.contains("\(type).total") == true)
+        }
+        guard case .quarantine = try judge.treatment(event("order")) else {
+            Issue.record("the second rule quarantines")
+            return
+        }
+        guard case .refuse = try judge.treatment(event("cart")) else {
+            Issue.record("the first rule refuses")
+            return
+        }
+    }
+
     @Test func `a share of events is sampled by their ids, the same ones each time`() throws {
         func judge(_ share: Double) throws -> RuleJudge {
             try RuleJudge("[[rule]]\nname = \"some\"\nsample = \(share)\n")

@@ -25,17 +25,18 @@ package final class FieldKeys: Sendable {
         var material: SymmetricKey
     }
 
-    /// How a key is used for one run of a daemon: never for so many values that nonces drawn at random could meet.
+    /// How a key is used for one run of a daemon.
     struct Sealing: Sendable {
         var keyID: [UInt8]
         var salt: [UInt8]
         var key: SymmetricKey
-        fileprivate var usesLeft: Int
+        /// Counts down to 0, then comes another salt: no two values of one key have the same.
+        fileprivate(set) var usesLeft: UInt32
     }
 
     static let keyBytes = 32
     static let saltBytes = 8
-    private static let sealingUsesMax = 1 << 31
+    private static let sealingUsesMax: UInt32 = 1 << 31
     private static let openingsMax = 4096
 
     private let keys: [Purpose: [Key]]

@@ -11,23 +11,30 @@ enum FieldText {
     }()
 
     static func append(_ bytes: some Collection<UInt8>, to out: inout [UInt8]) {
-        var bits: UInt32 = 0
-        var count = 0
-        for byte in bytes {
-            bits = bits << 8 | UInt32(byte)
-            count += 8
-            while count >= 6 {
-                count -= 6
-                out.append(digits[Int(bits >> UInt32(count) & 63)])
-            }
-        }
-        if count > 0 { out.append(digits[Int(bits << UInt32(6 - count) & 63)]) }
+        out += text(bytes)
     }
 
     static func text(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        var out: [UInt8] = []
-        append(bytes, to: &out)
-        return out
+        let length = (bytes.count * 4 + 2) / 3
+        return [UInt8](unsafeUninitializedCapacity: length) { out, count in
+            digits.withUnsafeBufferPointer { digits in
+                var bits: UInt32 = 0
+                var bitCount: UInt32 = 0
+                func put(_ value: UInt32) {
+                    out.initializeElement(at: count, to: digits[Int(value & 63)])
+                    count += 1
+                }
+                for byte in bytes {
+                    bits = bits << 8 | UInt32(byte)
+                    bitCount += 8
+                    while bitCount >= 6 {
+                        bitCount -= 6
+                        put(bits >> bitCount)
+                    }
+                }
+                if bitCount > 0 { put(bits << (6 - bitCount)) }
+            }
+        }
     }
 
     /// Nil where a byte is no digit, or what is left over of the last one says something.

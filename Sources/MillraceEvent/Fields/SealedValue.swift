@@ -7,7 +7,7 @@ internal import Crypto
 /// | offset | size | field |
 /// | ---: | ---: | --- |
 /// | 0 | 8 | salt: with it the key of AES-256-GCM is derived (HKDF-SHA256) from the one that KEY-ID names |
-/// | 8 | 12 | nonce, random |
+/// | 8 | 12 | nonce: 4 bytes that count, 8 random ones, in case a machine's snapshot runs twice |
 /// | 20 | n | the value's JSON text, encrypted |
 /// | 20 + n | 16 | tag, which also covers the format, the tenant and IDENTITY |
 ///
@@ -52,7 +52,8 @@ enum SealedValue {
         let box: AES.GCM.SealedBox
         do {
             box = try AES.GCM.seal(
-                plain, using: sealing.key, authenticating: bound(kind, sealing.keyID, tenant, identity))
+                plain, using: sealing.key, nonce: nonce(sealing.usesLeft),
+                authenticating: bound(kind, sealing.keyID, tenant, identity))
         } catch {
             throw FieldsError(key: "fields.encrypt", message: "a value can't be encrypted: \(error)")
         }
@@ -82,8 +83,18 @@ enum SealedValue {
         return Array(plain)
     }
 
+    private static func nonce(_ count: UInt32) throws -> AES.GCM.Nonce {
+        try withUnsafeTemporaryAllocation(byteCount: nonceBytes, alignment: 8) { bytes in
+            bytes.storeBytes(of: UInt64.random(in: .min ... .max), as: UInt64.self)
+            bytes.storeBytes(of: count, toByteOffset: 8, as: UInt32.self)
+            return try AES.GCM.Nonce(data: UnsafeRawBufferPointer(bytes))
+        }
+    }
+
     private static func bound(_ kind: Kind, _ keyID: [UInt8], _ tenant: Int32, _ identity: [UInt8]) -> [UInt8] {
-        var bound = Array(kind.rawValue.utf8)
+        var bound: [UInt8] = []
+        bound.reserveCapacity(kind.rawValue.utf8.count + keyID.count + identity.count + 6)
+        bound += kind.rawValue.utf8
         bound.append(0)
         bound += keyID
         bound.append(0)

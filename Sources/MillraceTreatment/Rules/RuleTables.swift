@@ -7,6 +7,8 @@ struct RuleTables {
     private var rules: [mr_rule] = []
     private var typeNames: [(text: Range<Int>, isPrefix: Bool)] = []
     private var tenants: [Int32] = []
+    /// Rules with one text of a schema share it: what is looked at for every line stays in the processor's cache.
+    private var compiled: [[UInt8]: Int32] = [:]
 
     mutating func add(_ definition: RuleDefinition) {
         var rule = mr_rule()
@@ -23,7 +25,12 @@ struct RuleTables {
         if let schema = definition.schema {
             rule.is_of_line = schema.isOfLine
             do throws(SchemaError) {
-                rule.schema = try SchemaCompiler.compile(schema.text, into: &schemas)
+                let index =
+                    if let shared = compiled[schema.text] { shared } else {
+                        try SchemaCompiler.compile(schema.text, into: &schemas)
+                    }
+                compiled[schema.text] = index
+                rule.schema = index
             } catch {
                 errors.append(
                     RulesError(
