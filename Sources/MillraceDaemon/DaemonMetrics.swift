@@ -212,6 +212,7 @@ struct DaemonMetrics: Sendable {
         for (index, kind) in (RecordKind.allCases.map(\.description) + ["unread"]).enumerated() {
             registry.observe(.spoolUncommittedLines, [.kind: kind]) { Double(latest()[index]) }
         }
+        registry.observe(.conservationDifference) { [self] in Double(conservationDifference) }
         registry.observe(.writerStopped) { writer.writing.isStopped ? 1 : 0 }
         registry.expose(writer.stuckBatches, as: .writerStuckBatches)
         registry.observe(.writerStalled) { writer.writing.state.isWriting ? 0 : 1 }
@@ -222,7 +223,10 @@ struct DaemonMetrics: Sendable {
         }
         registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
-        registry.expose(writer.monthsAhead, as: .partitionsMonthsAhead)
+        registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead(at: Timestamp.now.microseconds)) }
+        registry.observe(.partitionsCleaningWait) {
+            writer.cleaningDueSince.withLock { $0 }.map { (.now - $0) / .seconds(1) } ?? 0
+        }
     }
 
     private func observeOutbox() {
@@ -263,18 +267,41 @@ struct DaemonMetrics: Sendable {
     /// Lines in the spool and not in the database, by kind, and last those whose kind is not known: of an earlier run,
     /// not yet seen by the scan that queues them. What was appended or recovered, less what is in the ledger.
     private var uncommitted: @Sendable () -> [Int] {
-        { [spool, writer] in
+        { [self] in
             let uncommitted = writer.uncommitted()
-            func kind(_ kind: RecordKind, _ inLedger: Int) -> Int {
-                max(0, spool.appended(kind).lines.value + spool.recovered(kind).value - inLedger)
-            }
-            let kinds = [
-                kind(.event, Self.inLedger(writer.events)), kind(.conversation, Self.inLedger(writer.conversations)),
-                kind(.refused, writer.refused.value),
-            ]
+            let kinds = unsettled.map { max(0, $0) }
             let unread = max(0, uncommitted.count - kinds.reduce(0, +))
             return kinds + [min(unread, uncommitted.earlierCount)]
         }
+    }
+
+    /// What was appended or recovered, less what is counted as being in the ledger, by kind.
+    private var unsettled: [Int] {
+        func kind(_ kind: RecordKind, _ inLedger: Int) -> Int {
+            spool.appended(kind).lines.value + spool.recovered(kind).value - inLedger
+        }
+        return [
+            kind(.event, Self.inLedger(writer.events)), kind(.conversation, Self.inLedger(writer.conversations)),
+            kind(.refused, writer.refused.value),
+        ]
+    }
+
+    /// By how many lines the counters and the sequences in spool and ledger differ. Of an earlier run's lines the counters
+    /// may know or not.
+    ///
+    /// Both are read while lines come and go: what is seen once is not yet a difference.
+    private var conservationDifference: Int {
+        var nearest: Int?
+        for _ in 0..<3 {
+            let sequences = writer.uncommitted()
+            let counted = unsettled.reduce(0, +)
+            let difference =
+                counted > sequences.count
+                ? counted - sequences.count : min(0, counted - (sequences.count - sequences.earlierCount))
+            if difference == 0 { return 0 }
+            if abs(difference) < abs(nearest ?? .max) { nearest = difference }
+        }
+        return nearest ?? 0
     }
 
     private static func inLedger(_ counts: WriterMetrics.Kind) -> Int {

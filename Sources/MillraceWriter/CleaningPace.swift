@@ -15,9 +15,10 @@ struct CleaningPace: Sendable {
     private let limit: Duration
     private let manyRows: Int
     private var cleaned: (rows: Int, instant: ContinuousClock.Instant)?
-    /// What the last look saw, and since when rows wait.
+    /// What the last look saw.
     private var seen: (rows: Int, instant: ContinuousClock.Instant)?
-    private var pendingSince: ContinuousClock.Instant?
+    /// Since when rows wait. Nil: none do.
+    private(set) var pendingSince: ContinuousClock.Instant?
 
     /// `manyRows`: so many, or more, are many.
     init(interval: Duration, limit: Duration, manyRows: Int) {

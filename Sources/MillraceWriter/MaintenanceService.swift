@@ -91,7 +91,9 @@ actor MaintenanceService {
                 if error.code == .interrupted { break }
                 logger.warning("maintenance failed", metadata: error.metadata)
             }
-            if case .look(after: let pause) = pace.looked(rows: committedRows, at: .now) { wakeup.wait(upTo: pause) }
+            let next = pace.looked(rows: committedRows, at: .now)
+            metrics.cleaningDueSince.withLock { $0 = pace.pendingSince }
+            if case .look(after: let pause) = next { wakeup.wait(upTo: pause) }
         }
         connection = nil
         executor.stop()
@@ -122,7 +124,10 @@ actor MaintenanceService {
         for name in try partitions.ensureAhead(months: configuration.partitions.ahead, from: now) {
             logger.notice("partition made", metadata: [.partition: "\(name)"])
         }
-        metrics.monthsAhead.set(configuration.partitions.ahead)
+        if let current = PartitionMonth(microseconds: now) {
+            let last = current.advanced(by: configuration.partitions.ahead)
+            metrics.lastMonthReady.withLock { $0 = last }
+        }
         try connection.execute(
             """
             DELETE FROM public.event_ids

@@ -44,8 +44,10 @@ package final class WriterMetrics: Sendable {
     package let isDatabaseUp = Atomic<Bool>(false)
     /// True while no segment may go, since a standby that counts can't be asked.
     package let isRetentionBlocked = Atomic<Bool>(false)
-    /// Months that are ready beyond the current one.
-    package let monthsAhead = MetricCounter()
+    /// The last month that has its partitions, as this daemon last saw. Nil: it has not seen any.
+    package let lastMonthReady = Mutex<PartitionMonth?>(nil)
+    /// Since when rows have waited in the GIN indexes' pending lists. Nil: none do.
+    package let cleaningDueSince = Mutex<ContinuousClock.Instant?>(nil)
     /// Events whose row a projection's table refused.
     package let parked = MetricCounter()
     /// Batches that are not in each version of each pack.
@@ -58,6 +60,15 @@ package final class WriterMetrics: Sendable {
     package let onBatch: @Sendable (_ durations: BatchDurations, _ count: Int) -> Void
     /// Told, right after a commit, when the lines of the batch were received, and when a writer took the batch.
     package let onCommitted: @Sendable (_ sequences: Range<UInt64>, _ arrivals: [Arrival], _ takenAt: Timestamp) -> Void
+
+    /// Months after that of `now` (microseconds since 1970) that have their partitions: fewer as time passes and nobody
+    /// makes further ones.
+    package func monthsAhead(at now: Int64) -> Int {
+        guard let last = lastMonthReady.withLock({ $0 }), let current = PartitionMonth(microseconds: now) else {
+            return 0
+        }
+        return max(0, current.distance(to: last))
+    }
 
     /// As the maintenance last saw them.
     private let versions = Mutex<[VersionProgress]>([])

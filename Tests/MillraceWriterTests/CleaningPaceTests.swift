@@ -1,3 +1,6 @@
+import MillraceEvent
+import MillracePostgres
+import Synchronization
 @testable import MillraceWriter
 import Testing
 
@@ -42,5 +45,26 @@ import Testing
         #expect(pace.looked(rows: 2000, at: Self.start) == .clean)
         pace.cleaned(rows: 2000, at: Self.start)
         #expect(pace.looked(rows: 5000, at: Self.start) == .look(after: .milliseconds(200)))
+    }
+
+    @Test func `how long rows wait is known until they are sorted in`() {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        _ = pace.looked(rows: 0, at: Self.start)
+        #expect(pace.pendingSince == nil)
+        _ = pace.looked(rows: 5, at: Self.start + .seconds(1))
+        _ = pace.looked(rows: 9000, at: Self.start + .seconds(7))
+        #expect(pace.pendingSince == Self.start + .seconds(1))
+        pace.cleaned(rows: 9000, at: Self.start + .seconds(8))
+        #expect(pace.pendingSince == nil)
+    }
+
+    @Test func `months ahead become fewer when nobody makes any`() {
+        let metrics = WriterMetrics()
+        let november: Int64 = 1_796_040_000_000_000
+        #expect(metrics.monthsAhead(at: november) == 0)
+        metrics.lastMonthReady.withLock { $0 = PartitionMonth(year: 2027, month: 2) }
+        #expect(metrics.monthsAhead(at: november) == 3)
+        #expect(metrics.monthsAhead(at: november + 32 * 86_400_000_000) == 1)
+        #expect(metrics.monthsAhead(at: november + 400 * 86_400_000_000) == 0)
     }
 }

@@ -175,7 +175,7 @@ extension ConfigurationSchema {
                 watch: "millrace_writer_copy_duration_seconds"),
             .duration(
                 "gin_clean_limit", \.partitions.ginCleanLimit, .milliseconds(100) ... .seconds(3600),
-                "Longest time that fewer rows wait there.", watch: "millrace_writer_copy_duration_seconds"),
+                "Longest time that fewer rows wait there.", watch: "millrace_partitions_cleaning_wait_seconds"),
             .choice(
                 "retired", \.partitions.retired,
                 "Where late events of a detached month go: dead_letters (code month_retired), or a new partition.",

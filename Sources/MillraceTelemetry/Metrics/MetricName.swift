@@ -64,6 +64,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case spoolFreeBytes = "millrace_spool_free_bytes"
     case spoolUncommittedLines = "millrace_spool_uncommitted_lines"
     case spoolOldestUncommitted = "millrace_spool_oldest_uncommitted_seconds"
+    case conservationDifference = "millrace_conservation_difference_lines"
 
     case writerLinesCommitted = "millrace_writer_lines_committed_total"
     case writerLinesDuplicate = "millrace_writer_lines_duplicate_total"
@@ -107,6 +108,7 @@ package enum MetricName: String, Sendable, CaseIterable {
 
     case postgresqlUp = "millrace_postgresql_up"
     case partitionsMonthsAhead = "millrace_partitions_months_ahead"
+    case partitionsCleaningWait = "millrace_partitions_cleaning_wait_seconds"
     case partitionsMonthsOverdue = "millrace_partitions_months_overdue"
     case partitionsMonthsRetired = "millrace_partitions_months_retired_total"
     case partitionsMonthsClosed = "millrace_partitions_months_closed_total"
@@ -208,6 +210,10 @@ extension MetricName {
             )
         case .spoolOldestUncommitted: .gauge("Age of the oldest line not known to be in the database; 0: none.", [])
 
+        case .conservationDifference:
+            .gauge(
+                "Received - (committed + duplicate + dead + refused + in spool); but for moments 0 unless lines are missing.",
+                [])
         case .writerLinesCommitted: .counter("Rows that went in.", [.kind])
         case .writerLinesDuplicate: .counter("Lines whose row was there already.", [.kind])
         case .writerLinesDead: .counter("Lines that the database refuses for good, now in dead_letters.", [.kind])
@@ -257,6 +263,8 @@ extension MetricName {
 
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
         case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])
+        case .partitionsCleaningWait:
+            .gauge("How long rows have waited in the pending lists of the GIN indexes; 0: none do.", [])
         case .partitionsMonthsOverdue:
             .gauge(
                 "Months that partitions.retain no longer keeps and that are not retired yet, as this daemon last saw.",

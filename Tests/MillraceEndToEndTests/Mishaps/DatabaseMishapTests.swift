@@ -29,6 +29,7 @@ extension EndToEnd {
                 try HTTPClient(daemon.http).postEvents(events.lines(300..<320), query: "?ack=committed").status == 200)
             #expect(try auditor.rows == 320)
             try auditor.verify(daemon)
+            try expectEvenBooks(daemon)
             #expect(try daemon.stop() == .status(0))
         }
 
@@ -51,6 +52,42 @@ extension EndToEnd {
             try auditor.verify(daemon)
             #expect(daemon.log.contains("ledger lacks committed batches"), "\(daemon.log)")
             #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test func `the metrics' books agree when answers to commits are lost, and after a kill`() throws {
+            let installation = try Installation()
+            let (daemon, auditor) = (installation.daemon, installation.auditor)
+            let events = EventFactory(seed: 514)
+            try daemon.start()
+            let killer = try installation.database.connect()
+            for round in 0..<40 {
+                let lines = events.lines(round * 50..<round * 50 + 50)
+                #expect(try HTTPClient(daemon.http).postEvents(lines).status == 202)
+                try killer.execute(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'millrace writer%'
+                    """)
+            }
+            try auditor.waitForRows(2000)
+            try expectEvenBooks(daemon)
+            _ = try HTTPClient(daemon.http).postEvents(events.lines(1990..<2100))
+            try daemon.kill()
+            try daemon.start()
+            try auditor.waitForRows(2100)
+            try expectEvenBooks(daemon)
+            try auditor.verify(daemon)
+        }
+
+        /// Lines come to rest in the counters a moment after their rows.
+        private func expectEvenBooks(_ daemon: DaemonProcess) throws {
+            let isEven = try eventually {
+                let metrics = try daemon.metrics()
+                return metrics.count("millrace_conservation_difference_lines") == 0
+                    && metrics.count("millrace_spool_uncommitted_lines") == 0
+            }
+            let text = try daemon.metrics().text
+            #expect(isEven, "\(text)")
         }
 
         @Test func `sequences that the ledger holds with other lines end the daemon with the reason`() throws {
