@@ -15,8 +15,6 @@ DATA ?= $(if $(filter 0,$(shell id -u)),/var/lib/millrace,$(HOME)/.local/share/m
 ARGS ?=
 # Of `make chaos`: how many rounds, and the seed of the first (printed; empty is a random one).
 ROUNDS ?= 100
-# Rows of a month in months-test.
-ROWS ?= 1000000
 SEED ?=
 # Of `make bench`: rows of a run of P1 (2000000), runs (5), scenes by comma (all), QUICK=1 for small sizes,
 # README=1 to put the table into the guide to performance, PROFILE=1 to run P2 under perf; BENCH_DATA keeps the events
@@ -134,7 +132,7 @@ chaos: swift test-packages  ## kill daemon and database at random: ROUNDS=100, S
 
 months-test: swift test-packages build  ## 3 months of ROWS=1000000 out and back, with 20 kills, at 5,000 events/s: SEED=n
 	$(SWIFT) build --build-tests
-	MILLRACE_BINARY="$(BINARY)" MILLRACE_MONTH_ROWS=$(ROWS) MILLRACE_MONTH_RATE=5000 \
+	MILLRACE_BINARY="$(BINARY)" MILLRACE_MONTH_ROWS=$(or $(ROWS),1000000) MILLRACE_MONTH_RATE=5000 \
 		$(if $(SEED),MILLRACE_MONTH_SEED=$(SEED)) $(SWIFT) test --skip-build --filter RetirementCrashTests
 
 # The older version is a debug build, and so is this one.
