@@ -50,6 +50,8 @@ extension MonthLifecycle {
             try withoutRebuilds { try partitions.detach(month, of: table) }
             return
         case .apart:
+            // Before others are kept out, since it takes as long as the month is large.
+            try partitions.completeIndexes(of: month, in: table, timeout: configuration.statementTimeout)
             try missed.erase(from: "public.\(record.relation)", of: table, on: connection) {
                 try withoutRebuilds { try partitions.attach(month, of: table) }
             }

@@ -129,6 +129,7 @@ extension Partitions {
                 "ALTER TABLE \(leaf) VALIDATE CONSTRAINT \(name)_created_at_check", timeout: .seconds(3600))
         }
         try PrimaryKeyIndexes(connection: connection).replace(try key(of: parent, for: leaf))
+        try completeIndexes(of: month, in: table)
         try whileContended { () throws(PostgresError) in
             try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
             try connection.execute(

@@ -248,7 +248,7 @@ package struct Partitions {
     }
 
     /// LIKE copies the parent's GIN indexes with PostgreSQL's limit.
-    private func widenPendingLists(of leaf: String) throws(PostgresError) {
+    func widenPendingLists(of leaf: String) throws(PostgresError) {
         let indexes = try connection.query(
             """
             SELECT state.indexrelid::regclass::text
