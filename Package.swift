@@ -388,7 +388,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "MillraceArchiveTests", dependencies: ["MillraceArchive", "MillracePostgres"],
+            name: "MillraceArchiveTests", dependencies: ["MillraceArchive", "MillraceEvent", "MillracePostgres"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceConfigurationTests",

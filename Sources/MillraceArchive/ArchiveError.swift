@@ -9,6 +9,8 @@ package struct ArchiveError: Error, Sendable, Equatable, CustomStringConvertible
         case monthForeign = "month_foreign"
         /// Another command or daemon is at this month.
         case monthBusy = "month_busy"
+        /// Daemons may hold rows of it that they have acknowledged.
+        case monthWaiting = "month_waiting"
         /// What was begun with the month has to be ended before.
         case monthUnfinished = "month_unfinished"
         /// The archive holds other rows than the table.
@@ -36,7 +38,7 @@ package struct ArchiveError: Error, Sendable, Equatable, CustomStringConvertible
     /// Whether the same may succeed later without anybody's help.
     package var isRetryable: Bool {
         switch code {
-        case .monthBusy, .archiveCommand, .archiveMismatch: true
+        case .monthBusy, .monthWaiting, .archiveCommand, .archiveMismatch: true
         case .monthOpen, .monthUnknown, .monthForeign, .monthUnfinished, .archiveDamaged, .archiveDisk: false
         }
     }

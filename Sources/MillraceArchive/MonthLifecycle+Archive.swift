@@ -47,6 +47,21 @@ extension MonthLifecycle {
         return try ArchiveManifest(bytes, at: path, of: record.table, record.month)
     }
 
+    /// Whether what was verified is still there: the files here, or the manifest where a command took them.
+    func hasArchive(of record: MonthRecord) throws -> Bool {
+        do {
+            guard let manifest = try knownArchive(of: record), let location = record.location else { return false }
+            guard location.hasPrefix("/") else {
+                try removeStaged(record)
+                return true
+            }
+            let directory = try directory(of: record, location)
+            return try manifest.parts.allSatisfy { try ArchiveFile.sha256(of: "\(directory)/\($0.file)") == $0.sha256 }
+        } catch let error as ArchiveError where error.code == .archiveDamaged {
+            return false
+        }
+    }
+
     /// Where the files are, or come to. An archive that was moved along with `archive.directory` is found there.
     private func directory(of record: MonthRecord, _ location: String) throws(ArchiveError) -> String {
         let layout = layout(record)

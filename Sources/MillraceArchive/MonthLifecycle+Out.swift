@@ -2,11 +2,6 @@ internal import MillracePostgres
 
 /// Out of the table: detach, archive, verify, drop.
 extension MonthLifecycle {
-    func shut(_ record: inout MonthRecord) throws {
-        progress(MonthProgress(step: .sealing))
-        try set(&record, .detaching, nil)
-    }
-
     /// From here on the table changes no more. Its rows are counted in the transaction that says so.
     func detach(_ record: inout MonthRecord) throws {
         let (month, table) = (record.month, record.table)
@@ -93,6 +88,11 @@ extension MonthLifecycle {
         progress(MonthProgress(step: .dropping))
         let leaf = "public.\(record.relation)"
         guard try connection.hasRelation(leaf) else { return try set(&record, .dropped, .partitionDrop) }
+        // It may be long ago that it was verified.
+        guard try hasArchive(of: record) else {
+            record.manifestSHA256 = nil
+            return try set(&record, .detached, nil)
+        }
         let columns = try MonthColumns.of(leaf, on: connection)
         var dropped = record
         try connection.transaction { () throws(PostgresError) in

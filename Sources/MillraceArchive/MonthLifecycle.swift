@@ -1,3 +1,4 @@
+package import MillraceEvent
 internal import MillraceJSON
 package import MillracePostgres
 internal import MillraceProjections
@@ -9,8 +10,8 @@ internal import MillraceProjections
 /// Invariants
 /// 1. A month's table is dropped only when an archive of it was loaded again and held the same rows, and when the table,
 ///    locked, still holds them.
-/// 2. From a detached month on nobody puts rows in: each batch asks before its COMMIT (`BatchStatements.attachment`), and
-///    a late row is a dead letter.
+/// 2. A month is shut only after every daemon has put in what it had acknowledged before (`SpoolDrain`). From then on
+///    nobody puts rows in: each batch asks before its COMMIT (`BatchStatements.attachment`), and a late row is a dead letter.
 /// 3. What is done is written down in the transaction that does it, or it is done again without harm.
 /// 4. One session at a time is at a month (`AdvisoryLock.retirement`), and no rebuild or recount of projections meanwhile
 ///    where the month leaves or comes back.
@@ -23,20 +24,24 @@ package struct MonthLifecycle {
     let options: PartitionOptions
     let version: String
     let missed: MonthReturn
+    /// Whose daemons are not waited for.
+    let passedSpools: Set<UniqueID>
     let progress: (MonthProgress) -> Void
 
     /// - Parameters:
     ///   - version: of this Millrace, for manifests.
+    ///   - passedSpools: whose daemons may be away for good: what they hold of a month that leaves becomes dead letters.
     ///   - progress: is told how far the month is, about every thousand rows.
     package init(
         connection: PostgresConnection, configuration: ArchiveConfiguration, options: PartitionOptions, version: String,
-        missed: MonthReturn, progress: @escaping (MonthProgress) -> Void = { _ in }
+        missed: MonthReturn, passedSpools: Set<UniqueID> = [], progress: @escaping (MonthProgress) -> Void = { _ in }
     ) {
         self.connection = connection
         self.configuration = configuration
         self.options = options
         self.version = version
         self.missed = missed
+        self.passedSpools = passedSpools
         self.progress = progress
     }
 

@@ -1,6 +1,7 @@
 /// How far one month is, for who waits for it.
 package struct MonthProgress: Sendable, Equatable {
     package enum Step: String, Sendable {
+        /// Waits until daemons have put in what they had acknowledged.
         case sealing
         case detaching
         case counting
@@ -21,10 +22,13 @@ package struct MonthProgress: Sendable, Equatable {
     package var rows = 0
     /// 0 where nobody knows yet.
     package var of = 0
+    /// What it waits for.
+    package var detail: String?
 
-    package init(step: Step, rows: Int = 0, of: Int = 0) {
+    package init(step: Step, rows: Int = 0, of: Int = 0, detail: String? = nil) {
         self.step = step
         self.rows = rows
         self.of = of
+        self.detail = detail
     }
 }

@@ -98,4 +98,23 @@ enum ArchiveFile {
         }
         throw .disk(path, "it is larger than \(bytesMax) bytes")
     }
+
+    /// In hexadecimal; nil where there is no such file.
+    static func sha256(of path: String) throws(ArchiveError) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw ArchiveDisk.failure(path)
+        }
+        defer { close(descriptor) }
+        var hasher = SHA256()
+        var piece = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw ArchiveDisk.failure(path) }
+            if count == 0 { return hasher.finalize().hexadecimal }
+            piece.withUnsafeBytes { hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        }
+    }
 }

@@ -29,6 +29,8 @@ package struct PartitionsConfiguration: Sendable, Equatable {
     /// How long the DETACH of a month waits for a lock at a time, and in all.
     package var detachLockTimeout = PartitionOptions().detachLockTimeout
     package var detachWait = PartitionOptions().detachWait
+    /// How long a month that leaves waits for the spools of all daemons.
+    package var sealWait = PartitionOptions().sealWait
     /// How often months are made ahead, closed months indexed, and old rows of `event_ids` removed.
     package var maintenanceInterval = Duration.seconds(3600)
 
@@ -38,6 +40,6 @@ package struct PartitionsConfiguration: Sendable, Equatable {
     package func options(lockTimeout: Duration) -> PartitionOptions {
         PartitionOptions(
             payloadIndex: payloadIndex, ginPendingListBytes: ginPendingListBytes, lockTimeout: lockTimeout,
-            detachLockTimeout: detachLockTimeout, detachWait: detachWait)
+            detachLockTimeout: detachLockTimeout, detachWait: detachWait, sealWait: sealWait)
     }
 }

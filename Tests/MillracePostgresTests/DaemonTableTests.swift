@@ -77,6 +77,32 @@ import Testing
         #expect(try !table.forget(holds.spoolID))
     }
 
+    @Test func `a question is answered by a row that was made after it, and by no other`() throws {
+        let row = Self.row()
+        try table.write(row, due: .seconds(60))
+        #expect(try table.question(to: row.spoolID) == nil)
+        try table.ask()
+        #expect(try table.all().map(\.isAsked) == [true])
+        // What is told anyhow was made before, perhaps.
+        try table.write(row, due: .seconds(60))
+        #expect(try table.all().map(\.isAsked) == [true])
+        let first = try #require(try table.question(to: row.spoolID))
+        try table.ask()
+        try table.write(row, due: .seconds(60), answering: first)
+        #expect(try table.all().map(\.isAsked) == [true])
+        let second = try table.question(to: row.spoolID)
+        #expect(second != nil && second != first)
+        try table.write(row, due: .seconds(60), answering: second)
+        #expect(try table.all().map(\.isAsked) == [false])
+        #expect(try table.question(to: row.spoolID) == nil)
+        // Who stopped has nothing more to tell; who was forgotten tells again.
+        try table.write(row, due: .zero, hasStopped: true)
+        let stopped = try connection.execute("SELECT due_at::text FROM daemons").string(0, 0)
+        try table.ask()
+        #expect(try connection.execute("SELECT due_at::text FROM daemons").string(0, 0) == stopped)
+        #expect(try table.question(to: .random()) != nil)
+    }
+
     @Test func `somebody's lock on a row is not waited for`() throws {
         let row = Self.row()
         try table.write(row, due: .seconds(60))

@@ -55,7 +55,8 @@ struct MonthOptions: ParsableArguments {
     /// Does `work` with each, tells how far it is, reports all, and ends with status 1 when one failed.
     func run(
         _ months: [(table: PartitionedTable, month: PartitionMonth)], on connection: PostgresConnection,
-        _ context: CommandContext, _ work: (MonthLifecycle, PartitionedTable, PartitionMonth) throws -> MonthRecord
+        _ context: CommandContext, without passedSpools: Set<UniqueID> = [],
+        _ work: (MonthLifecycle, PartitionedTable, PartitionMonth) throws -> MonthRecord
     ) throws {
         var report = MonthReport()
         var meter = ProgressMeter(isQuiet: quiet)
@@ -64,7 +65,8 @@ struct MonthOptions: ParsableArguments {
             let name = table.partitionName(month)
             let lifecycle = MonthLifecycle(
                 connection: connection, configuration: context.configuration.resolvedArchive,
-                options: context.partitionOptions, version: Version.current, missed: missed
+                options: context.partitionOptions, version: Version.current, missed: missed,
+                passedSpools: passedSpools
             ) { progress in
                 meter.update(count: progress.rows) { elapsed, rate in
                     MonthReport.line(name, progress, elapsed: elapsed, perSecond: rate)

@@ -50,6 +50,7 @@ struct MonthReport: Encodable {
             parts.append("\(Format.count(progress.rows)) of \(Format.count(progress.of))")
             if perSecond > 0 { parts.append("\(Format.count(Int(perSecond)))/s") }
         }
+        if let detail = progress.detail { parts.append(detail) }
         return parts.joined(separator: "  ")
     }
 }

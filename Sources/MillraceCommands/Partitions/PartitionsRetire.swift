@@ -17,6 +17,10 @@ struct PartitionsRetire: ParsableCommand {
             loaded again and compared with it. Intake, writers and readers go on meanwhile; events that come later for \
             the month are dead letters (month_retired). Projections keep what they counted.
 
+            A month leaves only after every daemon that `millrace status --all` shows has put in what it had acknowledged. \
+            One that is away is named, and nothing is detached: start it, forget it (`millrace status --forget`), or go on \
+            with --without-spool.
+
             Without months: those that partitions.retain no longer keeps, as the daemon does by itself; --dry-run shows \
             which.
 
@@ -26,6 +30,7 @@ struct PartitionsRetire: ParsableCommand {
               millrace partitions retire --dry-run
               millrace partitions retire 2025-08 2025-09
               millrace partitions retire 2025-08 --table conversations --keep-table
+              millrace partitions retire 2025-08 --without-spool 0199d2b1-6f0e-7c3a-9d52-0f6c1b7a8e44
             """)
 
     @OptionGroup var month: MonthOptions
@@ -39,7 +44,16 @@ struct PartitionsRetire: ParsableCommand {
     @Flag(help: "End with the table by itself, without an archive.")
     var detachOnly = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Don't wait for this spool, whose daemon is away: its rows of the month become dead letters. May be given more than once.",
+            valueName: "spool-id"))
+    var withoutSpool: [String] = []
+
     func validate() throws {
+        guard withoutSpool.allSatisfy({ UniqueID($0) != nil }) else {
+            throw ValidationError("--without-spool takes a spool's UUID, as this command names it.")
+        }
         guard !keepTable || !detachOnly else { throw ValidationError("--keep-table or --detach-only, not both.") }
     }
 
@@ -53,7 +67,8 @@ struct PartitionsRetire: ParsableCommand {
         let goal: MonthGoal =
             detachOnly
             ? .detached : keepTable ? .verified : isPolicy ? context.configuration.partitions.retirement.goal : .dropped
-        try month.run(months, on: connection, context) { lifecycle, table, month in
+        let passed = Set(withoutSpool.compactMap { UniqueID($0) })
+        try month.run(months, on: connection, context, without: passed) { lifecycle, table, month in
             try lifecycle.move(month, of: table, to: goal, isAutomatic: isPolicy, now: now)
         }
     }

@@ -193,6 +193,10 @@ extension ConfigurationSchema {
                 "When (UTC) it does that, and vacuums months that are over; what is overdue for three days, at any time.",
                 watch: "millrace_partitions_months_overdue"),
             .duration(
+                "seal_wait", \.partitions.sealWait, .seconds(1) ... .seconds(86_400),
+                "How long a month that leaves waits until all daemons have put in what they had acknowledged.",
+                watch: "millrace_partitions_retirement_failures_total"),
+            .duration(
                 "detach_lock_timeout", \.partitions.detachLockTimeout, .milliseconds(10) ... .seconds(10),
                 "How long the DETACH of a month waits for a lock at a time; so long may late rows wait behind it.",
                 watch: "millrace_partitions_retirement_failures_total"),

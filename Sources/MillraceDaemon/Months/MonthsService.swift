@@ -16,7 +16,8 @@ import ServiceLifecycle
 ///
 /// Invariants
 /// 1. Only what the policy wants is retired, and what a daemon has begun by it; a month that a command was told to retire is
-///    that command's.
+///    that command's. A daemon whose policy names no age for the table leaves it to those whose does: archives are where
+///    these have their directory.
 /// 2. One daemon at a time looks, by an advisory lock of its session; another one takes over when it is gone.
 ///
 /// Crash: goes on from where the month stands. Backpressure: works in `partitions.quiet_hours`; a month that is overdue for
@@ -28,6 +29,8 @@ actor MonthsService: Service {
     private static let patience = Duration.seconds(3 * 86_400)
     /// Pause after a failure, unless the maintenance is more frequent.
     private static let retryPause = Duration.seconds(60)
+    /// A month that waits for daemons for longer is told of.
+    private static let noticeableWait = Duration.seconds(3)
 
     private let executor = ThreadExecutor(name: "months")
     private let configuration: DaemonConfiguration
@@ -118,8 +121,10 @@ actor MonthsService: Service {
     private func dueMonths(
         _ attached: [MonthKey], _ records: [MonthKey: MonthRecord], _ now: Timestamp
     ) -> [MonthKey] {
-        let begun = records.filter { $0.value.isAutomatic && !$0.value.isAtGoal && $0.value.state != .live }.keys
         let policy = configuration.retention
+        let begun = records.filter {
+            policy.ages[$0.key.table] != nil && $0.value.isAutomatic && !$0.value.isAtGoal && $0.value.state != .live
+        }.keys
         let old = attached.filter { key in
             policy.isDue(key.month, of: key.table, at: now.microseconds) && (records[key]?.state ?? .live) == .live
         }
@@ -139,9 +144,21 @@ actor MonthsService: Service {
 
     /// A month that fails does not keep the others from being done.
     private func retire(_ key: MonthKey, _ before: MonthRecord?, _ connection: PostgresConnection) throws {
+        var waitingSince: ContinuousClock.Instant?
+        var isTold = false
         let lifecycle = MonthLifecycle(
             connection: connection, configuration: configuration.archive, options: configuration.partitionOptions,
-            version: Version.current, missed: missed)
+            version: Version.current, missed: missed
+        ) { [logger] progress in
+            guard let detail = progress.detail, !isTold else { return }
+            let since = waitingSince ?? .now
+            waitingSince = since
+            guard since.duration(to: .now) >= Self.noticeableWait else { return }
+            isTold = true
+            logger.notice(
+                "month waits",
+                metadata: [.partition: "\(key.table.partitionName(key.month))", .reason: "\(detail)"])
+        }
         do {
             let goal = before?.isAutomatic == true && before?.state != .live ? before?.goal : nil
             let record = try lifecycle.move(

@@ -61,6 +61,23 @@ package struct DaemonStanding: Sendable, Equatable {
     package var stoppedAt: Timestamp?
     /// How long ago `oldestWaitingAt` is; that clock is the daemon's own.
     package var lag: Duration?
+    /// Also of one that stopped and is about to tell that it is back.
+    package var hasSession: Bool
+    /// Its row is older than the last question (`DaemonTable.ask`), or late.
+    package var isAsked: Bool
+
+    package init(
+        row: DaemonRow, state: State, seenAt: Timestamp, stoppedAt: Timestamp?, lag: Duration?, hasSession: Bool,
+        isAsked: Bool
+    ) {
+        self.row = row
+        self.state = state
+        self.seenAt = seenAt
+        self.stoppedAt = stoppedAt
+        self.lag = lag
+        self.hasSession = hasSession
+        self.isAsked = isAsked
+    }
 
     /// Since when it is not here; nil where it is.
     package var awaySince: Timestamp? {

@@ -1,5 +1,11 @@
 package import MillraceEvent
 
+/// That a daemon is to tell of itself: when its row was due.
+package struct DaemonQuestion: Sendable, Equatable {
+    /// In microseconds since 1970; nil: there is no row.
+    fileprivate var dueAt: Int?
+}
+
 /// `public.daemons`, over one session: which daemons write into this database. Blocks.
 package struct DaemonTable {
     /// How late a daemon may be before it counts as silent: its clock of pauses, and the way to the server.
@@ -19,38 +25,67 @@ package struct DaemonTable {
     /// - Parameters:
     ///   - due: when the row is written again at the latest, from now on.
     ///   - hasStopped: the daemon ends, in order.
-    package func write(_ row: DaemonRow, due: Duration, hasStopped: Bool = false) throws(PostgresError) {
+    ///   - question: what `row` answers, as `question` gave it before the row was made; another one stays open.
+    package func write(
+        _ row: DaemonRow, due: Duration, hasStopped: Bool = false, answering question: DaemonQuestion? = nil
+    ) throws(PostgresError) {
         try connection.transaction { () throws(PostgresError) in
             try connection.execute(
                 "SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = \(Self.lockTimeout.milliseconds)")
-            let parameters = Self.parameters(row, due, hasStopped)
+            let parameters = Self.parameters(row, due, hasStopped, question)
             // Not ON CONFLICT: that locks the row first, and so writes another record of the log each time.
             guard try connection.query(Self.update, parameters: parameters).affectedRows == 0 else { return }
             try connection.query(Self.insert, parameters: parameters)
         }
     }
 
+    /// Asks every daemon that has not stopped to tell of itself as it is from now on: its row is due at once. Who has an
+    /// older question open gets this one instead.
+    package func ask() throws(PostgresError) {
+        try connection.execute("UPDATE public.daemons SET due_at = clock_timestamp() WHERE stopped_at IS NULL")
+    }
+
+    /// What a daemon is asked; nil: nothing. Of one that has no row, or whose row is late: to write it.
+    package func question(to spool: UniqueID) throws(PostgresError) -> DaemonQuestion? {
+        let row = try connection.query(
+            """
+            SELECT \(Self.microseconds("due_at")), due_at <= clock_timestamp()
+            FROM public.daemons
+            WHERE spool_id = $1::uuid
+            """, parameters: [.text("\(spool)")])
+        guard row.rowCount > 0 else { return DaemonQuestion(dueAt: nil) }
+        return row.bool(0, 1) == true ? DaemonQuestion(dueAt: row.int(0, 0)) : nil
+    }
+
     private static let columns = [
-        "spool_id", "host", "version", "pid", "started_at", "due_at", "stopped_at", "spool_position",
-        "settled_position",
-        "spool_bytes", "waiting_lines", "oldest_waiting_at", "listeners", "seen_at",
+        "spool_id", "host", "version", "pid", "started_at", "stopped_at", "spool_position", "settled_position",
+        "spool_bytes", "waiting_lines", "oldest_waiting_at", "listeners", "seen_at", "due_at",
     ]
 
     private static let values = [
-        "$1::uuid", "$2::text", "$3::text", "$4::integer", time("$5"),
-        "clock_timestamp() + make_interval(secs => $6::double precision)", "CASE WHEN $7 THEN clock_timestamp() END",
+        "$1::uuid", "$2::text", "$3::text", "$4::integer", time("$5"), "CASE WHEN $7 THEN clock_timestamp() END",
         "$8::bigint", "$9::bigint", "$10::bigint", "$11::bigint", time("$12"), "$13::text[]", "clock_timestamp()",
     ]
 
+    private static let due = "clock_timestamp() + make_interval(secs => $6::double precision)"
+
+    /// A question that the row does not answer, since it was made before, stays open.
     private static let update = """
         UPDATE public.daemons
-        SET (\(columns.joined(separator: ", "))) = ROW (\(values.joined(separator: ", ")))
+        SET (\(columns.joined(separator: ", "))) = ROW (
+            \(values.joined(separator: ", ")),
+            CASE
+                WHEN $7 OR due_at > clock_timestamp() OR \(microseconds("due_at")) = $14::bigint THEN \(due)
+                ELSE due_at
+            END
+        )
         WHERE spool_id = $1::uuid
         """
 
     private static let insert = """
         INSERT INTO public.daemons (\(columns.joined(separator: ", ")))
-        VALUES (\(values.joined(separator: ", ")))
+        SELECT \(values.joined(separator: ", ")), \(due)
+        FROM (SELECT $14::bigint) AS answered
         """
 
     /// Of microseconds since 1970.
@@ -59,13 +94,14 @@ package struct DaemonTable {
     }
 
     private static func parameters(
-        _ row: DaemonRow, _ due: Duration, _ hasStopped: Bool
+        _ row: DaemonRow, _ due: Duration, _ hasStopped: Bool, _ question: DaemonQuestion?
     ) -> [PostgresParameter?] {
         [
             .text("\(row.spoolID)"), .text(row.host), .text(row.version), .integer(row.processID),
             .integer(row.startedAt.microseconds), .integer(due.components.seconds), .text(hasStopped ? "t" : "f"),
             .integer(row.spoolPosition), .integer(row.settledPosition), .integer(row.spoolBytes),
             .integer(row.waitingLines), row.oldestWaitingAt.map { .integer($0.microseconds) }, .array(row.listeners),
+            question?.dueAt.map { .integer($0) },
         ]
     }
 
@@ -82,7 +118,8 @@ package struct DaemonTable {
                 spool_bytes, waiting_lines, \(Self.microseconds("oldest_waiting_at")), array_to_string(listeners, E'\\n'),
                 \(Self.microseconds("seen_at")), \(Self.microseconds("stopped_at")),
                 clock_timestamp() > due_at + interval '\(Self.grace.components.seconds) seconds',
-                GREATEST((EXTRACT(EPOCH FROM clock_timestamp() - oldest_waiting_at) * 1000)::bigint, 0)
+                GREATEST((EXTRACT(EPOCH FROM clock_timestamp() - oldest_waiting_at) * 1000)::bigint, 0),
+                due_at <= clock_timestamp()
             FROM public.daemons
             ORDER BY host, started_at, spool_id
             """)
@@ -140,10 +177,11 @@ package struct DaemonTable {
             spoolPosition: UInt64(max(rows.count(row, 5), 0)), settledPosition: UInt64(max(rows.count(row, 6), 0)),
             spoolBytes: rows.count(row, 7), waitingLines: rows.count(row, 8), oldestWaitingAt: time(9),
             listeners: (rows.string(row, 10) ?? "").split(separator: "\n").map(String.init))
+        let hasSession = sessions.contains(AdvisoryLockKeys(spool: spool).sessionKey)
         let state: DaemonStanding.State =
             if time(12) != nil {
                 .stopped
-            } else if !sessions.contains(AdvisoryLockKeys(spool: spool).sessionKey) {
+            } else if !hasSession {
                 .away
             } else if rows.bool(row, 13) == true {
                 .silent
@@ -152,6 +190,7 @@ package struct DaemonTable {
             }
         return DaemonStanding(
             row: facts, state: state, seenAt: time(11) ?? Timestamp(microseconds: 0), stoppedAt: time(12),
-            lag: rows.int(row, 14).map { .milliseconds($0) })
+            lag: rows.int(row, 14).map { .milliseconds($0) }, hasSession: hasSession,
+            isAsked: rows.bool(row, 15) == true)
     }
 }

@@ -15,6 +15,8 @@ package struct PartitionOptions: Sendable, Equatable {
     package var detachLockTimeout: Duration
     /// Until a month is given up that others hold.
     package var detachWait: Duration
+    /// For daemons to put in what they have acknowledged, before a month leaves.
+    package var sealWait: Duration
 
     /// The defaults are config.toml's.
     package init(
@@ -24,7 +26,8 @@ package struct PartitionOptions: Sendable, Equatable {
         lockTimeout: Duration = .seconds(2),
         attemptsMax: Int = 10,
         detachLockTimeout: Duration = .milliseconds(500),
-        detachWait: Duration = .seconds(600)
+        detachWait: Duration = .seconds(600),
+        sealWait: Duration = .seconds(60)
     ) {
         self.payloadIndex = payloadIndex
         self.ginPendingListBytes = ginPendingListBytes
@@ -33,6 +36,7 @@ package struct PartitionOptions: Sendable, Equatable {
         self.attemptsMax = attemptsMax
         self.detachLockTimeout = detachLockTimeout
         self.detachWait = detachWait
+        self.sealWait = sealWait
     }
 }
 

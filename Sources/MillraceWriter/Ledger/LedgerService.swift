@@ -338,7 +338,8 @@ actor LedgerService {
             defer { ledger.left() }
             return try presence.tellStopped(ownRow, on: connection)
         }
-        try presence.tell({ ownRow }, every: settings.value.database.presenceInterval, on: connection)
+        try presence.tell(
+            { ownRow }, of: spool.spoolID, every: settings.value.database.presenceInterval, on: connection)
     }
 
     private var ownRow: DaemonRow {

@@ -59,8 +59,11 @@ struct Auditor {
 
     /// `millrace verify` must find all well; returns its report.
     @discardableResult
-    func verify(_ daemon: DaemonProcess, sourceLocation: SourceLocation = #_sourceLocation) throws -> VerifyReport {
-        let run = try daemon.run("verify", "--json")
+    func verify(
+        _ daemon: DaemonProcess, within limit: Duration = .seconds(120),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> VerifyReport {
+        let run = try daemon.run("verify", "--json", within: limit)
         let report = try run.report(VerifyReport.self)
         #expect(run.isSuccess, "\(run.errors)", sourceLocation: sourceLocation)
         #expect(report.ok, "\(report.failures)", sourceLocation: sourceLocation)

@@ -9,9 +9,10 @@ struct Mishap {
     var daemon: DaemonProcess { installation.daemon }
     var auditor: Auditor { installation.auditor }
 
-    init(_ name: String = #function, settings: [String: String] = [:]) throws {
+    /// `cluster`: nil for the one that nobody stops.
+    init(_ name: String = #function, cluster: TestCluster? = nil, settings: [String: String] = [:]) throws {
         installation = try Installation(
-            name,
+            name, cluster: cluster,
             settings: [
                 "database.stall_after": "\"500ms\"", "database.retry_min": "\"20ms\"",
                 "database.retry_max": "\"200ms\"",

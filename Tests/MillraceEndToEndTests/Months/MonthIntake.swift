@@ -12,7 +12,11 @@ final class MonthIntake: Sendable {
         var isStopping = false
     }
 
-    private static let postCount = 50
+    /// Lines of a request, and how many of them are late.
+    private static func counts(perSecond: Int) -> (lines: Int, late: Int) {
+        perSecond > 1000 ? (perSecond / 20, perSecond / 1000) : (50, 5)
+    }
+
     private let sender: BackgroundThread
     private let watcher: BackgroundThread
 
@@ -25,19 +29,19 @@ final class MonthIntake: Sendable {
         box = state
         sender = BackgroundThread {
             let client = HTTPClient(daemon.http)
-            let pause = Duration.seconds(1) * Self.postCount / perSecond
+            let (postCount, lateCount) = Self.counts(perSecond: perSecond)
+            let pause = Duration.seconds(1) * postCount / perSecond
             var number = 0
             while !state.isStopping {
-                let lines = (0..<Self.postCount).map { index -> String in
+                let lines = (0..<postCount).map { index -> String in
                     number += 1
-                    // One in ten is late.
-                    return index % 10 == 0
-                        ? RetiredMonths.event(number, in: past[number / 10 % past.count], type: "late")
+                    return index < lateCount
+                        ? RetiredMonths.event(number, in: past[number % past.count], type: "late")
                         : Mishap.event("now", #","id":"\#(UniqueID.random())""#)
                 }
                 let begun = ContinuousClock.now
                 let answer = try client.postEvents(Array((lines.joined(separator: "\n") + "\n").utf8))
-                state.sent(Self.postCount, isTaken: answer.status == 202)
+                state.sent(postCount, isTaken: answer.status == 202)
                 let left = pause - (ContinuousClock.now - begun)
                 if left > .zero { _ = eventually(within: left) { state.isStopping } }
             }
@@ -50,7 +54,11 @@ final class MonthIntake: Sendable {
                     SELECT COALESCE(max(extract(epoch FROM clock_timestamp() - lock.waitstart) * 1000)::integer, 0)
                     FROM pg_locks AS lock
                     JOIN pg_stat_activity AS activity USING (pid)
-                    WHERE NOT lock.granted AND lock.waitstart IS NOT NULL AND activity.application_name LIKE 'millrace%writer%'
+                    WHERE NOT lock.granted
+                        AND lock.waitstart IS NOT NULL
+                        AND lock.locktype = 'relation'
+                        AND activity.application_name LIKE 'millrace writer %'
+                        AND activity.datname = current_database()
                     """)
                 state.saw(Double(wait.int(0, 0) ?? 0) / 1000)
                 _ = eventually(within: .milliseconds(20)) { state.isStopping }
@@ -75,8 +83,12 @@ final class MonthIntake: Sendable {
 
     private let box: Box
 
+    /// Writers' sessions that the watcher finds.
+    static let writersQuery =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace writer %' AND datname = current_database()"
+
     /// Ends it. Returns the events that were answered 202, those that were not, and the seconds that a writer waited for a
-    /// lock at most, as seen every 20 ms.
+    /// table at most, as seen every 20 ms.
     func stop() throws -> (sent: Int, refused: Int, longestWait: Double) {
         box.state.withLock { $0.isStopping = true }
         try sender.join()

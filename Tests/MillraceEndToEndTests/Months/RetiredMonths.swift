@@ -45,12 +45,13 @@ struct RetiredMonths {
     private let scratch: ScratchDirectory
     var archive: String { scratch.path }
 
+    /// `cluster`: nil for the one that nobody stops.
     init(
-        _ name: String = #function, months count: Int = 1, settings: [String: String] = [:]
+        _ name: String = #function, months count: Int = 1, cluster: TestCluster? = nil, settings: [String: String] = [:]
     ) throws {
         scratch = try ScratchDirectory()
         mishap = try Mishap(
-            name,
+            name, cluster: cluster,
             settings: [
                 "archive.directory": "\"\(scratch.path)\"",
                 "partitions.quiet_hours": "\"00:00-24:00\"", "archive.part_bytes": "\"64KiB\"",
@@ -59,12 +60,12 @@ struct RetiredMonths {
         months = try (1...count).reversed().map { try Mishap.month(-1 - $0) }
     }
 
-    /// Events and saves, in the tables when this returns.
-    func fill(_ rows: Int, saves: Int = 5, from first: Int = 0) throws {
+    /// Events and saves, in the tables when this returns if they are to be awaited.
+    func fill(_ rows: Int, saves: Int = 5, from first: Int = 0, isAwaited: Bool = true) throws {
         for month in months {
             let events = (first..<first + rows).map { Self.event($0, in: month) }
             let saves = (0..<saves).map { Self.save($0, in: month) }
-            guard try mishap.post(events + saves, isAwaited: true).status == 200 else {
+            guard try mishap.post(events + saves, isAwaited: isAwaited).status == (isAwaited ? 200 : 202) else {
                 throw TestSupportError(message: "the months are not filled")
             }
         }
@@ -86,12 +87,31 @@ struct RetiredMonths {
         """
     }
 
-    func run(_ command: String..., months: [PartitionMonth]? = nil, options: [String] = []) throws -> Report {
+    func run(
+        _ command: String..., months: [PartitionMonth]? = nil, options: [String] = [],
+        within limit: Duration = .seconds(120)
+    ) throws -> Report {
         let run = try daemon.run(
-            ["partitions"] + command + (months ?? self.months).map(\.label) + options + ["--json"])
+            ["partitions"] + command + (months ?? self.months).map(\.label) + options + ["--json"], within: limit)
         let report = try run.report(Report.self)
         guard run.isSuccess else { throw TestSupportError(message: "\(command): \(report)\n\(run.errors)") }
         return report
+    }
+
+    /// What a command reports that does not reach its goal.
+    func fail(_ command: String, options: [String] = []) throws -> Report {
+        let run = try daemon.run(["partitions", command] + months.map(\.label) + options + ["--json"])
+        let report = try run.report(Report.self)
+        guard run.exit == .status(1) else { throw TestSupportError(message: "\(command) did not fail: \(report)") }
+        return report
+    }
+
+    /// A command that runs beside the test; what it says goes to `output`.
+    func start(_ command: String, options: [String] = [], output: String) throws -> SpawnedProcess {
+        try SpawnedProcess(
+            MillraceBinary.path,
+            ["partitions", command] + months.map(\.label) + options + ["--config", daemon.configuration],
+            mark: daemon.configuration, output: output, errors: output)
     }
 
     func manifest(_ table: PartitionedTable, _ month: PartitionMonth) throws -> Manifest {
