@@ -8,7 +8,7 @@ extension EndToEnd {
     struct RetirementCrashTests {
         private static let rows = Environment.integer("MILLRACE_MONTH_ROWS") ?? 300
         private static let rate = Environment.integer("MILLRACE_MONTH_RATE") ?? 200
-        private static let kills = 20
+        private static let kills = isLarge ? 20 : 6
         /// Of one way out or back; with many rows each of them takes minutes.
         private static let killsAtOnce = isLarge ? 4...6 : 2...4
         private static let isLarge = rows > 10_000
@@ -19,9 +19,9 @@ extension EndToEnd {
         /// A writer's for a table, as the watcher sees it; a machine with other tests on it proves nothing.
         private static let longestWait = isLarge ? 1.0 : 10.0
 
-        /// Out, and back again.
+        /// Out, and back again; where the last month is at its goal the command ends, and nothing is left to be killed.
         private static let out = ["sealing", "detaching", "detached", "archived", "verified", "dropped"]
-        private static let back = ["restoring", "attaching", "restored", "live"]
+        private static let back = ["restoring", "attaching"]
 
         @Test func `months are retired and restored with kill -9 at any point while events come, and no row is lost`()
             throws
@@ -29,7 +29,7 @@ extension EndToEnd {
             let progress = ProgressLines(isShown: Self.isLarge)
             var random = SeededGenerator(seed: SeededGenerator.seed("MILLRACE_MONTH_SEED"))
             let months = try RetiredMonths(
-                months: 3,
+                months: Self.isLarge ? 3 : 1,
                 settings: ["archive.part_bytes": Self.isLarge ? "\"64MiB\"" : "\"64KiB\"", "archive.level": "1"])
             let filled = try fill(months, progress)
             let before = try months.projections()
@@ -57,7 +57,8 @@ extension EndToEnd {
             try end("retire", months, progress)
             #expect(
                 try months.auditor.integer(
-                    "SELECT count(*) FROM public.partition_months WHERE state = 'dropped'") == 6)
+                    "SELECT count(*) FROM public.partition_months WHERE state = 'dropped'")
+                    == 2 * months.months.count)
             let (sent, refused, wait) = try intake.stop()
             print(
                 "months: \(kills) kills, \(sent) events meanwhile, \(refused) refused, longest wait of a writer \(wait) s"
