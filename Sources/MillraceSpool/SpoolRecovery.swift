@@ -56,6 +56,7 @@ struct SpoolRecovery {
     let keeper: DamageKeeper
 
     func run() throws(SpoolError) -> RecoveredSpool {
+        try removeCopies()
         var found: [Found] = []
         for number in try list() { found.append(try inspect(number)) }
         var recovered = RecoveredSpool(spoolID: try identity(found))
@@ -208,6 +209,19 @@ struct SpoolRecovery {
 
 extension SpoolRecovery {
     private func path(_ number: UInt64) -> String { "\(directory)/\(SegmentName.file(number))" }
+
+    /// What was to take the place of a segment, and did not: it has lines in it that were to go.
+    private func removeCopies() throws(SpoolError) {
+        do {
+            let names = try fileSystem.list(directory).filter { name in
+                name.hasSuffix(SegmentName.rewritten)
+                    && SegmentName.number(of: String(name.dropLast(SegmentName.rewritten.count))) != nil
+            }
+            for name in names { try fileSystem.remove("\(directory)/\(name)") }
+        } catch {
+            throw SpoolError(.directoryUnusable, path: directory, cause: error)
+        }
+    }
 
     /// Numbers of the segments, ascending.
     private func list() throws(SpoolError) -> [UInt64] {

@@ -64,15 +64,21 @@ import Testing
         #expect(try table.all().count == 5)
     }
 
-    @Test func `who was away for long is forgotten, unless lines wait in its spool`() throws {
-        let (gone, holds, there) = (Self.row(), Self.row(waiting: 3), Self.row())
-        for row in [gone, holds, there] { try table.write(row, due: .seconds(60)) }
+    @Test func `who was away for long is forgotten, unless lines wait in its spool or an erasure waits for it`() throws
+    {
+        let (gone, holds, there, asked) = (Self.row(), Self.row(waiting: 3), Self.row(), Self.row())
+        for row in [gone, holds, there, asked] { try table.write(row, due: .seconds(60)) }
+        try connection.execute(
+            """
+            INSERT INTO erasure_spools (erasure_id, spool_id, state)
+            VALUES (gen_random_uuid(), '\(asked.spoolID)', 'asked'), (gen_random_uuid(), '\(gone.spoolID)', 'done')
+            """)
         try connection.query(
             "UPDATE daemons SET due_at = now() - interval '100 days' WHERE spool_id <> $1::uuid",
             parameters: [.text("\(there.spoolID)")])
         #expect(
             try table.forgetGone(olderThan: .seconds(90 * 86_400), timeout: .seconds(10)) == ["\(gone.spoolID)"])
-        #expect(try Set(table.all().map(\.row.spoolID)) == [holds.spoolID, there.spoolID])
+        #expect(try Set(table.all().map(\.row.spoolID)) == [holds.spoolID, there.spoolID, asked.spoolID])
         #expect(try table.forget(holds.spoolID))
         #expect(try !table.forget(holds.spoolID))
     }

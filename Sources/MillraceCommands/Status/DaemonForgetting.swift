@@ -2,8 +2,9 @@ internal import MillraceConsole
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres
+internal import MillraceProjections
 
-/// `millrace status --forget`: takes a daemon that is gone for good out of `public.daemons`.
+/// `millrace status --forget`: takes a daemon that is gone for good out of `public.daemons`; no erasure waits for it then.
 struct DaemonForgetting {
     let connection: PostgresConnection
 
@@ -34,11 +35,12 @@ struct DaemonForgetting {
             guard try table.forget(standing.row.spoolID) else {
                 throw CommandError("somebody else forgot it meanwhile", hint: "See `millrace status --all`")
             }
+            let erasures = try ErasureQueue(on: connection).forget(spool: standing.row.spoolID)
             try AuditLog.record(
                 .daemonForget, "\(standing.row.spoolID)",
                 before: [
                     "host": .string(standing.row.host), "seen_at": .string(standing.seenAt.rfc3339),
-                    "waiting_lines": .integer(standing.row.waitingLines),
+                    "waiting_lines": .integer(standing.row.waitingLines), "erasures": .integer(erasures),
                 ], on: connection)
             return standing.row.spoolID
         }

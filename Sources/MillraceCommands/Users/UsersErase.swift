@@ -63,7 +63,8 @@ struct UsersErase: ParsableCommand {
         let owner = try tenant.known(on: connection)
         let name = external ?? user?.text ?? ""
         let run = ErasureRun(
-            connection: connection, packs: try context.packs(), paths: context.configuration.erasure.paths)
+            connection: connection, packs: try context.packs(), paths: context.configuration.erasure.paths,
+            fieldKeys: try LoadedFields(context.configuration.fields).keys)
         var meter = ProgressMeter(isQuiet: quiet)
         if dryRun {
             let counts = try run.count(name, tenant: owner) { step in
@@ -104,20 +105,20 @@ struct UsersErase: ParsableCommand {
             LEFT JOIN LATERAL jsonb_each_text(own.counts) AS counts ON true
             WHERE own.id = $1::uuid
             """, parameters: [.text(erasure)])
+        let daemons = try DaemonTable(connection: connection).all()
         let spools = try connection.query(
-            """
-            SELECT format('spool %s of %s (last started %s)', s.spool_id, coalesce(known.host, '?'),
-                to_char(known.last_started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-            FROM public.erasure_spools AS s
-            LEFT JOIN public.ingest_spools AS known ON known.spool_id = s.spool_id
-            WHERE s.erasure_id = $1::uuid AND s.state <> 'done'
-            ORDER BY 1
-            """, parameters: [.text(erasure)])
+            "SELECT spool_id::text FROM public.erasure_spools WHERE erasure_id = $1::uuid AND state <> 'done' ORDER BY 1",
+            parameters: [.text(erasure)]
+        ).texts.map { row in
+            let known = daemons.first { "\($0.row.spoolID)" == row[0] }
+            let since = known?.awaySince.map { " since \($0.rfc3339)" } ?? ""
+            return "spool \(row[0]) of \(known?.row.host ?? "?") (\(known?.state.rawValue ?? "unknown")\(since))"
+        }
         return Report(
             erasure: erasure, tenant: tenant, state: rows.string(0, 0) ?? "",
             counts: Dictionary(
                 (0..<rows.rowCount).compactMap { row in rows.string(row, 1).map { ($0, rows.count(row, 2)) } }
-            ) { first, _ in first }, waitingFor: spools.texts.compactMap(\.first))
+            ) { first, _ in first }, waitingFor: spools)
     }
 
     private func report(_ report: Report) throws {
@@ -146,6 +147,7 @@ struct UsersErase: ParsableCommand {
 
     private static func line(_ step: ErasureRun.Step) -> String {
         switch step {
+        case .outbox: "waiting until the outbox's rows of the user are taken"
         case .waitingForSpools(let left): "waiting until \(left) spools have written what they had"
         case .month(let name, let pages, let total):
             "\(name)  \(Format.bar(total == 0 ? 1 : Double(pages) / Double(total)))"

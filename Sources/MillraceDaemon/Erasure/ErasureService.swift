@@ -16,7 +16,8 @@ import ServiceLifecycle
 ///
 /// Invariants
 /// 1. The spool is said to be settled only when every line that was durable then is in the ledger for good.
-/// 2. Its files are gone through only after the tables were, and said to be done only when no file has the users.
+/// 2. Its files are gone through only after the tables were, and said to be done only when no file has the users in lines that
+///    were there when it was first seen to be asked. That place is in the database, since what follows it is not erased.
 ///
 /// Crash: whatever was under way is done again. Backpressure: one erasure's run at a time. Shutdown: ends between two pages
 /// or segments.
@@ -29,8 +30,6 @@ actor ErasureService: Service {
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
     private var connection: PostgresConnection?
-    /// Where the spool ended when it was first seen to be asked, by erasure.
-    private var asked: [String: UInt64] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -99,51 +98,62 @@ actor ErasureService: Service {
 
     // MARK: - The spool's part
 
-    /// Says which of those that ask are answered: all that the spool held when they were first seen is in the tables.
+    /// Notes where the spool ends for those that ask, and says which are answered: what it held then is in the tables.
     private func settle(_ connection: PostgresConnection) throws {
         let queue = ErasureQueue(on: connection)
-        let waiting = try queue.tasks(of: spool.store.spoolID).asked
-        asked = asked.filter { waiting.contains($0.key) }
+        let spoolID = spool.store.spoolID
+        let asking = try queue.asking(spoolID)
+        guard !asking.isEmpty else { return }
         let end = spool.store.endSequence
-        for erasure in waiting where asked[erasure] == nil { asked[erasure] = end }
-        let settled = waiting.filter { asked[$0].map(spool.store.isSettled(below:)) ?? false }
-        if !settled.isEmpty { try queue.spoolSettled(settled, spool: spool.store.spoolID) }
+        let new = asking.filter { $0.end == nil }.map(\.erasure)
+        if !new.isEmpty { try queue.spoolEnds(new, spool: spoolID, at: end) }
+        let settled = asking.filter { spool.store.isSettled(below: $0.end ?? end) }.map(\.erasure)
+        if !settled.isEmpty { try queue.spoolSettled(settled, spool: spoolID) }
     }
 
     private func rewrite(_ connection: PostgresConnection) async throws {
         let queue = ErasureQueue(on: connection)
-        let erasures = try queue.tasks(of: spool.store.spoolID).tables
-        guard !erasures.isEmpty else { return }
+        let wanted = try queue.rewriting(spool.store.spoolID)
+        guard !wanted.isEmpty else { return }
         let salt = try queue.salt()
-        let users = erasures.map {
-            ErasedUser(tenant: $0.tenant, id: $0.user, external: $0.external, pack: $0.pack, salt: salt)
-        }
-        var scope = ErasureScope(users, paths: configuration.erasure.paths, packs: packs)
-        scope.keys = try queue.keys(of: erasures)
+        let last = spool.store.endSequence
+        let ends = Set(wanted.map { $0.end ?? last }).sorted()
+        let fieldKeys = try LoadedFields(configuration.fields).keys
         // What came since is the sender's new word, and in the tables as it is.
-        let end = erasures.compactMap { asked[$0.id] }.max() ?? spool.store.endSequence
+        let scopes = try ends.map { end in
+            let erasures = wanted.filter { ($0.end ?? last) >= end }.map(\.erasure)
+            let users = erasures.map { ErasedUser($0, salt: salt) }
+            var scope = ErasureScope(users, paths: configuration.erasure.paths, packs: packs)
+            scope.keys = try queue.keys(of: erasures)
+            scope.fieldKeys = fieldKeys
+            return (end: end, scope: scope)
+        }
+        guard let all = scopes.first?.scope, let end = ends.last else { return }
         try await spool.endSegment(below: end)
         var lines = 0
         for number in spool.store.ended(below: end) {
             try Task.checkCancellation()
-            let found = try spool.store.rewrite(number, below: end) { header, line in
-                scope.line(line, kind: header.kind, tenant: header.tenant)
+            let found = try spool.store.rewrite(
+                number, below: end, reserveBytes: configuration.spool.freeBytes
+            ) { sequence, header, line in
+                scopes.first { sequence < $0.end }?.scope.line(line, kind: header.kind, tenant: header.tenant)
             }
             if found > 0 { try await spool.takeRewritten(number) }
             lines += found
         }
-        let tenants = Set(users.map(\.tenant))
-        spool.store.removeDamaged { bytes in tenants.contains { scope.mentions(bytes, tenant: $0) } }
-        try await saves.forget(Set(users.map(\.id)))
-        try queue.spoolDone(erasures.map(\.id), spool: spool.store.spoolID, lines: lines)
-        for erasure in erasures { asked[erasure.id] = nil }
-        logger.notice("spool erased", metadata: [.count: "\(erasures.count)", .lines: "\(lines)"])
+        let tenants = Set(all.users.map(\.tenant))
+        spool.store.removeDamaged { bytes in tenants.contains { all.mentions(bytes, tenant: $0) } }
+        try await saves.forget(Set(all.users.map(\.id)))
+        try queue.spoolDone(wanted.map(\.erasure.id), spool: spool.store.spoolID, lines: lines)
+        logger.notice("spool erased", metadata: [.count: "\(wanted.count)", .lines: "\(lines)"])
     }
 
     // MARK: - The tables
 
     private func erase(_ connection: PostgresConnection) throws {
-        let run = ErasureRun(connection: connection, packs: packs, paths: configuration.erasure.paths)
+        let run = ErasureRun(
+            connection: connection, packs: packs, paths: configuration.erasure.paths,
+            fieldKeys: try LoadedFields(configuration.fields).keys)
         let isDone = try run.run { step in
             // The one who waits for this spool is this very thread.
             if case .waitingForSpools = step { try settle(connection) }

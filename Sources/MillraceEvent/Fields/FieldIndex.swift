@@ -37,6 +37,16 @@ package enum FieldIndex {
         out.append(UInt8(ascii: "}"))
     }
 
+    /// The path that a name of the index stands for, without the top-level field; nil is any member. Nil for no name.
+    package static func steps(_ name: String) -> [String?]? {
+        ListedPath.steps(name[...])?.map { step in
+            switch step {
+            case .name(let name): name
+            case .any: nil
+            }
+        }
+    }
+
     /// Objects of which a row's `payload` contains one (`@>`) where it has `text` at the path of this name: one for each
     /// key that values may have been indexed with. None where there is no key.
     package static func documents(_ text: String, name: String, tenant: Int32, _ keys: FieldKeys) -> [String] {

@@ -4,9 +4,6 @@ internal import MillraceJSON
 
 /// Writes what takes the place of one line's listed values, in their order.
 struct FieldWriter {
-    private static let maskText = "***"
-    private static let hashPrefix = "sha256"
-
     private let fields: FieldTreatment
     private let event: mr_event
     private let tenant: Int32
@@ -119,7 +116,7 @@ struct FieldWriter {
 
     private mutating func hash(_ value: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) throws(FieldsError) {
         guard let key = fields.keys.active(.hash) else { throw FieldKeys.missing(.hash) }
-        let prefix = Array("\(Self.hashPrefix).\(key.id).".utf8)
+        let prefix = Array("\(TreatedValue.hashPrefix).\(key.id).".utf8)
         if let content = Self.content(of: value), content.starts(with: prefix),
             FieldText.bytes(content.dropFirst(prefix.count))?.count == SHA256.byteCount
         {
@@ -137,16 +134,17 @@ struct FieldWriter {
         var hash = HMAC<SHA256>(key: key.material)
         hash.update(tenant)
         hash.update(data: text)
-        var out = Array("\(hashPrefix).\(key.id).".utf8)
+        var out = Array("\(TreatedValue.hashPrefix).\(key.id).".utf8)
         FieldText.append(Array(hash.finalize()), to: &out)
         return out
     }
 
     private mutating func mask(_ value: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
-        var masked = Self.maskText
+        var masked = TreatedValue.maskText
         if fields.maskKeep > 0, let bytes = Self.text(of: value) {
             let text = String(decoding: bytes, as: UTF8.self)
-            let isMasked = text.hasPrefix(Self.maskText) && text.count == Self.maskText.count + fields.maskKeep
+            let isMasked =
+                text.hasPrefix(TreatedValue.maskText) && text.count == TreatedValue.maskText.count + fields.maskKeep
             if isMasked || text.count >= 3 * fields.maskKeep { masked += text.suffix(fields.maskKeep) }
         }
         counts.add(.mask)

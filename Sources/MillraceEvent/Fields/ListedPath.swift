@@ -54,7 +54,7 @@ package struct ListedPath: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    private static func steps(_ text: Substring) -> [Step]? {
+    static func steps(_ text: Substring) -> [Step]? {
         var steps: [Step] = []
         var rest = text
         while true {

@@ -133,14 +133,20 @@ package struct DaemonTable {
         ).affectedRows > 0
     }
 
-    /// Forgets daemons that have been away for longer than `age`, unless they hold lines that nobody else has. Returns
-    /// their spools.
+    /// Forgets daemons that have been away for longer than `age`, unless they hold lines that nobody else has, or a user whose
+    /// erasure waits for them. Returns their spools.
     package func forgetGone(olderThan age: Duration, timeout: Duration) throws(PostgresError) -> [String] {
         guard try connection.hasRelation("public.daemons", timeout: timeout) else { return [] }
         return try connection.query(
             """
-            DELETE FROM public.daemons
-            WHERE due_at < clock_timestamp() - make_interval(secs => $1::double precision) AND waiting_lines = 0
+            DELETE FROM public.daemons AS daemon
+            WHERE due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+                AND waiting_lines = 0
+                AND NOT EXISTS (
+                    SELECT
+                    FROM public.erasure_spools AS asked
+                    WHERE asked.spool_id = daemon.spool_id AND asked.state <> 'done'
+                )
             RETURNING spool_id
             """, parameters: [.integer(age.components.seconds)], timeout: timeout
         ).texts.map { $0[0] }

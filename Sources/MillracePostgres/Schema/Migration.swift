@@ -179,6 +179,10 @@ package struct Migration: Sendable, Hashable {
             32, "compatible_versions",
             up: PackageResources._032_compatible_versions_up_sql,
             down: PackageResources._032_compatible_versions_down_sql),
+        Migration(
+            33, "erasure_progress",
+            up: PackageResources._033_erasure_progress_up_sql, down: PackageResources._033_erasure_progress_down_sql,
+            locked: ["public.erasure_keys", "public.erasure_spools", "public.erasures"]),
     ]
 }
 

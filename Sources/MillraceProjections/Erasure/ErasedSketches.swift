@@ -15,6 +15,8 @@ struct ErasedSketches {
     private let targets: [FoldTarget]
     private var buckets: Set<Bucket> = []
 
+    var count: Int { buckets.count }
+
     init(_ targets: [FoldTarget]) {
         self.targets = targets
     }

@@ -4,6 +4,9 @@ internal import Crypto
 
 /// A user who is erased, as long as the id is known.
 package struct ErasedUser: Sendable, Hashable {
+    /// Of an id that is no UUID.
+    static let externalBytesMax = 200
+
     package var tenant: Int32
     package var id: UniqueID
     /// The tenant's own id, where it is no UUID.
@@ -12,6 +15,14 @@ package struct ErasedUser: Sendable, Hashable {
     package var pack: String?
     /// What `erasures.user_hash` holds.
     package var hash: [UInt8]
+    /// How often they were erased before.
+    private var earlier = 0
+
+    package init(_ erasure: Erasure, salt: [UInt8]) {
+        self.init(
+            tenant: erasure.tenant, id: erasure.user, external: erasure.external, pack: erasure.pack, salt: salt)
+        earlier = erasure.earlier
+    }
 
     package init(tenant: Int32, id: UniqueID, external: String? = nil, pack: String? = nil, salt: [UInt8]) {
         self.tenant = tenant
@@ -22,8 +33,10 @@ package struct ErasedUser: Sendable, Hashable {
     }
 
     /// What stands where the id stood and something must: rows that belong together stay together. Of the hash, so that a
-    /// month that comes back gets the same.
+    /// month that comes back gets the same. Who is erased again gets another one: what they did since does not belong to
+    /// what they did before, and where a table has one row a user, both stay.
     package var pseudonym: UniqueID {
+        let hash = earlier == 0 ? hash : Self.hash(salt: hash, tenant: tenant, Array("\(earlier)".utf8))
         let bytes = UniqueID(bytes: hash.prefix(16)) ?? id
         return UniqueID(
             high: bytes.high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,

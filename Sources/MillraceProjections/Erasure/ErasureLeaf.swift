@@ -11,6 +11,7 @@ struct ErasureLeaf {
     let connection: PostgresConnection
     let scope: ErasureScope
     let targets: [FoldTarget]
+    let tally: ErasureTally
     let timeout: Duration
     private let fold = BatchFold(slot: Rebuild.slot)
 
@@ -20,8 +21,9 @@ struct ErasureLeaf {
     /// `tenants`: nil for those of the users.
     init(
         connection: PostgresConnection, scope: ErasureScope, tenants: [Int32]? = nil, targets: [FoldTarget],
-        timeout: Duration
+        tally: ErasureTally = ErasureTally(), timeout: Duration
     ) {
+        self.tally = tally
         self.connection = connection
         self.scope = scope
         self.tenants = tenants ?? Set(scope.users.map(\.tenant)).sorted()
@@ -37,50 +39,77 @@ struct ErasureLeaf {
         if table == .conversations {
             for tenant in tenants { counts.saves += try eraseSaves(of: tenant, in: relation) }
         }
-        let size = try connection.execute(
-            "SELECT pg_relation_size('\(relation.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
-        let end = size.count(0, 0)
-        for first in stride(from: 0, to: end, by: Self.pagesAtOnce) {
-            let page = "stored.ctid >= '(\(first),0)'::tid AND stored.ctid < '(\(first + Self.pagesAtOnce),0)'::tid"
+        try forEachPage(of: relation, progress) { page in
             for tenant in tenants {
                 switch table {
                 case .analyticsEvents: counts.events += try eraseEvents(of: tenant, in: relation, page)
                 case .conversations: counts.mentions += try renameInSaves(of: tenant, in: relation, page)
                 }
             }
-            try progress(min(first + Self.pagesAtOnce, end), end)
         }
         return counts
     }
 
-    /// How many rows would change.
-    func count(in relation: String, of table: PartitionedTable) throws(PostgresError) -> ErasureCounts {
+    private func forEachPage(
+        of relation: String, _ progress: (_ pages: Int, _ of: Int) throws -> Void,
+        _ body: (_ page: String) throws -> Void
+    ) throws {
+        let size = try connection.execute(
+            "SELECT pg_relation_size('\(relation.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
+        let end = size.count(0, 0)
+        for first in stride(from: 0, to: end, by: Self.pagesAtOnce) {
+            try body("stored.ctid >= '(\(first),0)'::tid AND stored.ctid < '(\(first + Self.pagesAtOnce),0)'::tid")
+            try progress(min(first + Self.pagesAtOnce, end), end)
+        }
+    }
+
+    /// How many rows would change, and which sketches. Reads only.
+    func count(
+        in relation: String, of table: PartitionedTable, _ sketches: inout ErasedSketches,
+        progress: (_ pages: Int, _ of: Int) throws -> Void
+    ) throws -> ErasureCounts {
         var counts = ErasureCounts()
-        for tenant in tenants {
-            let statements = ErasureStatements(scope: scope, tenant: tenant)
-            switch table {
-            case .analyticsEvents:
-                counts.events += try connection.execute(
-                    """
-                    SELECT count(*)
-                    FROM \(relation) AS stored
-                    CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
-                    WHERE \(statements.isConcerned(document: "d.document"))
-                    """, timeout: timeout
-                ).count(0, 0)
-            case .conversations:
-                let found = try connection.execute(
-                    """
-                    SELECT count(*) FILTER (WHERE stored.user_id = ANY (\(statements.ids))),
-                        count(*) FILTER (WHERE NOT stored.user_id = ANY (\(statements.ids)) AND \(statements.isNamedInSave))
-                    FROM \(relation) AS stored
-                    WHERE stored.tenant_id = \(tenant)
-                    """, timeout: timeout)
-                counts.saves += found.count(0, 0)
-                counts.mentions += found.count(0, 1)
+        try forEachPage(of: relation, progress) { page in
+            for tenant in tenants {
+                switch table {
+                case .analyticsEvents:
+                    var changes = ErasedEvents(scope: scope, tenant: tenant)
+                    for stored in try concernedEvents(of: tenant, in: relation, page, isLocked: false)
+                    where changes.add(stored) {
+                        sketches.add(stored, of: table, versions: stored.versions)
+                    }
+                    counts.events += changes.count
+                case .conversations:
+                    let statements = ErasureStatements(scope: scope, tenant: tenant)
+                    let own = "stored.tenant_id = \(tenant) AND stored.user_id = ANY (\(statements.ids))"
+                    let rows = try connection.query(
+                        """
+                        SELECT \(Self.savedColumns), \(ConversationStatuses.folded)
+                        FROM \(relation) AS stored
+                        WHERE \(page) AND \(own)
+                        """, answersBinary: true, timeout: timeout)
+                    counts.saves += rows.rowCount
+                    for row in 0..<rows.rowCount {
+                        let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
+                        sketches.add(stored, of: table, versions: stored.versions)
+                    }
+                    counts.mentions += try connection.execute(
+                        """
+                        SELECT count(*)
+                        FROM \(relation) AS stored
+                        WHERE \(page) AND NOT (\(own)) AND \(statements.isNamedInSave)
+                        """, timeout: timeout
+                    ).count(0, 0)
+                }
             }
         }
         return counts
+    }
+
+    /// `PartitionedTable.columns` of a row `stored` of the conversations.
+    private static var savedColumns: String {
+        PartitionedTable.conversations.columns
+            .map { $0 == "metadata" ? PrintedSize.guarded("stored.metadata") : "stored.\($0)" }.joined(separator: ", ")
     }
 
     // MARK: - Saves
@@ -111,8 +140,7 @@ struct ErasureLeaf {
                         ON CONFLICT (batch_id) DO UPDATE
                         SET conversations = e.conversations + EXCLUDED.conversations
                     )
-                    SELECT \(table.columns.map { $0 == "metadata" ? PrintedSize.guarded($0) : $0 }.joined(separator: ", ")),
-                        \(ConversationStatuses.folded), status
+                    SELECT \(Self.savedColumns), \(ConversationStatuses.folded), status
                     FROM gone AS stored
                     """, answersBinary: true, timeout: timeout)
                 guard rows.rowCount > 0 else { return 0 }
@@ -126,6 +154,9 @@ struct ErasureLeaf {
                 }
                 try apply()
                 try sketches.note(on: connection)
+                var counts = ErasureCounts()
+                counts.saves = rows.rowCount
+                try tally.add(counts, on: connection)
                 return rows.rowCount
             }
             total += count
@@ -139,7 +170,8 @@ struct ErasureLeaf {
             "\($0) = \(statements.renamed("stored.\($0)"))"
         }
         return try transaction { () throws(PostgresError) in
-            try connection.execute(
+            var counts = ErasureCounts()
+            counts.mentions = try connection.execute(
                 """
                 UPDATE \(relation) AS stored
                 SET \(texts.joined(separator: ", ")), metadata = \(statements.renamed("stored.metadata::text"))::jsonb,
@@ -147,30 +179,21 @@ struct ErasureLeaf {
                 WHERE \(page) AND \(statements.isNamedInSave)
                 """, timeout: timeout
             ).affectedRows
+            try tally.add(counts, on: connection)
+            return counts.mentions
         }
     }
 
     // MARK: - Events
 
     private func eraseEvents(of tenant: Int32, in relation: String, _ page: String) throws -> Int {
-        let statements = ErasureStatements(scope: scope, tenant: tenant)
         let table = PartitionedTable.analyticsEvents
-        let columns = table.columns.map { $0 == "payload" ? "d.document" : "stored.\($0)" }.joined(separator: ", ")
         return try transaction { () throws(PostgresError) in
-            let rows = try connection.query(
-                """
-                SELECT \(columns), \(ConversationStatuses.folded)
-                FROM \(relation) AS stored
-                CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
-                WHERE \(page) AND \(statements.isConcerned(document: "d.document"))
-                FOR UPDATE OF stored
-                """, answersBinary: true, timeout: timeout)
+            let rows = try concernedEvents(of: tenant, in: relation, page, isLocked: true)
             var changes = ErasedEvents(scope: scope, tenant: tenant)
             fold.begin(targets)
             var sketches = ErasedSketches(targets)
-            for row in 0..<rows.rowCount {
-                let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
-                guard changes.add(stored) else { continue }
+            for stored in rows where changes.add(stored) {
                 sketches.add(stored, of: table, versions: stored.versions)
                 stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: -1, in: stored.versions) }
             }
@@ -191,8 +214,29 @@ struct ErasureLeaf {
             try apply()
             try sketches.note(on: connection)
             try changes.followInRows(of: targets, on: connection, timeout: timeout)
+            var counts = ErasureCounts()
+            counts.events = changes.count
+            try tally.add(counts, on: connection)
             return changes.count
         }
+    }
+
+    /// Rows that the erasure may change. `isLocked`: for update.
+    private func concernedEvents(
+        of tenant: Int32, in relation: String, _ page: String, isLocked: Bool
+    ) throws(PostgresError) -> [StoredRow] {
+        let table = PartitionedTable.analyticsEvents
+        let statements = ErasureStatements(scope: scope, tenant: tenant)
+        let columns = table.columns.map { $0 == "payload" ? "d.document" : "stored.\($0)" }.joined(separator: ", ")
+        let rows = try connection.query(
+            """
+            SELECT \(columns), \(ConversationStatuses.folded)
+            FROM \(relation) AS stored
+            CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
+            WHERE \(page) AND \(statements.isConcerned(document: "d.document"))
+            \(isLocked ? "FOR UPDATE OF stored" : "")
+            """, answersBinary: true, timeout: timeout)
+        return (0..<rows.rowCount).map { StoredRow(rows, $0, of: table, foldedColumn: table.columns.count) }
     }
 
     // MARK: - Transactions

@@ -1,4 +1,4 @@
-package import MillraceEvent
+internal import MillraceEvent
 internal import MillraceJSON
 package import MillracePostgres
 
@@ -7,24 +7,30 @@ package import MillracePostgres
 package struct ErasureQueue {
     /// Users in one run, which goes once through all months.
     static let usersAtOnce = 100
-    /// Spools whose daemons have not begun for so long are not asked: what they had is long in the tables, or gone.
-    private static let spoolAgeMax = "90 days"
-    /// `ingest_spools.host` of what is no daemon's spool begins so.
-    private static let seedPrefix = "seed of "
 
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
 
     package init(on connection: PostgresConnection) {
         self.connection = connection
     }
 
-    /// Whether the schema has the tables.
-    package var isThere: Bool { get throws(PostgresError) { try connection.hasRelation("public.erasures") } }
+    /// Whether the schema has the tables, as of 0033.
+    package var isThere: Bool {
+        get throws(PostgresError) {
+            try connection.execute(
+                """
+                SELECT EXISTS (
+                    SELECT FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass('public.erasures') AND attname = 'pass_at'
+                )
+                """
+            ).bool(0, 0) ?? false
+        }
+    }
 
     // MARK: - Queueing
 
     /// Queues an erasure, with its row of the audit log, which does not name the user. An open one of the same user is as
-    /// good. Returns its id.
+    /// good; one that is under way goes through all again, for what it has behind it may have come again. Returns its id.
     package func add(
         _ user: String, tenant: Int32, source: Erasure.Source, by actor: AuditActor = .process
     ) throws(PostgresError) -> String {
@@ -34,29 +40,49 @@ package struct ErasureQueue {
             try connection.execute("LOCK TABLE public.erasures IN SHARE ROW EXCLUSIVE MODE")
             let open = try connection.query(
                 """
-                SELECT id
+                SELECT id, state
                 FROM public.erasures
                 WHERE state <> 'done' AND pack IS NULL AND tenant_id = $1::integer AND (user_id = $2::uuid OR external_id = $3)
                     AND (external_id IS NOT DISTINCT FROM $3 OR $3 IS NULL)
                 LIMIT 1
                 """, parameters: [.integer(tenant), .text("\(id)"), external.map { .text($0) }])
-            if let known = open.texts.first?.first { return known }
-            let new =
-                try connection.query(
-                    """
-                    INSERT INTO public.erasures (tenant_id, user_id, external_id, source)
-                    VALUES ($1::integer, $2::uuid, $3, $4)
-                    RETURNING id
-                    """,
-                    parameters: [
-                        .integer(tenant), .text("\(id)"), external.map { .text($0) }, .text(source.rawValue),
-                    ]
-                ).string(0, 0) ?? ""
+            let erasure: String
+            if let known = open.texts.first {
+                guard known[1] != "queued" else { return known[0] }
+                erasure = known[0]
+                try begin(again: erasure)
+            } else {
+                erasure =
+                    try connection.query(
+                        """
+                        INSERT INTO public.erasures (tenant_id, user_id, external_id, source)
+                        VALUES ($1::integer, $2::uuid, $3, $4)
+                        RETURNING id
+                        """,
+                        parameters: [
+                            .integer(tenant), .text("\(id)"), external.map { .text($0) }, .text(source.rawValue),
+                        ]
+                    ).string(0, 0) ?? ""
+            }
             try AuditLog.record(
-                .userEraseRequest, new, after: ["tenant": .integer(Int(tenant)), "source": .string(source.rawValue)],
+                .userEraseRequest, erasure,
+                after: ["tenant": .integer(Int(tenant)), "source": .string(source.rawValue)],
                 by: actor, on: connection)
-            return new
+            return erasure
         }
+    }
+
+    private func begin(again erasure: String) throws(PostgresError) {
+        try connection.query(
+            "UPDATE public.erasures SET state = 'running', tables_at = NULL, leaves_done = '{}' WHERE id = $1::uuid",
+            parameters: [.text(erasure)])
+        try connection.query(
+            """
+            UPDATE public.erasure_spools AS asked
+            SET state = 'asked', position = NULL, asked_at = now()
+            FROM public.daemons AS daemon
+            WHERE asked.erasure_id = $1::uuid AND daemon.spool_id = asked.spool_id
+            """, parameters: [.text(erasure)])
     }
 
     /// Puts what packs' triggers queued elsewhere (`user_erasures`) among the others.
@@ -90,7 +116,7 @@ package struct ErasureQueue {
         }
     }
 
-    /// Takes up what is queued: from now on those run, and the spools are asked. Returns all that run.
+    /// Takes up what is queued: from now on those run. Returns all that have something to do in the tables.
     func takeUp(salt: [UInt8]) throws(PostgresError) -> [Erasure] {
         try connection.transaction { () throws(PostgresError) in
             let queued = try connection.execute(
@@ -120,25 +146,30 @@ package struct ErasureQueue {
                         queued.string(row, 0).map { .text($0) }, .text("\(id)"), user.external.map { .text($0) },
                         .text(OwnedKeys.hex(user.hash)),
                     ])
-                try connection.query(
-                    """
-                    INSERT INTO public.erasure_spools (erasure_id, spool_id)
-                    SELECT $1::uuid, spool_id
-                    FROM public.ingest_spools
-                    WHERE last_started_at > now() - interval '\(Self.spoolAgeMax)' AND NOT starts_with(host, '\(Self.seedPrefix)')
-                    """, parameters: [queued.string(row, 0).map { .text($0) }])
             }
-            return try open()
+            return try due()
         }
     }
 
-    /// All that run or wait for spools.
-    package func open() throws(PostgresError) -> [Erasure] {
+    /// Those that run, and those of which a spool has had lines that the tables were not gone through for.
+    private func due() throws(PostgresError) -> [Erasure] {
+        try erasures(
+            """
+            state = 'running' OR state = 'spools' AND EXISTS (
+                SELECT FROM public.erasure_spools AS spool WHERE spool.erasure_id = own.id AND spool.state = 'settled'
+            )
+            """)
+    }
+
+    /// In the order in which they were asked for. Users at a time; what follows comes next.
+    func erasures(_ condition: String) throws(PostgresError) -> [Erasure] {
         let rows = try connection.execute(
             """
-            SELECT id, tenant_id, user_id, external_id, state, array_to_string(leaves_done, ' '), pack
-            FROM public.erasures
-            WHERE state IN ('running', 'spools')
+            SELECT id, tenant_id, user_id, external_id, pack, pass_at IS NOT NULL, (
+                SELECT count(*) FROM public.erasures AS e WHERE e.user_hash = own.user_hash AND e.state = 'done'
+            )
+            FROM public.erasures AS own
+            WHERE \(condition)
             ORDER BY requested_at, id
             LIMIT \(Self.usersAtOnce)
             """)
@@ -146,8 +177,8 @@ package struct ErasureQueue {
             guard let user = rows.string(row, 2).flatMap(UniqueID.init) else { return nil }
             return Erasure(
                 id: rows.string(row, 0) ?? "", tenant: Int32(truncatingIfNeeded: rows.count(row, 1)), user: user,
-                external: rows.string(row, 3), pack: rows.string(row, 6), isRunning: rows.string(row, 4) == "running",
-                leavesDone: Set((rows.string(row, 5) ?? "").split(separator: " ").map(String.init)))
+                external: rows.string(row, 3), pack: rows.string(row, 4), earlier: rows.count(row, 6),
+                wasInterrupted: rows.bool(row, 5) ?? false)
         }
     }
 
@@ -179,29 +210,51 @@ package struct ErasureQueue {
             parameters: [.array(erasures.map(\.id)), .text(error)])
     }
 
-    /// A month's table is gone through.
-    func leafDone(_ relation: String, of erasures: [Erasure]) throws(PostgresError) {
+    /// A pass begins: until it ends, whatever ends the session, the next one knows that some of it may be done.
+    func passBegins(_ erasures: [Erasure]) throws(PostgresError) {
         try connection.query(
-            "UPDATE public.erasures SET leaves_done = array_append(leaves_done, $2::text) WHERE id = ANY ($1::uuid[])",
-            parameters: [.array(erasures.map(\.id)), .text(relation)])
+            "UPDATE public.erasures SET pass_at = now() WHERE id = ANY ($1::uuid[])",
+            parameters: [.array(erasures.map(\.id))])
+    }
+
+    /// Months' tables that a pass for all of these, which was interrupted, has gone through since the last spool was settled.
+    func leavesDone(of erasures: [Erasure]) throws(PostgresError) -> Set<String> {
+        let rows = try connection.query(
+            """
+            SELECT leaf
+            FROM public.erasures AS own
+            CROSS JOIN LATERAL unnest(own.leaves_done) AS leaf
+            WHERE own.id = ANY ($1::uuid[])
+            GROUP BY leaf
+            HAVING count(DISTINCT own.id) = $2::bigint
+            """, parameters: [.array(erasures.map(\.id)), .integer(erasures.count)])
+        return Set(rows.texts.map { $0[0] })
+    }
+
+    /// A month's table is gone through, unless spools were settled meanwhile: beside those that are `settled`.
+    func leafDone(_ relation: String, of erasures: [Erasure], settled: [String]) throws(PostgresError) {
+        try connection.query(
+            """
+            UPDATE public.erasures AS own
+            SET leaves_done = array_append(leaves_done, $2::text)
+            WHERE id = ANY ($1::uuid[]) AND NOT EXISTS (
+                SELECT
+                FROM public.erasure_spools AS spool
+                WHERE spool.erasure_id = own.id AND spool.state = 'settled'
+                    AND NOT spool.erasure_id::text || ' ' || spool.spool_id::text = ANY ($3::text[])
+            )
+            """, parameters: [.array(erasures.map(\.id)), .text(relation), .array(settled)])
     }
 
     /// The tables are gone through; spools that were settled before that have their files to do now.
-    func tablesDone(_ erasures: [Erasure], settled: [String], counts: ErasureCounts) throws(PostgresError) {
+    func tablesDone(_ erasures: [Erasure], settled: [String]) throws(PostgresError) {
         try connection.transaction { () throws(PostgresError) in
             try connection.query(
                 """
                 UPDATE public.erasures
-                SET state = 'spools', tables_at = now(), leaves_done = '{}', error = NULL,
-                    counts = (
-                        SELECT jsonb_object_agg(name, value + coalesce((counts ->> name)::bigint, 0))
-                        FROM unnest($2::text[], $3::bigint[]) AS c (name, value)
-                    )
+                SET state = 'spools', tables_at = now(), pass_at = NULL, leaves_done = '{}', error = NULL
                 WHERE id = ANY ($1::uuid[])
-                """,
-                parameters: [
-                    .array(erasures.map(\.id)), .array(counts.named.map(\.name)), .array(counts.named.map(\.count)),
-                ])
+                """, parameters: [.array(erasures.map(\.id))])
             try connection.query(
                 """
                 UPDATE public.erasure_spools
@@ -211,105 +264,39 @@ package struct ErasureQueue {
         }
     }
 
-    /// Which spools of which erasures are settled.
-    func settled() throws(PostgresError) -> [String] {
-        let rows = try connection.execute(
-            "SELECT erasure_id::text || ' ' || spool_id::text FROM public.erasure_spools WHERE state = 'settled'")
-        return (0..<rows.rowCount).compactMap { rows.string($0, 0) }
-    }
-
     /// Those whose spools are all done lose the id.
     func finish() throws(PostgresError) {
         try connection.transaction { () throws(PostgresError) in
             let done = try connection.execute(
                 """
-                WITH ended AS (
-                    UPDATE public.erasures AS own
-                    SET state = 'done', user_id = NULL, external_id = NULL, done_at = now(), error = NULL,
-                        counts = counts || jsonb_build_object('spool_lines', (
-                            SELECT coalesce(sum(lines), 0) FROM public.erasure_spools WHERE erasure_id = own.id
-                        ))
-                    WHERE own.state = 'spools' AND NOT EXISTS (
-                        SELECT FROM public.erasure_spools AS spool WHERE spool.erasure_id = own.id AND spool.state <> 'done'
-                    )
-                    RETURNING id
-                ), keys AS (
-                    UPDATE public.erasure_keys AS k SET key = NULL FROM ended WHERE k.erasure_id = ended.id
+                UPDATE public.erasures AS own
+                SET state = 'done', user_id = NULL, external_id = NULL, done_at = now(), error = NULL,
+                    counts = counts || jsonb_build_object('spool_lines', (
+                        SELECT coalesce(sum(lines), 0) FROM public.erasure_spools WHERE erasure_id = own.id
+                    ))
+                WHERE own.state = 'spools' AND NOT EXISTS (
+                    SELECT FROM public.erasure_spools AS spool WHERE spool.erasure_id = own.id AND spool.state <> 'done'
                 )
-                SELECT id FROM ended
+                RETURNING id
+                """)
+            guard done.rowCount > 0 else { return }
+            try connection.execute(
+                """
+                UPDATE public.erasure_keys AS k
+                SET key = NULL
+                WHERE key IS NOT NULL AND NOT EXISTS (
+                    SELECT
+                    FROM public.erasures AS own
+                    WHERE own.state IN ('running', 'spools')
+                        AND CASE
+                            WHEN k.fold LIKE '%\(OwnedFold.usersSuffix)' THEN own.id = k.erasure_id
+                            ELSE own.tenant_id = k.tenant_id
+                        END
+                )
                 """)
             for row in 0..<done.rowCount {
                 try AuditLog.record(.userErase, done.string(row, 0) ?? "", on: connection)
             }
         }
     }
-
-    // MARK: - Spools
-
-    /// What a spool has to do: erasures by state.
-    package func tasks(of spool: UniqueID) throws(PostgresError) -> (asked: [String], tables: [Erasure]) {
-        let rows = try connection.query(
-            "SELECT erasure_id::text, state FROM public.erasure_spools WHERE spool_id = $1::uuid AND state IN ('asked', 'tables')",
-            parameters: [.text("\(spool)")])
-        let states = rows.texts
-        guard !states.isEmpty else { return ([], []) }
-        let wanted = Set(states.filter { $0[1] == "tables" }.map { $0[0] })
-        return (states.filter { $0[1] == "asked" }.map { $0[0] }, try open().filter { wanted.contains($0.id) })
-    }
-
-    /// All that the spool held when it was asked is in the tables.
-    package func spoolSettled(_ erasures: [String], spool: UniqueID) throws(PostgresError) {
-        try connection.query(
-            """
-            UPDATE public.erasure_spools
-            SET state = 'settled'
-            WHERE erasure_id = ANY ($1::uuid[]) AND spool_id = $2::uuid AND state = 'asked'
-            """, parameters: [.array(erasures), .text("\(spool)")])
-    }
-
-    /// Its files hold nothing of them any more.
-    package func spoolDone(_ erasures: [String], spool: UniqueID, lines: Int) throws(PostgresError) {
-        try connection.query(
-            """
-            UPDATE public.erasure_spools
-            SET state = 'done', lines = $3::bigint, done_at = now()
-            WHERE erasure_id = ANY ($1::uuid[]) AND spool_id = $2::uuid
-            """, parameters: [.array(erasures), .text("\(spool)"), .integer(lines)])
-    }
-
-    /// Nobody waits for a spool that is gone for good. Returns how many erasures did.
-    package func forget(spool: UniqueID) throws(PostgresError) -> Int {
-        try connection.query(
-            "UPDATE public.erasure_spools SET state = 'done', done_at = now() WHERE spool_id = $1::uuid AND state <> 'done'",
-            parameters: [.text("\(spool)")]
-        ).affectedRows
-    }
-
-    /// The keys of rows that go with users of these erasures.
-    package func keys(of erasures: [Erasure]) throws(PostgresError) -> [String: [Int32: Set<String>]] {
-        try OwnedKeys.kept(of: erasures.map(\.id), on: connection)
-    }
-}
-
-/// One erasure that is not done.
-package struct Erasure: Sendable, Equatable {
-    /// Raw value = `erasures.source`.
-    package enum Source: String, Sendable {
-        case command
-        case api
-        /// A pack deleted the user.
-        case trigger
-        /// A month or a backup came back that still had the user.
-        case replay
-    }
-
-    package var id: String
-    package var tenant: Int32
-    package var user: UniqueID
-    package var external: String?
-    /// Which pack alone knows the user by `external`; nil: all.
-    package var pack: String?
-    /// Else it waits for spools.
-    package var isRunning: Bool
-    package var leavesDone: Set<String>
 }

@@ -55,6 +55,10 @@ package struct ErasureReplay {
             _ = try ErasureTables(connection: connection, scope: scope, target: target, timeout: timeout)
                 .run(touched: &touched)
         }
+        // Statistics have values of before.
+        for name in [relation] + touched.sorted() {
+            try connection.execute("VACUUM (ANALYZE) \(name)", timeout: timeout)
+        }
         return counts
     }
 
@@ -62,7 +66,7 @@ package struct ErasureReplay {
     package func renewSketches() throws {
         guard try queue.isThere else { return }
         let targets = try FoldTarget.all(of: packs, on: connection)
-        _ = try SketchRenewal(connection: connection, targets: targets, timeout: timeout).run { _, _ in }
+        try SketchRenewal(connection: connection, targets: targets, timeout: timeout).run { _, _ in }
     }
 
     /// Queues an erasure for each user of a finished one whose id is in some table. Returns how many.

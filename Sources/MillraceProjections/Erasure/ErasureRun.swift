@@ -1,4 +1,4 @@
-import MillraceEvent
+package import MillraceEvent
 package import MillracePostgres
 
 /// Erases users in the database: one session at a time, the daemon's or a command's. Blocking; the connection must be idle.
@@ -16,6 +16,7 @@ package import MillracePostgres
 package struct ErasureRun {
     /// Where it is.
     package enum Step: Sendable, Equatable {
+        case outbox
         case waitingForSpools(left: Int)
         case month(String, pages: Int, of: Int)
         case tables(String)
@@ -26,16 +27,19 @@ package struct ErasureRun {
     private let connection: PostgresConnection
     private let packs: [PackDefinition]
     private let paths: [ErasurePath]
+    private let fieldKeys: FieldKeys?
     /// Limit of one statement.
     private let timeout: Duration
     /// How long daemons are waited for that are asked what is under way. Those that answer later are seen to later.
     private let settleWait: Duration
     private let queue: ErasureQueue
 
+    /// `fieldKeys`: what opens refused lines that are kept encrypted.
     package init(
-        connection: PostgresConnection, packs: [PackDefinition], paths: [ErasurePath],
+        connection: PostgresConnection, packs: [PackDefinition], paths: [ErasurePath], fieldKeys: FieldKeys?,
         settleWait: Duration = .seconds(10), timeout: Duration = .seconds(3600)
     ) {
+        self.fieldKeys = fieldKeys
         self.connection = connection
         self.packs = packs
         self.paths = paths
@@ -60,7 +64,7 @@ package struct ErasureRun {
         try queue.adoptDeletions()
         let salt = try queue.salt()
         let erasures = try queue.takeUp(salt: salt)
-        if try !erasures.isEmpty && isPassDue(erasures) {
+        if !erasures.isEmpty {
             do {
                 try pass(erasures, salt: salt, progress: progress)
             } catch {
@@ -77,15 +81,19 @@ package struct ErasureRun {
         let erased = ErasedUser(
             tenant: tenant, id: ExternalUserID.id(of: user, tenant: tenant), external: user, salt: try queue.salt())
         var scope = ErasureScope([erased], paths: paths, packs: packs)
+        scope.fieldKeys = fieldKeys
         let targets = try targets()
         scope.keys = try OwnedKeys(connection: connection, scope: scope, targets: targets, salt: [], timeout: timeout)
             .find()
         var counts = try ErasureRest(connection: connection, scope: scope, timeout: timeout).count()
         let leaf = ErasureLeaf(connection: connection, scope: scope, targets: targets, timeout: timeout)
+        var sketches = ErasedSketches(targets)
         for partition in try leaves() {
-            try progress(.month(partition.name, pages: 0, of: 1))
-            counts += try leaf.count(in: partition.relation, of: partition.table)
+            counts += try leaf.count(in: partition.relation, of: partition.table, &sketches) { pages, total in
+                try progress(.month(partition.name, pages: pages, of: total))
+            }
         }
+        counts.sketches = sketches.count
         for target in targets {
             try progress(.tables(target.pack.name))
             counts.rows += try ErasureTables(connection: connection, scope: scope, target: target, timeout: timeout)
@@ -96,67 +104,89 @@ package struct ErasureRun {
 
     // MARK: - A pass
 
-    private func isPassDue(_ erasures: [Erasure]) throws(PostgresError) -> Bool {
-        if erasures.contains(where: \.isRunning) { return true }
-        return try !queue.settled().isEmpty
-    }
-
     private func pass(_ erasures: [Erasure], salt: [UInt8], progress: (Step) throws -> Void) throws {
         let lock = ProjectionsLock(connection: connection)
         // No rebuild and no recount meanwhile.
         try lock.hold(alone: true)
         defer { lock.release() }
-        let users = erasures.map {
-            ErasedUser(tenant: $0.tenant, id: $0.user, external: $0.external, pack: $0.pack, salt: salt)
-        }
+        let users = erasures.map { ErasedUser($0, salt: salt) }
         var scope = ErasureScope(users, paths: paths, packs: packs)
+        scope.fieldKeys = fieldKeys
         let targets = try targets()
-        var counts = ErasureCounts()
-        counts.outbox = try ErasureRest(connection: connection, scope: scope, timeout: timeout).eraseOutbox()
-        let settled = try waitForSpools(progress)
+        let tally = ErasureTally(erasures: erasures.map(\.id))
+        let wasInterrupted = erasures.contains(where: \.wasInterrupted)
+        try queue.passBegins(erasures)
+        try eraseOutbox(scope, targets, tally, progress)
+        // What the outbox's reader had read before is in the spools by now.
+        try queue.ask(for: erasures)
+        let settled = try waitForSpools(of: erasures, progress)
 
-        let owned = OwnedKeys(connection: connection, scope: scope, targets: targets, salt: salt, timeout: timeout)
-        let ids = Dictionary(grouping: erasures, by: \.tenant).mapValues { $0.map(\.id) }
-        scope.keys = try owned.keep(try owned.find(), erasures: ids)
+        scope.keys = try keys(of: scope, targets, salt: salt).keep(
+            keys(of: scope, targets, salt: salt).find(), for: erasures)
         var touched: Set<String> = []
         // The rows first: what a pack's rows say stays found by them until its events are done.
-        let done = erasures.dropFirst().reduce(erasures[0].leavesDone) { $0.intersection($1.leavesDone) }
-        let leaf = ErasureLeaf(connection: connection, scope: scope, targets: targets, timeout: timeout)
+        let done = wasInterrupted ? try queue.leavesDone(of: erasures) : []
+        let leaf = ErasureLeaf(
+            connection: connection, scope: scope, targets: targets, tally: tally, timeout: timeout)
         for partition in try leaves() where !done.contains(partition.relation) {
             let changed = try leaf.run(on: partition.relation, of: partition.table) { pages, total in
                 try progress(.month(partition.name, pages: pages, of: total))
             }
             if !changed.isEmpty { touched.formUnion([partition.relation, "public.\(partition.table.rawValue)"]) }
-            counts += changed
-            try queue.leafDone(partition.relation, of: erasures)
+            try queue.leafDone(partition.relation, of: erasures, settled: settled)
         }
         for target in targets {
             try progress(.tables(target.pack.name))
-            counts.rows += try ErasureTables(
-                connection: connection, scope: scope, target: target, timeout: timeout
-            ).run(touched: &touched)
+            let tables = ErasureTables(
+                connection: connection, scope: scope, target: target, tally: tally, timeout: timeout)
+            _ = try tables.run(touched: &touched)
+            if wasInterrupted { touched.formUnion(tables.all) }
         }
-        counts.deadLetters = try ErasureRest(connection: connection, scope: scope, timeout: timeout).run()
-        counts.sketches = try SketchRenewal(connection: connection, targets: targets, timeout: timeout).run {
+        _ = try ErasureRest(connection: connection, scope: scope, tally: tally, timeout: timeout).run()
+        try SketchRenewal(connection: connection, targets: targets, tally: tally, timeout: timeout).run {
             try progress(.sketches(done: $0, of: $1))
         }
+        if wasInterrupted {
+            // What was changed before is not known.
+            touched.formUnion(try leaves().map(\.relation))
+            touched.formUnion(PartitionedTable.allCases.map { "public.\($0.rawValue)" })
+        }
         try vacuum(touched.sorted() + ErasureRest.tables, progress)
-        try queue.tablesDone(erasures, settled: settled, counts: counts)
+        try queue.tablesDone(erasures, settled: settled)
+    }
+
+    private func keys(of scope: ErasureScope, _ targets: [FoldTarget], salt: [UInt8]) -> OwnedKeys {
+        OwnedKeys(connection: connection, scope: scope, targets: targets, salt: salt, timeout: timeout)
+    }
+
+    /// Erases what is in the outbox, and waits until it has left it: a daemon may be handing over what it read before.
+    private func eraseOutbox(
+        _ scope: ErasureScope, _ targets: [FoldTarget], _ tally: ErasureTally, _ progress: (Step) throws -> Void
+    ) throws {
+        var scope = scope
+        guard try ErasureRest(connection: connection, scope: scope, tally: tally, timeout: timeout).hasOutbox() else {
+            return
+        }
+        scope.keys = try keys(of: scope, targets, salt: []).find()
+        let rest = ErasureRest(connection: connection, scope: scope, tally: tally, timeout: timeout)
+        let rows = try rest.eraseOutbox()
+        let start = ContinuousClock.now
+        while !rows.isEmpty, start.duration(to: .now) < settleWait, try rest.isAnyInOutbox(rows) {
+            guard try !queue.isNobodyHere() else { return }
+            try progress(.outbox)
+            try connection.interrupt.pause(for: .milliseconds(200))
+        }
     }
 
     /// Waits until the daemons that are there have written what was under way. Returns what is settled, as
     /// `ErasureQueue.settled`.
-    private func waitForSpools(_ progress: (Step) throws -> Void) throws -> [String] {
+    private func waitForSpools(
+        of erasures: [Erasure], _ progress: (Step) throws -> Void
+    ) throws -> [String] {
         let start = ContinuousClock.now
         while true {
-            let left = try connection.execute(
-                """
-                SELECT count(DISTINCT spool_id)
-                FROM public.erasure_spools
-                WHERE state = 'asked' AND asked_at > now() - interval '\(settleWait.components.seconds) seconds'
-                """
-            ).count(0, 0)
-            if left == 0 || start.duration(to: .now) > settleWait { return try queue.settled() }
+            let left = try queue.unsettledCount(of: erasures)
+            if left == 0 || start.duration(to: .now) > settleWait { return try queue.settled(of: erasures) }
             try progress(.waitingForSpools(left: left))
             try connection.interrupt.pause(for: .milliseconds(200))
         }

@@ -24,6 +24,8 @@ package struct ErasureScope: Sendable {
     let folds: [OwnedFold]
     /// By fold (`pack.fold`) and tenant: keys of rows that are erased, as text.
     package var keys: [String: [Int32: Set<String>]] = [:]
+    /// What opens refused lines that are kept encrypted; nil: they stay closed.
+    package var fieldKeys: FieldKeys?
 
     package init(_ users: [ErasedUser], paths: [ErasurePath], packs: [PackDefinition]) {
         self.users = users
@@ -50,14 +52,19 @@ package struct ErasureScope: Sendable {
             for path in paths where applies(path, to: type) {
                 for value in path.values(in: places, of: whole) { Self.blank(&left, value) }
             }
-            let externals = Set(users.filter { $0.tenant == tenant }.compactMap(\.external))
-            for string in externals.isEmpty ? [] : places.strings(in: whole) {
-                guard let text = places.text(of: string), externals.contains(text) else { continue }
+            for string in places.strings(in: whole) {
+                guard let text = places.text(of: string), isExternalID(text, of: tenant) else { continue }
                 Self.blank(&left, string)
             }
         }
         _ = replaceIDs(in: &left, of: tenant)
         return left == payload ? nil : left
+    }
+
+    /// Whether it is a user's id with the tenant, no UUID. Where only a hash of the user is known, it is found as well.
+    private func isExternalID(_ text: String, of tenant: Int32) -> Bool {
+        guard !text.isEmpty, text.utf8.count <= ErasedUser.externalBytesMax, UniqueID(text) == nil else { return false }
+        return user(ExternalUserID.id(of: text, tenant: tenant), of: tenant) != nil
     }
 
     /// Whether untyped paths are for such events: what packs make rows of is left to them.
@@ -100,7 +107,9 @@ package struct ErasureScope: Sendable {
         var left = line
         switch kind {
         case .conversation where isOwn: return Self.blanks(line.count)
-        case .refused where mentions(line, tenant: tenant):
+        case .refused:
+            let kept = members["line"].flatMap { places.unescaped($0) } ?? []
+            guard mentions(line, tenant: tenant) || concerns(kept, tenant: tenant) else { return nil }
             for name in ["line", "message"] {
                 if let value = members[name] { Self.blank(&left, value) }
             }
@@ -113,22 +122,33 @@ package struct ErasureScope: Sendable {
                     Self.put(payload, &left, value)
                 }
             }
-        case .conversation, .refused: break
+        case .conversation: break
         }
         _ = replaceIDs(in: &left, of: tenant)
         return left == line ? nil : left
     }
 
-    /// Whether a text has the id of one of the users in it, or as a string the tenant's own.
+    /// Whether a line that is kept as it came, whole or cut, has one of the users in it or is about a row that goes with one.
+    /// An encrypted one is opened.
+    package func concerns(_ kept: [UInt8], tenant: Int32) -> Bool {
+        let opened = fieldKeys?.line(sealedAs: String(decoding: kept, as: UTF8.self), tenant: tenant)
+        let line = opened ?? kept
+        return mentions(line, tenant: tenant) || self.line(line, kind: .event, tenant: tenant) != nil
+    }
+
+    /// Whether a text has the id of one of the users in it, or the tenant's own: as a string, or a number as a `user_id`.
     package func mentions(_ text: [UInt8], tenant: Int32) -> Bool {
         var copy = text
         if replaceIDs(in: &copy, of: tenant) { return true }
         let externals = Set(users.filter { $0.tenant == tenant }.compactMap(\.external))
         guard !externals.isEmpty else { return false }
+        // A number may stand for anything.
+        let words = externals.filter { Int($0) == nil }
         let places = JSONPlaces(bytes: text)
         return places.strings(in: 0..<text.count).contains { string in
             guard let text = places.text(of: string) else { return false }
-            return externals.contains(text) || externals.contains { text.contains("\"\($0)\"") }
+            if text == "user_id", let id = places.text(ofMemberNamedAt: string) { return externals.contains(id) }
+            return words.contains(text) || words.contains { text.contains("\"\($0)\"") }
         }
     }
 
@@ -197,14 +217,18 @@ package struct ErasureScope: Sendable {
 
     /// Blanks a value, in as many bytes.
     private static func blank(_ bytes: inout [UInt8], _ value: Range<Int>) {
-        switch bytes[value].first {
-        case UInt8(ascii: "\""): put("\"\"".utf8, &bytes, value)
-        case UInt8(ascii: "{"): put("{}".utf8, &bytes, value)
-        case UInt8(ascii: "["): put("[]".utf8, &bytes, value)
-        case UInt8(ascii: "t"), UInt8(ascii: "f"): put("null".utf8, &bytes, value)
-        case UInt8(ascii: "n"), nil: break
-        default: put("0".utf8, &bytes, value)
-        }
+        let left =
+            switch bytes[value].first {
+            case UInt8(ascii: "\""): "\"\""
+            case UInt8(ascii: "{"): "{}"
+            case UInt8(ascii: "["): "[]"
+            case UInt8(ascii: "t"), UInt8(ascii: "f"): "null"
+            case UInt8(ascii: "n"), nil: ""
+            default: "0"
+            }
+        guard !left.isEmpty else { return }
+        // A line that is cut may end within the value.
+        put(left.utf8.count <= value.count ? left.utf8 : "".utf8, &bytes, value)
     }
 
     /// Writes over a value, with blanks behind.

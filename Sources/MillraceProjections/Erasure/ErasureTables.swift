@@ -10,6 +10,7 @@ struct ErasureTables {
     let connection: PostgresConnection
     let scope: ErasureScope
     let target: FoldTarget
+    var tally = ErasureTally()
     let timeout: Duration
 
     /// Returns rows deleted or changed. `touched`: tables that have dead rows since.
@@ -22,24 +23,53 @@ struct ErasureTables {
         return count
     }
 
-    /// How many rows would be deleted or changed, without those that go with others.
+    /// How many rows would be deleted or changed.
     func count() throws(PostgresError) -> Int {
         var count = 0
         for tenant in Set(scope.users.map(\.tenant)).sorted() {
             let statements = ErasureStatements(scope: scope, tenant: tenant)
-            for table in target.tables.values where table.column("tenant_id") != nil {
-                let columns = Self.columns(of: table, statements)
-                guard !columns.isEmpty else { continue }
+            for name in rowTables.sorted() {
+                guard let table = target.tables[name], table.column("tenant_id") != nil else { continue }
+                let owned = scope.folds.filter { $0.pack == target.pack.name && $0.fold.table == name }
+                    .compactMap { owner(of: $0, tenant) }.map { "t.\"\($0.column)\" = ANY (\($0.list))" }
+                let conditions = owned + Self.columns(of: table, statements).map(\.isFound)
+                guard !conditions.isEmpty else { continue }
                 count += try connection.execute(
                     """
                     SELECT count(*)
-                    FROM \(quoted(table.name)) AS t
-                    WHERE t.tenant_id = \(tenant) AND (\(columns.map(\.isFound).joined(separator: " OR ")))
+                    FROM \(quoted(name)) AS t
+                    WHERE t.tenant_id = \(tenant) AND (\(conditions.joined(separator: " OR ")))
                     """, timeout: timeout
                 ).count(0, 0)
             }
         }
         return count
+    }
+
+    /// Every table, with its schema.
+    var all: [String] { target.tables.keys.map(quoted) }
+
+    /// Tables whose rows are counted: those of entities and appends, neither histories nor sums.
+    private var rowTables: Set<String> {
+        Set(
+            target.pack.folds.compactMap { fold in
+                switch fold.kind {
+                case .entity, .append: fold.table
+                case .counter, .top, .unique: nil
+                }
+            })
+    }
+
+    /// The column by which rows of the fold go with users, and its values that do, as an array; nil: none.
+    private func owner(of owned: OwnedFold, _ tenant: Int32) -> (column: String, list: String)? {
+        let (fold, name) =
+            owned.key.map { (owned.name, $0.column) } ?? owned.parent.map { ($0.name, $0.column) } ?? ("", "")
+        guard let column = target.tables[owned.fold.table]?.column(name), let keys = scope.keys[fold]?[tenant] else {
+            return nil
+        }
+        let values = OwnedKeys.values(keys, of: column)
+        guard !values.isEmpty else { return nil }
+        return (name, "\(ErasureStatements.quoted(PostgresParameter.literal(of: values)))::\(column.type)[]")
     }
 
     private func quoted(_ table: String) -> String { "\"\(target.schema)\".\"\(table)\"" }
@@ -64,26 +94,14 @@ struct ErasureTables {
         var names: Set<String> = []
         // Children first: between two transactions nothing points to what is gone.
         for owned in scope.folds.reversed() where owned.pack == target.pack.name {
-            let (fold, tables) = (owned.fold, target.tables)
-            guard let table = tables[fold.table] else { continue }
-            var conditions: [(column: String, keys: [String])] = []
-            if let key = owned.key, let column = table.column(key.column), let keys = scope.keys[owned.name]?[tenant] {
-                conditions.append((key.column, OwnedKeys.values(keys, of: column)))
-            } else if owned.key == nil, let parent = owned.parent, let column = table.column(parent.column),
-                let keys = scope.keys[parent.name]?[tenant]
-            {
-                conditions.append((parent.column, OwnedKeys.values(keys, of: column)))
-            }
-            for (column, keys) in conditions where !keys.isEmpty {
-                guard let type = table.column(column)?.type else { continue }
-                let list = "\(ErasureStatements.quoted(PostgresParameter.literal(of: keys)))::\(type)[]"
+            if let (column, list) = owner(of: owned, tenant) {
                 let isOwned = "tenant_id = \(tenant) AND \"\(column)\" = ANY (\(list))"
                 count += try ErasureTransaction.run(on: connection) { () throws(PostgresError) in
                     try takeTurns()
-                    return try remove(owned, where: isOwned, column, list, tenant, &names)
+                    return try note(try remove(owned, where: isOwned, column, list, tenant, &names))
                 }
             }
-            count += try removeCounts(of: owned, tenant, &names)
+            try removeCounts(of: owned, tenant, &names)
         }
         touched.formUnion(names.map(quoted))
         return count
@@ -179,11 +197,10 @@ struct ErasureTables {
     /// Counts by whom rows belong to: they are 0 by now, and name the user.
     private func removeCounts(
         of owned: OwnedFold, _ tenant: Int32, _ touched: inout Set<String>
-    ) throws -> Int {
+    ) throws {
         guard let parent = owned.parent, case .entity(let entity) = owned.fold.kind,
             let keys = scope.keys[parent.name]?[tenant]
-        else { return 0 }
-        var count = 0
+        else { return }
         for counts in entity.counts where counts.by.contains(parent.column) {
             guard let column = target.tables[counts.table]?.column(parent.column) else { continue }
             let values = OwnedKeys.values(keys, of: column)
@@ -198,9 +215,15 @@ struct ErasureTables {
                 ).affectedRows
             }
             if gone > 0 { touched.insert(counts.table) }
-            count += gone
         }
-        return count
+    }
+
+    /// In the transaction that changed so many rows.
+    private func note(_ rows: Int) throws(PostgresError) -> Int {
+        var counts = ErasureCounts()
+        counts.rows = rows
+        try tally.add(counts, on: connection)
+        return rows
     }
 
     // MARK: - Ids that stay
@@ -229,15 +252,19 @@ struct ErasureTables {
                 let isHere =
                     "t.ctid = ANY (\(ErasureStatements.array(places))::tid[]) AND t.tenant_id = \(tenant) AND (\(isFound))"
                 touched.insert(quoted(table.name))
-                found += try ErasureTransaction.run(on: connection) { () throws(PostgresError) in
+                let isOfRows = rowTables.contains(table.name)
+                let changed = try ErasureTransaction.run(on: connection) { () throws(PostgresError) in
                     try takeTurns()
-                    return try connection.execute(
+                    let changed = try connection.execute(
                         change(of: table, columns, isCount: counted.contains(table.name), where: isHere),
                         timeout: timeout
                     ).affectedRows
+                    if isOfRows { _ = try note(changed) }
+                    return changed
                 }
+                found += changed
+                if isOfRows { count += changed }
             }
-            count += found
             if found == 0 { return count }
         }
         return count

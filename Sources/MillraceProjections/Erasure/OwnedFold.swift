@@ -1,5 +1,9 @@
 /// A fold whose rows go with a user: that of the users, and those that cascade from it.
 struct OwnedFold: Sendable {
+    private static let users = "users"
+    /// How the name of a fold of users ends.
+    static let usersSuffix = ".\(users)"
+
     var pack: String
     /// `pack.fold`, as `erasure_keys.fold` has it.
     var name: String
@@ -18,7 +22,8 @@ struct OwnedFold: Sendable {
         let whole = paths.filter(\.path.isEmpty).compactMap(\.types)
         return packs.flatMap { pack -> [OwnedFold] in
             var owned: [OwnedFold] = []
-            if let users = pack.folds.first(where: { $0.name == "users" }), let root = OwnedFold(users, of: pack, nil),
+            if let users = pack.folds.first(where: { $0.name == Self.users }),
+                let root = OwnedFold(users, of: pack, nil),
                 root.key != nil
             {
                 owned.append(root)

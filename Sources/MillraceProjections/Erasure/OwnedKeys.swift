@@ -142,35 +142,50 @@ struct OwnedKeys {
 
     /// Adds `keys` to `erasure_keys`, and returns all that are there of the scope's open erasures.
     func keep(
-        _ keys: [String: [Int32: Set<String>]], erasures: [Int32: [String]]
+        _ keys: [String: [Int32: Set<String>]], for erasures: [Erasure]
     ) throws(PostgresError) -> [String: [Int32: Set<String>]] {
         for (fold, tenants) in keys {
             for (tenant, texts) in tenants {
-                // Which of several users of the tenant they went with is of no consequence.
-                guard let erasure = erasures[tenant]?.first else { continue }
-                let hashes = texts.sorted().map { ErasedUser.hash(salt: salt, tenant: tenant, fold: fold, key: $0) }
-                try connection.query(
-                    """
-                    INSERT INTO public.erasure_keys (tenant_id, erasure_id, fold, key_hash, key)
-                    SELECT \(tenant), $1::uuid, $2, k.hash, k.key
-                    FROM unnest($3::bytea[], $4::text[]) AS k (hash, key)
-                    ON CONFLICT DO NOTHING
-                    """,
-                    parameters: [
-                        .text(erasure), .text(fold), .array(hashes.map(Self.hex)), .array(texts.sorted()),
-                    ], timeout: timeout)
+                let own = erasures.filter { $0.tenant == tenant }
+                if fold.hasSuffix(OwnedFold.usersSuffix) {
+                    for erasure in own {
+                        try keep(texts.intersection(["\(erasure.user)", erasure.external ?? ""]), fold, of: erasure)
+                    }
+                } else if let last = own.last {
+                    // Which of several users of the tenant they went with is of no consequence.
+                    try keep(texts, fold, of: last)
+                }
             }
         }
-        return try Self.kept(of: erasures.values.flatMap { $0 }, on: connection)
+        return try Self.kept(of: erasures, on: connection)
     }
 
-    /// Those of erasures that are not done.
+    private func keep(_ texts: Set<String>, _ fold: String, of erasure: Erasure) throws(PostgresError) {
+        let hashes = texts.sorted().map { ErasedUser.hash(salt: salt, tenant: erasure.tenant, fold: fold, key: $0) }
+        try connection.query(
+            """
+            INSERT INTO public.erasure_keys (tenant_id, erasure_id, fold, key_hash, key)
+            SELECT \(erasure.tenant), $1::uuid, $2, k.hash, k.key
+            FROM unnest($3::bytea[], $4::text[]) AS k (hash, key)
+            ON CONFLICT DO NOTHING
+            """,
+            parameters: [
+                .text(erasure.id), .text(fold), .array(hashes.map(Self.hex)), .array(texts.sorted()),
+            ], timeout: timeout)
+    }
+
+    /// Those of erasures that are not done. Keys of users are each one's own; those of rows that went with them are the
+    /// tenant's.
     static func kept(
-        of erasures: [String], on connection: PostgresConnection
+        of erasures: [Erasure], on connection: PostgresConnection
     ) throws(PostgresError) -> [String: [Int32: Set<String>]] {
         let kept = try connection.query(
-            "SELECT fold, tenant_id, key FROM public.erasure_keys WHERE erasure_id = ANY ($1::uuid[]) AND key IS NOT NULL",
-            parameters: [.array(erasures)])
+            """
+            SELECT fold, tenant_id, key
+            FROM public.erasure_keys
+            WHERE tenant_id = ANY ($1::integer[]) AND key IS NOT NULL
+                AND (erasure_id = ANY ($2::uuid[]) OR NOT fold LIKE '%\(OwnedFold.usersSuffix)')
+            """, parameters: [.array(Set(erasures.map(\.tenant)).sorted()), .array(erasures.map(\.id))])
         var all: [String: [Int32: Set<String>]] = [:]
         for row in 0..<kept.rowCount {
             let tenant = Int32(truncatingIfNeeded: kept.count(row, 1))

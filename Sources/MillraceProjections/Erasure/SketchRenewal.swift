@@ -14,10 +14,11 @@ struct SketchRenewal {
 
     let connection: PostgresConnection
     let targets: [FoldTarget]
+    var tally = ErasureTally()
     let timeout: Duration
 
-    /// Of all that is noted in `erasure_sketches`. Returns how many.
-    func run(progress: (_ done: Int, _ of: Int) throws -> Void) throws -> Int {
+    /// Of all that is noted in `erasure_sketches`.
+    func run(progress: (_ done: Int, _ of: Int) throws -> Void) throws {
         try connection.query(
             "DELETE FROM public.erasure_sketches WHERE NOT version_id = ANY ($1::integer[])",
             parameters: [.array(targets.map(\.versionID))])
@@ -38,16 +39,20 @@ struct SketchRenewal {
                 guard try isCountable(bucket, fold, of: target) else { continue }
                 try renew(fold, of: target, tenant: noted.count(row, 2), bucket: bucket)
             }
-            try connection.query(
-                """
-                DELETE FROM public.erasure_sketches
-                WHERE version_id = $1::integer AND fold = $2 AND tenant_id = $3::integer AND bucket = $4::timestamptz
-                """,
-                parameters: [
-                    .integer(version), .text(name), .integer(noted.count(row, 2)), .text(bucket ?? Self.wholeTable),
-                ])
+            try connection.transaction { () throws(PostgresError) in
+                var counts = ErasureCounts()
+                counts.sketches = try connection.query(
+                    """
+                    DELETE FROM public.erasure_sketches
+                    WHERE version_id = $1::integer AND fold = $2 AND tenant_id = $3::integer AND bucket = $4::timestamptz
+                    """,
+                    parameters: [
+                        .integer(version), .text(name), .integer(noted.count(row, 2)), .text(bucket ?? Self.wholeTable),
+                    ]
+                ).affectedRows
+                try tally.add(counts, on: connection)
+            }
         }
-        return noted.rowCount
     }
 
     private func isCountable(_ bucket: String?, _ fold: FoldDefinition, of target: FoldTarget) throws -> Bool {

@@ -4,14 +4,29 @@ package import MillraceEvent
 /// others know of places in it stays true. Sequences, times and counts stay; checksums follow. Blocks on the disk.
 ///
 /// Crash: the segment is the old one or the new one as a whole.
-struct SegmentRewrite {
+package struct SegmentRewrite {
     /// What takes the place of a line of a record, as many bytes; nil: the line stays.
-    typealias Change = (_ header: RecordHeader, _ line: [UInt8]) -> [UInt8]?
+    package typealias Change = (_ sequence: UInt64, _ header: RecordHeader, _ line: [UInt8]) -> [UInt8]?
 
     let store: SegmentStore
+    /// What the copy leaves free on the disk.
+    var reserveBytes = 0
 
-    /// Writes the copy of a segment that has lines below `sequence` that `change` changes. Returns how many; 0: no copy.
+    /// Writes the copy of a segment that has lines below `sequence` that `change` changes. Returns how many; 0: no copy, as
+    /// when it throws: `SpoolError`.
     func write(
+        _ segment: Segment, below sequence: UInt64, _ change: Change
+    ) throws -> Int {
+        do {
+            return try writeCopy(segment, below: sequence, change)
+        } catch {
+            discard(segment.number)
+            guard let error = error as? FileSystemError else { throw error }
+            throw SpoolError(error, writing: store.path(segment.number) + SegmentName.rewritten)
+        }
+    }
+
+    private func writeCopy(
         _ segment: Segment, below sequence: UInt64, _ change: Change
     ) throws -> Int {
         guard let open = try store.openSegment(segment.number) else { return 0 }
@@ -65,7 +80,8 @@ struct SegmentRewrite {
             .enumerated()
         {
             let end = start + line.element.count
-            if header.firstSequence + UInt64(line.offset) < sequence, let new = change(header, Array(line.element)) {
+            let own = header.firstSequence + UInt64(line.offset)
+            if own < sequence, let new = change(own, header, Array(line.element)) {
                 precondition(new.count == line.element.count, "a line is written over by as many bytes")
                 bytes.replaceSubrange(start..<end, with: new)
                 count += 1
@@ -75,9 +91,16 @@ struct SegmentRewrite {
         return count == 0 ? nil : (bytes, count)
     }
 
-    /// All of the file, damaged places too.
-    private func copy(_ segment: Segment, of file: FileID) throws(FileSystemError) -> FileID {
+    /// All of the file, damaged places too. Not where it would take the room that events want.
+    private func copy(_ segment: Segment, of file: FileID) throws -> FileID {
         let fileSystem = store.fileSystem
+        let free = try fileSystem.freeBytes(at: store.directory)
+        if free - segment.endBytes < reserveBytes {
+            throw SpoolError(
+                .full, path: store.directory,
+                hint: "\(free) bytes are free on its disk, a copy of a segment takes \(segment.endBytes), and "
+                    + "\(reserveBytes) stay reserved: make room")
+        }
         let copy = try fileSystem.open(store.path(segment.number) + SegmentName.rewritten, .replace)
         let buffer = ReadBuffer(capacity: 1 << 20)
         var at = 0
@@ -113,12 +136,13 @@ extension SegmentStore {
 
     /// Writes a copy of a segment in which lines below `sequence` are what `change` makes of them, in as many bytes (nil: as
     /// they were); `SpoolService.takeRewritten` puts it in the segment's place. Returns how many are others; 0: there is no
-    /// copy. Blocks on the disk, and throws what it says.
+    /// copy. Blocks on the disk. Throws `SpoolError`, and then there is no copy either; so where less than `reserveBytes`
+    /// would be free beside it.
     package func rewrite(
-        _ number: UInt64, below sequence: UInt64, _ change: (_ header: RecordHeader, _ line: [UInt8]) -> [UInt8]?
+        _ number: UInt64, below sequence: UInt64, reserveBytes: Int = 0, _ change: SegmentRewrite.Change
     ) throws -> Int {
         guard let segment = catalogue.segments.first(where: { $0.number == number }) else { return 0 }
-        return try SegmentRewrite(store: self).write(segment, below: sequence, change)
+        return try SegmentRewrite(store: self, reserveBytes: reserveBytes).write(segment, below: sequence, change)
     }
 
     /// Removes what was set aside as damaged and `isNamed` finds somebody in. Blocks on the disk.

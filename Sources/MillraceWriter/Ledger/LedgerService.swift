@@ -114,6 +114,8 @@ actor LedgerService {
                 try performActions(connection, server)
                 try recordLost(connection, server)
                 try recordBurnt(connection, server)
+                // Who asks all daemons for something asks those that are known: this one, before its first batch.
+                if !gate.isOpen { try tellPresence(on: connection) }
                 gate.open()
                 backoff.reset()
                 try pollFlush(connection, server)
