@@ -11,7 +11,7 @@ extension EndToEnd {
             ["projections", "rebuild"], ["projections", "verify"], ["dead-letters"], ["dead-letters", "list"],
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"], ["fields"], ["fields", "keys"],
             ["fields", "apply"], ["fields", "open"],
-            ["backup"], ["backup", "list"], ["backup", "verify"], ["restore"], ["reindex"], ["tune"],
+            ["backup"], ["backup", "list"], ["backup", "verify"], ["restore"], ["reindex"], ["tune"], ["psql"],
             ["rules"], ["rules", "check"], ["rules", "show"], ["rules", "test"],
         ]
 

@@ -84,7 +84,8 @@ final class SpawnedProcess: Sendable {
             let text = String(cString: entry)
             // Settings for the tests are not meant for the program under test.
             let isForeign = text.hasPrefix("MILLRACE_") || text.hasPrefix("NOTIFY_SOCKET=") || text.hasPrefix("PG")
-            if !isForeign { list.append(text) }
+            let isReplaced = new.keys.contains(String(text.prefix { $0 != "=" }))
+            if !isForeign && !isReplaced { list.append(text) }
             pointer += 1
         }
         return list + new.map { "\($0.key)=\($0.value)" }
