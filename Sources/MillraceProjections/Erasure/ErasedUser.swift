@@ -15,13 +15,13 @@ package struct ErasedUser: Sendable, Hashable {
     package var pack: String?
     /// What `erasures.user_hash` holds.
     package var hash: [UInt8]
-    /// How often they were erased before.
-    private var earlier = 0
+    /// `Erasure.life`.
+    private var life = ""
 
     package init(_ erasure: Erasure, salt: [UInt8]) {
         self.init(
             tenant: erasure.tenant, id: erasure.user, external: erasure.external, pack: erasure.pack, salt: salt)
-        earlier = erasure.earlier
+        life = erasure.life
     }
 
     package init(tenant: Int32, id: UniqueID, external: String? = nil, pack: String? = nil, salt: [UInt8]) {
@@ -36,7 +36,7 @@ package struct ErasedUser: Sendable, Hashable {
     /// month that comes back gets the same. Who is erased again gets another one: what they did since does not belong to
     /// what they did before, and where a table has one row a user, both stay.
     package var pseudonym: UniqueID {
-        let hash = earlier == 0 ? hash : Self.hash(salt: hash, tenant: tenant, Array("\(earlier)".utf8))
+        let hash = life.isEmpty ? hash : Self.hash(salt: hash, tenant: tenant, Array(life.utf8))
         let bytes = UniqueID(bytes: hash.prefix(16)) ?? id
         return UniqueID(
             high: bytes.high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,

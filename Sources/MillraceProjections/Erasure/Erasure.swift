@@ -18,8 +18,9 @@ package struct Erasure: Sendable, Equatable {
     package var external: String?
     /// Which pack alone knows the user by `external`; nil: all.
     package var pack: String?
-    /// How many erasures of the same user were done before.
-    package var earlier: Int
+    /// Which of the user's pseudonyms is made: each pass that may find what came after an earlier one makes another, since a
+    /// table may have one row a user. Empty: the first.
+    package var life: String
     /// A pass for it began and did not end.
     package var wasInterrupted: Bool
 }

@@ -89,7 +89,8 @@ extension ErasureQueue {
             (0..<rows.rowCount).map { (rows.string($0, 0) ?? "", rows.int($0, 1).map { UInt64($0) }) }
         ) { first, _ in first }
         let wanted = ErasureStatements.quoted(PostgresParameter.literal(of: ends.keys.sorted()))
-        return try erasures("state = 'spools' AND id = ANY (\(wanted)::uuid[])").map { ($0, ends[$0.id] ?? nil) }
+        return try erasures("state = 'spools' AND id = ANY (\(wanted)::uuid[])", isForTables: false)
+            .map { ($0, ends[$0.id] ?? nil) }
     }
 
     /// The spool's files hold nothing of them any more.

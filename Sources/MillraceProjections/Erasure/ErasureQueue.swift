@@ -74,14 +74,15 @@ package struct ErasureQueue {
 
     private func begin(again erasure: String) throws(PostgresError) {
         try connection.query(
-            "UPDATE public.erasures SET state = 'running', tables_at = NULL, leaves_done = '{}' WHERE id = $1::uuid",
+            "UPDATE public.erasures SET state = 'running', leaves_done = '{}' WHERE id = $1::uuid",
             parameters: [.text(erasure)])
         try connection.query(
             """
-            UPDATE public.erasure_spools AS asked
+            INSERT INTO public.erasure_spools AS asked (erasure_id, spool_id)
+            SELECT $1::uuid, spool_id
+            FROM public.daemons
+            ON CONFLICT (erasure_id, spool_id) DO UPDATE
             SET state = 'asked', position = NULL, asked_at = now()
-            FROM public.daemons AS daemon
-            WHERE asked.erasure_id = $1::uuid AND daemon.spool_id = asked.spool_id
             """, parameters: [.text(erasure)])
     }
 
@@ -162,12 +163,13 @@ package struct ErasureQueue {
     }
 
     /// In the order in which they were asked for. Users at a time; what follows comes next.
-    func erasures(_ condition: String) throws(PostgresError) -> [Erasure] {
+    /// `isForTables`: else their pass is over.
+    func erasures(_ condition: String, isForTables: Bool = true) throws(PostgresError) -> [Erasure] {
         let rows = try connection.execute(
             """
             SELECT id, tenant_id, user_id, external_id, pack, pass_at IS NOT NULL, (
                 SELECT count(*) FROM public.erasures AS e WHERE e.user_hash = own.user_hash AND e.state = 'done'
-            )
+            ), extract(epoch FROM tables_at)::text
             FROM public.erasures AS own
             WHERE \(condition)
             ORDER BY requested_at, id
@@ -177,9 +179,15 @@ package struct ErasureQueue {
             guard let user = rows.string(row, 2).flatMap(UniqueID.init) else { return nil }
             return Erasure(
                 id: rows.string(row, 0) ?? "", tenant: Int32(truncatingIfNeeded: rows.count(row, 1)), user: user,
-                external: rows.string(row, 3), pack: rows.string(row, 4), earlier: rows.count(row, 6),
+                external: rows.string(row, 3), pack: rows.string(row, 4),
+                life: Self.life(rows.count(row, 6), after: isForTables ? rows.string(row, 7) : nil),
                 wasInterrupted: rows.bool(row, 5) ?? false)
         }
+    }
+
+    /// `earlier`: how many erasures of the user are done. `pass`: when this one went through the tables; nil: not yet.
+    static func life(_ earlier: Int, after pass: String? = nil) -> String {
+        earlier == 0 && pass == nil ? "" : "\(earlier) \(pass ?? "")"
     }
 
     /// Whether there is anything to do in the tables.

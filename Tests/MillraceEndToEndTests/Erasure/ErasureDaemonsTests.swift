@@ -20,6 +20,50 @@ extension EndToEnd {
             TextFile.read(daemon.directory + "/spool/spool.id").split(separator: "\n").joined()
         }
 
+        @Test func `each daemon rewrites its own spool, and one that is away is named and does it when it returns`()
+            throws
+        {
+            let erasure = try ErasureInstallation()
+            let other = try second(of: erasure)
+            try erasure.send(erasure.lines(Self.user, Self.word, number: 1))
+            try erasure.send(erasure.lines(Self.user, Self.word, number: 3), to: other)
+            try erasure.eraseAll(Self.user)
+            try erasure.expectNowhere(Self.user, in: [other])
+            try erasure.expectNowhere(Self.word, in: [other])
+
+            try erasure.send(erasure.lines(Self.user, Self.word, number: 4), to: other)
+            // What is only in its spool when it goes.
+            let lock = try erasure.installation.database.connect()
+            try lock.execute("BEGIN; LOCK TABLE public.analytics_events, public.conversations IN SHARE MODE")
+            let late = erasure.lines(Self.user, Self.word, number: 5).joined(separator: "\n")
+            #expect(try HTTPClient(other.http).postEvents(Array(late.utf8), query: "?ack=spooled").status == 202)
+            try other.kill()
+            try lock.execute("ROLLBACK")
+            let run = try erasure.erase(Self.user, "--yes", "--wait", "1")
+            let report = try run.report(ErasureInstallation.Report.self)
+            #expect(run.exit == .status(1) && report.state == "spools", "\(run.output) \(run.errors)")
+            let named = report.waitingFor.filter { $0.contains("(away since ") }
+            #expect(named.count == 1 && named[0].contains(spoolID(other)), "\(report)")
+            #expect(
+                try eventually {
+                    try erasure.auditor.strings("SELECT spool_id FROM public.erasure_spools WHERE state <> 'done'")
+                        == [spoolID(other)]
+                })
+            #expect(try ErasureInstallation.grep(Self.word, erasure.daemon.directory + "/spool") == [])
+            // It is not forgotten while it has something to do.
+            #expect(try !ErasureInstallation.grep(Self.word, other.directory + "/spool").isEmpty)
+
+            try other.start()
+            #expect(
+                eventually(within: .seconds(60)) {
+                    (try? erasure.auditor.strings("SELECT DISTINCT state FROM public.erasures")) == ["done"]
+                })
+            try erasure.expectNowhere(Self.user, in: [other])
+            try erasure.expectNowhere(Self.word, in: [other])
+            try erasure.verify()
+            #expect(try other.stop() == .status(0))
+        }
+
         @Test func `nobody waits for a spool that is gone for good, whoever is told so`() throws {
             let erasure = try ErasureInstallation()
             let gone = try second(of: erasure)
