@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import (
     backlog, durable, growth, ingest, latency, live, machine, neighbour, processor, projections, reading, recount, report,
-    requests)
+    reports, requests)
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -29,6 +29,7 @@ FAMILIES = [
     (("L1",), live.run),
     (("L2",), recount.run),
     (("R2",), reading.run),
+    (("R3",), reports.run),
     (("R1",), projections.run),
     (("P1", "P1b", "P1c", "P1d"), ingest.run),
     (("P6", "P7"), backlog.run),

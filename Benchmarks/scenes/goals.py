@@ -97,7 +97,8 @@ GOALS = [
     Goal("P7", "start → ready with a backlog, after kill -9", "start killed", "ms", most=1000),
     Goal(
         "P8", "the month's last step ÷ its first", "last step", "rows/s", "first step", "the first step", least=0.8),
-    _rate("R1", "TCP → committed, 2 writers, all packs", "all packs", ("without projections", "without packs"), 0.85),
+    _rate("R1", "TCP → committed, 2 writers, all packs but product", "all packs", ("without projections", "without packs"), 0.85),
+    Goal("R1", "the same, the pack product alone", "product pack", "rows/s", "without projections", "without packs"),
     *(
         Goal("L1", f"live rates, {rate:,} events/s: WAL an event, default packs", f"live wal packs {rate}", "bytes",
              f"live wal plain {rate}", "without packs", most=1.5)
@@ -127,5 +128,15 @@ GOALS = [
         Goal("R2", f"the same, p99 of {route}", f"{route}, large", "ms")
         for route in ("counts", "tops", "status counts", "uniques", "events of type", "events of user", "history",
                       "search", "orders", "dashboard")
+    ),
+    Goal("R3", "product reports, 20 readers of a dashboard, 5 million events: slowest p99 of funnels, retention, sessions, "
+         "paths", "reports, readers", "ms", most=250),
+    *(
+        Goal("R3", f"the same, p99 of {route}", f"{route}, readers", "ms")
+        for route in ("funnels", "retention", "sessions", "paths")
+    ),
+    *(
+        Goal("R3", f"{route}, a question that is new: the slowest", f"{route}, first", "ms")
+        for route in ("funnels", "retention", "sessions", "paths")
     ),
 ]

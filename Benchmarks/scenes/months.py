@@ -33,5 +33,10 @@ def next_month(day: datetime) -> datetime:
     return month_start(month_start(day) + timedelta(days=31))
 
 
+def stamp(seconds: float) -> str:
+    """Of seconds since 1970, as events have it."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{int(seconds % 1 * 1000):03d}Z"
+
+
 def milliseconds(day: datetime) -> int:
     return int((day - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(milliseconds=1))

@@ -49,6 +49,18 @@ static const unsigned char conversations_down[] = {
 static const unsigned char conversations_seed[] = {
 #embed "../../sql/packs/conversations/seed.ndjson"
 };
+static const unsigned char product_pack[] = {
+#embed "../../sql/packs/product/pack.toml"
+};
+static const unsigned char product_up[] = {
+#embed "../../sql/packs/product/up.sql"
+};
+static const unsigned char product_down[] = {
+#embed "../../sql/packs/product/down.sql"
+};
+static const unsigned char product_seed[] = {
+#embed "../../sql/packs/product/seed.ndjson"
+};
 static const unsigned char workspaces_pack[] = {
 #embed "../../sql/packs/workspaces/pack.toml"
 };
@@ -91,6 +103,10 @@ const mr_pack_file mr_pack_files[] = {
     FILE_OF("conversations", "up.sql", conversations_up),
     FILE_OF("conversations", "down.sql", conversations_down),
     FILE_OF("conversations", "seed.ndjson", conversations_seed),
+    FILE_OF("product", "pack.toml", product_pack),
+    FILE_OF("product", "up.sql", product_up),
+    FILE_OF("product", "down.sql", product_down),
+    FILE_OF("product", "seed.ndjson", product_seed),
     FILE_OF("workspaces", "pack.toml", workspaces_pack),
     FILE_OF("workspaces", "up.sql", workspaces_up),
     FILE_OF("workspaces", "down.sql", workspaces_down),

@@ -31,6 +31,12 @@ package struct APIConfiguration: Sendable, Equatable {
     package var includeDepth = 3
     /// Rows that all lists of one `include` have together.
     package var includeRowsMax = 10_000
+    /// Longest time range of a report of the pack `product`.
+    package var reportRangeMax = Duration.seconds(3660 * 86_400)
+    /// Reports that are kept, in bytes.
+    package var reportsBytes = 4 << 20
+    /// A report that is older is made anew, also when no event has come.
+    package var reportsLifetime = Duration.seconds(60)
     /// Signs cursors. Empty: a key of the daemon's own.
     package var cursorKey = Secret("")
 

@@ -53,6 +53,7 @@ package struct APIRoutes: Sendable {
         self.logger = logger
         let read = ReadGate(reading, configuration, logger: logger)
         let (pool, catalog, settings) = (reading.pool, reading.catalog, reading.configuration)
+        let reports = ReportReader(catalog: catalog, reports: reading.reports, configuration: settings)
         // The one table of routes: what clients are told of each, and what answers it.
         let endpoints = HTTPRoute.allCases.compactMap { route -> Endpoint? in
             switch route {
@@ -65,6 +66,10 @@ package struct APIRoutes: Sendable {
             case .checkout:
                 CheckoutRoute(configuration: configuration, reading: reading, gate: read).endpoint
             case .productSearch: read(ProductSearchRoute(catalog: catalog, configuration: settings))
+            case .funnels: read(FunnelsRoute(reader: reports))
+            case .retention: read(RetentionRoute(reader: reports))
+            case .sessions: read(SessionsRoute(reader: reports))
+            case .paths: read(PathsRoute(reader: reports))
             case .eventQuery: read(EventQueryRoute(pool: pool, configuration: settings))
             case .packs: read(PacksRoute(catalog: catalog))
             case .counts: read(CountsRoute(source: .counters, catalog: catalog, configuration: settings))

@@ -4,6 +4,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case events, conversationSave, checkout
     case eventQuery, packs, counts, tops, uniques, statusCounts, entities, entity, conversations, conversationSearch
     case productSearch
+    case funnels, retention, sessions, paths
     case health, dashboard
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
     /// A request of none of the others.
@@ -28,6 +29,10 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .conversationSave: "/api/v1/conversations/save"
         case .checkout: "/v1/checkout"
         case .productSearch: "/v1/products/search"
+        case .funnels: "/v1/funnels"
+        case .retention: "/v1/retention"
+        case .sessions: "/v1/sessions"
+        case .paths: "/v1/paths"
         case .livez: "/livez"
         case .readyz: "/readyz"
         case .metrics: "/metrics"
@@ -104,7 +109,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload:
             false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
-            .conversationSearch, .productSearch, .checkout, .health, .dashboard, .userErase, .database:
+            .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,
+            .dashboard, .userErase, .database:
             true
         }
     }

@@ -6,7 +6,8 @@ import Testing
 
 /// A pack's folder in the repository, as a reader of it finds it.
 struct PackFolder: CustomTestStringConvertible {
-    static let all = ["analytics", "casework", "commerce", "conversations", "workspaces"].map(PackFolder.init)
+    static let all = ["analytics", "casework", "commerce", "conversations", "product", "workspaces"].map(
+        PackFolder.init)
 
     let name: String
 

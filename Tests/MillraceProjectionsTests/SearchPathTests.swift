@@ -5,7 +5,7 @@ import Testing
 
 /// What runs with its owner's rights runs only its owner's code.
 @Suite(.onOwnThreads) struct SearchPathTests {
-    private static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
+    private static let packs = ["analytics", "casework", "commerce", "conversations", "product", "workspaces"]
     /// Functions that look for temporary tables and types first, or run as their owner and look into `public`.
     private static let open = """
         SELECT count(*)

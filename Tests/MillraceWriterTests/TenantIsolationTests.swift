@@ -12,7 +12,7 @@ import MillraceTelemetry
 /// Two tenants that send the same: ids, times, conversations, keys of entities, values that are unique. Each must have what
 /// it has when it is alone.
 @Suite(.onOwnThreads) struct TenantIsolationTests {
-    private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework"]
+    private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework", "product"]
     private static let tenants: [Int32] = [0, 7]
 
     /// Lines of one kind and tenant.

@@ -71,6 +71,20 @@ extension ConfigurationSchema {
                 "Rows that all lists of one include have together; a list that lacks some is in truncated.",
                 watch: "millrace_read_query_duration_seconds"
             ).live,
+            .duration(
+                "report_range_max", \.api.reportRangeMax, .seconds(3600) ... .seconds(36_600 * 86_400),
+                "With the pack product: longest time range of a report; all events within it are read.",
+                watch: "millrace_read_query_duration_seconds"
+            ).live,
+            .bytes(
+                "reports_bytes", \.api.reportsBytes, 0...1 << 30,
+                "With the pack product: reports that are kept, and answered as long as no event comes. 0: none.",
+                watch: "millrace_process_resident_memory_bytes"
+            ).live,
+            .duration(
+                "reports_lifetime", \.api.reportsLifetime, .zero ... .seconds(3600),
+                "When a kept report is made anew, for what no event tells: months that go or come back."
+            ).live,
         ])
 
     static let identity = ConfigurationSection(

@@ -38,7 +38,7 @@ struct EventScanTests {
 
     @Test func `no route reads a table of a pack from end to end, where there are 50,000 rows`() async throws {
         let fixture = try ReadFixture(
-            builtIn: ["analytics", "casework", "commerce", "conversations", "workspaces"], on: .own)
+            builtIn: ["analytics", "casework", "commerce", "conversations", "product", "workspaces"], on: .own)
         try ManyRows.fill(fixture.packs, on: fixture.database.connect())
         try Self.explain(fixture)
         let rows = try fixture.database.connect().execute("SELECT relname FROM pg_class WHERE reltuples >= 1000")
@@ -64,6 +64,8 @@ struct EventScanTests {
                 "/v1/entities/casework/documents?user_id=7&status=draft", "/v1/entities/casework/users?status=active",
                 "/v1/events?type=type%207", "/v1/events?user_id=\(user)", "/v1/events?payload=%7B%22n%22%3A7%7D",
                 "/v1/conversations?user_id=\(user)", "/v1/conversations/search?q=7", "/api/v1/stats-fast/dashboard",
+                "/v1/funnels?steps=type%203,type%204&property=email&bucket=day", "/v1/retention?period=day",
+                "/v1/sessions?gap=1h", "/v1/paths?type=type%203",
             ] {
                 let answer = try await client.get(path)
                 #expect(answer.status == 200, "\(path): \(answer.body)")
@@ -76,6 +78,13 @@ struct EventScanTests {
         #expect(plans.count > 40)
         for plan in plans {
             for table in large where plan.contains("Seq Scan on \(table) ") { Issue.record("\(table): \(plan)") }
+        }
+        // A report looks at its time range, by the index of its types where it has some.
+        for (mark, index) in [
+            ("AS bits", "_event_type_created_at_idx"), ("AS begins", "_pkey"), ("AS cohort", "product_user_days_pkey"),
+        ] {
+            let reports = plans.filter { $0.contains(mark) }
+            #expect(!reports.isEmpty && reports.allSatisfy { $0.contains(index) }, "\(mark): \(reports)")
         }
     }
 

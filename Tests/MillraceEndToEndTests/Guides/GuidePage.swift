@@ -20,10 +20,10 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
     static let readme = GuidePage("README.md")
     static let guides = [
         "Architecture", "ExactlyOnce", "Formats", "ImportAndExport", "Millrace", "Network", "Operating", "Performance",
-        "Projections", "Reading", "Sending", "Troubleshooting",
+        "ProductReports", "Projections", "Reading", "Sending", "Troubleshooting",
     ].map { GuidePage("Sources/millrace/Millrace.docc/\($0).md") }
     /// What each pack folds, with the queries of the guide that it is for.
-    static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
+    static let packs = ["analytics", "casework", "commerce", "conversations", "product", "workspaces"]
         .map { GuidePage("sql/packs/\($0)/EVENTS.md") }
     static let network = GuidePage("Sources/millrace/Millrace.docc/Network.md")
     static let all =

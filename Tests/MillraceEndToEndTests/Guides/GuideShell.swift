@@ -18,7 +18,8 @@ final class GuideShell {
             databaseURL: database?.connectionString,
             settings: [
                 "data.directory": DaemonSettings.quoted(root + "/data"), "spool.directory": "\"\"",
-                "projections.packs": #"["analytics", "conversations", "workspaces", "commerce", "casework"]"#,
+                "projections.packs":
+                    #"["analytics", "conversations", "workspaces", "commerce", "casework", "product"]"#,
             ],
             arguments: database == nil ? ["--embedded"] : [], scratch: scratch)
         let databaseURL =

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     /// Two tenants of one daemon: one with rows for every route of `/openapi.json`, the other with none.
     struct TenantWalkTests {
-        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework"]
+        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework", "product"]
         private static let grace = "5eed0000-0000-4000-8000-0000000000a2"
         /// In each event of its own, and in no seed.
         private static let mark = "walk-mark"

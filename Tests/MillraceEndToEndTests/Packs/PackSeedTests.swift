@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     struct PackSeedTests {
-        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework"]
+        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework", "product"]
 
         /// All rows of the pack `commerce` that a checkout writes.
         private static let state = """

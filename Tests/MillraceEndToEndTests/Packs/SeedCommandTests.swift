@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     struct SeedCommandTests {
-        private static let packs = ["analytics", "casework", "commerce", "conversations", "workspaces"]
+        private static let packs = ["analytics", "casework", "commerce", "conversations", "product", "workspaces"]
 
         private struct Seeded: Decodable {
             struct Entry: Decodable {

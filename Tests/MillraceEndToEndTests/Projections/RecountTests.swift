@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     struct RecountTests {
-        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework"]
+        private static let packs = ["analytics", "conversations", "workspaces", "commerce", "casework", "product"]
 
         /// `MILLRACE_STREAM_SEED` says which streams.
         @Test func `every projection of every pack equals a plain SQL recount, over kills, with two writers`() throws {
@@ -69,7 +69,7 @@ extension EndToEnd {
                     """) == sent)
             #expect(try auditor.integer("SELECT count(*) FROM projections.parked WHERE tenant_id = 7") > 0)
             #expect(try auditor.integer("SELECT count(*) FROM projections.parked WHERE code = 'waiting'") > 0)
-            #expect(try auditor.integer("SELECT count(*) FROM ingest_batches WHERE cardinality(folded) < 5") == 0)
+            #expect(try auditor.integer("SELECT count(*) FROM ingest_batches WHERE cardinality(folded) < 6") == 0)
         }
 
         private static func putIntoOutbox(

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     struct ReaderRightsTests {
-        private static let packs = #"["analytics", "conversations", "workspaces", "commerce", "casework"]"#
+        private static let packs = #"["analytics", "conversations", "workspaces", "commerce", "casework", "product"]"#
         private static let secrets = [
             ("public.dead_letters", "line"), ("projections.workspaces_users", "password_hash"),
             ("projections.commerce_users", "password_hash"), ("projections.casework_users", "password"),
@@ -73,7 +73,7 @@ extension EndToEnd {
             #expect(try daemon.run("migrate", "up").isSuccess)
             try expectRights(cluster, database)
 
-            for pack in ["commerce", "casework"] {
+            for pack in ["commerce", "casework", "product"] {
                 let rebuild = try daemon.run("projections", "rebuild", pack)
                 #expect(rebuild.isSuccess, "\(rebuild.errors)")
             }

@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// Who sees and changes what by SQL, in a database with the roles of sql/roles.sql.
     struct RowSecurityTests {
-        private static let packs = #"["analytics", "conversations", "workspaces", "commerce", "casework"]"#
+        private static let packs = #"["analytics", "conversations", "workspaces", "commerce", "casework", "product"]"#
         /// What readers see of tables that no tenant has rows in.
         private static let ofNoTenant: Set = [
             "ingest_batches", "ingest_runs", "ingest_spools", "millrace_database", "millrace_migration_history",

@@ -10,6 +10,8 @@ package struct Reading: Sendable {
     package let writing: ReadPool
     package let catalog: PackCatalog
     package let identity: IdentityDirectory
+    /// Of the pack `product`.
+    package let reports = KnownReports()
     /// Whether the writers reach the database.
     package let isWriting: @Sendable () -> Bool
 

@@ -1,0 +1,19 @@
+-- Why: undoes up.sql.
+DROP FUNCTION product_paths;
+DROP FUNCTION product_sessions;
+DROP FUNCTION product_retention;
+DROP FUNCTION product_funnel;
+DROP VIEW product_identity_counts;
+DROP TABLE product_changes;
+DROP TABLE product_shared_ids;
+DROP TABLE product_identities;
+DROP TABLE product_previous_links;
+DROP TABLE product_anonymous_links;
+DROP TABLE product_user_days;
+DROP FUNCTION product_user_days_changed;
+DROP FUNCTION product_kept_as_made;
+DROP FUNCTION product_links_changed;
+DROP FUNCTION product_join;
+DROP FUNCTION product_component;
+DROP FUNCTION product_reach;
+DROP TABLE product_events_by_day;
