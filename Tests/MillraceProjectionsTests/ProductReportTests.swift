@@ -38,7 +38,7 @@ import Testing
             INSERT INTO projections.product_anonymous_links (tenant_id, user_id, linked_id, bucket, slot, n)
             SELECT tenant, md5('user ' || i)::uuid, md5('user ' || i + 20 + tenant)::uuid, '2026-08-01', 0, 1
             FROM generate_series(0, 12) AS i, unnest(ARRAY[0, 7]) AS tenant;
-            VACUUM ANALYZE
+            ANALYZE
             """.replacingRandom(seed))
         return database
     }

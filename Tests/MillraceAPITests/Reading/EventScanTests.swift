@@ -83,7 +83,7 @@ struct EventScanTests {
         for (mark, index) in [
             ("AS bits", "_event_type_created_at_idx"), ("AS begins", "_pkey"), ("AS cohort", "product_user_days_pkey"),
         ] {
-            let reports = plans.filter { $0.contains(mark) }
+            let reports = plans.filter { $0.contains(mark) && !$0.contains("format(") }
             #expect(!reports.isEmpty && reports.allSatisfy { $0.contains(index) }, "\(mark): \(reports)")
         }
     }

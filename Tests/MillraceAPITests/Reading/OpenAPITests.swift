@@ -9,6 +9,11 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct OpenAPITests {
+    /// Of packs that are not loaded here.
+    private static let unloaded = [
+        "/v1/products/search", "/v1/funnels", "/v1/retention", "/v1/sessions", "/v1/paths",
+    ]
+
     @Test func `every answer is as the description has it, field for field`() async throws {
         let fixture = try filled()
         try await fixture.withAPI { client in
@@ -20,7 +25,7 @@ struct OpenAPITests {
             for (path, operations) in document.paths.members {
                 let operation = operations.get
                 // Of a pack that is not loaded here.
-                guard operation != .null, path != "/v1/products/search" else { continue }
+                guard operation != .null, !Self.unloaded.contains(path) else { continue }
                 for address in Self.addresses(of: path, folds) {
                     let answer = try await client.get(address + Self.query(operation))
                     #expect(answer.status == 200, "\(address): \(answer.body)")
@@ -148,8 +153,8 @@ struct OpenAPITests {
             for (path, operations) in document.paths.members where operations.get != .null {
                 let isOpen = operations.get.security == .null
                 #expect(isOpen == ["/livez", "/readyz"].contains(path), "\(path)")
-                // The one wants a pack that is not there, the other an administrator.
-                guard !["/v1/products/search", "/v1/database"].contains(path) else { continue }
+                // That one wants an administrator.
+                guard path != "/v1/database", !Self.unloaded.contains(path) else { continue }
                 for address in Self.addresses(of: path, folds) {
                     let query = Self.query(operations.get)
                     let anonymous = try await client.get(address + query, host: "t")
