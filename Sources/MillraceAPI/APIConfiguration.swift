@@ -63,7 +63,7 @@ package struct APIRoutesConfiguration: Sendable {
     package var routes = RoutesConfiguration()
     package var eventLimits = EventLimits()
     /// What is done to saves that the parser accepts; nil: nothing.
-    package var treatments: LineTreatments?
+    package var policy: LinePolicy?
     /// Seconds in `Retry-After` when the spool takes nothing (`http.retry_after`).
     package var retryAfterSeconds = 2
     /// What bodies and recordings hold.

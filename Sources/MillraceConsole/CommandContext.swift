@@ -89,10 +89,13 @@ package struct CommandContext {
 
     private var packLoader: PackLoader { PackLoader(directory: configuration.projections.directory) }
 
-    /// The rules of `rules.file`; nil: there are none. Blocks on the disk. Throws `RulesErrors`.
-    package func rules() throws -> LineTreatments? {
+    /// What a daemon with this configuration does to lines; nil: nothing. Blocks on the disk. Throws `RulesErrors` and what
+    /// is wrong with the fields. `withRules`: whether the rules of `rules.file` are among it.
+    package func linePolicy(_ fields: LoadedFields, withRules: Bool = true) throws -> LinePolicy? {
         let file = configuration.rules.file
-        return LineTreatments(rules: file.isEmpty ? nil : try RulesFile(path: file).rules)
+        return LinePolicy(
+            rules: withRules && !file.isEmpty ? try RulesFile(path: file).rules : nil, fields: fields.treatment,
+            limits: eventLimits, lineBytesMax: lineBytesMax)
     }
 
     /// The packs of projections.packs, in their order. Blocks on the disk.

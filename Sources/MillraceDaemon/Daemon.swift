@@ -99,8 +99,8 @@ package struct Daemon {
         pipeline.metrics.observeCertificates(certificates)
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
-            access: pipeline.access, certificates: certificates,
-            treatments: try treatments(configuration, pipeline))
+            access: pipeline.access, certificates: certificates, rules: try rules(configuration),
+            counters: pipeline.metrics.rules)
         let live = LiveSettings(settings, pipeline.access)
         let writers = WriterStage(
             configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
@@ -113,20 +113,19 @@ package struct Daemon {
             group: loops, metrics: pipeline.metrics.keySets, logger: logger)
         let routes = try await RouteTable(
             configuration, pipeline: pipeline, reading: reads.reading, keySets: keySets.keys,
-            treatments: settings.treatments, logger: logger
+            policy: settings.policy, logger: logger
         ) { try await reloader.reload(for: $0) }
         await reloader.set([
             .stages(live, reads, pipeline, routes) { configuration in
                 try StageSettings(
                     configuration, packs: packs, sockets: sockets, files: openFiles(configuration),
                     memory: pipeline.memory, access: pipeline.access, certificates: certificates,
-                    treatments: try treatments(configuration, pipeline))
+                    rules: try rules(configuration), counters: pipeline.metrics.rules)
             }, .rules(live), .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(
             configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger,
-            treatments: { live.tcp.value.treatments }, intake: pipeline.metrics.intake,
-            fields: { live.tcp.value.fields }, onTreated: { [intake = pipeline.metrics.intake] in intake.count($0) })
+            policy: { live.tcp.value.policy }, intake: pipeline.metrics.intake)
         let months = MonthsService(
             configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
         let erasure = ErasureService(configuration, packs: packs, spool: spool, routes: routes, logger: logger)
@@ -188,11 +187,9 @@ package struct Daemon {
         return files
     }
 
-    /// Nil where nothing is done to lines. Throws `RulesErrors`; blocks on the disk.
-    private func treatments(_ configuration: DaemonConfiguration, _ pipeline: Pipeline) throws -> LineTreatments? {
-        LineTreatments(
-            rules: try configuration.rules.file.isEmpty ? nil : RulesFile(path: configuration.rules.file).rules,
-            counters: pipeline.metrics.rules)
+    /// Nil where there are none. Throws `RulesErrors`; blocks on the disk.
+    private func rules(_ configuration: DaemonConfiguration) throws -> RuleSet? {
+        configuration.rules.file.isEmpty ? nil : try RulesFile(path: configuration.rules.file).rules
     }
 
     /// Nil where no listener speaks TLS. Throws `TLSFileError`; blocks on the disk.

@@ -25,11 +25,11 @@ final class RouteTable: Sendable {
     private let savesFile: KnownSavesFile
     private let logger: Logger
 
-    /// `keySets`: the keys of `jwt.jwks_url`. `treatments`: of saves. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
+    /// `keySets`: the keys of `jwt.jwks_url`. `policy`: of saves. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
     /// errors of reading `jwt.jwks_file`.
     init(
         _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        treatments: LineTreatments?, logger: Logger,
+        policy: LinePolicy?, logger: Logger,
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws {
         self.keySets = keySets
@@ -44,7 +44,7 @@ final class RouteTable: Sendable {
         current = Live(
             try await Self.routes(
                 configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
-                treatments: treatments, logger: logger, reload: reload))
+                policy: policy, logger: logger, reload: reload))
     }
 
     /// Answers the requests of one connection.
@@ -58,7 +58,7 @@ final class RouteTable: Sendable {
         reading.configuration = settings.reading
         return try await Self.routes(
             configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
-            treatments: settings.treatments, logger: logger, reload: reload)
+            policy: settings.policy, logger: logger, reload: reload)
     }
 
     /// Forgets whose the latest saves of these users are. Throws errors of the disk.
@@ -73,14 +73,14 @@ final class RouteTable: Sendable {
 
     private static func routes(
         _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        saves: KnownSaves, treatments: LineTreatments?, logger: Logger,
+        saves: KnownSaves, policy: LinePolicy?, logger: Logger,
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws -> APIRoutes {
         var settings = APIRoutesConfiguration()
         settings.api = configuration.api
         settings.routes = configuration.routes
         settings.eventLimits = configuration.eventLimits
-        settings.treatments = treatments
+        settings.policy = policy
         settings.retryAfterSeconds = configuration.http.retryAfterSeconds
         settings.memory = pipeline.memory
         settings.keys = pipeline.keys

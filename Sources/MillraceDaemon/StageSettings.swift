@@ -18,20 +18,22 @@ struct StageSettings {
     let writer: WriterConfiguration
     let reading: ReadConfiguration
     let fields: LoadedFields
-    let treatments: LineTreatments?
+    let policy: LinePolicy?
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
     /// may have open. `memory`: of both intakes and the routes. `access`: of both intakes. `certificates`: where a listener
-    /// speaks TLS. `treatments`: of lines, whichever way they come in.
+    /// speaks TLS. `rules`: of lines, whichever way they come in; `counters`: of what they decide.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
-        memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?, treatments: LineTreatments?
+        memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?, rules: RuleSet?,
+        counters: RuleCounters
     ) throws {
         let fields = try LoadedFields(configuration.fields)
         self.fields = fields
-        self.treatments = treatments
+        policy = LinePolicy(
+            rules: rules, counters: counters, fields: fields.treatment, limits: configuration.eventLimits,
+            lineBytesMax: configuration.limits.lineBytes)
         var tcp = TCPIntakeConfiguration()
-        tcp.fields = fields.treatment
         tcp.tcp = configuration.tcp
         tcp.tcp.connectionsMax = files.tcp.connections
         tcp.intake = configuration.intake
@@ -39,7 +41,7 @@ struct StageSettings {
         tcp.limits = configuration.limits
         tcp.refusals = configuration.refusals
         tcp.eventLimits = configuration.eventLimits
-        tcp.treatments = treatments
+        tcp.policy = policy
         tcp.listen = try Self.addresses(configuration.tcp.listen, sockets.tcp, key: "tcp.listen")
         tcp.socketsMax = files.tcp.sockets
         tcp.memory = memory
@@ -49,14 +51,13 @@ struct StageSettings {
         self.tcp = tcp
 
         var http = HTTPIntakeConfiguration()
-        http.fields = fields.treatment
         http.http = configuration.http
         http.http.connectionsMax = files.http.connections
         http.intake = configuration.intake
         http.intake.committedWaitersMax = files.http.waiters
         http.limits = configuration.limits
         http.eventLimits = configuration.eventLimits
-        http.treatments = treatments
+        http.policy = policy
         http.listen = try Self.addresses(configuration.http.listen, sockets.http, key: "http.listen")
         http.socketsMax = files.http.sockets
         http.memory = memory

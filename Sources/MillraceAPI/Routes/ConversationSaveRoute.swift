@@ -48,10 +48,22 @@ struct ConversationSaveRoute: Sendable {
         guard caller.mayWrite(for: sent.userID) else {
             throw APIProblem(.forbidden, "wrong_user", "user_id must be the token's sub")
         }
-        let ruled = try await held(sent, by: caller, receivedAt: receivedAt)
-        let save = ruled ? sent : try treated(sent, of: caller.tenant, receivedAt: receivedAt)
+        var written: [UInt8] = []
+        let (fate, save) = try self.fate(of: sent, caller.tenant, receivedAt: receivedAt, into: &written)
+        // One that is set aside becomes this row once it is retried.
+        let setAside = Saved(
+            id: "\(configuration.policy?.id(of: sent, tenant: caller.tenant) ?? sent.id(tenant: caller.tenant))")
+        switch fate {
+        case .sampleOut:
+            onSampledOut()
+            return Response(setAside, status: .created)
+        case .quarantine:
+            try await spool(written, .refused, by: caller, receivedAt: receivedAt)
+            return Response(setAside, status: .created)
+        case .replace(let counts): onTreated(counts)
+        case .keep: break
+        }
         let id = save.id(tenant: caller.tenant)
-        guard !ruled else { return Response(Saved(id: "\(id)"), status: .created) }
         // One without a time has that of its arrival, which no other has.
         if save.createdAt == receivedAt {
             try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
@@ -62,46 +74,17 @@ struct ConversationSaveRoute: Sendable {
         return Response(Saved(id: "\(id)"), status: .created)
     }
 
-    /// What the rules say of a save; true where it counts as accepted and is not to be written. Throws where it is refused.
-    private func held(_ save: ConversationSave, by caller: Caller, receivedAt: Timestamp) async throws -> Bool {
-        guard let treatments = configuration.treatments else { return false }
-        let line = Self.line(save)
-        switch treatment(of: line, by: treatments, caller.tenant, receivedAt: receivedAt) {
-        case .keep: return false
-        case .sampleOut:
-            onSampledOut()
-            return true
-        case .quarantine(let refusal):
-            let kept = line.withUnsafeBytes {
-                RefusedLine(
-                    quarantined: $0, for: refusal, peer: "http", fields: reading.configuration.fields,
-                    tenant: caller.tenant)?.json
-            }
-            guard let kept else { throw refused(refusal) }
-            try await spool(kept, .refused, by: caller, receivedAt: receivedAt)
-            return true
-        case .refuse(let refusal): throw refused(refusal)
-        }
-    }
-
-    private func refused(_ refusal: Refusal) -> APIProblem {
-        onRefused(refusal.code)
-        return APIProblem(refusal)
-    }
-
-    private func treatment(
-        of line: [UInt8], by treatments: LineTreatments, _ tenant: Int32, receivedAt: Timestamp
-    ) -> LineTreatment {
-        let parser = EventParser()
-        let padded = line + [UInt8](repeating: 0, count: EventParser.paddingBytes)
-        return padded.withUnsafeBytes { padded in
-            let line = UnsafeRawBufferPointer(rebasing: padded[..<line.count])
-            do throws(Refusal) {
-                let kind = try parser.validate(line, limits: configuration.eventLimits, receivedAt: receivedAt)
-                return treatments.treat(kind, line, of: tenant, by: parser)
-            } catch {
-                return .refuse(error)
-            }
+    /// What becomes of a save, and what is kept of it. Throws where it is refused.
+    private func fate(
+        of save: ConversationSave, _ tenant: Int32, receivedAt: Timestamp, into written: inout [UInt8]
+    ) throws -> (LinePolicy.Fate, ConversationSave) {
+        guard let policy = configuration.policy else { return (.keep, save) }
+        do {
+            return try policy.fate(
+                of: save, line: Self.line(save), tenant: tenant, peer: "http", receivedAt: receivedAt, into: &written)
+        } catch {
+            onRefused(error.code)
+            throw APIProblem(error)
         }
     }
 
@@ -154,22 +137,6 @@ struct ConversationSaveRoute: Sendable {
             if body.readableBytesView.starts(with: [0xEF, 0xBB, 0xBF]) { body.moveReaderIndex(forwardBy: 3) }
             return try EventParser().parseConversation(
                 body.readableBytesView, limits: configuration.eventLimits, receivedAt: receivedAt)
-        } catch {
-            onRefused(error.code)
-            throw APIProblem(error)
-        }
-    }
-
-    /// What is kept of it: with the fields that `[fields]` lists treated.
-    private func treated(_ save: ConversationSave, of tenant: Int32, receivedAt: Timestamp) throws -> ConversationSave {
-        guard let fields = reading.configuration.fields else { return save }
-        do {
-            let (kept, counts) = try EventParser().treat(
-                save, line: Self.line(save), by: fields, tenant: tenant,
-                bytesMax: reading.configuration.limits.lineBytes, limits: configuration.eventLimits,
-                receivedAt: receivedAt)
-            if let counts { onTreated(counts) }
-            return kept
         } catch {
             onRefused(error.code)
             throw APIProblem(error)

@@ -66,10 +66,11 @@ struct DeadLettersRetry: ParsableCommand {
         let context = try options.context()
         var meter = ProgressMeter(isQuiet: quiet)
         let connection = try context.connect()
+        let fields = try LoadedFields(context.configuration.fields)
         let retry = LetterRetry(
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
-            packs: try context.packs(), rules: withoutRules ? nil : try context.rules(),
-            fields: try LoadedFields(context.configuration.fields), lineBytesMax: context.lineBytesMax)
+            packs: try context.packs(), policy: try context.linePolicy(fields, withRules: !withoutRules),
+            keys: fields.keys)
         var report = Report()
         let choice: LetterRetry.Choice = all ? .all(code: code, tenant: tenant) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)

@@ -37,20 +37,17 @@ struct LetterRetry {
     private let limits: EventLimits
     private let partitions: Partitions
     private let packs: [PackDefinition]
-    private let fields: LoadedFields
-    private let lineBytesMax: Int
-    /// Of lines that the intake had kept out; nil: none.
-    private let rules: LineTreatments?
+    private let policy: LinePolicy?
+    private let keys: FieldKeys?
 
-    /// `packs`: whose versions rows can be folded into. `fields`: open the lines that were kept encrypted, and treat all as
-    /// the daemon does. `lineBytesMax`: of a treated line.
+    /// `packs`: whose versions rows can be folded into. `policy`: what the daemon does to lines. `keys`: open those that were
+    /// kept encrypted.
     init(
         connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition],
-        rules: LineTreatments? = nil, fields: LoadedFields = .none, lineBytesMax: Int = LimitsConfiguration().lineBytes
+        policy: LinePolicy? = nil, keys: FieldKeys? = nil
     ) {
-        self.rules = rules
-        self.fields = fields
-        self.lineBytesMax = lineBytesMax
+        self.policy = policy
+        self.keys = keys
         self.packs = packs
         self.connection = connection
         self.limits = limits
@@ -113,7 +110,7 @@ struct LetterRetry {
     /// The letter's line as it came; nil where it can't be opened.
     private func plain(_ kept: String, _ letter: StoredLetter) -> [UInt8]? {
         guard FieldKeys.isSealed(line: kept) else { return Array(kept.utf8) }
-        return fields.keys?.line(sealedAs: kept, tenant: letter.tenant)
+        return keys?.line(sealedAs: kept, tenant: letter.tenant)
     }
 
     private func parse(_ bytes: [UInt8], _ letter: StoredLetter, _ parser: EventParser) -> Result<ParsedLine, Refusal> {
@@ -122,19 +119,15 @@ struct LetterRetry {
             Result { () throws(Refusal) in
                 let line = UnsafeRawBufferPointer(rebasing: padded[..<bytes.count])
                 let parsed = try parser.parse(line, limits: limits, receivedAt: letter.receivedAt)
-                // What the database had refused was held against them when it came in.
-                if letter.isRefused, let rules {
-                    let kind: RecordKind = if case .event = parsed { .event } else { .conversation }
-                    switch rules.treat(kind, line, of: letter.tenant, by: parser, samples: false) {
-                    case .keep, .sampleOut: break
-                    case .refuse(let refusal), .quarantine(let refusal): throw refusal
-                    }
-                }
-                guard let treatment = fields.treatment else { return parsed }
-                // What the daemon has treated stays as it is.
-                return try parser.treated(
-                    parsed, line, by: treatment, tenant: letter.tenant, bytesMax: lineBytesMax, limits: limits,
-                    receivedAt: letter.receivedAt)
+                guard let policy else { return parsed }
+                // What the database had refused was held against the rules when it came in, and what the daemon has treated
+                // stays as it is.
+                var written: [UInt8] = []
+                let fate = try policy.fate(
+                    ofRetried: line, wasJudged: !letter.isRefused, tenant: letter.tenant, by: parser,
+                    receivedAt: letter.receivedAt, into: &written)
+                guard case .replace = fate else { return parsed }
+                return try policy.parsed(written, by: parser, receivedAt: letter.receivedAt)
             }
         }
     }

@@ -4,6 +4,7 @@ internal import Glibc
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillraceTreatment
 
 /// `millrace fields`: values that no disk sees as they came.
 struct FieldsCommand: ParsableCommand {
@@ -117,25 +118,24 @@ struct FieldsApply: ParsableCommand {
 
     func run() throws {
         let context = try options.context()
-        let fields = try LoadedFields(context.configuration.fields)
+        let policy = try context.linePolicy(LoadedFields(context.configuration.fields), withRules: false)
         let parser = EventParser()
         var refused = 0
         var out: [UInt8] = []
         try FieldLines(file: file).forEach { line, number in
             let padded = line + [UInt8](repeating: 0, count: EventParser.paddingBytes)
             do throws(Refusal) {
-                let isTreated = try padded.withUnsafeBytes { padded in
-                    Result { () throws(Refusal) -> Bool in
+                let fate = try padded.withUnsafeBytes { padded in
+                    Result { () throws(Refusal) -> LinePolicy.Fate in
                         let bytes = UnsafeRawBufferPointer(rebasing: padded[..<line.count])
                         let now = Timestamp.now
-                        _ = try parser.validate(bytes, limits: context.eventLimits, receivedAt: now)
-                        guard let treatment = fields.treatment else { return false }
-                        return try parser.treat(
-                            bytes, by: treatment, tenant: owner.tenant, bytesMax: context.lineBytesMax,
-                            limits: context.eventLimits, receivedAt: now, into: &out) != nil
+                        let kind = try parser.validate(bytes, limits: context.eventLimits, receivedAt: now)
+                        guard let policy else { return .keep }
+                        return try policy.fate(
+                            of: bytes, kind, tenant: owner.tenant, peer: file, by: parser, receivedAt: now, into: &out)
                     }
                 }.get()
-                Console.out(String(decoding: isTreated ? out : line, as: UTF8.self))
+                Console.out(String(decoding: fate == .keep ? line : out, as: UTF8.self))
             } catch {
                 refused += 1
                 Console.error("line \(number): \(error.code.rawValue): \(error.message)")

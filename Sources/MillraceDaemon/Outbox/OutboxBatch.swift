@@ -15,13 +15,12 @@ struct OutboxBatch {
 
     private static let peer = "outbox"
 
-    /// What is refused is kept as far as `limits` say. `treatments`, then `fields`: what is done with events before they are
-    /// handed over.
+    /// What is refused is kept as far as `limits` say. `policy`: what is done to events before they are handed over.
     init(
-        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, treatments: LineTreatments?,
-        fields: FieldTreatment?, parser: EventParser, receivedAt: Timestamp
+        _ rows: [OutboxRow], limits: LimitsConfiguration, eventLimits: EventLimits, policy: LinePolicy?,
+        parser: EventParser, receivedAt: Timestamp
     ) {
-        var treatedLine: [UInt8] = []
+        var written: [UInt8] = []
         for row in rows {
             var line = Array(row.line.utf8)
             let count = line.count
@@ -30,36 +29,26 @@ struct OutboxBatch {
                 let line = UnsafeRawBufferPointer(rebasing: bytes[..<count])
                 do throws(Refusal) {
                     try Self.check(line, row, limits, eventLimits, parser, receivedAt)
-                    switch treatments?.treat(.event, line, of: row.tenant, by: parser) ?? .keep {
-                    case .keep: break
-                    case .refuse(let refusal): throw refusal
-                    case .sampleOut:
-                        sampledOut += 1
-                        return
-                    case .quarantine(let refusal):
-                        guard
-                            let kept = RefusedLine(
-                                quarantined: line, for: refusal, peer: Self.peer, fields: fields, tenant: row.tenant)
-                        else { throw refusal }
-                        return append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
+                    var fate = LinePolicy.Fate.keep
+                    if let policy {
+                        fate = try policy.fate(
+                            of: line, .event, tenant: row.tenant, peer: Self.peer, by: parser, receivedAt: receivedAt,
+                            into: &written)
                     }
-                    let counts = try fields.flatMap { fields throws(Refusal) in
-                        try parser.treat(
-                            line, by: fields, tenant: row.tenant, bytesMax: limits.lineBytes, limits: eventLimits,
-                            receivedAt: receivedAt, into: &treatedLine)
+                    switch fate {
+                    case .keep: append(line, .event, tenant: row.tenant, receivedAt: receivedAt)
+                    case .replace(let counts):
+                        treated.append(counts)
+                        append(written, .event, tenant: row.tenant, receivedAt: receivedAt)
+                    case .quarantine: append(written, .refused, tenant: row.tenant, receivedAt: receivedAt)
+                    case .sampleOut: sampledOut += 1
                     }
-                    guard let counts else {
-                        return append(line, .event, tenant: row.tenant, receivedAt: receivedAt)
-                    }
-                    treated.append(counts)
-                    append(treatedLine, .event, tenant: row.tenant, receivedAt: receivedAt)
                 } catch {
                     refused += 1
                     let prefix = UnsafeRawBufferPointer(rebasing: line.prefix(limits.refusedLineBytes))
-                    let kept = RefusedLine(
-                        refusal: error, peer: Self.peer, prefix: prefix, lineBytes: row.lineBytes, fields: fields,
-                        tenant: row.tenant)
-                    append(kept.json, .refused, tenant: row.tenant, receivedAt: receivedAt)
+                    let kept = LinePolicy.refused(
+                        prefix, lineBytes: row.lineBytes, for: error, peer: Self.peer, tenant: row.tenant, by: policy)
+                    append(kept, .refused, tenant: row.tenant, receivedAt: receivedAt)
                 }
             }
         }

@@ -34,12 +34,9 @@ actor OutboxService: Service {
     private let executor = ThreadExecutor(name: "outbox")
     private let configuration: DaemonConfiguration
     private let channel: RecordChannel
-    /// What is done with events before they are handed over.
-    private let fields: @Sendable () -> FieldTreatment?
-    private let onTreated: @Sendable (FieldCounts) -> Void
     private let metrics: OutboxMetrics
     private let intake: IntakeMetrics
-    private let treatments: @Sendable () -> LineTreatments?
+    private let policy: @Sendable () -> LinePolicy?
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
     private let parser = EventParser()
@@ -50,19 +47,16 @@ actor OutboxService: Service {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `treatments`, `fields`: asked for before each batch. `intake`: counts what is sampled out.
+    /// `policy`: what is done to events before they are handed over; asked for before each batch. `intake`: counts that.
     init(
         configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger,
-        treatments: @escaping @Sendable () -> LineTreatments?, intake: IntakeMetrics,
-        fields: @escaping @Sendable () -> FieldTreatment?, onTreated: @escaping @Sendable (FieldCounts) -> Void
+        policy: @escaping @Sendable () -> LinePolicy?, intake: IntakeMetrics
     ) {
         self.configuration = configuration
         self.channel = channel
-        self.fields = fields
-        self.onTreated = onTreated
         self.metrics = metrics
         self.intake = intake
-        self.treatments = treatments
+        self.policy = policy
         self.logger = logger
     }
 
@@ -108,9 +102,9 @@ actor OutboxService: Service {
         }
         try count(table, atLeast: rows.count)
         let batch = OutboxBatch(
-            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, treatments: treatments(),
-            fields: fields(), parser: parser, receivedAt: .now)
-        batch.treated.forEach(onTreated)
+            rows, limits: configuration.limits, eventLimits: configuration.eventLimits, policy: policy(),
+            parser: parser, receivedAt: .now)
+        batch.treated.forEach(intake.count)
         // All of them may be sampled out.
         switch batch.records.isEmpty ? .committed(0..<0, CommittedLines()) : await submit(batch.records) {
         case .committed:

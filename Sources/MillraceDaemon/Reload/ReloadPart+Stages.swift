@@ -33,7 +33,7 @@ extension ReloadPart {
         ReloadPart(name: "rules.file") { configuration in
             var prepared = Prepared {}
             if !configuration.rules.file.isEmpty {
-                prepared.detail = { "\(live.http.value.treatments?.ruleCount ?? 0) rules in force" }
+                prepared.detail = { "\(live.http.value.policy?.ruleCount ?? 0) rules in force" }
             }
             return prepared
         }

@@ -45,53 +45,8 @@ extension EventParser {
         }
         Self.append(bytes[end...], to: &out)
         guard out.count <= bytesMax else { throw Self.tooLarge(bytesMax) }
-        try check(&out, limits.treated(bytesMax: bytesMax), receivedAt)
+        try check(&out, limits.rewritten(bytesMax: bytesMax), receivedAt)
         return writer.counts
-    }
-
-    /// The same of the line that was parsed last, as its fields.
-    package func treated(
-        _ parsed: ParsedLine, _ line: UnsafeRawBufferPointer, by fields: FieldTreatment, tenant: Int32, bytesMax: Int,
-        limits: EventLimits, receivedAt: Timestamp
-    ) throws(Refusal) -> ParsedLine {
-        var out: [UInt8] = []
-        let counts = try treat(
-            line, by: fields, tenant: tenant, bytesMax: bytesMax, limits: limits, receivedAt: receivedAt, into: &out)
-        guard counts != nil else { return parsed }
-        let count = out.count
-        out.append(contentsOf: repeatElement(0, count: Self.paddingBytes))
-        let outcome = out.withUnsafeBytes { out in
-            Result { () throws(Refusal) in
-                try parse(
-                    UnsafeRawBufferPointer(rebasing: out[..<count]), limits: limits.treated(bytesMax: bytesMax),
-                    receivedAt: receivedAt)
-            }
-        }
-        return try outcome.get()
-    }
-
-    /// The same of a save that was parsed before, from the line that would be kept of it.
-    package func treat(
-        _ save: ConversationSave, line: [UInt8], by fields: FieldTreatment, tenant: Int32, bytesMax: Int,
-        limits: EventLimits, receivedAt: Timestamp
-    ) throws(Refusal) -> (save: ConversationSave, counts: FieldCounts?) {
-        let padded = line + [UInt8](repeating: 0, count: Self.paddingBytes)
-        var out: [UInt8] = []
-        let outcome = padded.withUnsafeBytes { padded in
-            Result { () throws(Refusal) -> FieldCounts? in
-                let line = UnsafeRawBufferPointer(rebasing: padded[..<line.count])
-                // Larger by its time, and its texts may be escaped in another way.
-                _ = try validate(
-                    line, limits: limits.treated(bytesMax: .max), receivedAt: receivedAt, kind: .conversation)
-                return try treat(
-                    line, by: fields, tenant: tenant, bytesMax: bytesMax, limits: limits, receivedAt: receivedAt,
-                    into: &out)
-            }
-        }
-        guard let counts = try outcome.get() else { return (save, nil) }
-        return (
-            try parseConversation(out, limits: limits.treated(bytesMax: bytesMax), receivedAt: receivedAt), counts
-        )
     }
 
     /// What is kept is one line: between tokens, line ends are white space.
@@ -129,8 +84,8 @@ extension EventParser {
 }
 
 extension EventLimits {
-    /// For a line whose fields were treated: encrypted, they are larger, and the blind index is 3 deep.
-    fileprivate func treated(bytesMax: Int) -> EventLimits {
+    /// For what is kept in the place of a line: encrypted values are larger, and the blind index is 3 deep.
+    package func rewritten(bytesMax: Int) -> EventLimits {
         EventLimits(
             payloadBytes: max(payloadBytes, bytesMax), payloadTextBytes: payloadTextBytes, depth: max(depth, 3),
             acceptPast: acceptPast, acceptFuture: acceptFuture)

@@ -15,11 +15,10 @@ final class EventsRequest {
     /// Of its start.
     private let settings: HTTPSettings
     private let eventLimits: EventLimits
-    private let treatments: LineTreatments?
+    private let policy: LinePolicy?
     private let itemBytesMax: Int
-    private let fields: FieldTreatment?
-    /// The last item whose fields were treated.
-    private var treatedItem: [UInt8] = []
+    /// What is kept in the place of an item.
+    private var written: [UInt8] = []
     private let eventLoop: any EventLoop
     private let parser: EventParser
     private var machine: EventsRequestStateMachine
@@ -55,9 +54,8 @@ final class EventsRequest {
         self.settings = settings
         let configuration = settings.configuration
         eventLimits = configuration.eventLimits
-        treatments = configuration.treatments
+        policy = configuration.policy
         itemBytesMax = configuration.limits.lineBytes
-        fields = configuration.fields
         self.eventLoop = eventLoop
         self.parser = parser
         machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: configuration)
@@ -160,12 +158,7 @@ final class EventsRequest {
                 let kind = try parser.validate(
                     bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let types = grant?.eventTypes { try parser.requireType(kind, types) }
-                if let treatments {
-                    try take(treatments.treat(kind, bytes, of: builder.tenant, by: parser), kind, bytes)
-                } else {
-                    try append(kind, bytes)
-                    machine.itemAccepted()
-                }
+                if let policy { try take(bytes, kind, by: policy) } else { keep(bytes, kind) }
                 uncounted.events += 1
                 shared.metrics[.http].linesReceived.add(1)
             } catch {
@@ -174,38 +167,32 @@ final class EventsRequest {
         }
     }
 
-    /// Does with an accepted item as the rules say.
-    private func take(_ treatment: LineTreatment, _ kind: RecordKind, _ item: UnsafeRawBufferPointer) throws(Refusal) {
-        switch treatment {
-        case .keep:
-            try append(kind, item)
-            machine.itemAccepted()
-        case .refuse(let refusal): throw refusal
-        case .quarantine(let refusal):
-            guard
-                let kept = RefusedLine(
-                    quarantined: item, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
-            else { throw refusal }
-            kept.json.withUnsafeBytes { builder.append(.refused, $0) }
-            machine.itemAccepted()
+    private func take(
+        _ item: UnsafeRawBufferPointer, _ kind: RecordKind, by policy: LinePolicy
+    ) throws(Refusal) {
+        let fate = try policy.fate(
+            of: item, kind, tenant: builder.tenant, peer: peer, by: parser, receivedAt: builder.receivedAt,
+            into: &written)
+        switch fate {
+        case .keep: keep(item, kind)
+        case .replace(let counts):
+            shared.metrics.count(counts)
+            keepWritten(kind)
+        case .quarantine: keepWritten(.refused)
         case .sampleOut:
             shared.metrics.sampledOut(kind).add(1)
             machine.itemSampledOut()
         }
     }
 
-    /// Adds the item that was validated last, or what takes its place.
-    private func append(_ kind: RecordKind, _ item: UnsafeRawBufferPointer) throws(Refusal) {
-        if let fields {
-            let counts = try parser.treat(
-                item, by: fields, tenant: builder.tenant, bytesMax: itemBytesMax, limits: eventLimits,
-                receivedAt: builder.receivedAt, into: &treatedItem)
-            if let counts {
-                shared.metrics.count(counts)
-                return treatedItem.withUnsafeBytes { builder.append(kind, $0) }
-            }
-        }
+    private func keep(_ item: UnsafeRawBufferPointer, _ kind: RecordKind) {
         builder.append(kind, item, isPretty: cutter.format == .json)
+        machine.itemAccepted()
+    }
+
+    private func keepWritten(_ kind: RecordKind) {
+        written.withUnsafeBytes { builder.append(kind, $0) }
+        machine.itemAccepted()
     }
 
     private func refuse(_ refusal: Refusal) {

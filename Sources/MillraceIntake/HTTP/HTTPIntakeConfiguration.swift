@@ -53,10 +53,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var limits = LimitsConfiguration()
     /// What the parser accepts.
     package var eventLimits = EventLimits()
-    /// What is done with it then; nil: nothing.
-    package var fields: FieldTreatment?
-    /// What is done to items that the parser accepts; nil: nothing.
-    package var treatments: LineTreatments?
+    /// What is done to items that it accepts; nil: nothing.
+    package var policy: LinePolicy?
     /// `http.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

@@ -40,10 +40,8 @@ package struct TCPIntakeConfiguration: Sendable {
     package var refusals = RefusalsConfiguration()
     /// What the parser accepts.
     package var eventLimits = EventLimits()
-    /// What is done with it then; nil: nothing.
-    package var fields: FieldTreatment?
-    /// What is done to lines that the parser accepts; nil: nothing.
-    package var treatments: LineTreatments?
+    /// What is done to lines that it accepts; nil: nothing.
+    package var policy: LinePolicy?
     /// `tcp.listen`, or the service manager's sockets.
     package var listen: [ListenAddress] = []
     /// Sockets that may be open, whatever they do; at so many, nothing is accepted.

@@ -39,18 +39,17 @@ struct TCPLineReader: ~Copyable {
 
     /// More goes to the builder at once than a processor's first cache holds anyway.
     private static let runBytesMax = 64 << 10
-    /// Kept of the memory for treated lines; idle connections cost little.
-    private static let treatedBytesKept = 8 << 10
+    /// Kept of the memory for `written`; idle connections cost little.
+    private static let writtenBytesKept = 8 << 10
 
     /// For logs and dead letters.
     var peer = "unknown"
     private let shared: TCPIntakeShared
     private var limits: LimitsConfiguration
     private var eventLimits: EventLimits
-    private var fields: FieldTreatment?
-    /// The last line whose fields were treated.
-    private var treatedLine: [UInt8] = []
-    private var treatments: LineTreatments?
+    private var policy: LinePolicy?
+    /// What is kept in the place of a line.
+    private var written: [UInt8] = []
     private let parser = LoopParser.ofThisThread
     private var cutter: LineCutter
     private var firstLine: TCPFirstLine?
@@ -70,8 +69,7 @@ struct TCPLineReader: ~Copyable {
         self.shared = shared
         limits = settings.limits
         eventLimits = settings.eventLimits
-        fields = settings.fields
-        treatments = settings.treatments
+        policy = settings.policy
         cutter = LineCutter(
             lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         builder = RecordBuilder(tenant: 0, receivedAt: .now)
@@ -83,8 +81,7 @@ struct TCPLineReader: ~Copyable {
     mutating func settingsChanged(_ settings: TCPIntakeConfiguration) {
         limits = settings.limits
         eventLimits = settings.eventLimits
-        fields = settings.fields
-        treatments = settings.treatments
+        policy = settings.policy
         cutter.boundsChanged(lineBytesMax: limits.lineBytes, prefixBytesMax: limits.refusedLineBytes)
         refused.boundsChanged(linesMax: settings.tcp.refusedLinesMax, configuration: settings.refusals)
     }
@@ -183,54 +180,33 @@ struct TCPLineReader: ~Copyable {
                 }
                 let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
                 if let eventTypes { try parser.requireType(kind, eventTypes) }
-                if let treatments,
-                    try hold(bytes, kind, treatments.treat(kind, bytes, of: builder.tenant, by: parser))
-                {
-                    return refused.lineAccepted()
+                var fate = LinePolicy.Fate.keep
+                if let policy {
+                    fate = try policy.fate(
+                        of: bytes, kind, tenant: builder.tenant, peer: peer, by: parser, receivedAt: builder.receivedAt,
+                        into: &written)
                 }
-                let isTreated = if let fields { try treat(kind, bytes, by: fields) } else { false }
                 refused.lineAccepted()
-                if !isTreated { extendRun(kind, bytes, at: offset) }
+                switch fate {
+                case .keep: extendRun(kind, bytes, at: offset)
+                case .replace(let counts):
+                    shared.metrics.count(counts)
+                    keepWritten(kind)
+                case .quarantine: keepWritten(.refused)
+                case .sampleOut:
+                    shared.metrics.sampledOut(kind).add(1)
+                    if firstLine != .event { sampledOut.append(lineNumber) }
+                }
             } catch {
                 refuse(error, line: bytes, lineBytes: bytes.count, at: now)
             }
         }
     }
 
-    /// Does with an accepted line as the rules say; false where it goes on.
-    private mutating func hold(
-        _ line: UnsafeRawBufferPointer, _ kind: RecordKind, _ treatment: LineTreatment
-    ) throws(Refusal) -> Bool {
-        switch treatment {
-        case .keep: return false
-        case .refuse(let refusal): throw refusal
-        case .quarantine(let refusal):
-            guard
-                let kept = RefusedLine(
-                    quarantined: line, for: refusal, peer: peer, fields: fields, tenant: builder.tenant)
-            else { throw refusal }
-            endRun()
-            kept.json.withUnsafeBytes { builder.append(.refused, $0) }
-        case .sampleOut:
-            shared.metrics.sampledOut(kind).add(1)
-            if firstLine != .event { sampledOut.append(lineNumber) }
-        }
-        return true
-    }
-
-    /// Adds what takes the place of the line that was validated last; false where that is the line itself.
-    private mutating func treat(
-        _ kind: RecordKind, _ line: UnsafeRawBufferPointer, by fields: FieldTreatment
-    ) throws(Refusal) -> Bool {
-        let counts = try parser.treat(
-            line, by: fields, tenant: builder.tenant, bytesMax: limits.lineBytes, limits: eventLimits,
-            receivedAt: builder.receivedAt, into: &treatedLine)
-        guard let counts else { return false }
-        shared.metrics.count(counts)
+    private mutating func keepWritten(_ kind: RecordKind) {
         endRun()
-        treatedLine.withUnsafeBytes { builder.append(kind, $0) }
-        if treatedLine.capacity > Self.treatedBytesKept { treatedLine = [] }
-        return true
+        written.withUnsafeBytes { builder.append(kind, $0) }
+        if written.capacity > Self.writtenBytesKept { written = [] }
     }
 
     /// Adds a line. `offset`: where it starts in the cutter's bytes; nil when its `\n` does not follow it there.
@@ -270,8 +246,8 @@ struct TCPLineReader: ~Copyable {
         guard isKept else { return shared.metrics[.tcp].linesNotKept.add(1) }
         let prefix = line.slice(0..<min(line.count, limits.refusedLineBytes))
         endRun()
-        let kept = RefusedLine(
-            refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes, fields: fields, tenant: builder.tenant)
-        kept.json.withUnsafeBytes { builder.append(.refused, $0) }
+        let kept = LinePolicy.refused(
+            prefix, lineBytes: lineBytes, for: refusal, peer: peer, tenant: builder.tenant, by: policy)
+        kept.withUnsafeBytes { builder.append(.refused, $0) }
     }
 }

@@ -15,13 +15,18 @@ struct FieldsInstallation {
     var daemon: DaemonProcess { installation.daemon }
     var auditor: Auditor { installation.auditor }
 
-    /// `settings`: beside the file of keys. `hasKeys`: false where none is wanted of anyone. Started.
+    /// `settings`: beside the file of keys. `hasKeys`: false where none is wanted of anyone. `rules`: of `rules.file`. Started.
     init(
-        _ name: String = #function, cluster: TestCluster? = nil, settings: [String: String], hasKeys: Bool = true
+        _ name: String = #function, cluster: TestCluster? = nil, settings: [String: String], hasKeys: Bool = true,
+        rules: String? = nil
     ) throws {
         scratch = try ScratchDirectory()
         keysFile = scratch.path + "/fields.keys"
         var settings = settings
+        if let rules {
+            settings["rules.file"] = DaemonSettings.quoted(scratch.path + "/rules.toml")
+            try TextFile.write(rules, to: scratch.path + "/rules.toml")
+        }
         settings["fields.keys_file"] = DaemonSettings.quoted(keysFile)
         installation = try Installation(name, cluster: cluster, settings: settings)
         let made = try CommandRun(["fields", "keys", "--id", "first"], in: scratch)
