@@ -86,6 +86,9 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "MillraceDialects", dependencies: ["CMillrace", "MillraceEvent", "MillraceJSON"],
+            swiftSettings: swiftSettings),
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
             name: "MillraceTreatment",
@@ -113,8 +116,9 @@ let package = Package(
         .target(
             name: "MillraceIntake",
             dependencies: [
-                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
-                "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
+                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceDialects",
+                "MillraceEvent",
+                "MillraceJSON", "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -336,8 +340,8 @@ let package = Package(
         .testTarget(
             name: "MillraceIntakeTests",
             dependencies: [
-                "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceIntake", "MillraceTelemetry",
-                "MillraceTestSupport",
+                "MillraceAccess", "MillraceChannels", "MillraceDialects", "MillraceEvent", "MillraceIntake",
+                "MillraceTelemetry", "MillraceTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -411,6 +415,9 @@ let package = Package(
             name: "MillraceBackupTests", dependencies: ["MillraceBackup", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MillraceDialectsTests", dependencies: ["MillraceDialects", "MillraceEvent", "MillraceTestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MillraceTreatmentTests", dependencies: ["CMillrace", "MillraceEvent", "MillraceTreatment"],
             swiftSettings: swiftSettings),

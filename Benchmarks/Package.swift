@@ -99,11 +99,13 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
+        part("MillraceDialects", ["CMillrace", "MillraceEvent", "MillraceJSON"]),
         part(
             "MillraceIntake",
             [
-                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON",
-                "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
+                "CMillrace", "CZlib", "CZstd", "MillraceAccess", "MillraceChannels", "MillraceDialects",
+                "MillraceEvent",
+                "MillraceJSON", "MillraceRoutes", "MillraceTelemetry", "MillraceTreatment",
                 .product(name: "Algorithms", package: "swift-algorithms"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

@@ -34,3 +34,19 @@ package struct ErrorAnswer: JSONShape {
             doc: "With `row_too_large`: the cursor after the row that can't be read, where it is known"),
     ]
 }
+
+/// The same as SDKs look for it, each under a name of its own.
+package struct SDKErrorAnswer: JSONShape {
+    private let detail: ErrorAnswer.Detail
+
+    package init(code: String, message: String) {
+        detail = ErrorAnswer.Detail(code: code, message: message)
+    }
+
+    package static let name = "SDKError"
+
+    package static let fields: [JSONField<Self>] = [
+        JSONField("code", \.detail.code), JSONField("message", \.detail.message), JSONField("detail", \.detail.message),
+        JSONField("error", \.detail), JSONField("error_description", \.detail.message),
+    ]
+}

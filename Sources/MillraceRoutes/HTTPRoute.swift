@@ -7,6 +7,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case funnels, retention, sessions, paths
     case health, dashboard
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
+    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents
     /// A request of none of the others.
     case other
 
@@ -16,7 +17,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
 
     package var method: Method {
         switch self {
-        case .events, .conversationSave, .checkout, .reload: .post
+        case .events, .conversationSave, .checkout, .reload, .segment, .postHog, .postHogV1, .featureFlags,
+            .cloudEvents:
+            .post
         case .userErase: .delete
         default: .get
         }
@@ -53,6 +56,34 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .health: "/api/v1/stats-fast/health"
         case .dashboard: "/api/v1/stats-fast/dashboard"
         case .openAPI: "/openapi.json"
+        case .segment: "/v1/batch"
+        case .segmentPixel: "/pixel/v1/track"
+        case .postHog: "/batch"
+        case .postHogV1: "/i/v1/analytics/events"
+        case .featureFlags: "/flags"
+        case .cloudEvents: "/v1/cloudevents"
+        }
+    }
+
+    /// Further paths of the same route, as SDKs have many for one thing.
+    package var furtherPaths: [String] {
+        switch self {
+        case .segment:
+            [
+                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/import",
+                "/beacon/v1/batch",
+            ]
+        case .segmentPixel: ["/pixel/v1/page"]
+        case .postHog: ["/capture", "/e", "/i/v0/e", "/track", "/engage", "/i/v0/ai/batch"]
+        case .featureFlags: ["/decide"]
+        default: []
+        }
+    }
+
+    /// By the paths that hold no names; of events, the route that posts them.
+    private static let fixed: [String: HTTPRoute] = allCases.reversed().reduce(into: [:]) { routes, route in
+        for path in [route.path] + route.furtherPaths where !path.isEmpty && !path.contains("{") {
+            routes[path] = route
         }
     }
 
@@ -71,15 +102,15 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         if path == HTTPRoute.events.path {
             self = isReading ? .eventQuery : .events
         } else {
-            let found = HTTPRoute.allCases.first { route in
-                route.path.contains("{") ? route.match(path) != nil : route.path == path
-            }
-            self = path.isEmpty ? .other : found ?? .other
+            self =
+                Self.fixed[String(path)] ?? Self.allCases.first { $0.path.contains("{") && $0.match(path) != nil }
+                ?? .other
         }
     }
 
     /// What stands for the names of the path, still percent-encoded; nil for a path of another route.
     package func match<Path: StringProtocol>(_ requested: Path) -> [(name: String, value: Path.SubSequence)]? {
+        if furtherPaths.contains(where: { $0 == requested }) { return [] }
         let wanted = path.split(separator: "/")
         let parts = requested.split(separator: "/")
         guard !wanted.isEmpty, wanted.count == parts.count else { return nil }
@@ -98,7 +129,18 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isProbe: Bool { self == .livez || self == .readyz }
 
     /// What it posts counts against the rates of its key.
-    package var isSending: Bool { self == .events || self == .conversationSave || self == .checkout }
+    package var isSending: Bool { takesLines || self == .conversationSave || self == .checkout }
+
+    /// The intake makes lines of its bodies.
+    package var takesLines: Bool { self == .events || isOfSDK }
+
+    /// What an SDK sends when only its host was changed, and CloudEvents.
+    package var isOfSDK: Bool {
+        switch self {
+        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents: true
+        default: false
+        }
+    }
 
     /// Answered even on the connections that are kept free for operations.
     package var isOperational: Bool { isProbe || self == .metrics }
@@ -106,7 +148,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// Answered out of PostgreSQL.
     package var isOfDatabase: Bool {
         switch self {
-        case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload:
+        case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents:
             false
         case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,

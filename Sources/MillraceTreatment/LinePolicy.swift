@@ -152,6 +152,18 @@ package final class LinePolicy: Sendable {
         ).json
     }
 
+    /// The same of a line whose sender is told that it is accepted, since it can't be told of this one: the letter is never
+    /// dropped. It is without the line where that may not be kept as it came and there is no key to encrypt it with.
+    package static func setAside(
+        _ prefix: UnsafeRawBufferPointer, lineBytes: Int, for refusal: Refusal, peer: String, tenant: Int32,
+        by policy: LinePolicy?
+    ) -> [UInt8] {
+        var line = RefusedLine(
+            refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes, fields: policy?.fields, tenant: tenant)
+        line.isQuarantined = true
+        return line.json
+    }
+
     private func judge(
         _ line: UnsafeRawBufferPointer, _ tenant: Int32, _ parser: EventParser, samples: Bool = true
     ) -> LineTreatment {

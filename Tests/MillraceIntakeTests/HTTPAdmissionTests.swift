@@ -1,5 +1,6 @@
 @testable import MillraceIntake
 import MillraceChannels
+import MillraceDialects
 import NIOHTTP1
 import Testing
 
@@ -15,7 +16,10 @@ struct HTTPAdmissionTests {
             head, at: HTTPDoor.Entrance(address: "127.0.0.1", port: 8080), door: HTTPDoor(listen: [], hosts: []),
             access: access, isReserved: isReserved, spoolRefusal: spoolRefusal)
         return switch admission.verdict {
-        case .events(let head, let saysContinue): "events \(head.acknowledgement)" + (saysContinue ? " 100" : "")
+        case .events(let head, let saysContinue):
+            "events \(head.acknowledgement)" + (saysContinue ? " 100" : "")
+                + (head.dialect.map { " \($0.dialect)" } ?? "")
+        case .answered(let answer): "answered \(answer.status)"
         case .routes(let head, _): "routes \(head.uri)"
         case .refused(let problem): "refused \(problem.code.rawValue)"
         case .cutOff(let problem): "cut off \(problem.code.rawValue)"
@@ -33,6 +37,16 @@ struct HTTPAdmissionTests {
         (.POST, "/v1/events", [("Origin", "http://evil.example")], "refused forbidden_origin"),
         (.POST, "/livez", [("Origin", "http://evil.example")], "routes /livez"),
         (.POST, "/v1/events", [("Content-Length", "1"), ("Content-Length", "1")], "cut off malformed_request"),
+        (.POST, "/batch/?x", [], "events spooled postHog"), (.POST, "//v1/track/", [], "events spooled segment"),
+        (.GET, "/pixel/v1/page", [], "events spooled segment"), (.GET, "/batch", [], "routes /batch"),
+        (.POST, "/v1/batch", [("Content-Type", "image/png")], "refused unsupported_media_type"),
+        (.POST, "/v1/batch", [("Content-Encoding", "br")], "refused unsupported_encoding"),
+        (
+            .POST, "/v1/events?ack=committed", [("Content-Type", "application/cloudevents+json")],
+            "events committed cloudEvents"
+        ),
+        (.OPTIONS, "/v1/cloudevents", [("WebHook-Request-Origin", "a")], "answered 200"),
+        (.OPTIONS, "/v1/cloudevents", [], "routes /v1/cloudevents"), (.POST, "/decide/?v=3", [], "answered 200"),
         (.CONNECT, "h:1", [], "cut off method_not_allowed"), (.GET, "nowhere", [], "cut off malformed_request"),
     ])
     func `a head decides what becomes of its request`(

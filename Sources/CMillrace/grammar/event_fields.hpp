@@ -14,6 +14,7 @@ enum field : uint8_t {
   field_user_id,
   field_payload,
   field_created_at,
+  field_sent_at,
   field_conversation_id,
   field_question,
   field_response,
@@ -24,14 +25,15 @@ enum field : uint8_t {
 };
 
 constexpr const char *field_names[field_count] = {
-    "event_type", "id",       "user_id",   "payload", "created_at", "conversation_id",
-    "question",   "response", "timestamp", "source",  "metadata",
+    "event_type",      "id",       "user_id",  "payload",   "created_at", "sent_at",
+    "conversation_id", "question", "response", "timestamp", "source",     "metadata",
 };
 
 constexpr uint32_t bit(field of) { return 1u << of; }
 
 constexpr uint32_t event_fields =
-    bit(field_event_type) | bit(field_id) | bit(field_user_id) | bit(field_payload) | bit(field_created_at);
+    bit(field_event_type) | bit(field_id) | bit(field_user_id) | bit(field_payload) | bit(field_created_at) |
+    bit(field_sent_at);
 constexpr uint32_t conversation_fields = bit(field_conversation_id) | bit(field_question) | bit(field_response) |
                                          bit(field_user_id) | bit(field_timestamp) | bit(field_source) |
                                          bit(field_metadata);
@@ -42,7 +44,8 @@ inline field find_field(const uint8_t *name, size_t length) {
   switch (length) {
     case 2: return is("id") ? field_id : field_count;
     case 6: return is("source") ? field_source : field_count;
-    case 7: return is("user_id") ? field_user_id : is("payload") ? field_payload : field_count;
+    case 7:
+      return is("user_id") ? field_user_id : is("payload") ? field_payload : is("sent_at") ? field_sent_at : field_count;
     case 8:
       return is("question")   ? field_question
              : is("response") ? field_response

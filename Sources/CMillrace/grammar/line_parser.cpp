@@ -4,44 +4,62 @@
 
 namespace millrace {
 
+namespace {
+
+int32_t refuse_utf8(const uint8_t *bytes, size_t length, mr_refusal *refusal) {
+  size_t at = first_invalid_utf8(bytes, length);
+  return refuse(refusal, MR_INVALID_UTF8, "byte %zu (0x%02X) is not valid UTF-8; JSON is wanted in UTF-8", at + 1,
+                at < length ? bytes[at] : 0);
+}
+
+}  // namespace
+
+int32_t index_text(mr_parser *parser, const uint8_t *bytes, size_t length, mr_refusal *refusal) {
+  if (length > parser->stage1->capacity() && !parser->grow(length)) {
+    return refuse(refusal, MR_LINE_TOO_LONG, "there is no memory to parse %zu bytes", length);
+  }
+  switch (auto error = parser->stage1->stage1(bytes, length, simdjson::stage1_mode::regular)) {
+    case simdjson::SUCCESS: return MR_ACCEPTED;
+    case simdjson::EMPTY: return refuse(refusal, MR_INVALID_JSON, "there is nothing here; one JSON object is wanted");
+    case simdjson::UTF8_ERROR: return refuse_utf8(bytes, length, refusal);
+    case simdjson::UNCLOSED_STRING:
+    case simdjson::UNESCAPED_CHARS: {
+      if (first_invalid_utf8(bytes, length) < length) return refuse_utf8(bytes, length, refusal);
+      if (error == simdjson::UNCLOSED_STRING) {
+        return refuse(refusal, MR_INVALID_JSON,
+                      "invalid JSON: a string is not closed; a '\"' is wanted before the end");
+      }
+      return refuse(refusal, MR_INVALID_JSON,
+                    "invalid JSON: a control character stands in a string; it is wanted escaped, as \\n or \\u000a");
+    }
+    default: return refuse(refusal, MR_INVALID_JSON, "invalid JSON: %s", simdjson::error_message(error));
+  }
+}
+
+int32_t refuse_text(const json_walker &walker, const uint8_t *bytes, size_t length, uint32_t depth_max,
+                    mr_refusal *refusal) {
+  if (walker.fault_code == MR_NESTING_TOO_DEEP) {
+    return refuse(refusal, MR_NESTING_TOO_DEEP,
+                  "nested too deep at byte %u; at most %u objects and arrays are wanted inside each other",
+                  walker.fault_offset + 1, depth_max);
+  }
+  if (walker.fault_offset >= length) {
+    return refuse(refusal, MR_INVALID_JSON, "invalid JSON: it ends where %s is wanted", walker.fault_wanted);
+  }
+  return refuse(refusal, MR_INVALID_JSON, "invalid JSON at byte %u: %s is wanted, not \"%s\"", walker.fault_offset + 1,
+                walker.fault_wanted, quotation(bytes + walker.fault_offset, length - walker.fault_offset).text);
+}
+
 int32_t line_parser::parse() {
-  if (int32_t code = index()) return code;
+  if (int32_t code = index_text(parser_, bytes_, length_, refusal_)) return code;
   const auto &stage1 = *parser_->stage1;
   json_walker walker(bytes_, length_, stage1.structural_indexes.get(), stage1.n_structural_indexes,
-                     limits_.depth_max < MR_DEPTH_MAX ? limits_.depth_max : MR_DEPTH_MAX, limits_.was_accepted);
+                     depth_max(), limits_.was_accepted);
   if (walker.peek() != '{') return refuse_non_object(walker);
   if (!take_fields(walker)) return refuse_fault(walker);
   if (int32_t code = check_values(walker)) return code;
   if (int32_t code = check_names()) return code;
   return is_conversation_ ? fill_conversation() : fill_event();
-}
-
-int32_t line_parser::index() {
-  if (length_ > parser_->stage1->capacity() && !parser_->grow(length_)) {
-    return refuse(refusal_, MR_LINE_TOO_LONG, "there is no memory to parse %zu bytes", length_);
-  }
-  switch (auto error = parser_->stage1->stage1(bytes_, length_, simdjson::stage1_mode::regular)) {
-    case simdjson::SUCCESS: return MR_ACCEPTED;
-    case simdjson::EMPTY: return refuse(refusal_, MR_INVALID_JSON, "there is nothing here; one JSON object is wanted");
-    case simdjson::UTF8_ERROR: return refuse_utf8();
-    case simdjson::UNCLOSED_STRING:
-    case simdjson::UNESCAPED_CHARS: {
-      if (first_invalid_utf8(bytes_, length_) < length_) return refuse_utf8();
-      if (error == simdjson::UNCLOSED_STRING) {
-        return refuse(refusal_, MR_INVALID_JSON,
-                      "invalid JSON: a string is not closed; a '\"' is wanted before the end");
-      }
-      return refuse(refusal_, MR_INVALID_JSON,
-                    "invalid JSON: a control character stands in a string; it is wanted escaped, as \\n or \\u000a");
-    }
-    default: return refuse(refusal_, MR_INVALID_JSON, "invalid JSON: %s", simdjson::error_message(error));
-  }
-}
-
-int32_t line_parser::refuse_utf8() {
-  size_t at = first_invalid_utf8(bytes_, length_);
-  return refuse(refusal_, MR_INVALID_UTF8, "byte %zu (0x%02X) is not valid UTF-8; JSON is wanted in UTF-8", at + 1,
-                at < length_ ? bytes_[at] : 0);
 }
 
 int32_t line_parser::refuse_non_object(json_walker &walker) {
@@ -55,16 +73,7 @@ int32_t line_parser::refuse_non_object(json_walker &walker) {
 }
 
 int32_t line_parser::refuse_fault(const json_walker &walker) {
-  if (walker.fault_code == MR_NESTING_TOO_DEEP) {
-    return refuse(refusal_, MR_NESTING_TOO_DEEP,
-                  "nested too deep at byte %u; at most %u objects and arrays are wanted inside each other",
-                  walker.fault_offset + 1, limits_.depth_max < MR_DEPTH_MAX ? limits_.depth_max : MR_DEPTH_MAX);
-  }
-  if (walker.fault_offset >= length_) {
-    return refuse(refusal_, MR_INVALID_JSON, "invalid JSON: it ends where %s is wanted", walker.fault_wanted);
-  }
-  return refuse(refusal_, MR_INVALID_JSON, "invalid JSON at byte %u: %s is wanted, not \"%s\"", walker.fault_offset + 1,
-                walker.fault_wanted, quotation(bytes_ + walker.fault_offset, length_ - walker.fault_offset).text);
+  return refuse_text(walker, bytes_, length_, depth_max(), refusal_);
 }
 
 bool line_parser::take_fields(json_walker &walker) {

@@ -39,6 +39,13 @@ struct mr_parser {
 
 namespace millrace {
 
+/// Runs simdjson's first stage on a text that is to be walked. Returns MR_ACCEPTED, or the code and fills `refusal`.
+int32_t index_text(mr_parser *parser, const uint8_t *bytes, size_t length, mr_refusal *refusal);
+
+/// Says where and why a walk of that text failed.
+int32_t refuse_text(const json_walker &walker, const uint8_t *bytes, size_t length, uint32_t depth_max,
+                    mr_refusal *refusal);
+
 /// One call of mr_parse: the grammar first, then what PostgreSQL can't hold, then the names, then each field.
 class line_parser {
  public:
@@ -66,11 +73,9 @@ class line_parser {
 
   // The grammar: line_parser.cpp
 
-  /// Runs simdjson's first stage.
-  int32_t index();
-  int32_t refuse_utf8();
   int32_t refuse_non_object(json_walker &walker);
   int32_t refuse_fault(const json_walker &walker);
+  uint32_t depth_max() const { return limits_.depth_max < MR_DEPTH_MAX ? limits_.depth_max : MR_DEPTH_MAX; }
   /// Takes the whole top-level object; remembers the first value of each known field. False on a fault.
   bool take_fields(json_walker &walker);
   bool take_field(json_walker &walker);
@@ -96,9 +101,13 @@ class line_parser {
   /// An optional object, `{}` when absent, bounded in bytes as they came.
   int32_t fill_object(field of, int32_t code, mr_text &out);
   int32_t fill_source();
-  int32_t fill_created_at();
+  /// Of `created_at` or `sent_at`.
+  int32_t fill_created_at(field of, int64_t &out);
+  /// Puts right what a sender's clock that is off by more than a minute made of the time. Not where it can't be: the clock
+  /// is a year ahead, or the event is of after it was sent.
+  void correct_created_at(int64_t sent_us);
   int32_t fill_timestamp();
-  int32_t fill_rfc3339(field of, int32_t code, const char *wanted);
+  int32_t fill_rfc3339(field of, int32_t code, const char *wanted, int64_t &out);
   int32_t check_window(const char *what);
   static const char *kind_of(const json_value &value);
 };

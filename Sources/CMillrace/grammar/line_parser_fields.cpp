@@ -11,7 +11,14 @@ constexpr size_t name_bytes_max = 200;
 /// Beyond any accepted time, and safe to multiply.
 constexpr size_t millisecond_digits_max = 15;
 
-constexpr const char *event_fields_wanted = "event_type, id, user_id, payload and created_at";
+// Of the clock of a sender that says when it sent an event. Bounds and no settings: lines in the spool are read by them
+// again.
+/// What a network may take, and what clocks may differ by without being wrong.
+constexpr int64_t clock_difference_us = 60 * int64_t{1'000'000};
+/// A sender's clock that is ahead by more is not believed to be one.
+constexpr int64_t clock_ahead_max_us = 366 * 24 * 60 * clock_difference_us;
+
+constexpr const char *event_fields_wanted = "event_type, id, user_id, payload, created_at and sent_at";
 constexpr const char *conversation_fields_wanted =
     "conversation_id, question, response, user_id, timestamp, source and metadata";
 
@@ -63,7 +70,20 @@ int32_t line_parser::fill_event() {
   if (int32_t code = fill_object(field_payload, MR_INVALID_PAYLOAD, event_.payload)) return code;
 
   event_.has_created = true;
-  if (has(field_created_at)) return fill_created_at();
+  if (has(field_sent_at)) {
+    if (!has(field_created_at)) {
+      return refuse(refusal_, MR_MISSING_FIELD, "created_at is missing; sent_at says by which clock it is meant");
+    }
+    int64_t sent_us = 0;
+    if (int32_t code = fill_created_at(field_sent_at, sent_us)) return code;
+    if (int32_t code = fill_created_at(field_created_at, event_.created_us)) return code;
+    correct_created_at(sent_us);
+    return check_window("created_at");
+  }
+  if (has(field_created_at)) {
+    if (int32_t code = fill_created_at(field_created_at, event_.created_us)) return code;
+    return check_window("created_at");
+  }
   if (event_.has_id && is_uuid_v7(event_.id)) {
     event_.created_us = uuid_v7_milliseconds(event_.id) * 1000;
     return check_window("the time in the UUIDv7 id");
@@ -177,30 +197,40 @@ int32_t line_parser::fill_source() {
   return MR_ACCEPTED;
 }
 
-int32_t line_parser::fill_created_at() {
-  const json_value &value = values_[field_created_at];
+int32_t line_parser::fill_created_at(field of, int64_t &out) {
+  const json_value &value = values_[of];
   constexpr const char *wanted = "RFC 3339 with offset (2026-11-05T12:34:56.789Z) or whole milliseconds since 1970";
-  if (value.first == '"') return fill_rfc3339(field_created_at, MR_INVALID_CREATED_AT, wanted);
-  if (value.first == 'n') return refuse_null(field_created_at, MR_INVALID_CREATED_AT, wanted);
+  if (value.first == '"') return fill_rfc3339(of, MR_INVALID_CREATED_AT, wanted, out);
+  if (value.first == 'n') return refuse_null(of, MR_INVALID_CREATED_AT, wanted);
   bool is_negative = value.first == '-';
   if (!is_negative && !is_digit(value.first)) {
-    return refuse(refusal_, MR_INVALID_CREATED_AT, "created_at is %s; %s is wanted", kind_of(value), wanted);
+    return refuse(refusal_, MR_INVALID_CREATED_AT, "%s is %s; %s is wanted", field_names[of], kind_of(value), wanted);
   }
   int64_t milliseconds = 0;
   size_t digits = 0;
   for (uint32_t at = value.start + is_negative; at < value.end; at++, digits++) {
     if (!is_digit(bytes_[at])) {
-      return refuse(refusal_, MR_INVALID_CREATED_AT, "created_at %s is no whole number; %s is wanted",
+      return refuse(refusal_, MR_INVALID_CREATED_AT, "%s %s is no whole number; %s is wanted", field_names[of],
                     quotation(bytes_ + value.start, value.length()).text, wanted);
     }
     if (digits < millisecond_digits_max) milliseconds = milliseconds * 10 + (bytes_[at] - '0');
   }
   if (digits > millisecond_digits_max) {
-    return refuse(refusal_, MR_CREATED_AT_OUT_OF_RANGE, "created_at %s is out of range; %s is wanted",
+    return refuse(refusal_, MR_CREATED_AT_OUT_OF_RANGE, "%s %s is out of range; %s is wanted", field_names[of],
                   quotation(bytes_ + value.start, value.length()).text, wanted);
   }
-  event_.created_us = (is_negative ? -milliseconds : milliseconds) * 1000;
-  return check_window("created_at");
+  out = (is_negative ? -milliseconds : milliseconds) * 1000;
+  return MR_ACCEPTED;
+}
+
+void line_parser::correct_created_at(int64_t sent_us) {
+  int64_t difference = limits_.received_us - sent_us;
+  bool is_right = difference >= -clock_difference_us && difference <= clock_difference_us;
+  // What was made after it was sent goes by another clock than that.
+  if (is_right || difference < -clock_ahead_max_us || event_.created_us > sent_us + clock_difference_us) return;
+  event_.created_us += difference;
+  // Sent again, it comes out at another time: then it is known by its id alone.
+  event_.has_created = false;
 }
 
 int32_t line_parser::fill_timestamp() {
@@ -213,16 +243,17 @@ int32_t line_parser::fill_timestamp() {
   if (value.first != '"') {
     return refuse(refusal_, MR_INVALID_TIMESTAMP, "timestamp is %s; %s is wanted", kind_of(value), wanted);
   }
-  return fill_rfc3339(field_timestamp, MR_INVALID_TIMESTAMP, wanted);
+  if (int32_t code = fill_rfc3339(field_timestamp, MR_INVALID_TIMESTAMP, wanted, event_.created_us)) return code;
+  return check_window("timestamp");
 }
 
-int32_t line_parser::fill_rfc3339(field of, int32_t code, const char *wanted) {
+int32_t line_parser::fill_rfc3339(field of, int32_t code, const char *wanted, int64_t &out) {
   mr_text text = text_of(values_[of]);
-  if (!parse_rfc3339(text.bytes, text.length, &event_.created_us)) {
+  if (!parse_rfc3339(text.bytes, text.length, &out)) {
     return refuse(refusal_, code, "%s \"%s\" is no such time; %s is wanted", field_names[of],
                   quotation(text.bytes, text.length).text, wanted);
   }
-  return check_window(field_names[of]);
+  return MR_ACCEPTED;
 }
 
 int32_t line_parser::check_window(const char *what) {

@@ -80,7 +80,8 @@ typedef struct {
   /// Events: given. Conversations: never (derived by the caller).
   bool has_id;
   bool has_user_id;
-  /// `created_at` (`timestamp`) was given, or the id is a UUIDv7 and gave it. When false, created_us is received_us.
+  /// `created_at` (`timestamp`) was given, or the id is a UUIDv7 and gave it. When false, created_us is received_us, or what
+  /// `sent_at` made of `created_at`, another one each time that the event comes.
   bool has_created;
   uint8_t id[16];
   uint8_t user_id[16];

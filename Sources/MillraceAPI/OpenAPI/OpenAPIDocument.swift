@@ -75,11 +75,16 @@ struct OpenAPIDocument: Sendable {
     private var paths: [(String, JSONValue)] {
         var paths: [(String, [(String, JSONValue)])] = []
         for operation in operations {
-            let entry = (operation.route.method.rawValue, describe(operation))
-            if let index = paths.firstIndex(where: { $0.0 == operation.route.path }) {
-                paths[index].1.append(entry)
-            } else {
-                paths.append((operation.route.path, [entry]))
+            for path in [operation.route.path] + operation.route.furtherPaths {
+                let isFirst = path == operation.route.path
+                // Of further paths, with their names behind it: an id is of one operation.
+                let id = isFirst ? operation.id : operation.id + path.replacing("/", with: "_")
+                let entry = (operation.route.method.rawValue, describe(operation, id: id))
+                if let index = paths.firstIndex(where: { $0.0 == path }) {
+                    paths[index].1.append(entry)
+                } else {
+                    paths.append((path, [entry]))
+                }
             }
         }
         return paths.map { ($0.0, .object($0.1)) }
@@ -94,9 +99,9 @@ struct OpenAPIDocument: Sendable {
         return found.map { ($0.name, $0.schema.value) }
     }
 
-    private func describe(_ operation: APIOperation) -> JSONValue {
+    private func describe(_ operation: APIOperation, id: String) -> JSONValue {
         var members: [(String, JSONValue)] = [
-            ("operationId", .string(operation.id)), ("tags", [.string(operation.tag)]),
+            ("operationId", .string(id)), ("tags", [.string(operation.tag)]),
             ("summary", .string(operation.summary)),
         ]
         switch operation.ownRows {
@@ -150,7 +155,7 @@ struct OpenAPIDocument: Sendable {
     private func responses(_ operation: APIOperation) -> [(String, JSONValue)] {
         let answer = operation.answer.map { ("application/json", $0.reference) } ?? ("text/plain", .text)
         let successes = operation.successes.map { status, doc in
-            Self.response(status, doc, [answer] + operation.furtherContent)
+            Self.response(status, doc, status == 204 ? [] : [answer] + operation.furtherContent)
         }
         let failures = operation.failures(wantsKeys: wantsKeys, takesTokens: takesTokens).map { status, doc in
             let schema = status == 503 ? operation.unavailableAnswer : nil
@@ -164,7 +169,8 @@ struct OpenAPIDocument: Sendable {
     private static func response(
         _ status: Int, _ doc: String, _ schemas: [(String, JSONSchema)], isRetryable: Bool = false
     ) -> (String, JSONValue) {
-        var members = [("description", .string(doc)), content(schemas)]
+        var members: [(String, JSONValue)] = [("description", .string(doc))]
+        if !schemas.isEmpty { members.append(content(schemas)) }
         if isRetryable { members.append(("headers", ["Retry-After": ["schema": ["type": "integer"]]])) }
         return (String(status), .object(members))
     }

@@ -10,6 +10,12 @@ enum PostedItem {
                 ("event_type", .text(lengths: 1...200)), ("id", .uuid), ("user_id", .uuid.nullable),
                 ("payload", .anyObject),
                 ("created_at", ["oneOf": [JSONSchema.time.value, JSONSchema.integer.value]]),
+                (
+                    "sent_at",
+                    JSONSchema(dictionaryLiteral: ("oneOf", [JSONSchema.time.value, JSONSchema.integer.value]))
+                        .described(
+                            "By the sender's clock; one that is more than a minute off is corrected in created_at")
+                ),
             ], required: ["event_type"]))
 
     static let conversation = APIOperation.Component(
@@ -35,7 +41,7 @@ enum PostedItem {
         ],
         body: APIOperation.Body(
             schemas: [
-                ("application/json", ["oneOf": [either.value, JSONSchema.array(of: either).value]]),
+                ("application/json", ["oneOf": [either.value, JSONSchema.array(of: item).value]]),
                 ("application/x-ndjson", .text),
             ], components: [event, conversation],
             example: ["event_type": "page.viewed", "payload": ["path": "/"]]),
@@ -47,4 +53,8 @@ enum PostedItem {
         ], errorAnswer: .init(RefusedEvents.self))
 
     private static let either: JSONSchema = ["anyOf": [event.reference.value, conversation.reference.value]]
+    /// Of an array, which is taken as long as one of them is what it should be.
+    private static let item: JSONSchema = [
+        "description": "An Event or a ConversationSave; what is neither is rejected by its index"
+    ]
 }

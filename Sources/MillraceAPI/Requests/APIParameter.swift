@@ -14,6 +14,8 @@ struct APIParameter: Sendable {
         case cursor
         /// Names separated by commas.
         case names
+        /// Whatever is sent: the intake looks at it, and lets nothing fail for it.
+        case anything
 
         var schema: JSONSchema {
             switch self {
@@ -24,6 +26,7 @@ struct APIParameter: Sendable {
             case .choice(let choices): .choice(choices)
             case .object: .anyObject
             case .cursor: ["type": "string", "pattern": "^[A-Za-z0-9_-]{12,}$"]
+            case .anything: .text
             case .names: ["type": "string", "pattern": "^[a-z0-9_]+(,[a-z0-9_]+)*$"]
             }
         }

@@ -176,7 +176,7 @@ struct RequestParameters: Sendable {
             guard value.utf8.count <= 65_536, value.drop(while: \.isWhitespace).first == "{" else {
                 throw invalid(name, "a JSON object of at most 65536 bytes")
             }
-        case .cursor, .names: break
+        case .cursor, .names, .anything: break
         }
     }
 }

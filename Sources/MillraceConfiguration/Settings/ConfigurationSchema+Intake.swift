@@ -141,6 +141,11 @@ extension ConfigurationSchema {
                 "decompressed_bytes_max", \.http.decompressedBytesMax, 1 << 20...1 << 40,
                 "What a compressed body may become.", watch: "millrace_http_requests_total"
             ).live,
+            .bytes(
+                "sdk_body_max", \.http.sdkBodyMax, 64 << 10...256 << 20,
+                "A body that an SDK sends, decompressed; it is read whole, in memory.budget.",
+                watch: "millrace_memory_refused_total"
+            ).live,
             .integer(
                 "decompression_ratio_max", \.http.decompressionRatioMax, 2...100_000, unit: "bytes out for a byte in",
                 "Checked after the first MiB out.", watch: "millrace_http_requests_total"

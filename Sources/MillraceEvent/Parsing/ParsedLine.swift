@@ -14,9 +14,9 @@ package struct AnalyticsEvent: Sendable, Equatable {
     package var userID: UniqueID?
     /// The JSON text as it came.
     package var payload: String
-    /// Given, or from a UUIDv7 id, or else the time received.
+    /// Given (and corrected by `sent_at`), or from a UUIDv7 id, or else the time received.
     package var createdAt: Timestamp
-    /// False when `createdAt` is only the time received.
+    /// False when `createdAt` is only the time received, or was corrected by it: sent again, it would be another.
     package var isTimeKnown: Bool
 }
 

@@ -18,6 +18,24 @@ package struct UniqueID: Sendable, Hashable, CustomStringConvertible {
         )
     }
 
+    /// The namespace of `init(named:)`: Millrace's own, made once at random.
+    private static let namespace = UniqueID(high: 0x5e0c_2f6b_8a57_4d1e, low: 0x9b3d_71c4_e2a8_06f5)
+
+    /// A UUIDv5 (RFC 9562, SHA-1) in Millrace's namespace: the same name gives the same id.
+    init(named name: [UInt8]) {
+        var hash = Insecure.SHA1()
+        Self.namespace.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        name.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        let (high, low) = hash.finalize().withUnsafeBytes { digest in
+            (
+                UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        self.init(
+            high: high & 0xFFFF_FFFF_FFFF_0FFF | 0x5000, low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+    }
+
     /// From 16 bytes in network order; nil for another count.
     package init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
@@ -27,30 +45,58 @@ package struct UniqueID: Sendable, Hashable, CustomStringConvertible {
 
     /// From 8-4-4-4-12 hexadecimal digits, either case; nil for anything else.
     package init?(_ text: some StringProtocol) {
-        let characters = Array(text.utf8)
-        guard characters.count == 36 else { return nil }
-        var bytes: [UInt8] = []
-        var pending: UInt8?
-        for (index, character) in characters.enumerated() {
-            if [8, 13, 18, 23].contains(index) {
+        var halves: (high: UInt64, low: UInt64) = (0, 0)
+        var place = 0
+        for character in text.utf8 {
+            switch place {
+            case 8, 13, 18, 23:
                 guard character == UInt8(ascii: "-") else { return nil }
-                continue
+            case 36: return nil
+            default:
+                guard let digit = Self.value(character) else { return nil }
+                if place < 18 {
+                    halves.high = halves.high << 4 | digit
+                } else {
+                    halves.low = halves.low << 4 | digit
+                }
             }
-            guard let digit = Character(UnicodeScalar(character)).hexDigitValue else { return nil }
-            if let high = pending {
-                bytes.append(high << 4 | UInt8(digit))
-                pending = nil
-            } else {
-                pending = UInt8(digit)
-            }
+            place += 1
         }
-        self.init(bytes: bytes)
+        guard place == 36 else { return nil }
+        (high, low) = halves
+    }
+
+    /// Of a hexadecimal digit of either case.
+    private static func value(_ character: UInt8) -> UInt64? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(character - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(character - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(character - UInt8(ascii: "A") + 10)
+        default: nil
+        }
     }
 
     /// The 16 bytes in network order.
     package var bytes: [UInt8] {
         [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * $0)) } }
     }
+
+    /// Appends the text, 36 bytes.
+    package func append(to out: inout [UInt8]) {
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 { out.append(UInt8(ascii: "-")) }
+            let byte = UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> UInt64(56 - 8 * (index & 7)))
+            out.append(Self.digit(byte >> 4))
+            out.append(Self.digit(byte & 15))
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
+    /// The UUID of zeros or of ones alone, which names nobody and nothing.
+    package var isOfNobody: Bool { (high == 0 && low == 0) || (high == .max && low == .max) }
 
     package var description: String {
         var text = ""

@@ -1,4 +1,5 @@
 internal import MillraceAccess
+internal import MillraceDialects
 internal import MillraceEvent
 internal import MillraceRoutes
 internal import MillraceTelemetry
@@ -11,6 +12,8 @@ struct HTTPAccess {
         var grant: Grant?
         var rates: SenderRates?
         fileprivate(set) var places: [OpenPlace] = []
+        /// A key is wanted, and may be in the body.
+        fileprivate(set) var awaitsKey = false
     }
 
     let shared: IntakeAccess
@@ -23,18 +26,41 @@ struct HTTPAccess {
     private var isUnlimited: Bool { !shared.keyRing.wantsKeys && address == nil }
 
     /// Throws why the request is not let in. Requests of other routes than events are let in by those, whatever their
-    /// credentials; a key in force is counted here for all of them.
-    func entry(_ fields: HTTPRequestFields, to route: HTTPRoute) throws(AccessRefusal) -> Entry {
+    /// credentials; a key in force is counted here for all of them. `dialect`: of a request in one, whose key may be elsewhere.
+    func entry(
+        _ fields: HTTPRequestFields, to route: HTTPRoute, dialect: DialectRequest? = nil
+    ) throws(AccessRefusal) -> Entry {
         guard !isUnlimited, !route.isProbe else { return Entry() }
-        let limits = shared.limits.value
         var entry = Entry()
         if let address {
-            guard let place = address.requests.enter(max: limits.addressRequestsMax) else {
+            guard let place = address.requests.enter(max: shared.limits.value.addressRequestsMax) else {
                 throw .rateLimited("limits.address_requests_max")
             }
             entry.places.append(place)
         }
-        entry.grant = try grant(fields, route)
+        let credentials = credentials(fields, dialect)
+        if credentials == .none, dialect?.mayHoldKey == true, shared.keyRing.wantsKeys {
+            entry.awaitsKey = true
+        } else {
+            entry.grant = try grant(credentials, route)
+        }
+        try count(&entry, on: route)
+        // Of other routes each request is one; their bodies' bytes are counted where those are read.
+        if !route.takesLines { entry.rates?.take(events: 1, bytes: 0) }
+        return entry
+    }
+
+    /// The same once the body's key is known; nil: there was none.
+    func entry(_ entry: Entry, key: String?, to route: HTTPRoute) throws(AccessRefusal) -> Entry {
+        var entry = entry
+        entry.awaitsKey = false
+        entry.grant = try grant(key.map { .key($0) } ?? .none, route)
+        try count(&entry, on: route)
+        return entry
+    }
+
+    private func count(_ entry: inout Entry, on route: HTTPRoute) throws(AccessRefusal) {
+        let limits = shared.limits.value
         if let grant = entry.grant {
             guard let place = grant.use.requests.enter(max: limits.keyRequestsMax) else {
                 throw .rateLimited("limits.key_requests_max")
@@ -44,15 +70,20 @@ struct HTTPAccess {
         entry.rates = SenderRates(
             grant: route.isSending ? entry.grant : nil, address: address, addressRate: limits.addressRate)
         if let excess = entry.rates?.excess() { throw excess }
-        // Of other routes each request is one; their bodies' bytes are counted where those are read.
-        if route != .events { entry.rates?.take(events: 1, bytes: 0) }
-        return entry
     }
 
-    private func grant(_ fields: HTTPRequestFields, _ route: HTTPRoute) throws(AccessRefusal) -> Grant? {
-        guard shared.keyRing.wantsKeys else { return nil }
+    /// In a dialect, what is no key of Millrace's in the header does not keep one elsewhere from being looked at.
+    private func credentials(_ fields: HTTPRequestFields, _ dialect: DialectRequest?) -> Credentials {
         let credentials = Credentials(authorization: fields.authorizations)
-        guard route == .events else {
+        guard let dialect else { return credentials }
+        if case .key = credentials { return credentials }
+        if let key = dialect.key { return .key(key) }
+        return dialect.mayHoldKey ? .none : credentials
+    }
+
+    private func grant(_ credentials: Credentials, _ route: HTTPRoute) throws(AccessRefusal) -> Grant? {
+        guard shared.keyRing.wantsKeys else { return nil }
+        guard route.takesLines else {
             guard case .key(let text) = credentials else { return nil }
             return shared.keyRing.grant(for: text, clientSubject: clientSubject, at: .now)
         }

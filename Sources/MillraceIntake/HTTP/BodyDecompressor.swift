@@ -7,7 +7,7 @@ struct BodyDecompressor {
     /// The ratio counts only once this much came out: small bodies of blanks are no bomb.
     private static let ratioFreeBytes = 1 << 20
 
-    private let encoding: BodyEncoding
+    private var encoding: BodyEncoding
     private let outputBytesMax: Int
     private let ratioMax: Int
     private var pending = ByteBuffer()
@@ -28,6 +28,11 @@ struct BodyDecompressor {
 
     /// Moves some text to `input`. False when more of the body is needed first.
     mutating func pull(into input: inout InputBuffer) throws(HTTPProblem) -> Bool {
+        if encoding == .untold {
+            // No text begins with gzip's first byte.
+            guard let first = pending.getInteger(at: pending.readerIndex, as: UInt8.self) else { return false }
+            encoding = first == 0x1F ? .gzip : .identity
+        }
         guard encoding != .identity else {
             guard pending.readableBytes > 0 else { return false }
             pending.readWithUnsafeReadableBytes { bytes in
@@ -68,7 +73,7 @@ struct BodyDecompressor {
 
     /// The body has ended. Throws when its compressed stream has not.
     func finish() throws(HTTPProblem) {
-        guard encoding != .identity, pending.readableBytes > 0 || consumedBytes > 0 else { return }
+        guard encoding != .identity, encoding != .untold, pending.readableBytes > 0 || consumedBytes > 0 else { return }
         guard let inflater, inflater.isAtEnd else {
             throw HTTPProblem(.truncatedBody, "the compressed body ends before its stream does")
         }

@@ -1,41 +1,54 @@
 internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceDialects
 internal import MillraceEvent
+internal import MillraceRoutes
 internal import MillraceTelemetry
 internal import MillraceTreatment
 internal import NIOCore
 
-/// One `POST /v1/events`, from its head to its answer: carries out what its machine decides. Lives on its connection's
+/// One `POST /v1/events`, or a request in a dialect, from its head to its answer: carries out what its machine decides. Lives on its connection's
 /// event loop.
 ///
 /// The body streams: text is made from it a piece at a time, cut into items, and each item is validated where it lies.
-/// Accepted lines gather to one submission of about `submissionBytes`; a small body is submitted whole, at its end.
+/// Accepted lines gather to one submission of about `submissionBytes`; a small body is submitted whole, at its end. A body
+/// in a dialect is gathered whole, within `http.sdk_body_max`, and its messages take the place of items.
 final class EventsRequest {
-    private let shared: HTTPIntakeShared
+    let shared: HTTPIntakeShared
     /// Of its start.
     private let settings: HTTPSettings
-    private let eventLimits: EventLimits
-    private let policy: LinePolicy?
-    private let itemBytesMax: Int
+    let eventLimits: EventLimits
+    let policy: LinePolicy?
+    let itemBytesMax: Int
     /// What is kept in the place of an item.
     private var written: [UInt8] = []
     private let eventLoop: any EventLoop
-    private let parser: EventParser
-    private var machine: EventsRequestStateMachine
-    private var input = InputBuffer()
+    let parser: EventParser
+    var machine: EventsRequestStateMachine
+    var input = InputBuffer()
     private var decompressor: BodyDecompressor
     private var cutter: ItemCutter
-    private var builder: RecordBuilder
-    private let memory: MemoryReservation
-    /// Who sends it; nil where no key is wanted.
-    private var grant: Grant?
-    private let rates: SenderRates?
+    var builder: RecordBuilder
+    let memory: MemoryReservation
+    /// Who sends it; nil where no key is wanted, or none is known yet.
+    var grant: Grant?
+    /// Of a request whose key its body holds.
+    var entry: HTTPAccess.Entry?
+    let door: HTTPAccess
+    let route: HTTPRoute
+    let dialect: DialectRequest?
+    /// Read, and not cut to its end.
+    var messages: DialectBody?
+    /// The last message as a line, padded.
+    var line: [UInt8] = []
+    /// Its body held no key in force.
+    var isKeyMissing = false
+    var rates: SenderRates?
     private var rateTimer: Scheduled<Void>?
-    private let clientSubject: String?
     /// For dead letters.
-    private let peer: String
+    let peer: String
     /// What is not counted against the sender's rates yet.
-    private var uncounted = (events: 0, bytes: 0)
+    var uncounted = (events: 0, bytes: 0)
     private var commitTimer: Scheduled<Void>?
 
     /// Called after each change that comes from a submission or a time limit, not from a call.
@@ -43,12 +56,15 @@ final class EventsRequest {
 
     /// `parser`: used on the event loop only.
     init(
-        head: EventsRequestHead, access: HTTPAccess.Entry, clientSubject: String?, peer: String,
+        head: EventsRequestHead, route: HTTPRoute, access: HTTPAccess.Entry, door: HTTPAccess, peer: String,
         shared: HTTPIntakeShared, settings: HTTPSettings, parser: EventParser, eventLoop: any EventLoop
     ) {
         grant = access.grant
         rates = access.rates
-        self.clientSubject = clientSubject
+        entry = access.awaitsKey ? access : nil
+        self.door = door
+        self.route = route
+        dialect = head.dialect
         self.peer = peer
         self.shared = shared
         self.settings = settings
@@ -58,7 +74,9 @@ final class EventsRequest {
         itemBytesMax = configuration.limits.lineBytes
         self.eventLoop = eventLoop
         self.parser = parser
-        machine = EventsRequestStateMachine(acknowledgement: head.acknowledgement, configuration: configuration)
+        machine = EventsRequestStateMachine(
+            acknowledgement: head.acknowledgement, configuration: configuration, route: route,
+            reply: head.dialect.flatMap { DialectReply($0) })
         memory = MemoryReservation(configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
             encoding: head.encoding, outputBytesMax: configuration.http.decompressedBytesMax,
@@ -67,7 +85,7 @@ final class EventsRequest {
         builder = RecordBuilder(tenant: access.grant?.tenant ?? 0, receivedAt: .now)
     }
 
-    private var configuration: HTTPIntakeConfiguration { settings.configuration }
+    var configuration: HTTPIntakeConfiguration { settings.configuration }
 
     func bodyReceived(_ buffer: ByteBuffer) -> EventsProgress {
         renewGrant()
@@ -90,7 +108,7 @@ final class EventsRequest {
     /// A body may last; its key may end meanwhile.
     private func renewGrant() {
         guard let grant, grant.isEnded, !machine.isBroken else { return }
-        self.grant = shared.access.renewed(grant, clientSubject: clientSubject)
+        self.grant = shared.access.renewed(grant, clientSubject: door.clientSubject)
         if self.grant == nil { breakOff(HTTPProblem(.unauthenticated)) }
     }
 
@@ -114,14 +132,17 @@ final class EventsRequest {
     }
 
     /// Bytes that count against the memory budget.
-    private var heldBytes: Int {
-        let held = input.capacity + decompressor.heldBytes + builder.byteCount + machine.flightBytes
+    var heldBytes: Int {
+        let held =
+            input.capacity + decompressor.heldBytes + builder.byteCount + machine.flightBytes + messagesBytes
         return held > MemoryBudget.freeBytes ? held : 0
     }
 
     // MARK: Cutting
 
     private func cut() {
+        if let messages { return cut(messages) }
+        guard dialect == nil else { return refill() }
         switch cutter.next(&input) {
         case .needsMore: refill()
         case let step: take(step)
@@ -132,10 +153,12 @@ final class EventsRequest {
         do throws(HTTPProblem) {
             if try decompressor.pull(into: &input) {
                 guard memory.resize(to: heldBytes) else { throw HTTPProblem(.memoryBudget, MemoryShortage.message) }
+                if let dialect { try checkSize(of: dialect) }
                 return
             }
             guard machine.inputCut() else { return }
             try decompressor.finish()
+            if let dialect { return try open(dialect) }
             take(cutter.last(&input))
             if machine.isEmpty, !machine.isBroken, !cutter.isDone {
                 throw HTTPProblem(.emptyBody, "the body is empty; send an object, an array, or one object a line")
@@ -155,16 +178,20 @@ final class EventsRequest {
         case .item(let bytes):
             uncounted.bytes += bytes.count
             do throws(Refusal) {
-                let kind = try parser.validate(
-                    bytes, limits: eventLimits, receivedAt: builder.receivedAt)
-                if let types = grant?.eventTypes { try parser.requireType(kind, types) }
-                if let policy { try take(bytes, kind, by: policy) } else { keep(bytes, kind) }
-                uncounted.events += 1
-                shared.metrics[.http].linesReceived.add(1)
+                try take(item: bytes)
             } catch {
                 refuse(error)
             }
         }
+    }
+
+    /// Judges an item, which has `EventParser.paddingBytes` readable bytes behind it, and gathers what is kept of it.
+    func take(item bytes: UnsafeRawBufferPointer) throws(Refusal) {
+        let kind = try parser.validate(bytes, limits: eventLimits, receivedAt: builder.receivedAt)
+        if let types = grant?.eventTypes { try parser.requireType(kind, types) }
+        if let policy { try take(bytes, kind, by: policy) } else { keep(bytes, kind) }
+        uncounted.events += 1
+        shared.metrics[.http].linesReceived.add(1)
     }
 
     private func take(
@@ -195,20 +222,21 @@ final class EventsRequest {
         machine.itemAccepted()
     }
 
-    private func refuse(_ refusal: Refusal) {
+    func refuse(_ refusal: Refusal) {
         uncounted.events += 1
         shared.metrics[.http].linesReceived.add(1)
         shared.metrics.refused(refusal.code).add(1)
         machine.itemRefused(refusal)
     }
 
-    private func breakOff(_ problem: HTTPProblem) {
+    func breakOff(_ problem: HTTPProblem) {
         if machine.bodyBroke(problem) { discard() }
     }
 
     /// Drops what was received and has not been submitted.
     private func discard() {
         builder = RecordBuilder(tenant: builder.tenant, receivedAt: .now)
+        messages = nil
         input.removeAll()
         decompressor.close()
     }
@@ -238,7 +266,8 @@ final class EventsRequest {
         if machine.acknowledgement == .committed, !isWaiter { machine.commitWaitRefused() }
         let byteCount = builder.byteCount
         let records = builder.take()
-        builder.receivedAt = .now
+        // A whole body was received at one time.
+        if dialect == nil { builder.receivedAt = .now }
         let number = machine.submitted(byteCount: byteCount, counts: records.map { ($0.kind, $0.count) })
         let eventLoop = eventLoop
         let bound = NIOLoopBound(self, eventLoop: eventLoop)

@@ -1,19 +1,41 @@
 internal import MillraceChannels
+internal import MillraceDialects
 
-/// What the head of `POST /v1/events` asks for.
+/// What the head of `POST /v1/events`, or of a request in a dialect, asks for.
 struct EventsRequestHead: Equatable {
     var format: ItemCutter.Format
     var encoding: BodyEncoding
     var acknowledgement: Submission.Acknowledgement
+    /// Nil: the body's items are Millrace's own.
+    var dialect: DialectRequest?
+
+    init(_ dialect: DialectRequest, uri: String, _ fields: HTTPRequestFields) throws(HTTPProblem) {
+        acknowledgement = dialect.dialect == .cloudEvents ? try Self.acknowledgement(uri: uri) : .spooled
+        format = .json
+        self.dialect = dialect
+        guard dialect.hasKnownType else {
+            throw HTTPProblem(.unsupportedMediaType, "Content-Type must be application/json")
+        }
+        guard !["lz64", "lz-string"].contains(dialect.query["compression"]) else {
+            throw HTTPProblem(.unsupportedEncoding, "compression must be one of gzip, base64")
+        }
+        encoding = try Self.encoding(fields)
+        // Some compress without saying so.
+        if encoding == .identity, dialect.dialect != .cloudEvents { encoding = .untold }
+    }
 
     init(uri: String, _ fields: HTTPRequestFields) throws(HTTPProblem) {
         acknowledgement = try Self.acknowledgement(uri: uri)
         format = try Self.format(contentType: fields.contentType)
+        encoding = try Self.encoding(fields)
+    }
+
+    private static func encoding(_ fields: HTTPRequestFields) throws(HTTPProblem) -> BodyEncoding {
         let encodings = fields.contentEncodings
         guard encodings.count <= 1, let encoding = BodyEncoding(header: encodings.first) else {
             throw HTTPProblem(.unsupportedEncoding, "Content-Encoding must be one of gzip, deflate, zstd, identity")
         }
-        self.encoding = encoding
+        return encoding
     }
 
     private static func acknowledgement(uri: String) throws(HTTPProblem) -> Submission.Acknowledgement {
@@ -46,6 +68,8 @@ struct EventsRequestHead: Equatable {
 /// How a body is compressed.
 enum BodyEncoding: Equatable {
     case identity, gzip, deflate, zstd
+    /// gzip where it begins as that does, else plain.
+    case untold
 
     /// From the Content-Encoding header; nil for one that is not known, or for several.
     init?(header: String?) {

@@ -1,5 +1,7 @@
 internal import MillraceChannels
+internal import MillraceDialects
 internal import MillraceEvent
+internal import MillraceRoutes
 
 /// How far a `POST /v1/events` is.
 enum EventsProgress {
@@ -81,6 +83,9 @@ struct EventsRequestStateMachine {
 
     private let submissionBytes: Int
     private let retryAfterSeconds: Int
+    private let route: HTTPRoute
+    /// How it is answered in a dialect of its own; nil: as events are.
+    var reply: DialectReply?
     /// `spooled` from when the client's wait for a commit had no place, or was over.
     private(set) var acknowledgement: Submission.Acknowledgement
     private var body = Body.starved
@@ -97,8 +102,13 @@ struct EventsRequestStateMachine {
     private var isOverRate = false
     private var result: EventsAnswer
 
-    init(acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration) {
+    init(
+        acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration, route: HTTPRoute = .events,
+        reply: DialectReply? = nil
+    ) {
         self.acknowledgement = acknowledgement
+        self.route = route
+        self.reply = reply
         submissionBytes = configuration.http.submissionBytes
         retryAfterSeconds = configuration.http.retryAfterSeconds
         result = EventsAnswer(rejectedItemsMax: configuration.http.rejectedItemsMax)
@@ -129,12 +139,12 @@ struct EventsRequestStateMachine {
             return maySubmit ? .submit : .rest(isBehind: false)
         case .cut where flight == nil:
             body = .answered
-            return .answer(result.answer())
+            return .answer(reply.map { HTTPAnswer($0.answer) } ?? result.answer())
         case .broken(let problem, let place) where flight == nil:
             body = .answered
-            // What is in the spool can't be refused any more.
-            guard result.accepted > 0 else {
-                return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds))
+            // What is in the spool can't be refused any more. SDKs send all of it again, and its ids are known then.
+            guard result.accepted > 0, reply == nil else {
+                return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds, to: route))
             }
             result.cutShort(
                 at: place.index, rejectedBefore: place.rejectedBefore, sampledOutBefore: place.sampledOutBefore, problem

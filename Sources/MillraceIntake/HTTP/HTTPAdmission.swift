@@ -1,5 +1,6 @@
 internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceDialects
 internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
@@ -9,6 +10,8 @@ struct HTTPAdmission {
     enum Verdict {
         /// `saysContinue`: the client waits for 100 before it sends the body.
         case events(EventsRequestHead, saysContinue: Bool)
+        /// Answered so, once its body, which does not matter, has been read.
+        case answered(HTTPAnswer)
         /// Passed on, in the form that all routes see.
         case routes(HTTPRequestHead, saysContinue: Bool)
         /// Refused once its body, which is short, has been read: the connection can go on.
@@ -34,7 +37,7 @@ struct HTTPAdmission {
     var isAuthenticationFailed: Bool {
         switch verdict {
         case .refused(let problem), .cutOff(let problem): problem.code == .unauthenticated
-        case .events, .routes: false
+        case .events, .routes, .answered: false
         }
     }
 
@@ -65,9 +68,13 @@ struct HTTPAdmission {
             verdict = Self.refusal(problem, fields)
         } else {
             do throws(HTTPProblem) {
-                entry = try Self.entry(access, fields, to: route)
-                if route == .events {
-                    let head = try Self.events(received, fields, query: target?.uri ?? received.uri)
+                let uri = target?.uri ?? received.uri
+                let dialect = Self.dialect(of: received, fields, to: route, uri: uri)
+                entry = try Self.entry(access, fields, to: route, dialect)
+                if let answer = Self.answer(to: received, route), Self.isShort(fields) {
+                    verdict = .answered(answer)
+                } else if dialect != nil || route == .events {
+                    let head = try Self.events(received, fields, dialect, query: uri)
                     if let refusal = spoolRefusal() { throw HTTPProblem(refusal) }
                     verdict = .events(head, saysContinue: saysContinue)
                 } else {
@@ -79,27 +86,61 @@ struct HTTPAdmission {
         }
     }
 
+    /// Nil where the request is in none. CloudEvents are known by their types, too.
+    private static func dialect(
+        of head: HTTPRequestHead, _ fields: HTTPRequestFields, to route: HTTPRoute, uri: String
+    ) -> DialectRequest? {
+        let dialect: Dialect
+        switch route {
+        case .segment where head.method == .POST, .segmentPixel where head.method == .GET: dialect = .segment
+        case .postHog where head.method == .POST: dialect = .postHog
+        case .postHogV1 where head.method == .POST: dialect = .postHogV1
+        case .cloudEvents where head.method == .POST: dialect = .cloudEvents
+        case .events where head.method == .POST:
+            guard fields.contentType?.lowercased().hasPrefix("application/cloudevents") == true else { return nil }
+            dialect = .cloudEvents
+        default: return nil
+        }
+        return DialectRequest(dialect, uri: uri, fields: head.headers.lazy.map { ($0.name, $0.value) })
+    }
+
+    /// What needs nobody else: that there are no feature flags, and that CloudEvents are welcome here.
+    private static func answer(to head: HTTPRequestHead, _ route: HTTPRoute) -> HTTPAnswer? {
+        if route == .featureFlags, head.method == .POST { return HTTPAnswer(DialectReply.noFlags) }
+        guard route == .cloudEvents || route == .events, head.method == .OPTIONS,
+            let origin = head.headers.first(name: "WebHook-Request-Origin")
+        else { return nil }
+        var answer = HTTPAnswer(status: 200, body: [])
+        answer.headers = [("Allow", "POST"), ("WebHook-Allowed-Origin", origin), ("WebHook-Allowed-Rate", "*")]
+        return answer
+    }
+
     private static func entry(
-        _ access: HTTPAccess, _ fields: HTTPRequestFields, to route: HTTPRoute
+        _ access: HTTPAccess, _ fields: HTTPRequestFields, to route: HTTPRoute, _ dialect: DialectRequest?
     ) throws(HTTPProblem) -> HTTPAccess.Entry {
         do throws(AccessRefusal) {
-            return try access.entry(fields, to: route)
+            return try access.entry(fields, to: route, dialect: dialect)
         } catch {
             throw HTTPProblem(error)
         }
     }
 
     private static func refusal(_ problem: HTTPProblem, _ fields: HTTPRequestFields) -> Verdict {
+        isShort(fields) ? .refused(problem) : .cutOff(problem)
+    }
+
+    /// Whether the body can be read and dropped: it is short, and comes without being asked for.
+    private static func isShort(_ fields: HTTPRequestFields) -> Bool {
         let length = fields.contentLengths.first.flatMap { Int($0) }
         let isBodiless = length == nil && fields.transferEncodings.isEmpty
-        let isShort = isBodiless || length ?? .max <= shortBodyBytesMax
         // A client that waits for 100 would never send the body.
-        return fields.expect == nil && isShort ? .refused(problem) : .cutOff(problem)
+        return fields.expect == nil && (isBodiless || length ?? .max <= shortBodyBytesMax)
     }
 
     private static func events(
-        _ head: HTTPRequestHead, _ fields: HTTPRequestFields, query uri: String
+        _ head: HTTPRequestHead, _ fields: HTTPRequestFields, _ dialect: DialectRequest?, query uri: String
     ) throws(HTTPProblem) -> EventsRequestHead {
+        if let dialect { return try EventsRequestHead(dialect, uri: uri, fields) }
         guard head.method == .POST else {
             throw HTTPProblem(.methodNotAllowed, "events are sent with POST and read with GET")
         }

@@ -1,13 +1,16 @@
 internal import MillraceAccess
+internal import MillraceDialects
 internal import MillraceJSON
 internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
 
-/// A whole answer that the intake gives itself: JSON, small.
+/// A whole answer that the intake gives itself, small.
 struct HTTPAnswer {
     var status: Int
     var headers: [(String, String)] = []
+    /// Nil where there is no body.
+    var contentType: String? = "application/json"
     var body: [UInt8]
 
     init(status: Int, body: [UInt8]) {
@@ -15,11 +18,23 @@ struct HTTPAnswer {
         self.body = body
     }
 
-    init(_ problem: HTTPProblem, retryAfterSeconds: Int) {
-        status = problem.code.status
-        body = ErrorAnswer(code: problem.code.rawValue, message: problem.message).json
+    init(_ answer: DialectReply.Answer) {
+        status = answer.status
+        contentType = answer.contentType
+        body = answer.body
+    }
+
+    /// `route`: whose clients look for the problem.
+    init(_ problem: HTTPProblem, retryAfterSeconds: Int, to route: HTTPRoute) {
+        // Those clients give up at 429.
+        status = problem.code == .rateLimited && route == .postHogV1 ? 503 : problem.code.status
+        let code = problem.code.rawValue
+        body =
+            route.isOfSDK
+            ? SDKErrorAnswer(code: code, message: problem.message).json
+            : ErrorAnswer(code: code, message: problem.message).json
         if status == 503 || status == 429 {
-            headers.append(("Retry-After", String(problem.retryAfterSeconds ?? retryAfterSeconds)))
+            headers.append(("Retry-After", String(problem.retryAfterSeconds ?? max(1, retryAfterSeconds))))
         }
         if status == 401 { headers.append(("WWW-Authenticate", AccessRefusal.challenge)) }
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
@@ -33,8 +48,10 @@ struct HTTPAnswer {
         buffer.writeStaticString(" ")
         buffer.writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
         for (name, value) in headers { buffer.writeField(name, value) }
-        buffer.writeStaticString("\r\nContent-Type: application/json\r\nContent-Length: ")
-        buffer.writeString(String(body.count))
+        if let contentType {
+            buffer.writeField("Content-Type", contentType)
+            buffer.writeField("Content-Length", String(body.count))
+        }
         if let connection { buffer.writeField("Connection", connection) }
         buffer.writeStaticString("\r\n\r\n")
         if hasBody { buffer.writeBytes(body) }

@@ -1,4 +1,6 @@
+internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceRoutes
 internal import MillraceTelemetry
 internal import NIOCore
 internal import NIOHTTP1
@@ -20,8 +22,8 @@ extension HTTPConnectionHandler {
                 admission.isAuthenticationFailed
                 ? shared.authenticationFailures.failed(from: address, peer: peerName) : nil
             run(machine.requestAdmitted(admission, failure: failure, now: now))
-        case .startEvents(let head, let saysContinue):
-            startEvents(head)
+        case .startEvents(let head, let route, let saysContinue):
+            startEvents(head, route)
             if saysContinue { sayContinue() }
         case .startRoutes(let head, let saysContinue):
             guard attachRoutes(context.channel) else { return run(machine.routesUnavailable()) }
@@ -29,10 +31,10 @@ extension HTTPConnectionHandler {
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .takeBody(let buffer):
             guard let events else { return }
-            run(machine.eventsProgressed(buffer.map { events.bodyReceived($0) } ?? events.bodyEnded()))
+            run(progressed(buffer.map { events.bodyReceived($0) } ?? events.bodyEnded()))
         case .breakBody(let problem):
             guard let events else { return }
-            run(machine.eventsProgressed(events.bodyBroke(problem)))
+            run(progressed(events.bodyBroke(problem)))
         case .forward(let part): context.fireChannelRead(wrapInboundOut(part))
         case .replaceDecoder:
             do { try wire.replaceDecoder { self.deliver() } } catch { machine.decoderLost() }
@@ -60,14 +62,23 @@ extension HTTPConnectionHandler {
         }
     }
 
-    private func startEvents(_ head: EventsRequestHead) {
+    private func startEvents(_ head: EventsRequestHead, _ route: HTTPRoute) {
+        let door = HTTPAccess(shared: shared.access, address: address, clientSubject: peer?.subject)
         let events = EventsRequest(
-            head: head, access: entry, clientSubject: peer?.subject, peer: peerName, shared: shared,
+            head: head, route: route, access: entry, door: door, peer: peerName, shared: shared,
             settings: settings.value, parser: parser, eventLoop: eventLoop)
         // Keeps this handler alive until the request is answered or the connection is gone. A weak reference would make
         // each count of references to the handler slow.
-        events.onProgress = { self.handle(self.machine.eventsProgressed($0)) }
+        events.onProgress = { self.handle(self.progressed($0)) }
         self.events = events
+    }
+
+    private func progressed(_ progress: EventsProgress) -> HTTPConnectionStateMachine.Action {
+        guard case .answered(let answer) = progress, events?.isKeyMissing == true else {
+            return machine.eventsProgressed(progress)
+        }
+        let failure = shared.authenticationFailures.failed(from: address, peer: peerName)
+        return machine.authenticationFailed(answer, failure: failure)
     }
 
     func endEvents() {

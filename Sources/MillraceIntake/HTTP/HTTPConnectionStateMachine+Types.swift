@@ -1,3 +1,4 @@
+internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -6,7 +7,7 @@ extension HTTPConnectionStateMachine {
         case none
         /// Look at the head, then call `requestAdmitted` with the verdict.
         case admit(HTTPRequestHead)
-        case startEvents(EventsRequestHead, saysContinue: Bool)
+        case startEvents(EventsRequestHead, HTTPRoute, saysContinue: Bool)
         case startRoutes(HTTPRequestHead, saysContinue: Bool)
         /// Give a piece of the body to the events request, or nil when the body has ended.
         case takeBody(ByteBuffer?)

@@ -1,4 +1,5 @@
 internal import MillraceAccess
+internal import MillraceRoutes
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -229,16 +230,19 @@ struct HTTPConnectionStateMachine: ~Copyable {
         let action: Action
         switch admission.verdict {
         case .events(let head, let saysContinue):
-            action = .startEvents(head, saysContinue: saysContinue)
+            action = .startEvents(head, admission.route, saysContinue: saysContinue)
         case .routes(let head, let saysContinue):
             exchange.answerer = .routes(status: nil)
             action = .startRoutes(head, saysContinue: saysContinue)
+        case .answered(let answer):
+            exchange.answerer = .refusal(answer)
+            action = .none
         case .refused(let problem):
-            exchange.answerer = .refusal(refusal(problem))
+            exchange.answerer = .refusal(refusal(problem, to: exchange.route))
             action = .none
         case .cutOff(let problem):
             exchange.closes = true
-            return refuse(refusal(problem), exchange)
+            return refuse(refusal(problem, to: exchange.route), exchange)
         }
         state = .receiving(exchange)
         return action
@@ -276,6 +280,15 @@ struct HTTPConnectionStateMachine: ~Copyable {
         update(exchange)
         leavePlaceIfGone()
         return .none
+    }
+
+    /// The body of an events request held no key in force. `failure`: how late that is answered; nil: not at all.
+    mutating func authenticationFailed(_ answer: HTTPAnswer, failure: FailedAuthentications.Wait?) -> Action {
+        guard var exchange, case .events = exchange.answerer else { return .none }
+        guard let failure else { return close() }
+        if isReceiving { exchange.closes = true }
+        exchange.failure = failure
+        return refuse(answer, exchange)
     }
 
     mutating func routesWrote(_ part: HTTPServerResponsePart) -> RoutedAction {
@@ -327,8 +340,8 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// No answer is followed by another request.
     private var keepsNoConnection: Bool { drainEnd < .distantFuture || configuration.http.keepAlive <= .zero }
 
-    private func refusal(_ problem: HTTPProblem) -> HTTPAnswer {
-        HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds)
+    private func refusal(_ problem: HTTPProblem, to route: HTTPRoute) -> HTTPAnswer {
+        HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds, to: route)
     }
 
     mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
@@ -340,13 +353,13 @@ struct HTTPConnectionStateMachine: ~Copyable {
 
     /// The request, or what should have been one, can't go on, nor can the connection.
     mutating func fail(_ problem: HTTPProblem) -> Action {
-        guard var exchange else { return .answer(refusal(problem), nil) }
+        guard var exchange else { return .answer(refusal(problem, to: .other), nil) }
         exchange.closes = true
         update(exchange)
         switch exchange.answerer {
         case .events: return .breakBody(problem)
         case .routes(.some): return close()
-        case .routes(.none), .refusal: return answer(refusal(problem), exchange)
+        case .routes(.none), .refusal: return answer(refusal(problem, to: exchange.route), exchange)
         }
     }
 

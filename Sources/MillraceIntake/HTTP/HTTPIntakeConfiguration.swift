@@ -32,6 +32,8 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package var writeTimeout = Duration.seconds(30)
     /// Largest body after decompression, in bytes. Bodies that come uncompressed have no limit.
     package var decompressedBytesMax = 1 << 30
+    /// Largest body of an SDK, in bytes, decompressed: it is read whole.
+    package var sdkBodyMax = 20 << 20
     /// Most output bytes for one byte of compressed input, once a MiB has come out.
     package var decompressionRatioMax = 100
     /// Refused, parked and dead items that an answer names, of each; `rejected_total` and its like count all.

@@ -2,6 +2,7 @@ internal import Glibc
 package import Logging
 package import MillraceChannels
 internal import MillraceEvent
+internal import MillraceRoutes
 package import MillraceTelemetry
 package import NIOCore
 internal import NIOHTTP1
@@ -16,7 +17,8 @@ internal import ServiceLifecycle
 /// Invariants:
 /// 1. What was answered 2xx is durable (or committed); nothing answered otherwise is ever submitted.
 /// 2. Answers come in the order of their requests, whoever gives them.
-/// 3. A body is never whole in memory: at most two submissions, one read, and one item.
+/// 3. A body is never whole in memory: at most two submissions, one read, and one item. An SDK's is, within
+///    `http.sdk_body_max`, as its key may stand at its end.
 ///
 /// Crash: what was not answered is sent again by its client. Backpressure: sockets are not read. Shutdown: no more
 /// accepts; requests in hand are answered, then connections close; bounded by `intake.drain_limit`.
@@ -78,8 +80,10 @@ package struct HTTPIntakeService: Service {
         self.configuration.onChange { limit.setMax($0.socketsMax) }
         var listeners = Listeners(group: group, configuration: configuration.intake, limit: limit, logger: logger)
         let door = configuration.certificates.map { certificates in
-            let answer = HTTPAnswer(.tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds)
-                .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
+            let answer = HTTPAnswer(
+                .tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds, to: .other
+            )
+            .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
             return TLSDoor(
                 certificates, counters: metrics[.http], linger: configuration.intake.linger,
                 logInterval: configuration.limits.refusedLogInterval, plainTextAnswer: Array(answer.readableBytesView),
