@@ -174,6 +174,46 @@ import Testing
         #expect(parts.count(0, 0) == 6)
     }
 
+    @Test func `what is made of the ledger before its migrations is what they make, also after an interruption`() throws
+    {
+        let raw = try TestCluster.shared.database("raw", isMigrated: false).connect()
+        try Migrator(connection: raw).up(to: 11)
+        for migration in Migration.all[11...12] { try raw.execute(migration.up) }
+        // As a build leaves it that ended after the check, and one that ended within the index.
+        try Migrator(connection: connection).up(to: 11)
+        try connection.execute(
+            """
+            ALTER TABLE ingest_batches
+                ADD COLUMN last_batch_id bigint,
+                ADD COLUMN batches bigint NOT NULL DEFAULT 1,
+                ADD CONSTRAINT ingest_batches_joined_check CHECK (
+                    (last_batch_id IS NULL AND batches = 1)
+                    OR (last_batch_id IS NOT NULL AND last_batch_id > batch_id AND batches > 1)
+                ) NOT VALID;
+            INSERT INTO ingest_batches (spool_id, first_seq, last_seq, batch_id, rows, duplicates, dead)
+            SELECT gen_random_uuid(), 1, 1, 1, 1, 0, 0 FROM generate_series(1, 2)
+            """)
+        #expect(throws: PostgresError.self) {
+            try connection.execute(
+                "CREATE UNIQUE INDEX CONCURRENTLY ingest_batches_joined_idx ON ingest_batches (batch_id)")
+        }
+        try Migrator(connection: connection).up(to: 13)
+        let parts = """
+            SELECT conname || pg_get_constraintdef(oid) || convalidated
+            FROM pg_constraint
+            WHERE conrelid = 'ingest_batches'::regclass
+            UNION ALL
+            SELECT pg_get_indexdef(indexrelid) || indisvalid FROM pg_index WHERE indrelid = 'ingest_batches'::regclass
+            UNION ALL
+            SELECT attname || format_type(atttypid, atttypmod) || attnotnull || coalesce(pg_get_expr(adbin, adrelid), '')
+            FROM pg_attribute
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            WHERE attrelid = 'ingest_batches'::regclass AND attnum > 0
+            ORDER BY 1
+            """
+        #expect(try connection.execute(parts).texts == raw.execute(parts).texts)
+    }
+
     @Test func `who holds a table is told while a migration waits for it, and after it gave up`() throws {
         try Migrator(connection: connection).up(to: 13)
         let holder = try database.connect(applicationName: "the one in the way")

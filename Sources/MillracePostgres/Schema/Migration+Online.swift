@@ -42,8 +42,11 @@ extension Migration {
         }
     }
 
-    /// `up` with what the prelude of `online` has made already.
-    var upOnline: String { online?.prelude == nil ? up : Self.repeatable(up) }
+    /// `up` with what the prelude of `online` has made already, and `ledgerParts`.
+    var upOnline: String {
+        if let parts = ledgerParts { return parts.completing(up) }
+        return online?.prelude == nil ? up : Self.repeatable(up)
+    }
 
     private static let view = "CREATE OR REPLACE VIEW"
 
