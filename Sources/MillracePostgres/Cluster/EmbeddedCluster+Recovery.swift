@@ -46,10 +46,11 @@ extension EmbeddedCluster {
     ///
     /// - Parameters:
     ///   - time: as PostgreSQL reads one, with its zone.
+    ///   - timeline: as `recovery_target_timeline` has it: `latest`, `current` for the copy's own, or a number.
     ///   - kept: what the folder of the old cluster is called from then on.
     /// - Returns: where the old cluster is; nil where there was none.
     package func recover(
-        from base: String, by archive: WALArchive, to time: String?, keepingAs kept: String,
+        from base: String, by archive: WALArchive, to time: String?, on timeline: String, keepingAs kept: String,
         progress: @escaping (String) -> Void
     ) throws(EmbeddedClusterError) -> String? {
         let account = try ServerAccount.current()
@@ -61,14 +62,37 @@ extension EmbeddedCluster {
         try requireStopped(data)
         try writeScripts(account)
         try prepareFolder(archive, account)
-        let fresh = root + "/data.recovering"
-        try requireStopped(fresh)
-        progress("copying the base backup")
-        try copy(base, to: fresh, account)
-        progress("replaying the log\(time.map { " up to \($0)" } ?? "")")
-        try replay(fresh, archive, time, account, installation, progress)
-        return try put(fresh, keepingAs: root + "/" + kept)
+        let fresh = recovering
+        try endRecovery(progress)
+        do {
+            progress("copying the base backup")
+            try copy(base, to: fresh, account)
+            progress("replaying the log\(time.map { " up to \($0)" } ?? "")")
+            try replay(fresh, archive, (time, timeline), account, installation, progress)
+        } catch {
+            // It takes as much room as the cluster itself.
+            try endRecovery(progress)
+            _ = ToolProcess.run(["/bin/rm", "-rf", fresh])
+            throw error
+        }
+        let old = try put(fresh, keepingAs: root + "/" + kept)
+        if settings.archive != nil { publishLog(to: archive, account, progress) }
+        return old
     }
+
+    /// What a recovered cluster has archived for itself goes into the archive once the cluster is the one in use: another
+    /// recovery would follow its timeline. Where that fails, the next start does it.
+    func publishLog(to archive: WALArchive, _ account: ServerAccount, _ progress: (String) -> Void) {
+        let own = Self.ownArchive(of: data)
+        guard FileManager.default.fileExists(atPath: own) else { return }
+        let output = account.run(
+            ["sh", "-c", WALArchive.publishScript, "sh", own, archive.directory], timeout: .seconds(600))
+        guard output.status != 0 else { return }
+        progress("the log of the recovered cluster could not be put into \(archive.directory): \(output.lastLine)")
+    }
+
+    /// Where a cluster that is being recovered archives its log.
+    private static func ownArchive(of data: String) -> String { data + "/millrace-wal" }
 
     /// Makes the archive's folder where it is missing, and the scripts.
     func prepare(_ archive: WALArchive, _ account: ServerAccount) throws(EmbeddedClusterError) {
@@ -109,6 +133,27 @@ extension EmbeddedCluster {
 
     // MARK: - Steps of a recovery
 
+    /// Of a recovery that is not over.
+    private var recovering: String { root + "/data.recovering" }
+
+    /// Ends the server of a recovery whose command was killed: it would keep the socket, and nobody wants what it makes.
+    func endRecovery(_ progress: @escaping (String) -> Void) throws(EmbeddedClusterError) {
+        let processes = ServerProcesses(data: recovering)
+        guard !processes.all.isEmpty else { return }
+        var waiting = ClusterWait(limit: .seconds(60), setting: "the limit", progress: progress)
+        progress("ending the recovery of a restore that was killed")
+        while !processes.all.isEmpty {
+            if let pid = processes.postmaster { kill(pid, SIGQUIT) }
+            guard !waiting.isOver else {
+                throw EmbeddedClusterError(
+                    code: .running,
+                    message: "the PostgreSQL of a restore that was killed does not end, in \(recovering)",
+                    hint: "End it: kill -9 \(processes.all.map { "\($0)" }.joined(separator: " "))")
+            }
+            waiting.goesOn("the recovery of a restore that was killed to end")
+        }
+    }
+
     private func copy(_ base: String, to fresh: String, _ account: ServerAccount) throws(EmbeddedClusterError) {
         // By whoever runs this: the account may not read the backups.
         let owner = "\(account.userID):\(account.groupID)"
@@ -117,6 +162,8 @@ extension EmbeddedCluster {
             rm -rf "$2"
             cp -a --reflink=auto "$1" "$2"
             rm -f "$2/postmaster.pid" "$2/backup_manifest"
+            rm -rf "$2/millrace-wal"
+            mkdir "$2/millrace-wal"
             : > "$2/recovery.signal"
             chown -R "$3" "$2"
             chmod 0700 "$2"
@@ -130,18 +177,21 @@ extension EmbeddedCluster {
     }
 
     private func replay(
-        _ fresh: String, _ archive: WALArchive, _ time: String?, _ account: ServerAccount,
+        _ fresh: String, _ archive: WALArchive, _ target: (time: String?, timeline: String), _ account: ServerAccount,
         _ installation: PostgresInstallation, _ progress: @escaping (String) -> Void
     ) throws(EmbeddedClusterError) {
         let log = logDirectory + "/recovery.log"
         _ = account.run(["rm", "-f", log], timeout: .seconds(10))
         let others =
             [
-                archive.restoreOption(scripts: root, before: data + "/pg_wal"), "logging_collector=off",
+                archive.restoreOption(scripts: root, before: logsBefore()), "logging_collector=off",
                 "log_min_messages=warning", "log_error_verbosity=terse",
                 // Who connects then, is let in once it has been promoted.
-                "hot_standby=off", "recovery_target_action=promote",
-            ] + (time.map { ["recovery_target_time=\($0)"] } ?? [])
+                "hot_standby=off", "recovery_target_action=promote", "recovery_target_timeline=\(target.timeline)",
+            ] + (target.time.map { ["recovery_target_time=\($0)"] } ?? [])
+            + (settings.archive.map { archive in
+                WALArchive(directory: Self.ownArchive(of: fresh), timeout: archive.timeout).options(scripts: root)
+            } ?? [])
         let output = account.run(
             [
                 installation.binaries + "/pg_ctl", "start", "--pgdata", fresh, "--no-wait", "--silent", "--log", log,
@@ -161,6 +211,13 @@ extension EmbeddedCluster {
             waiting.goesOn("the replay")
         }
         try stopAgain(processes)
+    }
+
+    /// Of the cluster in use, and of those that were kept, the newest first.
+    private func logsBefore() -> [String] {
+        let kept = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? [])
+            .filter { $0.hasPrefix("data.before-") }.sorted().reversed()
+        return ([data] + kept.map { "\(root)/\($0)" }).map { $0 + "/pg_wal" }
     }
 
     /// From pg_ctl's start to the first process.

@@ -66,7 +66,11 @@ package struct EmbeddedCluster: Sendable {
         var waiting = ClusterWait(limit: timeout, setting: "embedded.start_timeout", progress: progress)
         let turn = try StartTurn(of: root, waiting: &waiting)
         defer { turn.end() }
-        if let archive = settings.archive { try prepare(archive, account) }
+        try endRecovery(progress)
+        if let archive = settings.archive {
+            try prepare(archive, account)
+            publishLog(to: archive, account, progress)
+        }
         if dataMajor() == nil {
             progress("creating a private PostgreSQL \(installation.major) cluster in \(root)")
             try initialize(account, installation)
@@ -253,6 +257,28 @@ package struct EmbeddedCluster: Sendable {
         }
         if try connection.execute("SELECT 1 FROM pg_database WHERE datname = 'millrace'").rowCount == 0 {
             try connection.execute("CREATE DATABASE millrace OWNER millrace", timeout: .seconds(60))
+        }
+        try createStatements(interrupt)
+    }
+
+    /// What `millrace status --database` tells slow queries by, where the server has loaded it.
+    private func createStatements(_ interrupt: PostgresInterrupt) throws(PostgresError) {
+        let connection = try PostgresConnection(
+            connectionString: superuserConnectionString, applicationName: "millrace setup",
+            connectTimeout: .seconds(3), interrupt: interrupt)
+        let isWanted = try connection.execute(
+            """
+            SELECT
+                current_setting('shared_preload_libraries') ~ '\\mpg_stat_statements\\M'
+                AND EXISTS (
+                    SELECT
+                    FROM pg_available_extensions
+                    WHERE name = 'pg_stat_statements' AND installed_version IS NULL
+                )
+            """
+        ).bool(0, 0)
+        if isWanted == true {
+            try connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", timeout: .seconds(60))
         }
     }
 

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 
 /// Where an embedded cluster puts its write-ahead log, file by file, and gets it back from.
@@ -43,18 +44,38 @@ package struct WALArchive: Sendable, Equatable {
 
         """
 
-    /// The folder of a cluster that was there before may have what came to no archive.
+    /// The folders of clusters that were there before may have what came to no archive.
     static let restoreScript = """
         #!/bin/sh
-        # restore-wal ARCHIVE NAME PATH [FOLDER]: written by Millrace.
+        # restore-wal ARCHIVE NAME PATH [FOLDER ...]: written by Millrace.
         set -eu
         umask 077
-        directory=$1 name=$2 path=$3 folder=${4:-}
+        directory=$1 name=$2 path=$3
+        shift 3
         if [ -e "$directory/$name.zst" ]; then exec zstd -dqc "$directory/$name.zst" > "$path"; fi
         if [ -e "$directory/$name.gz" ]; then exec gzip -dc "$directory/$name.gz" > "$path"; fi
-        [ -n "$folder" ] && [ -e "$folder/$name" ] && exec cp -- "$folder/$name" "$path"
+        for folder; do
+            [ ! -e "$folder/$name" ] || exec cp -- "$folder/$name" "$path"
+        done
         exit 1
 
+        """
+
+    /// From a recovered cluster's own folder, which goes, into the archive.
+    static let publishScript = """
+        set -eu
+        umask 077
+        for path in "$1"/*; do
+            name=${path##*/}
+            if [ -e "$path" ] && [ ! -e "$2/$name" ]; then
+                cp -p -- "$path" "$2/.$name"
+                sync "$2/.$name"
+                ln -- "$2/.$name" "$2/$name"
+                rm -f -- "$2/.$name"
+            fi
+        done
+        sync "$2"
+        rm -rf -- "$1"
         """
 
     /// `scripts`: the folder that they are in.
@@ -65,10 +86,22 @@ package struct WALArchive: Sendable, Equatable {
         ]
     }
 
-    /// `before`: the cluster's log that was there before, for what is not in the archive.
-    func restoreOption(scripts: String, before: String) -> String {
-        "restore_command=/bin/sh \(Self.argument(scripts + "/restore-wal")) \(Self.argument(directory)) \"%f\" \"%p\" "
-            + Self.argument(before)
+    /// `before`: folders of the clusters' log that were there before, for what is not in the archive.
+    func restoreOption(scripts: String, before: [String]) -> String {
+        "restore_command=/bin/sh \(Self.argument(scripts + "/restore-wal")) \(Self.argument(directory)) \"%f\" \"%p\""
+            + before.map { " " + Self.argument($0) }.joined()
+    }
+
+    /// The timeline on which the database was at a time: the newest that had begun by then, by when its history was archived;
+    /// nil: the first. Blocks on the disk.
+    package func timeline(at seconds: Int) -> Int? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.compactMap { name -> Int? in
+            guard let match = name.wholeMatch(of: #/([0-9A-F]{8})\.history\.(zst|gz)/#) else { return nil }
+            var status = stat()
+            guard stat("\(directory)/\(name)", &status) == 0, status.st_mtim.tv_sec <= seconds else { return nil }
+            return Int(match.output.1, radix: 16)
+        }.max()
     }
 
     /// One word for the shell, in which PostgreSQL leaves the signs of per cent alone.
