@@ -112,6 +112,7 @@ actor MaintenanceService {
             statementTimeout: configuration.database.statementTimeout,
             interrupt: interrupt, logger: logger
         )
+        try Migrator.requireWhole(on: new)
         // All of it is repeated should it be lost.
         try new.execute("SET synchronous_commit = local")
         connection = new

@@ -198,6 +198,7 @@ actor WriterService {
             interrupt: interrupt, logger: logger
         )
         try session.requireUTF8()
+        try Migrator.requireWhole(on: session)
         let server = try session.serverIdentity()
         try partitions.look(on: session)
         connection = (session, server)

@@ -127,6 +127,8 @@ actor KeyRefreshService: Service {
                 hint: "Run `millrace migrate up`, then `millrace keys create`.")
         }
         if state != self.state {
+            // A half restored database has no keys, or some.
+            try Migrator.requireWhole(on: table.connection)
             take(try table.inForce(configuration.keysMax), state)
         }
         metrics.confirmed(at: .now)

@@ -81,6 +81,7 @@ actor MonthsService: Service {
             connectionString: configuration.database.url.value, applicationName: "millrace months",
             connectTimeout: configuration.database.connectTimeout,
             statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+        try Migrator.requireWhole(on: connection)
         let lock = "\(AdvisoryLock.retirement.rawValue), 0"
         guard try MonthTable.isThere(connection),
             try connection.execute("SELECT pg_try_advisory_lock(\(lock))").bool(0, 0) == true

@@ -133,12 +133,12 @@ actor OutboxService: Service {
             current = table
         } else {
             leave()
-            current = OutboxTable(
-                connection: try PostgresConnection(
-                    connectionString: configuration.database.url.value, applicationName: "millrace outbox",
-                    connectTimeout: configuration.database.connectTimeout,
-                    statementTimeout: configuration.database.statementTimeout,
-                    interrupt: interrupt, logger: logger))
+            let connection = try PostgresConnection(
+                connectionString: configuration.database.url.value, applicationName: "millrace outbox",
+                connectTimeout: configuration.database.connectTimeout,
+                statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+            try Migrator.requireWhole(on: connection)
+            current = OutboxTable(connection: connection)
             table = current
         }
         if !isHolder { isHolder = try current.lock() }

@@ -97,6 +97,19 @@ package struct Migrator {
             hint: "Run the newer Millrace, or have it migrate down; until then everything is kept in the spool.")
     }
 
+    /// Throws while a backup is being restored into the database, or after that was interrupted: the list of migrations is
+    /// filled last. Where the login may not read it, nothing is thrown. Blocks for moments.
+    package static func requireWhole(on connection: PostgresConnection) throws(PostgresError) {
+        let isReadable = try connection.execute(
+            "SELECT has_table_privilege(to_regclass('public.millrace_migrations'), 'SELECT')")
+        guard isReadable.bool(0, 0) == true,
+            try connection.execute("SELECT EXISTS (SELECT FROM public.millrace_migrations)").bool(0, 0) == false
+        else { return }
+        throw PostgresError(
+            code: .databaseUnfit, message: "a backup is being restored into the database, or that was interrupted",
+            hint: "Wait for `millrace restore`, or make the database empty and run it again.")
+    }
+
     /// Every migration that this Millrace or the database knows, in order.
     package func status() throws(MigrationError) -> [MigrationStatus] {
         do throws(PostgresError) {
@@ -205,6 +218,9 @@ package struct Migrator {
             chosen = try tables.areThere ? choose(try tables.applied().last?.version ?? 0) : nil
             if direction == .up, let online = chosen?.online {
                 try LeafIndexes(connection: connection).build(online)
+            }
+            if direction == .up, let migration = chosen, let parts = migration.ledgerParts {
+                try parts.build(on: connection, timeout: timeout) { onWait(migration) }
             }
             if let keys = chosen?.keys(direction), !isWhole {
                 try PrimaryKeyIndexes(connection: connection).build(keys)
