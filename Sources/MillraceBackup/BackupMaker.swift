@@ -122,8 +122,14 @@ package struct BackupMaker {
 
     /// Removes backups by count and age, and the log that no base backup needs any more. Returns the names.
     package func prune() throws(BackupError) -> [BackupName] {
+        let names = try store.names()
+        // What is damaged may be the newest.
+        let whole = BackupName.Kind.allCases.compactMap { kind in
+            names.last { $0.kind == kind && store.looksWhole($0) }
+        }
         let outdated = BackupStore.outdated(
-            try store.names(), keep: configuration.keep, age: configuration.keepAge, at: .now)
+            names, keep: configuration.keep, age: configuration.keepAge, at: .now
+        ).filter { !whole.contains($0) }
         for name in outdated { try store.remove(name) }
         try pruneLog()
         return outdated

@@ -222,6 +222,14 @@ package struct BackupStore: Sendable {
 
     private static let problemsMax = 10
 
+    /// Whether the manifest can be read and every file is there in its size, without reading them.
+    func looksWhole(_ name: BackupName) -> Bool {
+        guard let manifest = try? manifest(of: name) else { return false }
+        return manifest.files.allSatisfy { file in
+            FileTree.status("\(path(name))/\(file.path)").map { Int($0.st_size) } == file.bytes
+        }
+    }
+
     package static func damaged(_ name: BackupName, _ what: String) -> BackupError {
         BackupError(
             .damaged, "the backup \(name) is damaged: \(what)",

@@ -113,6 +113,7 @@ package struct DatabaseRestore {
             }
             made.append(role.name)
         }
+        wanted += try databaseGrants(quoted)
         guard !wanted.isEmpty else { return [] }
         // A role may be a member of one that is made later.
         let statements = wanted.filter { $0.hasPrefix("CREATE") } + wanted.filter { !$0.hasPrefix("CREATE") }
@@ -129,6 +130,23 @@ package struct DatabaseRestore {
         return made
     }
 
+    /// What sql/roles.sql grants on the database itself, which a dump does not have: schemas of packs are made by these roles.
+    private func databaseGrants(_ quoted: (String) -> String) throws(PostgresError) -> [String] {
+        var grants: [String] = []
+        for role in manifest.database.roles.map(\.name) where ["millrace_owner", "millrace_writer"].contains(role) {
+            let known = try connection.query(
+                """
+                SELECT has_database_privilege(oid, current_database(), 'CREATE')
+                FROM pg_catalog.pg_roles
+                WHERE rolname = $1
+                """, parameters: [.text(role)])
+            guard known.rowCount == 0 || known.bool(0, 0) != true else { continue }
+            let database = try connection.execute("SELECT current_database()").string(0, 0) ?? ""
+            grants.append("GRANT CREATE, TEMPORARY ON DATABASE \(quoted(database)) TO \(quoted(role))")
+        }
+        return grants
+    }
+
     /// All but what `open` puts in. `progress`: the share that is done.
     package func run(progress: (Double) -> Void) throws {
         try connection.execute("SELECT pg_advisory_lock(\(AdvisoryLock.migration.rawValue), 0)", timeout: .seconds(600))
@@ -136,9 +154,13 @@ package struct DatabaseRestore {
         var entries = try entries(of: dump)
         entries.removeAll { $0.contains(" TABLE DATA \(Self.migrations)") }
         if !isSuperuser { entries.removeAll { $0.contains(" COMMENT - EXTENSION ") } }
-        if let first = entries.firstIndex(where: { $0.contains(" TABLE \(Self.migrations)") }) {
-            entries.insert(entries.remove(at: first), at: 0)
+        if try !canWatchStatements() { entries.removeAll { $0.contains(" EXTENSION - pg_stat_statements") } }
+        // With its grants, which come last otherwise: whoever may write must be able to see that he must not yet.
+        let isMarker = { (entry: String) in
+            entry.contains(" TABLE \(Self.migrations)") || entry.contains(" ACL public TABLE millrace_migrations ")
         }
+        try restore(entries.filter(isMarker)) { _ in }
+        entries.removeAll(where: isMarker)
         let sizes = dataSizes(in: dump)
         let total = max(1, sizes.values.reduce(0, +))
         var (bytes, others) = (0, 0)
@@ -147,6 +169,20 @@ package struct DatabaseRestore {
             // Indexes are built of what was loaded.
             progress(0.7 * Double(bytes) / Double(total) + 0.3 * min(1, Double(others) / Double(max(1, entries.count))))
         }
+    }
+
+    /// The embedded database has an extension that watches its statements, and that a dump takes along. Nothing wants it where
+    /// the server does not have it, or this login may not make it.
+    private func canWatchStatements() throws(PostgresError) -> Bool {
+        try connection.execute(
+            """
+            SELECT EXISTS (
+                SELECT
+                FROM pg_catalog.pg_available_extension_versions
+                WHERE name = 'pg_stat_statements' AND (installed OR trusted OR \(isSuperuser))
+            )
+            """
+        ).bool(0, 0) ?? false
     }
 
     /// Planners know nothing of what was loaded.

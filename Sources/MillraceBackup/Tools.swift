@@ -27,6 +27,13 @@ enum Tools {
     ) -> BackupError {
         let text = output.lines.joined(separator: "\n")
         if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
+            guard code == .dumpFailed else {
+                return BackupError(
+                    .noSpace, "\(program) failed, as the server's disk is full: \(output.reason)",
+                    hint:
+                        "Make room there, make the database empty again (DROP DATABASE, CREATE DATABASE), and restore again."
+                )
+            }
             return BackupError(
                 .noSpace, "\(program) found the disk full", hint: "Make room, or set backup.directory to a larger disk."
             )

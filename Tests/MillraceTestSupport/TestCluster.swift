@@ -115,7 +115,7 @@ package struct TestDatabase: Sendable {
     /// As the daemon connects: by the owner's role, which is no superuser.
     package let connectionString: String
 
-    init(name: String, connectionString: String) {
+    package init(name: String, connectionString: String) {
         self.name = name
         self.connectionString = connectionString
     }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 internal import MillraceBackup
 internal import MillraceConfiguration
 internal import MillraceConsole
@@ -45,6 +46,8 @@ struct BackupMake: ParsableCommand {
     }
 
     func run() throws {
+        // Also for what PostgreSQL's programs write.
+        umask(0o077)
         let context = try options.context()
         var configuration = context.configuration.resolvedBackup
         configuration.jobs = jobs ?? configuration.jobs

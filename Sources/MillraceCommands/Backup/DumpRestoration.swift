@@ -63,20 +63,17 @@ struct DumpRestoration {
         }
         report.rows = ledger.rows
         let connection = try context.connect(to: connectionString)
+        tell("looking for erased users", nil)
+        let erasures = try ErasedAgain(
+            store: store, spoolDirectory: context.spoolDirectory, packs: context.packs())
+        let added = try erasures.add(manifest, on: connection, &report)
         let segments = try SegmentRestoration(store: store, spoolDirectory: context.spoolDirectory).run(on: connection)
         report.segments = segments.returned
-        try eraseAgain(manifest, on: connection, &report)
+        try erasures.queue(added, on: connection, &report)
         if let note = segments.note { report.notes.append(note) }
         report.verification = try verify(connection)
         try restore.open(name: name)
         return report
-    }
-
-    private func eraseAgain(
-        _ manifest: BackupManifest, on connection: PostgresConnection, _ report: inout RestoreReport
-    ) throws {
-        tell("looking for erased users", nil)
-        try ErasedAgain(store: store, packs: context.packs()).run(manifest, on: connection, &report)
     }
 
     private func verify(_ connection: PostgresConnection) throws -> VerifyReport {

@@ -3,17 +3,39 @@ internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
 
-/// Queues the erasure of users who were erased after the backup was made, as far as newer backups know of them. Blocks.
+/// Users who were erased after the backup was made, as newer backups and the daemons' journals know, are to be erased again.
+/// Blocks.
 struct ErasedAgain {
     let store: BackupStore
+    let spoolDirectory: String
     let packs: [PackDefinition]
 
-    /// Throws `PostgresError`, `BackupError`, `PackErrors`.
-    func run(_ manifest: BackupManifest, on connection: PostgresConnection, _ report: inout RestoreReport) throws {
-        let added = try ErasureList.add(from: store, asOf: manifest, on: connection)
-        // Rows of users who were erased before may have come back too, by the spool's segments.
-        let queued = try ErasureReplay(connection: connection, packs: packs, paths: []).queueAgain()
-        guard added + queued > 0 else { return }
+    /// Adds what the database does not know; returns their ids. A journal that can't be read is noted. Throws `PostgresError`,
+    /// `BackupError`, `FileSystemError`.
+    func add(
+        _ manifest: BackupManifest, on connection: PostgresConnection, _ report: inout RestoreReport
+    ) throws -> [String] {
+        let rows = ErasureRows(on: connection)
+        guard try rows.areThere else { return [] }
+        let journals =
+            try [ErasureJournal(besideSpool: spoolDirectory)] + ErasureJournal.all(besideBackups: store.directory)
+        var written: [String] = []
+        for journal in journals {
+            do {
+                written += try journal.lines()
+            } catch {
+                report.notes.append(
+                    "users erased since may be back, as \(journal.path) can't be read: \(error); read it as its owner, or as root"
+                )
+            }
+        }
+        return try rows.add(store.erasures(after: manifest) + rows.compare(written).lacking)
+    }
+
+    /// Queues those of `added` whose users are in the tables. Throws `PostgresError`, `PackErrors`.
+    func queue(_ added: [String], on connection: PostgresConnection, _ report: inout RestoreReport) throws {
+        let queued = try ErasureReplay(connection: connection, packs: packs, paths: []).queueAgain(added)
+        guard queued > 0 else { return }
         report.erasures = queued
         report.notes.append(
             "\(Format.count(queued)) users who were erased since are queued to be erased again: the daemon does it once it runs; "

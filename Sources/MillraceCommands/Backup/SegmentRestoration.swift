@@ -19,6 +19,8 @@ struct SegmentRestoration {
     private struct Copy {
         var segment: BackupManifest.Segment
         var folder: String
+        /// When the backup was begun.
+        var begunAt: String
     }
 
     /// `connection`: to the database that was restored.
@@ -35,6 +37,7 @@ struct SegmentRestoration {
         guard !wanted.isEmpty else { return Outcome() }
         do {
             let target = try SpoolReturn(directory: spoolDirectory)
+            try expectErased(wanted.map(\.begunAt).min() ?? "", on: connection)
             for copy in wanted { try target.put(copy.segment.number, from: copy.folder) }
             return Outcome(returned: wanted.map(\.segment.number))
         } catch let error as SpoolError where error.code == .locked {
@@ -46,17 +49,25 @@ struct SegmentRestoration {
         }
     }
 
+    /// Has the daemon look again, once these lines are in the tables, for users who were erased after the copies were made.
+    private func expectErased(_ time: String, on connection: PostgresConnection) throws {
+        let rows = ErasureRows(on: connection)
+        guard try rows.areThere else { return }
+        try ErasureJournal(besideSpool: spoolDirectory).addDue(try rows.done(after: time))
+    }
+
     /// By spool and number the longest copy: one may have been made while the segment still grew.
     private func copies() throws -> [String: [UInt64: Copy]] {
         var copies: [String: [UInt64: Copy]] = [:]
         for name in try store.names() {
             // Another backup that is damaged is no reason not to restore this one.
-            guard let spool = (try? store.manifest(of: name))?.spool else { continue }
+            guard let manifest = try? store.manifest(of: name), let spool = manifest.spool else { continue }
             for segment in spool.segments where segment.first < segment.end {
                 let known = copies[spool.spoolId]?[segment.number]?.segment
                 guard known.map({ $0.end < segment.end }) ?? true else { continue }
                 copies[spool.spoolId, default: [:]][segment.number] = Copy(
-                    segment: segment, folder: "\(store.path(name))/\(BackupStore.spool)")
+                    segment: segment, folder: "\(store.path(name))/\(BackupStore.spool)",
+                    begunAt: manifest.begunAt)
             }
         }
         return copies

@@ -37,18 +37,23 @@ struct TimeRestoration {
         try FileManager.default.createDirectory(atPath: cluster.directory, withIntermediateDirectories: true)
         try requireRoom(manifest, in: cluster.dataParent)
         let backup = context.configuration.resolvedBackup
+        let archive = WALArchive(directory: backup.walDirectory, timeout: backup.walTimeout)
         let stamp = "\(BackupName(.dump, at: .now))"
         var report = RestoreReport(backup: "\(name)", asOf: manifest.endedAt)
         if case .time(let time) = target { report.asOf = time.rfc3339 }
         let kept = try cluster.recover(
             from: "\(store.path(name))/\(BackupStore.database)",
-            by: WALArchive(directory: backup.walDirectory, timeout: backup.walTimeout), to: Self.postgres(target),
+            by: archive, to: Self.postgres(target), on: timeline(target, manifest, archive),
             keepingAs: "data.before-\(stamp)"
         ) { tell($0, nil) }
         if let kept { report.kept.append(kept) }
         if spool == .aside {
             let place = "\(context.spoolDirectory).before-\(stamp)"
             try spoolReturn.setAside(to: place)
+            // Who was erased stays so, whatever becomes of the spool.
+            let fileSystem = PosixFileSystem()
+            try fileSystem.makeDirectories(context.spoolDirectory)
+            try ErasureJournal(besideSpool: place).copy(to: ErasureJournal(besideSpool: context.spoolDirectory))
             report.kept.append(place)
             report.notes.append(
                 "the daemon begins a new spool; what came after that time is in the old one, and nowhere else")
@@ -71,7 +76,10 @@ struct TimeRestoration {
                 "SELECT COALESCE(sum(rows), 0)::bigint FROM public.ingest_batches", timeout: .seconds(3600)
             ).count(0, 0)
             found.verification = try context.verification(on: connection).run { tell("verifying \($0)", nil) }
-            try ErasedAgain(store: store, packs: context.packs()).run(manifest, on: connection, &found)
+            let erasures = try ErasedAgain(
+                store: store, spoolDirectory: context.spoolDirectory, packs: context.packs())
+            let added = try erasures.add(manifest, on: connection, &found)
+            try erasures.queue(added, on: connection, &found)
             let (backup, asOf) = (found.backup, found.asOf)
             try connection.transaction { () throws(PostgresError) in
                 try AuditLog.record(.backupRestore, backup, after: ["to": .string(asOf)], on: connection)
@@ -115,6 +123,13 @@ struct TimeRestoration {
             .noSpace,
             "\(directory) has \(Format.bytes(free)) free, and the cluster takes \(Format.bytes(manifest.clusterBytes)): the one that is there is kept",
             hint: "Make room, or restore it elsewhere (--data-directory).")
+    }
+
+    /// The one that the database was on at that time: after a recovery to an earlier one, another one is the newest.
+    private func timeline(_ target: RestoreTarget, _ manifest: BackupManifest, _ archive: WALArchive) -> String {
+        guard case .time(let time) = target else { return "latest" }
+        let wanted = archive.timeline(at: Int(time.microseconds / 1_000_000)) ?? 1
+        return wanted > manifest.database.timeline ?? 1 ? "\(wanted)" : "current"
     }
 
     /// As PostgreSQL reads a time before it knows any zone's name: `2026-11-30 10:04:59.000000+00`.

@@ -2,7 +2,9 @@ internal import MillraceBackup
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
+internal import MillracePostgres
 internal import MillraceSpool
+internal import MillraceWriter
 
 /// Whether there is a backup, and whether the spool holds what came after it.
 struct BackupChecks {
@@ -39,7 +41,19 @@ struct BackupChecks {
 
     /// Whether the log goes on from where the backup ends.
     private func isLogCurrent(_ watch: BackupWatch) -> Bool {
-        configuration.backup.wal && watch.look(at: .base).name != nil
+        configuration.backup.wal && watch.look(at: .base).name != nil && !isLogLate(watch)
+    }
+
+    /// Whether the database runs, and its log does not get to the archive.
+    private func isLogLate(_ watch: BackupWatch) -> Bool {
+        // A daemon that has nothing to do writes its row of public.daemons that often.
+        let pause = configuration.database.presenceInterval * 12
+        return configuration.embeddedCluster.isAlive
+            && logAge(watch) > configuration.backup.walTimeout * 2 + pause + .seconds(60)
+    }
+
+    private func logAge(_ watch: BackupWatch) -> Duration {
+        .seconds(Double(Timestamp.now.microseconds) / 1e6 - watch.walArchivedAt)
     }
 
     private var log: CheckResult {
@@ -50,16 +64,18 @@ struct BackupChecks {
                 "archived log", detail: "backup.wal is on, and there is no base backup that it could go on from",
                 fix: "Make one: millrace backup --base; until then nothing of \(backup.walDirectory) is removed.")
         }
-        let archivedAt = watch.walArchivedAt
-        guard archivedAt > 0 else {
+        guard watch.walArchivedAt > 0 else {
             return .warning(
                 "archived log", detail: "nothing was archived in \(backup.walDirectory)",
                 fix: "It begins at the embedded database's next start; see its log for what archive-wal says.")
         }
-        return CheckResult(
-            "archived log", ok: true,
-            detail: "last "
-                + Format.duration(.seconds(Double(Timestamp.now.microseconds) / 1e6 - archivedAt))
-                + " ago, in \(backup.walDirectory)", fix: "")
+        let detail = "last \(Format.duration(logAge(watch))) ago, in \(backup.walDirectory)"
+        guard !isLogLate(watch) else {
+            return .warning(
+                "archived log", detail: detail + ", though the database runs",
+                fix: "Make room there, and see the embedded database's log for what archive-wal says: "
+                    + "\(configuration.embeddedCluster.logDirectory).")
+        }
+        return CheckResult("archived log", ok: true, detail: detail, fix: "")
     }
 }

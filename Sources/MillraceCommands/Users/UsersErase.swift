@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceBackup
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
@@ -84,6 +85,7 @@ struct UsersErase: ParsableCommand {
             let report = try self.report(of: erasure, owner, on: connection)
             if report.state == "done" || report.state == "spools" && ContinuousClock.now >= end {
                 meter.finish()
+                if report.state == "done" { keep(erasure, beside: context.configuration.backupDirectory, connection) }
                 try self.report(report)
                 if report.state != "done" { throw ExitCode.failure }
                 return
@@ -94,6 +96,17 @@ struct UsersErase: ParsableCommand {
                     : "waiting for \(report.waitingFor.joined(separator: ", "))"
             }
             try connection.interrupt.pause(for: .milliseconds(200))
+        }
+    }
+
+    /// Beside the backups, as each daemon does beside its spool: there may be none.
+    private func keep(_ erasure: String, beside directory: String, _ connection: PostgresConnection) {
+        let journal = ErasureJournal(besideBackups: directory, spool: "commands")
+        do {
+            guard journal.hasFolder else { return }
+            try journal.append(try ErasureRows(on: connection).done([erasure]))
+        } catch {
+            Console.error("note: the erasure is not kept in \(journal.path): \(error)")
         }
     }
 

@@ -1,5 +1,6 @@
 import Logging
 import MillraceAPI
+import MillraceBackup
 import MillraceConfiguration
 import MillraceEvent
 import MillracePostgres
@@ -18,6 +19,8 @@ import ServiceLifecycle
 /// 1. The spool is said to be settled only when every line that was durable then is in the ledger for good.
 /// 2. Its files are gone through only after the tables were, and said to be done only when no file has the users in lines that
 ///    were there when it was first seen to be asked. That place is in the database, since what follows it is not erased.
+/// 3. Before that the erasure stands in the journal beside the spool. What the journal knows and the database does not, since a
+///    backup was restored or a standby took over, is looked for in the tables once they have what the spool held.
 ///
 /// Crash: whatever was under way is done again. Backpressure: one erasure's run at a time. Shutdown: ends between two pages
 /// or segments.
@@ -30,6 +33,13 @@ actor ErasureService: Service {
     private let logger: Logger
     private let interrupt = PostgresInterrupt()
     private var connection: PostgresConnection?
+    private let journal: ErasureJournal
+    private let backups: ErasureJournal
+    /// Whether the journal and the database have been compared in this session.
+    private var isCompared = false
+    /// Where the spool ended when users were first to be looked for again.
+    private var dueEnd: UInt64?
+    private var isCopyFailing = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -43,6 +53,9 @@ actor ErasureService: Service {
         self.spool = spool
         saves = routes
         self.logger = logger
+        journal = ErasureJournal(besideSpool: configuration.spoolDirectory)
+        backups = ErasureJournal(
+            besideBackups: configuration.backupDirectory, spool: "\(spool.store.spoolID)")
     }
 
     /// Queues an erasure in a session of its own.
@@ -75,6 +88,9 @@ actor ErasureService: Service {
             do {
                 let connection = try connected()
                 if try ErasureQueue(on: connection).isThere {
+                    try Migrator.requireWhole(on: connection)
+                    if !isCompared { try compareJournal(connection) }
+                    try eraseAgain(connection)
                     try settle(connection)
                     try await rewrite(connection)
                     try erase(connection)
@@ -116,6 +132,8 @@ actor ErasureService: Service {
         let wanted = try queue.rewriting(spool.store.spoolID)
         guard !wanted.isEmpty else { return }
         let salt = try queue.salt()
+        try journal.append(try ErasureRows(on: connection).done(wanted.map(\.erasure.id)))
+        copyJournal()
         let last = spool.store.endSequence
         let ends = Set(wanted.map { $0.end ?? last }).sorted()
         let fieldKeys = try LoadedFields(configuration.fields).keys
@@ -148,6 +166,58 @@ actor ErasureService: Service {
         logger.notice("spool erased", metadata: [.count: "\(wanted.count)", .lines: "\(lines)"])
     }
 
+    // MARK: - The journal
+
+    /// Each learns what the other knows.
+    private func compareJournal(_ connection: PostgresConnection) throws {
+        let rows = ErasureRows(on: connection)
+        let isNew = !journal.isThere
+        let comparison = try rows.compare(try journal.lines())
+        let lacking = comparison.lacking.compactMap(ErasureJournal.erasure).map(\.id)
+        // Another daemon's, of which this spool has never heard, may still be in its files.
+        try journal.addDue(lacking + (isNew ? [] : comparison.unwritten))
+        let added = try rows.add(comparison.lacking)
+        try journal.append(try rows.done(comparison.unwritten))
+        copyJournal()
+        if !added.isEmpty {
+            logger.notice("erasures that the database did not know", metadata: [.count: "\(added.count)"])
+        }
+        isCompared = true
+    }
+
+    /// Looks for users again in what came into the tables since.
+    private func eraseAgain(_ connection: PostgresConnection) throws {
+        let due = try journal.due()
+        guard !due.isEmpty else { return }
+        let end = dueEnd ?? spool.store.endSequence
+        dueEnd = end
+        guard spool.store.isSettled(below: end) else { return }
+        let queued = try ErasureReplay(
+            connection: connection, packs: packs, paths: configuration.erasure.paths
+        ).queueAgain(due)
+        try journal.removeDue()
+        dueEnd = nil
+        logger.notice("erased users looked for again", metadata: [.count: "\(queued)"])
+    }
+
+    /// Beside the backups, where this user may write there.
+    private func copyJournal() {
+        do {
+            try journal.copy(to: backups)
+            isCopyFailing = false
+        } catch {
+            guard !isCopyFailing else { return }
+            isCopyFailing = true
+            logger.warning(
+                "erasures not kept beside the backups",
+                metadata: [
+                    .path: "\(backups.path)", .error: "\(error)",
+                    .hint:
+                        "let the daemon write there (ReadWritePaths), or make a backup after each erasure: an older one would bring the users back if this host were lost",
+                ])
+        }
+    }
+
     // MARK: - The tables
 
     private func erase(_ connection: PostgresConnection) throws {
@@ -164,6 +234,8 @@ actor ErasureService: Service {
 
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
+        isCompared = false
+        dueEnd = nil
         let database = configuration.database
         let new = try PostgresConnection(
             connectionString: database.url.value, applicationName: "millrace erasure",

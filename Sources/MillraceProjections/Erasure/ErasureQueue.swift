@@ -31,8 +31,9 @@ package struct ErasureQueue {
 
     /// Queues an erasure, with its row of the audit log, which does not name the user. An open one of the same user is as
     /// good; one that is under way goes through all again, for what it has behind it may have come again. Returns its id.
+    /// `pack`: which one alone knows the user by that name; nil: all.
     package func add(
-        _ user: String, tenant: Int32, source: Erasure.Source, by actor: AuditActor = .process
+        _ user: String, tenant: Int32, pack: String? = nil, source: Erasure.Source, by actor: AuditActor = .process
     ) throws(PostgresError) -> String {
         let id = ExternalUserID.id(of: user, tenant: tenant)
         let external = UniqueID(user) == nil ? user : nil
@@ -42,10 +43,14 @@ package struct ErasureQueue {
                 """
                 SELECT id, state
                 FROM public.erasures
-                WHERE state <> 'done' AND pack IS NULL AND tenant_id = $1::integer AND (user_id = $2::uuid OR external_id = $3)
+                WHERE state <> 'done' AND (pack IS NULL OR pack = $4) AND tenant_id = $1::integer
+                    AND (user_id = $2::uuid OR external_id = $3)
                     AND (external_id IS NOT DISTINCT FROM $3 OR $3 IS NULL)
                 LIMIT 1
-                """, parameters: [.integer(tenant), .text("\(id)"), external.map { .text($0) }])
+                """,
+                parameters: [
+                    .integer(tenant), .text("\(id)"), external.map { .text($0) }, pack.map { .text($0) },
+                ])
             let erasure: String
             if let known = open.texts.first {
                 guard known[1] != "queued" else { return known[0] }
@@ -55,12 +60,13 @@ package struct ErasureQueue {
                 erasure =
                     try connection.query(
                         """
-                        INSERT INTO public.erasures (tenant_id, user_id, external_id, source)
-                        VALUES ($1::integer, $2::uuid, $3, $4)
+                        INSERT INTO public.erasures (tenant_id, user_id, external_id, source, pack)
+                        VALUES ($1::integer, $2::uuid, $3, $4, $5)
                         RETURNING id
                         """,
                         parameters: [
                             .integer(tenant), .text("\(id)"), external.map { .text($0) }, .text(source.rawValue),
+                            pack.map { .text($0) },
                         ]
                     ).string(0, 0) ?? ""
             }

@@ -7,15 +7,13 @@ package import MillracePostgres
 /// For a month: `run(on:of:)` on its table while nobody else sees it, before it is attached, and `renewSketches` once it is.
 /// For a database: `queueAgain`, and then a daemon does the rest.
 package struct ErasureReplay {
-    /// A UUID in a text, with hyphens or without.
-    private static let uuid = "[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
-
     private let connection: PostgresConnection
     private let packs: [PackDefinition]
     private let paths: [ErasurePath]
     /// Limit of one statement.
     private let timeout: Duration
     private let queue: ErasureQueue
+    private let search: ErasureSearch
 
     package init(
         connection: PostgresConnection, packs: [PackDefinition], paths: [ErasurePath],
@@ -26,6 +24,7 @@ package struct ErasureReplay {
         self.paths = paths
         self.timeout = timeout
         queue = ErasureQueue(on: connection)
+        search = ErasureSearch(connection: connection, timeout: timeout)
     }
 
     /// Applies all finished erasures to the rows of `relation` (with its schema), which has the columns of `table`, in
@@ -36,10 +35,10 @@ package struct ErasureReplay {
         on relation: String, of table: PartitionedTable,
         progress: (_ pages: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> ErasureCounts {
-        guard try isAnythingDone() else { return ErasureCounts() }
+        guard try search.isAnythingErased() else { return ErasureCounts() }
         let salt = try queue.salt()
-        let users = try users(in: relation, of: table).map {
-            ErasedUser(tenant: $0.tenant, id: $0.id, salt: salt)
+        let users = try search.users(in: relation, of: table).compactMap { user in
+            UniqueID(user.name).map { ErasedUser(tenant: user.tenant, id: $0, salt: salt) }
         }
         var scope = ErasureScope(users, paths: paths, packs: packs)
         if table == .analyticsEvents { scope.keys = try keys(in: relation, of: scope) }
@@ -69,62 +68,16 @@ package struct ErasureReplay {
         try SketchRenewal(connection: connection, targets: targets, timeout: timeout).run { _, _ in }
     }
 
-    /// Queues an erasure for each user of a finished one whose id is in some table. Returns how many.
-    package func queueAgain() throws -> Int {
-        guard try isAnythingDone() else { return 0 }
-        var found: Set<Found> = []
-        for partition in try Partitions(connection: connection).list() where !partition.isDetachPending {
-            found.formUnion(try users(in: partition.relation, of: partition.table))
-        }
-        for user in found.sorted(by: { ($0.tenant, "\($0.id)") < ($1.tenant, "\($1.id)") }) {
-            _ = try queue.add("\(user.id)", tenant: user.tenant, source: .replay)
+    /// Queues an erasure for each user of `erasures`, by their ids, who is in some table. Returns how many.
+    package func queueAgain(_ erasures: [String]) throws -> Int {
+        guard !erasures.isEmpty, try search.isAnythingErased() else { return 0 }
+        let search = ErasureSearch(connection: connection, timeout: timeout, erasures: erasures)
+        // Whom a pack knows by another name first: that one is the same user's.
+        let found = try search.everywhere(packs).sorted { ($0.pack == nil ? 1 : 0, $0) < ($1.pack == nil ? 1 : 0, $1) }
+        for user in found {
+            _ = try queue.add(user.name, tenant: user.tenant, pack: user.pack, source: .replay)
         }
         return found.count
-    }
-
-    private struct Found: Hashable {
-        var tenant: Int32
-        var id: UniqueID
-    }
-
-    private func isAnythingDone() throws(PostgresError) -> Bool {
-        guard try queue.isThere else { return false }
-        return try connection.execute("SELECT EXISTS (SELECT FROM public.erasures WHERE user_hash IS NOT NULL)").bool(
-            0, 0)
-            ?? false
-    }
-
-    /// Erased users whose id stands in a column or in a document.
-    private func users(in relation: String, of table: PartitionedTable) throws(PostgresError) -> Set<Found> {
-        let texts =
-            switch table {
-            case .analyticsEvents:
-                "concat_ws(' ', stored.event_type, \(PrintedSize.guarded("stored.payload"))::text)"
-            case .conversations:
-                "concat_ws(' ', conversation_id, question, response, source, \(PrintedSize.guarded("stored.metadata"))::text)"
-            }
-        let rows = try connection.execute(
-            """
-            WITH named AS (
-                SELECT tenant_id, user_id AS id FROM \(relation) WHERE user_id IS NOT NULL
-                UNION
-                SELECT tenant_id, id FROM \(relation)
-                UNION
-                SELECT stored.tenant_id, found[1]::uuid
-                FROM \(relation) AS stored
-                CROSS JOIN LATERAL regexp_matches(\(texts), '\(Self.uuid)', 'gi') AS m (found)
-            )
-            SELECT DISTINCT named.tenant_id, named.id
-            FROM named
-            CROSS JOIN public.erasure_salt
-            JOIN public.erasures AS own
-                ON own.user_hash = sha256(salt || int4send(named.tenant_id) || uuid_send(named.id))
-            """, timeout: timeout)
-        return Set(
-            (0..<rows.rowCount).compactMap { row in
-                guard let id = rows.string(row, 1).flatMap(UniqueID.init) else { return nil }
-                return Found(tenant: Int32(truncatingIfNeeded: rows.count(row, 0)), id: id)
-            })
     }
 
     /// Keys of erased rows that events here are about.

@@ -39,6 +39,7 @@ extension EndToEnd {
             let input = try InputTable(events.lines(0..<count), database: backups.installation.database)
             #expect(try input.missingEvents() == 0)
             #expect(try input.missingConversations() == 0)
+            #expect(try input.foreignEvents() == 0)
             try auditor.verify(daemon)
             #expect(
                 try auditor.strings("SELECT object FROM public.audit_log WHERE action = 'backup.restore'") == [name])
@@ -142,8 +143,8 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
-        @Test(arguments: ["database", "spool", "manifest.json"])
-        func `a file that has changed is found, and is not restored`(part: String) throws {
+        @Test(arguments: ["database", "spool", "manifest.json"], [false, true])
+        func `a file that has changed or is gone is named, and is not restored`(part: String, isGone: Bool) throws {
             let backups = try BackupInstallation("changed_\(part)")
             try backups.daemon.start()
             let events = EventFactory(seed: 1704)
@@ -158,12 +159,16 @@ extension EndToEnd {
                 files.first {
                     $0.hasPrefix(part) && ($0.hasSuffix(".gz") || $0.hasSuffix(".seg") || $0 == "manifest.json")
                 })
-            var bytes = try [UInt8](Data(contentsOf: URL(filePath: "\(folder)/\(victim)")))
-            bytes[bytes.count / 2] ^= 1
-            try TextFile.write(bytes, to: "\(folder)/\(victim)")
+            if isGone {
+                unlink("\(folder)/\(victim)")
+            } else {
+                var bytes = try [UInt8](Data(contentsOf: URL(filePath: "\(folder)/\(victim)")))
+                bytes[bytes.count / 2] ^= 1
+                try TextFile.write(bytes, to: "\(folder)/\(victim)")
+            }
             let verify = try backups.daemon.run("backup", "verify", "--json")
             #expect(verify.exit == .status(1))
-            #expect(verify.output.contains(part), "\(verify.output)")
+            #expect(try verify.output.contains(#require(victim.split(separator: "/").last)), "\(verify.output)")
             try backups.emptyDatabase()
             let refused = try backups.restore()
             #expect(refused.exit == .status(1))

@@ -44,11 +44,42 @@ extension EndToEnd {
                 try daemon.run(["restore", "--json", "--quiet"] + arguments)
             }
 
-            /// A time between what was committed before and what will be.
+            /// A whole second between what was committed before and what will be: `2026-11-30T10:04:59Z`.
             func moment() -> String {
-                let time = Timestamp.now
-                #expect(eventually(within: .seconds(5)) { Timestamp.now > time.advanced(by: .milliseconds(20)) })
-                return time.advanced(by: .milliseconds(10)).rfc3339
+                let second = Timestamp(microseconds: (Timestamp.now.microseconds / 1_000_000 + 1) * 1_000_000)
+                #expect(eventually(within: .seconds(5)) { Timestamp.now > second.advanced(by: .milliseconds(10)) })
+                return second.rfc3339.replacing(".000000", with: "")
+            }
+
+            var cluster: EmbeddedCluster { EmbeddedCluster(directory: data) }
+
+            func strings(_ sql: String) throws -> [String] {
+                let rows = try PostgresConnection(
+                    connectionString: cluster.connectionString, applicationName: "test", connectTimeout: .seconds(30),
+                    interrupt: PostgresInterrupt()
+                ).execute(sql)
+                return (0..<rows.rowCount).map { rows.string($0, 0) ?? "NULL" }
+            }
+
+            /// Every row of these lines, and no other.
+            func expectExactly(_ lines: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) throws {
+                let database = TestDatabase(name: "millrace", connectionString: cluster.connectionString)
+                let input = try InputTable(lines, database: database)
+                #expect(try input.missingEvents() == 0, sourceLocation: sourceLocation)
+                #expect(try input.missingConversations() == 0, sourceLocation: sourceLocation)
+                #expect(try input.foreignEvents() == 0, sourceLocation: sourceLocation)
+                #expect(try rows == lines.count { $0 == UInt8(ascii: "\n") }, sourceLocation: sourceLocation)
+            }
+
+            /// Runs `restore`, and kills it as soon as `condition` holds.
+            func killRestore(_ arguments: [String], when condition: () -> Bool) throws {
+                let process = try SpawnedProcess(
+                    MillraceBinary.path,
+                    ["restore", "--quiet"] + arguments + ["--config", daemon.configuration], mark: daemon.configuration,
+                    output: scratch.path + "/out", errors: scratch.path + "/err")
+                let isThere = eventually(within: .seconds(60)) { condition() || !process.isRunning }
+                process.signal(SIGKILL)
+                #expect(try isThere && process.waitForExit(within: .seconds(20)) == .signal(SIGKILL))
             }
         }
 
@@ -86,7 +117,7 @@ extension EndToEnd {
             try embedded.start()
             #expect(try eventually(within: .seconds(60)) { try embedded.rows == 200 })
             try embedded.post(events, 200..<250)
-            #expect(try embedded.rows == 250)
+            try embedded.expectExactly(events.lines(0..<250))
             #expect(try daemon.run("verify").isSuccess)
 
             // Again, from the same base backup: the log goes on over both timelines.
@@ -95,8 +126,94 @@ extension EndToEnd {
             #expect(again.isSuccess, "\(again.errors)\(again.output)")
             #expect(try again.report(Report.self).rows == 250)
             try embedded.start()
-            #expect(try embedded.rows == 250)
+            try embedded.expectExactly(events.lines(0..<250))
             #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test func `a time that was left too far behind is reached in a second try, with all that came by then`() throws
+        {
+            let embedded = try Embedded()
+            let (daemon, events) = (embedded.daemon, EventFactory(seed: 1713))
+            try embedded.start()
+            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
+            try embedded.post(events, 0..<20)
+            let early = embedded.moment()
+            try embedded.post(events, 20..<40)
+            let late = embedded.moment()
+            try embedded.post(events, 40..<60)
+            #expect(try daemon.stop() == .status(0))
+            for (time, count) in [(early, 20), (late, 40)] {
+                let restored = try embedded.restore("--to", time, "--spool", "aside")
+                #expect(restored.isSuccess, "\(time): \(restored.errors)\(restored.output)")
+                try embedded.start()
+                try embedded.expectExactly(events.lines(0..<count))
+                #expect(try daemon.stop() == .status(0))
+            }
+        }
+
+        @Test func `a restore that is killed leaves the cluster as it was, and the next one is right`() throws {
+            let embedded = try Embedded()
+            let (daemon, events) = (embedded.daemon, EventFactory(seed: 1714))
+            try embedded.start()
+            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
+            try embedded.post(events, 0..<20)
+            let time = embedded.moment()
+            try embedded.post(events, 20..<40)
+            #expect(try daemon.stop() == .status(0))
+            let fresh = embedded.cluster.directory + "/postgres/data.recovering"
+            let arguments = ["--to", time, "--spool", "aside"]
+            // While it copies, while it replays, and once the copy is on a timeline of its own.
+            try embedded.killRestore(arguments) { FileManager.default.fileExists(atPath: fresh + "/PG_VERSION") }
+            try embedded.killRestore(arguments) { FileManager.default.fileExists(atPath: fresh + "/postmaster.pid") }
+            try embedded.start()
+            try embedded.expectExactly(events.lines(0..<40))
+            #expect(try daemon.stop() == .status(0))
+            try embedded.killRestore(arguments) {
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: fresh + "/pg_wal")) ?? []
+                return names.contains("00000002.history")
+            }
+            let restored = try embedded.restore("--to", "latest", "--spool", "aside")
+            #expect(restored.isSuccess, "\(restored.errors)\(restored.output)")
+            try embedded.start()
+            try embedded.expectExactly(events.lines(0..<40))
+            #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test(arguments: ["replay", "aside"])
+        func `who was erased after the time stays erased`(spool: String) throws {
+            let embedded = try Embedded()
+            let daemon = embedded.daemon
+            try embedded.start()
+            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
+            let user = "5b1f0c52-7a44-4d0e-9c57-3a3e0a4cfe12"
+            let lines = #"{"event_type":"a","user_id":"\#(user)"}"# + "\n" + #"{"event_type":"kept"}"# + "\n"
+            #expect(try HTTPClient(daemon.http).postEvents(Array(lines.utf8), query: "?ack=committed").status == 200)
+            let time = embedded.moment()
+            let erased = try daemon.run("users", "erase", user, "--yes", "--quiet")
+            #expect(erased.isSuccess, "\(erased.errors)")
+            #expect(try daemon.stop() == .status(0))
+            let restored = try embedded.restore("--to", time, "--spool", spool)
+            #expect(restored.isSuccess && restored.output.contains("\"erasures\" : 1"), "\(restored.output)")
+            try embedded.start()
+            let isDone = eventually(within: .seconds(60)) {
+                (try? embedded.strings("SELECT state FROM public.erasures WHERE source = 'replay'")) == ["done"]
+            }
+            #expect(isDone, "\(daemon.log.suffix(2000))")
+            let named = "SELECT count(*) FROM public.analytics_events AS e WHERE e::text LIKE '%\(user)%'"
+            #expect(try embedded.strings(named) == ["0"])
+            #expect(try embedded.rows == 2)
+            #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test func `status --database tells slow queries of the embedded database without a hand`() throws {
+            let embedded = try Embedded()
+            try embedded.start()
+            let run = try embedded.daemon.run("status", "--database")
+            #expect(!run.output.contains("pg_stat_statements is not there"), "\(run.output)\(run.errors)")
+            #expect(
+                try embedded.strings("SELECT extname FROM pg_extension WHERE extname = 'pg_stat_statements'")
+                    == ["pg_stat_statements"])
+            #expect(try embedded.daemon.stop() == .status(0))
         }
 
         @Test func `what a person undid by mistake comes back, and with the spool set aside nothing that came later`()
