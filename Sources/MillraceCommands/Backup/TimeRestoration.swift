@@ -5,6 +5,7 @@ internal import MillraceConsole
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres
+internal import MillraceProjections
 internal import MillraceSpool
 
 /// Takes the embedded database to a point in time: a base backup, and from there its archived log. Blocks.
@@ -47,6 +48,7 @@ struct TimeRestoration {
             keepingAs: "data.before-\(stamp)"
         ) { tell($0, nil) }
         if let kept { report.kept.append(kept) }
+        var aside: UniqueID?
         if spool == .aside {
             let place = "\(context.spoolDirectory).before-\(stamp)"
             try spoolReturn.setAside(to: place)
@@ -54,18 +56,19 @@ struct TimeRestoration {
             let fileSystem = PosixFileSystem()
             try fileSystem.makeDirectories(context.spoolDirectory)
             try ErasureJournal(besideSpool: place).copy(to: ErasureJournal(besideSpool: context.spoolDirectory))
+            aside = try SpoolInspector(directory: place).identity()
             report.kept.append(place)
             report.notes.append(
                 "the daemon begins a new spool; what came after that time is in the old one, and nowhere else")
         }
-        try look(cluster, manifest, &report)
+        try look(cluster, manifest, without: aside, &report)
         withExtendedLifetime(spoolReturn) {}
         return report
     }
 
     /// What came out of it, by the account.
     private func look(
-        _ cluster: EmbeddedCluster, _ manifest: BackupManifest, _ report: inout RestoreReport
+        _ cluster: EmbeddedCluster, _ manifest: BackupManifest, without aside: UniqueID?, _ report: inout RestoreReport
     ) throws {
         var found = report
         try EmbeddedUse(cluster).run(
@@ -76,6 +79,11 @@ struct TimeRestoration {
                 "SELECT COALESCE(sum(rows), 0)::bigint FROM public.ingest_batches", timeout: .seconds(3600)
             ).count(0, 0)
             found.verification = try context.verification(on: connection).run { tell("verifying \($0)", nil) }
+            // No daemon will come with that spool: nobody is to wait for it.
+            if let aside, try connection.hasRelation("public.daemons") {
+                _ = try DaemonTable(connection: connection).forget(aside)
+                _ = try ErasureQueue(on: connection).forget(spool: aside)
+            }
             let erasures = try ErasedAgain(
                 store: store, spoolDirectory: context.spoolDirectory, packs: context.packs())
             let added = try erasures.add(manifest, on: connection, &found)

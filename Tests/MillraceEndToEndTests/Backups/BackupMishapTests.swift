@@ -69,7 +69,7 @@ extension EndToEnd {
                 try HTTPClient(daemon.http).postEvents(events.lines(0..<200), query: "?ack=committed").status == 200)
             #expect(try daemon.stop() == .status(0))
             let name = try backups.backUp()
-            let disk = try SmallDisk(bytes: 12 << 20)
+            let disk = try SmallDisk(bytes: 9 << 20)
             let owner = try #require(FileStatus(TestCluster.own.cluster.logDirectory))
             chown(disk.path, owner.owner, owner.group)
             let superuser = try TestCluster.own.superuser()
@@ -204,7 +204,7 @@ extension EndToEnd {
                 """)
             #expect(rights == ["millrace_owner", "millrace_writer", "true"])
             // As its own daemon it is taken up at once.
-            try target.superuser().execute("ALTER ROLE millrace_migrator LOGIN")
+            try makeRoles(in: empty, of: target)
             let own = try DaemonProcess(
                 databaseURL: target.cluster.connectionString(role: "millrace_migrator", database: empty.name),
                 settings: directory)

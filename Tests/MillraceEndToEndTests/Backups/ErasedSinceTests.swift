@@ -159,7 +159,8 @@ extension EndToEnd {
                 (try? backups.auditor.strings("SELECT state FROM public.erasures")) == ["done"]
             }
             #expect(isDone, "\(backups.daemon.log.suffix(2000))")
-            #expect(try backups.places(of: Self.user) == [])
+            let found = try backups.places(of: Self.user)
+            #expect(found == [], "\(found)")
             try backups.auditor.verify(backups.daemon)
             #expect(try backups.daemon.stop() == .status(0))
         }
