@@ -76,7 +76,8 @@ package struct ErasureRows {
                 SELECT
                     id, tenant_id, user_id, external_id, pack, CASE state WHEN 'done' THEN user_hash END,
                     CASE state WHEN 'done' THEN 'done' ELSE 'queued' END, source, requested_at,
-                    started_at, tables_at, done_at, coalesce(counts, '{}')
+                    CASE state WHEN 'done' THEN started_at END, CASE state WHEN 'done' THEN tables_at END, done_at,
+                    coalesce(counts, '{}')
                 \(Self.rows(of: "erasures"))
                 ON CONFLICT DO NOTHING
                 RETURNING id

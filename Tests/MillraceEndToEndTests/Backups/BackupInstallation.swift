@@ -14,7 +14,8 @@ struct BackupInstallation {
 
     /// `directory`: of the backups, where it is not to be a common one. `password`: one that the server does not ask for.
     init(
-        _ name: String = #function, directory: String? = nil, settings: [String: String] = [:], password: String? = nil
+        _ name: String = #function, cluster: TestCluster? = nil, directory: String? = nil,
+        settings: [String: String] = [:], password: String? = nil
     ) throws {
         scratch = try ScratchDirectory()
         var all = [
@@ -22,7 +23,7 @@ struct BackupInstallation {
             "database.retry_max": "\"500ms\"",
         ]
         all.merge(settings) { $1 }
-        installation = try Installation(name, cluster: .own, settings: all) { database in
+        installation = try Installation(name, cluster: cluster ?? .own, settings: all) { database in
             database.connectionString + (password.map { " password=\($0)" } ?? "")
         }
     }
@@ -61,7 +62,7 @@ struct BackupInstallation {
 
     /// The database goes with all that is in it, and comes back empty.
     func emptyDatabase() throws {
-        let superuser = try TestCluster.own.superuser()
+        let superuser = try installation.cluster.superuser()
         let name = installation.database.name
         try superuser.execute("DROP DATABASE \(name) WITH (FORCE)", timeout: .seconds(60))
         try superuser.execute("CREATE DATABASE \(name) OWNER millrace", timeout: .seconds(60))
@@ -101,7 +102,7 @@ struct BackupInstallation {
 
     /// Waits until a session of `program` waits for a lock.
     func waitForBlocked(_ program: String) throws {
-        let superuser = try TestCluster.own.superuser()
+        let superuser = try installation.cluster.superuser()
         let isBlocked = try eventually(within: .seconds(60)) {
             try superuser.execute(
                 """
@@ -118,7 +119,7 @@ struct BackupInstallation {
 
     /// Sessions of `program`.
     func sessions(_ program: String) throws -> Int {
-        try TestCluster.own.superuser().execute(
+        try installation.cluster.superuser().execute(
             """
             SELECT count(*)
             FROM pg_stat_activity
