@@ -71,7 +71,7 @@ extension EndToEnd {
                 try HTTPClient(daemon.http).postEvents(events.lines(0..<200), query: "?ack=committed").status == 200)
             #expect(try daemon.stop() == .status(0))
             let name = try backups.backUp()
-            let disk = try SmallDisk(bytes: 9 << 20)
+            let disk = try SmallDisk(bytes: 8 << 20)
             let owner = try #require(FileStatus(cluster.cluster.logDirectory))
             chown(disk.path, owner.owner, owner.group)
             let superuser = try cluster.superuser()
