@@ -71,7 +71,7 @@ extension EndToEnd {
                 try HTTPClient(daemon.http).postEvents(events.lines(0..<200), query: "?ack=committed").status == 200)
             #expect(try daemon.stop() == .status(0))
             let name = try backups.backUp()
-            let disk = try SmallDisk(bytes: 8 << 20)
+            let disk = try SmallDisk(bytes: 12 << 20)
             let owner = try #require(FileStatus(cluster.cluster.logDirectory))
             chown(disk.path, owner.owner, owner.group)
             let superuser = try cluster.superuser()
@@ -79,6 +79,12 @@ extension EndToEnd {
             try superuser.execute("DROP DATABASE \(database.name) WITH (FORCE)", timeout: .seconds(60))
             try superuser.execute(
                 "CREATE DATABASE \(database.name) OWNER millrace TABLESPACE small", timeout: .seconds(60))
+            // Other files take all but a quarter of a mebibyte.
+            let ballast = open(disk.path + "/ballast", O_CREAT | O_WRONLY, 0o600)
+            var taken: off_t = 0
+            while posix_fallocate(ballast, taken, 64 << 10) == 0 { taken += 64 << 10 }
+            #expect(ftruncate(ballast, taken - (256 << 10)) == 0)
+            close(ballast)
             let failed = try backups.restore(name)
             #expect(failed.exit == .status(1))
             #expect(
