@@ -7,7 +7,7 @@ struct RuleTables {
     private var rules: [mr_rule] = []
     private var typeNames: [(text: Range<Int>, isPrefix: Bool)] = []
     private var tenants: [Int32] = []
-    /// Rules with one text of a schema share it: what is looked at for every line stays in the processor's cache.
+    /// Rules with one text of a schema share it.
     private var compiled: [[UInt8]: Int32] = [:]
 
     mutating func add(_ definition: RuleDefinition) {
