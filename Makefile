@@ -201,7 +201,7 @@ install:  ## install the release: PREFIX=/usr, DESTDIR=; as root, after `make bu
 	for page in $(GUIDES)/*.md; do sed -E 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' "$$page" \
 		> "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides/$${page##*/}"; done
 	chmod 0644 "$(DESTDIR)$(PREFIX)/share/doc/millrace/README.md" "$(DESTDIR)$(PREFIX)/share/doc/millrace/guides/"*.md
-	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/millrace/monitoring" monitoring/*
+	install -D -m 0644 -t "$(DESTDIR)$(PREFIX)/share/doc/millrace/monitoring" Sources/millrace/Monitoring/*
 	install -D -m 0644 config.toml "$(DESTDIR)$(PREFIX)/share/doc/millrace/config.toml"
 	install -D -m 0644 sql/roles.sql "$(DESTDIR)$(PREFIX)/share/doc/millrace/roles.sql"
 	install -D -m 0644 systemd/millrace.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/millrace.conf"

@@ -284,6 +284,7 @@ let package = Package(
                 "MillraceCommands",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            exclude: ["Monitoring"],
             swiftSettings: swiftSettings
         ),
 

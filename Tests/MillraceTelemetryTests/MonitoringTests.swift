@@ -4,11 +4,11 @@ import Testing
 
 @testable import MillraceTelemetry
 
-/// The alerts and the dashboard in `monitoring`.
+/// The alerts and the dashboard in `Sources/millrace/Monitoring`.
 @Suite(.onOwnThreads) struct MonitoringTests {
     private static let directory: URL = {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        return URL(filePath: "/\(root)/monitoring")
+        return URL(filePath: "/\(root)/Sources/millrace/Monitoring")
     }()
 
     private struct Dashboard: Decodable {
