@@ -181,7 +181,7 @@ enum {
   MR_LINE_UNJUDGED = 4,
 };
 
-/// What the rules say of a line.
+/// What the rules say of a line. `schema`, `keyword` and `path` are written only of a misfit.
 typedef struct {
   int32_t outcome;
   /// The rule that says so.

@@ -283,6 +283,7 @@ bool mr_rules_judge(const mr_rules *rules, mr_parser *parser, const uint8_t *lin
   try {
     return line_judge(*rules, *parser, line, length, *event, *verdict).judge(tenant, samples);
   } catch (const std::bad_alloc &) {
+    verdict->rule = 0;
     verdict->outcome = MR_LINE_UNJUDGED;
     return false;
   }

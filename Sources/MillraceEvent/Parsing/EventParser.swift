@@ -55,7 +55,8 @@ package final class EventParser {
     /// The C parser with its index of the line that was validated last, and what it found in it, while that line is still
     /// there.
     package func withLine<Result>(_ body: (OpaquePointer, UnsafePointer<mr_event>) -> Result) -> Result {
-        withUnsafePointer(to: event) { body(parser, $0) }
+        // In place, without a copy for each line.
+        withUnsafePointer(to: &event) { body(parser, $0) }
     }
 
     /// Reads a body that must be a conversation save. Copies `body`, which needs no readable bytes behind it.

@@ -230,7 +230,7 @@ struct PatternParser {
         return [value...value]
     }
 
-    /// `\uXXXX`, a pair of them, or `\u{X…}`.
+    /// `\u` and four hexadecimal digits, a pair of these, or `\u{…}`.
     private mutating func unicode() throws(PatternError) -> [ClosedRange<UInt32>] {
         guard take("{") else {
             let high = String(String.UnicodeScalarView(scalars[index...].prefix(4)))

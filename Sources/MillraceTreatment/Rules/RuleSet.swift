@@ -3,8 +3,7 @@ package import MillraceEvent
 
 /// Compiled rules. Immutable, for all threads.
 package final class RuleSet: Sendable {
-    // SAFETY: the C object is never changed after it was made, and is freed with this one.
-    private nonisolated(unsafe) let rules: OpaquePointer
+    private nonisolated(unsafe) let rules: OpaquePointer  // SAFETY: never changed after it was made; freed with this one.
     private let definitions: [RuleDefinition]
     private let wants: [[SchemaKeyword: String]]
 
@@ -32,10 +31,13 @@ package final class RuleSet: Sendable {
         _ line: UnsafeRawBufferPointer, of tenant: Int32, by parser: EventParser, samples: Bool = true
     ) -> RuleVerdict? {
         parser.withLine { (parser, event) -> RuleVerdict? in
-            var verdict = mr_verdict()
             let bytes = line.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            if mr_rules_judge(rules, parser, bytes, line.count, event, tenant, samples, &verdict) { return nil }
-            return self.verdict(verdict)
+            // Written to only where a rule has something to say.
+            return withUnsafeTemporaryAllocation(of: mr_verdict.self, capacity: 1) { verdict in
+                let verdict = verdict.baseAddress
+                if mr_rules_judge(rules, parser, bytes, line.count, event, tenant, samples, verdict) { return nil }
+                return verdict.map { self.verdict($0.pointee) }
+            }
         }
     }
 
