@@ -142,25 +142,16 @@ package final class LinePolicy: Sendable {
     /// - Parameters:
     ///   - prefix: its first bytes.
     ///   - lineBytes: its whole length.
+    ///   - isAccepted: the sender is told that the line is, since it can't be told of this one: the letter is never dropped. It
+    ///     is without the line where that may not be kept as it came and there is no key to encrypt it with.
     ///   - policy: nil: the line is kept as it came.
     package static func refused(
         _ prefix: UnsafeRawBufferPointer, lineBytes: Int, for refusal: Refusal, peer: String, tenant: Int32,
-        by policy: LinePolicy?
-    ) -> [UInt8] {
-        RefusedLine(
-            refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes, fields: policy?.fields, tenant: tenant
-        ).json
-    }
-
-    /// The same of a line whose sender is told that it is accepted, since it can't be told of this one: the letter is never
-    /// dropped. It is without the line where that may not be kept as it came and there is no key to encrypt it with.
-    package static func setAside(
-        _ prefix: UnsafeRawBufferPointer, lineBytes: Int, for refusal: Refusal, peer: String, tenant: Int32,
-        by policy: LinePolicy?
+        isAccepted: Bool = false, by policy: LinePolicy?
     ) -> [UInt8] {
         var line = RefusedLine(
             refusal: refusal, peer: peer, prefix: prefix, lineBytes: lineBytes, fields: policy?.fields, tenant: tenant)
-        line.isQuarantined = true
+        line.isQuarantined = isAccepted
         return line.json
     }
 

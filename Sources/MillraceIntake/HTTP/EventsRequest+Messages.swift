@@ -88,16 +88,14 @@ extension EventsRequest {
             machine.reply?.add(uuid: uuid, refusal)
             return refuse(refusal)
         }
-        uncounted.events += 1
-        shared.metrics[.http].linesReceived.add(1)
-        shared.metrics.refused(refusal.code).add(1)
+        countRefused(refusal)
         // The line where there is one: it can be tried again.
         if line.isEmpty { line = messages.keptMessage }
         let letter = line.withUnsafeBytes { bytes in
             let isWhole = bytes.count <= itemBytesMax
-            return LinePolicy.setAside(
+            return LinePolicy.refused(
                 isWhole ? bytes : bytes.slice(0..<min(bytes.count, configuration.limits.refusedLineBytes)),
-                lineBytes: bytes.count, for: refusal, peer: peer, tenant: builder.tenant, by: policy)
+                lineBytes: bytes.count, for: refusal, peer: peer, tenant: builder.tenant, isAccepted: true, by: policy)
         }
         letter.withUnsafeBytes { builder.append(.refused, $0) }
         machine.itemAccepted()

@@ -223,10 +223,14 @@ final class EventsRequest {
     }
 
     func refuse(_ refusal: Refusal) {
+        countRefused(refusal)
+        machine.itemRefused(refusal)
+    }
+
+    func countRefused(_ refusal: Refusal) {
         uncounted.events += 1
         shared.metrics[.http].linesReceived.add(1)
         shared.metrics.refused(refusal.code).add(1)
-        machine.itemRefused(refusal)
     }
 
     func breakOff(_ problem: HTTPProblem) {
