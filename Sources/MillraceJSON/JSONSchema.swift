@@ -7,6 +7,7 @@ package struct JSONSchema: Sendable, ExpressibleByDictionaryLiteral {
     package static let text: JSONSchema = ["type": "string"]
     package static let boolean: JSONSchema = ["type": "boolean"]
     package static let integer: JSONSchema = ["type": "integer"]
+    package static let number: JSONSchema = ["type": "number"]
     package static let uuid: JSONSchema = ["type": "string", "format": "uuid"]
     package static let time: JSONSchema = ["type": "string", "format": "date-time"]
     package static let anyObject: JSONSchema = ["type": "object"]

@@ -3,18 +3,20 @@ internal import MillraceRoutes
 
 /// What clients post.
 enum PostedItem {
+    /// As events may have it.
+    private static let time: JSONSchema = ["oneOf": [JSONSchema.time.value, JSONSchema.integer.value]]
+
     static let event = APIOperation.Component(
         name: "Event",
         schema: .object(
             [
                 ("event_type", .text(lengths: 1...200)), ("id", .uuid), ("user_id", .uuid.nullable),
                 ("payload", .anyObject),
-                ("created_at", ["oneOf": [JSONSchema.time.value, JSONSchema.integer.value]]),
+                ("created_at", time),
                 (
                     "sent_at",
-                    JSONSchema(dictionaryLiteral: ("oneOf", [JSONSchema.time.value, JSONSchema.integer.value]))
-                        .described(
-                            "By the sender's clock; one that is more than a minute off is corrected in created_at")
+                    time.described(
+                        "By the sender's clock; one that is more than a minute off is corrected in created_at")
                 ),
             ], required: ["event_type"]))
 
@@ -27,6 +29,11 @@ enum PostedItem {
                 ("user_id", .uuid), ("timestamp", .time), ("source", .text), ("metadata", .anyObject),
             ], required: ["conversation_id", "question", "response", "user_id"]))
 
+    /// When the intake answers.
+    static let acknowledgement = APIParameter(
+        "ack", .choice(["spooled", "committed"]), "committed: answered once they are in PostgreSQL", fallback: "spooled"
+    )
+
     /// `POST /v1/events`, which the intake answers.
     static let endpoint = Endpoint(operation, respond: nil)
 
@@ -34,11 +41,7 @@ enum PostedItem {
         .events, id: "postEvents", tag: "events",
         summary: "Events and conversation saves: one object, an array, or one a line; answered when they are durable",
         access: .intake,
-        parameters: [
-            APIParameter(
-                "ack", .choice(["spooled", "committed"]), "committed: answered once they are in PostgreSQL",
-                fallback: "spooled")
-        ],
+        parameters: [acknowledgement],
         body: APIOperation.Body(
             schemas: [
                 ("application/json", ["oneOf": [either.value, JSONSchema.array(of: item).value]]),

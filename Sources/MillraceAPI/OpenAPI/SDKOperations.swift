@@ -67,11 +67,7 @@ enum SDKOperations {
         summary:
             "CloudEvents 1.0: structured, batched, or binary (headers ce-…); /v1/events takes the first two as well",
         access: .intake,
-        parameters: [
-            APIParameter(
-                "ack", .choice(["spooled", "committed"]), "committed: answered once they are in PostgreSQL",
-                fallback: "spooled")
-        ],
+        parameters: [PostedItem.acknowledgement],
         body: APIOperation.Body(
             schemas: [
                 ("application/cloudevents+json", .anyObject),

@@ -6,7 +6,6 @@ internal import MillraceRoutes
 
 /// `GET /v1/funnels`: how many persons went through event types in order.
 struct FunnelsRoute: ReadingRoute {
-    private static let buckets = ["none", "hour", "day", "week", "month"]
     private static let stepsMax = 10
 
     static let operation = APIOperation(
@@ -18,16 +17,14 @@ struct FunnelsRoute: ReadingRoute {
                 "2 to 10 event types, separated by commas, or a JSON array of them", isRequired: true,
                 example: "product.page_viewed,product.signed_up"),
             ReportSpan.parameter("within", "From the first step to the last at most", fallback: "7d"),
-            APIParameter(
-                "bucket", .choice(buckets), "Length of a row's time, UTC, by the first step; none: no times",
-                fallback: "none"),
+            ReportReader.bucket("the first step", fallback: "none"),
             APIParameter(
                 "property", .text(bytesMax: 200),
                 "A member of the first step's payload that rows are told by, with dots between names: `page.path`"),
             APIParameter(
                 "values", .integer(1...100), "How many of the property's values, those of most persons", fallback: "20"),
         ] + ReportReader.parameters, answer: .init(ReportAnswer<FunnelRow>.self),
-        furtherFailures: [(404, "The pack product is not loaded")])
+        furtherFailures: ReportReader.failures)
 
     let reader: ReportReader
 
@@ -82,12 +79,10 @@ struct FunnelsRoute: ReadingRoute {
 private enum FunnelRow: ReportRow {
     static let reportName = "Funnel"
 
-    private static let number: JSONSchema = ["type": "number"]
-
     static let schema = JSONSchema.object(
         [
             ("bucket", JSONSchema.time.nullable), ("value", JSONSchema.text.nullable), ("step", .integer),
             ("event_type", .text), ("n", JSONSchema.integer.described("Persons that came as far")),
-            ("conversion", number.described("Of those of the first step")),
+            ("conversion", JSONSchema.number.described("Of those of the first step")),
         ], required: ["bucket", "value", "step", "event_type", "n", "conversion"])
 }

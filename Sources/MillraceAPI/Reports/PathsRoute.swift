@@ -13,7 +13,7 @@ struct PathsRoute: ReadingRoute {
             APIParameter("length", .integer(1...10), "Events that follow, at most", fallback: "3"),
             SessionsRoute.gap,
         ] + ReportReader.parameters, answer: .init(ReportAnswer<PathRow>.self),
-        furtherFailures: [(404, "The pack product is not loaded")])
+        furtherFailures: ReportReader.failures)
 
     let reader: ReportReader
 

@@ -17,6 +17,15 @@ struct ReportReader: Sendable {
                 "max_age", .integer(0...3600), "An answer that is up to as many seconds old will do", fallback: "0"),
         ]
 
+    static let failures = [(404, "The pack product is not loaded")]
+
+    /// Of reports by time. `what`: whose time tells the row.
+    static func bucket(_ what: String, fallback: String) -> APIParameter {
+        APIParameter(
+            "bucket", .choice(["none", "hour", "day", "week", "month"]),
+            "Length of a row's time, UTC, by \(what); none: no times", fallback: fallback)
+    }
+
     let catalog: PackCatalog
     let reports: KnownReports
     let configuration: ReadConfiguration

@@ -17,7 +17,7 @@ struct RetentionRoute: ReadingRoute {
             APIParameter(
                 "periods", .integer(1...100), "How many, the cohort's own included", fallback: "\(periodsFallback)"),
         ] + ReportReader.parameters, answer: .init(ReportAnswer<RetentionRow>.self),
-        furtherFailures: [(404, "The pack product is not loaded")])
+        furtherFailures: ReportReader.failures)
 
     let reader: ReportReader
 
@@ -44,11 +44,9 @@ struct RetentionRoute: ReadingRoute {
 private enum RetentionRow: ReportRow {
     static let reportName = "Retention"
 
-    private static let number: JSONSchema = ["type": "number"]
-
     static let schema = JSONSchema.object(
         [
             ("cohort", .time), ("period", JSONSchema.integer.described("From 0, the cohort's own")), ("n", .integer),
-            ("rate", number.described("Of the cohort")),
+            ("rate", JSONSchema.number.described("Of the cohort")),
         ], required: ["cohort", "period", "n", "rate"])
 }

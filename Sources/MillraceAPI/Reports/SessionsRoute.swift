@@ -10,12 +10,9 @@ struct SessionsRoute: ReadingRoute {
         .sessions, id: "sessions", tag: "product", summary: "Sessions: how many, how long, how many of one event",
         access: .read,
         parameters: [
-            gap,
-            APIParameter(
-                "bucket", .choice(["none", "hour", "day", "week", "month"]),
-                "Length of a row's time, UTC, by a session's first event; none: no times", fallback: "day"),
+            gap, ReportReader.bucket("a session's first event", fallback: "day"),
         ] + ReportReader.parameters, answer: .init(ReportAnswer<SessionRow>.self),
-        furtherFailures: [(404, "The pack product is not loaded")])
+        furtherFailures: ReportReader.failures)
 
     let reader: ReportReader
 
@@ -39,12 +36,11 @@ struct SessionsRoute: ReadingRoute {
 private enum SessionRow: ReportRow {
     static let reportName = "Sessions"
 
-    private static let number: JSONSchema = ["type": "number"]
-
     static let schema = JSONSchema.object(
         [
             ("bucket", JSONSchema.time.nullable), ("n", .integer), ("events", .integer),
-            ("bounces", JSONSchema.integer.described("Sessions of one event")), ("bounce_rate", number),
-            ("seconds_average", number.described("From the first event to the last")), ("seconds_longest", number),
+            ("bounces", JSONSchema.integer.described("Sessions of one event")), ("bounce_rate", .number),
+            ("seconds_average", JSONSchema.number.described("From the first event to the last")),
+            ("seconds_longest", .number),
         ], required: ["bucket", "n", "events", "bounces", "bounce_rate", "seconds_average", "seconds_longest"])
 }

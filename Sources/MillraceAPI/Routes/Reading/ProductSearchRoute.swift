@@ -51,7 +51,7 @@ private struct FoundProducts: JSONShape {
         static let schema = JSONSchema.object(
             [
                 ("id", .uuid), ("name", .text), ("description", JSONSchema.text.nullable), ("price", .text),
-                ("stock", .integer), ("created_at", JSONSchema.time.nullable), ("similarity", ["type": "number"]),
+                ("stock", .integer), ("created_at", JSONSchema.time.nullable), ("similarity", .number),
             ], required: ["id", "name", "description", "price", "stock", "created_at", "similarity"])
     }
 
