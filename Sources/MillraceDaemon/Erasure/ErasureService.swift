@@ -88,8 +88,10 @@ actor ErasureService: Service {
             do {
                 let connection = try connected()
                 if try ErasureQueue(on: connection).isThere {
-                    try Migrator.requireWhole(on: connection)
-                    if !isCompared { try compareJournal(connection) }
+                    if !isCompared {
+                        try Migrator.requireWhole(on: connection)
+                        try compareJournal(connection)
+                    }
                     try eraseAgain(connection)
                     try settle(connection)
                     try await rewrite(connection)
