@@ -103,7 +103,8 @@ extension EndToEnd {
                     who = try blocked(erasure)
                     return who != nil || !command.isRunning
                 }
-                usleep(UInt32.random(in: 0...20_000, using: &random))
+                // Some looks later, so that it is not always at the same place.
+                for _ in 0..<Int.random(in: 0...20, using: &random) { _ = try blocked(erasure) }
                 kills.append("\(point): \(who ?? "nobody")")
                 if command.isRunning {
                     command.signal(SIGKILL)

@@ -36,6 +36,13 @@ extension EndToEnd {
                 Set(try months.auditor.strings("SELECT spool_id FROM public.daemons"))
             }
 
+            /// Its writer waits for a session of its own, until the connection is closed.
+            func blockWriter(_ months: RetiredMonths) throws -> PostgresConnection {
+                let blocker = try months.mishap.installation.database.connect()
+                try blocker.execute("SELECT pg_advisory_lock(\(AdvisoryLockKeys(spool: spool).writerKey), 0)")
+                return blocker
+            }
+
             /// Acknowledged, and in no table.
             func hold(_ numbers: Range<Int>, of month: PartitionMonth) throws {
                 let lines = numbers.map { RetiredMonths.event($0, in: month) }
@@ -49,10 +56,7 @@ extension EndToEnd {
             try months.fill(20, saves: 0)
             let month = months.months[0]
             let second = try Second(months, settings: ["database.writers": "1"])
-            // Its writer waits for a session of its own.
-            let key = AdvisoryLockKeys(spool: second.spool).writerKey
-            let blocker = try months.mishap.installation.database.connect()
-            try blocker.execute("SELECT pg_advisory_lock(\(key), 0)")
+            let blocker = try second.blockWriter(months)
             try second.hold(100..<130, of: month)
 
             let short = try months.fail("retire", options: ["--set", "partitions.seal_wait=1s"])
@@ -79,8 +83,7 @@ extension EndToEnd {
             try months.fill(20, saves: 5)
             let month = months.months[0]
             let second = try Second(months, settings: ["database.writers": "1"])
-            let blocker = try months.mishap.installation.database.connect()
-            try blocker.execute("SELECT pg_advisory_lock(\(AdvisoryLockKeys(spool: second.spool).writerKey), 0)")
+            let blocker = try second.blockWriter(months)
             try second.hold(100..<110, of: month)
             try second.daemon.kill()
             blocker.close()
@@ -108,8 +111,7 @@ extension EndToEnd {
             try months.fill(20, saves: 0)
             let month = months.months[0]
             let second = try Second(months, settings: ["database.writers": "1"])
-            let blocker = try months.mishap.installation.database.connect()
-            try blocker.execute("SELECT pg_advisory_lock(\(AdvisoryLockKeys(spool: second.spool).writerKey), 0)")
+            let blocker = try second.blockWriter(months)
             try second.hold(100..<110, of: month)
             try second.daemon.kill()
             blocker.close()

@@ -73,7 +73,9 @@ final class KeySetServer {
                     self.end_headers()
                     return
                 if behaviour == "slow":
-                    time.sleep(30)
+                    self.connection.recv(1)  # until the client has enough
+                    self.close_connection = True
+                    return
                 self.send_response(500 if behaviour == "failing" else 200)
                 self.send_header("Content-Type", "application/json")
                 if behaviour == "wrong":
