@@ -3,7 +3,7 @@ package import MillraceEvent
 
 /// Compiled rules. Immutable, for all threads.
 package final class RuleSet: Sendable {
-    private nonisolated(unsafe) let rules: OpaquePointer  // SAFETY: never changed after it was made; freed with this one.
+    private nonisolated(unsafe) let rules: OpaquePointer  // SAFETY: never changed once made; freed with this.
     private let definitions: [RuleDefinition]
     private let wants: [[SchemaKeyword: String]]
 
