@@ -420,7 +420,8 @@ let package = Package(
             name: "MillraceDialectsTests", dependencies: ["MillraceDialects", "MillraceEvent", "MillraceTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MillraceTreatmentTests", dependencies: ["CMillrace", "MillraceEvent", "MillraceTreatment"],
+            name: "MillraceTreatmentTests",
+            dependencies: ["CMillrace", "MillraceEvent", "MillraceTestSupport", "MillraceTreatment"],
             swiftSettings: swiftSettings),
         .testTarget(name: "MillraceTOMLTests", dependencies: ["MillraceTOML"], swiftSettings: swiftSettings),
         .testTarget(

@@ -2,6 +2,7 @@
 #define MILLRACE_DECIMAL_HPP
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "json/json_number.hpp"
@@ -44,6 +45,20 @@ class decimal {
     }
     if (is_negative) value = -value;
     return true;
+  }
+
+  /// Surely within `least` and `most`, by what stands before the point. `may_have_fraction`: else only a number without one is.
+  static bool is_within(const uint8_t *start, const uint8_t *end, bool may_have_fraction, int64_t least, int64_t most) {
+    auto point = start;
+    while (point < end && *point != '.') point++;
+    int64_t whole;
+    if (!read_small(start, point, whole)) return false;
+    if (point == end) return whole >= least && whole <= most;
+    for (auto at = point + 1; at < end; at++) {
+      if (!is_digit(*at)) return false;
+    }
+    if (!may_have_fraction) return false;
+    return *start == '-' ? whole > least && whole <= most : whole >= least && whole < most;
   }
 
   /// Appends it so that equal numbers give equal bytes.

@@ -196,7 +196,7 @@ class line_judge {
 
   bool fits(const rule &rule, const indexed_json &json, uint32_t at, const char *root) {
     schema_check check(rules_.schemas, json, parser_.scratch);
-    if (check.fits(rule.schema, at)) return true;
+    if (check.accepts(rule.schema, at)) return true;
     verdict_.schema = check.misfit_schema;
     verdict_.keyword = check.misfit_keyword;
     check.write_path(root, verdict_.path, sizeof verdict_.path);

@@ -21,6 +21,69 @@ size_t count_code_points(std::string_view text) {
 
 }  // namespace
 
+/// Most values fit plain schemas: one pass over such a value finds the token behind it. Else, or where that takes a closer
+/// look, it returns 0.
+uint32_t schema_check::end_of_fitting(int32_t schema, uint32_t at) {
+  const schema_set::node &node = schemas_[schema];
+  if (!node.is_plain) return 0;
+  switch (json_.first(at)) {
+    case '"':
+      if (!(node.types & MR_TYPE_STRING)) return 0;
+      if (node.looks_at_texts && !fits_string(node, at)) return 0;
+      return node.has_constants && node.texts.find(text(at)) == text_table::none ? 0 : at + 1;
+    case '{':
+      if (!(node.types & MR_TYPE_OBJECT) || node.has_constants) return 0;
+      return node.looks_at_objects ? end_of_fitting_object(node, at) : json_.behind(at);
+    case '[':
+      if (!(node.types & MR_TYPE_ARRAY) || node.has_constants) return 0;
+      return node.looks_at_arrays ? end_of_fitting_array(node, at) : json_.behind(at);
+    case 't':
+    case 'f': return node.types & MR_TYPE_BOOLEAN && !node.has_constants ? at + 1 : 0;
+    case 'n': return node.types & MR_TYPE_NULL && !node.has_constants ? at + 1 : 0;
+    default:
+      if (!(node.types & (MR_TYPE_NUMBER | MR_TYPE_INTEGER)) || node.has_constants) return 0;
+      if (!node.looks_at_numbers) return at + 1;
+      const uint8_t *start, *end;
+      json_.scalar(at, start, end);
+      return decimal::is_within(start, end, node.types & MR_TYPE_NUMBER, node.small_least, node.small_most) ? at + 1 : 0;
+  }
+}
+
+uint32_t schema_check::end_of_fitting_object(const schema_set::node &node, uint32_t at) {
+  uint64_t seen = 0;
+  // Most senders write their members in one order.
+  uint32_t guess = 0, key = at + 1;
+  while (json_.first(key) == '"') {
+    uint32_t value = key + 2, property = node.names.find(json_.bytes + json_.structurals[key], guess);
+    if (property == text_table::none) property = node.names.find(text(key));
+    int32_t schema = MR_NONE;
+    if (property != text_table::none) {
+      uint64_t bit = uint64_t{1} << property;
+      // Of a name that is there twice, the last one counts.
+      if (seen & bit) return 0;
+      seen |= bit;
+      guess = property + 1;
+      schema = schemas_.properties(node)[property].schema;
+    } else if (node.is_closed) {
+      return 0;
+    }
+    key = schema == MR_NONE ? json_.behind(value) : end_of_fitting(schema, value);
+    if (key == 0) return 0;
+    if (json_.first(key) == ',') key++;
+  }
+  return (node.required & ~seen) == 0 ? key + 1 : 0;
+}
+
+uint32_t schema_check::end_of_fitting_array(const schema_set::node &node, uint32_t at) {
+  uint32_t count = 0, item = at + 1;
+  for (; json_.first(item) != ']'; count++) {
+    item = node.items == MR_NONE ? json_.behind(item) : end_of_fitting(node.items, item);
+    if (item == 0) return 0;
+    if (json_.first(item) == ',') item++;
+  }
+  return count >= node.min_items && count <= node.max_items ? item + 1 : 0;
+}
+
 bool schema_check::fits(int32_t schema, uint32_t at) {
   const schema_set::node &node = schemas_[schema];
   switch (json_.first(at)) {
@@ -143,15 +206,12 @@ bool schema_check::fits_object(const schema_set::node &node, uint32_t at) {
 /// twice, the last one, as jsonb does.
 bool schema_check::fits_members(const schema_set::node &node, uint32_t at, uint32_t *values) {
   uint32_t count = 0;
-  // Most senders write their members in one order.
-  uint32_t guess = 0;
   for (uint32_t key = at + 1; json_.first(key) == '"'; count++) {
     std::string_view name = text(key);
     uint32_t value = key + 2;
-    uint32_t property = node.names.find(name, guess);
+    uint32_t property = node.names.find(name);
     bool is_declared = false;
     if (property != text_table::none) {
-      guess = property + 1;
       values[property] = value;
       is_declared = schemas_.properties(node)[property].is_declared;
     }

@@ -24,7 +24,7 @@ class schema_check {
   }
 
   /// The value at `at` fits. Else `misfit…` say what does not.
-  bool fits(int32_t schema, uint32_t at);
+  bool accepts(int32_t schema, uint32_t at) { return end_of_fitting(schema, at) != 0 || fits(schema, at); }
 
   uint32_t misfit_schema = 0;
   int32_t misfit_keyword = 0;
@@ -59,6 +59,10 @@ class schema_check {
     if (end > first_backslash_ && start <= last_backslash_) return unescaped(json_, at, scratch_);
     return {reinterpret_cast<const char *>(start), static_cast<size_t>(end - start)};
   }
+  uint32_t end_of_fitting(int32_t schema, uint32_t at);
+  uint32_t end_of_fitting_object(const schema_set::node &node, uint32_t at);
+  uint32_t end_of_fitting_array(const schema_set::node &node, uint32_t at);
+  bool fits(int32_t schema, uint32_t at);
   bool fail(const schema_set::node &node, int32_t keyword);
   bool below_member(uint32_t key);
   bool below_property(const mr_schema_property &property);

@@ -81,6 +81,7 @@ bool schema_set::finish() {
                             node.min_properties > 0 || node.max_properties < UINT32_MAX;
     node.looks_at_arrays = has_any(node.prefix_items) || node.items != MR_NONE || node.contains != MR_NONE ||
                            node.min_items > 0 || node.max_items < UINT32_MAX || node.wants_unique_items;
+    look_once(node);
   }
   return true;
 }
@@ -101,6 +102,21 @@ void schema_set::bound_small_numbers(node &node) const {
   }
   node.small_least = least;
   node.small_most = most;
+}
+
+void schema_set::look_once(node &node) const {
+  if (node.has_parts || node.properties.count > 64) return;
+  if (has_any(node.pattern_properties) || has_any(node.dependencies) || node.property_names != MR_NONE) return;
+  if (node.min_properties > 0 || node.max_properties < UINT32_MAX) return;
+  if (has_any(node.prefix_items) || node.contains != MR_NONE || node.wants_unique_items) return;
+  node.is_closed = node.additional_properties != MR_NONE;
+  if (node.is_closed && nodes_[static_cast<size_t>(node.additional_properties)].types != 0) return;
+  for (uint32_t i = 0; i < node.properties.count; i++) {
+    const mr_schema_property &property = properties(node)[i];
+    if (node.is_closed && !property.is_declared) return;
+    if (property.is_required) node.required |= uint64_t{1} << i;
+  }
+  node.is_plain = true;
 }
 
 }  // namespace millrace

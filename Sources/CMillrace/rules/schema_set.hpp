@@ -47,9 +47,15 @@ class schema_set {
     bool looks_at_texts = false;
     /// allOf and the like.
     bool has_parts = false;
+    /// All that it says can be seen in one pass, of up to 64 members.
+    bool is_plain = false;
+    /// Members that it doesn't name don't fit.
+    bool is_closed = false;
     /// Whole numbers of up to 18 digits that are surely within the bounds.
     int64_t small_least = 1;
     int64_t small_most = 0;
+    /// Members that have to be there, by their places among the properties.
+    uint64_t required = 0;
   };
 
   struct node : node_head, mr_schema {
@@ -82,6 +88,7 @@ class schema_set {
 
  private:
   void bound_small_numbers(node &node) const;
+  void look_once(node &node) const;
 
   std::vector<node> nodes_;
   std::vector<mr_schema_property> properties_;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "quoted_text.hpp"
+
 namespace millrace {
 
 /// Numbers by short texts, which the operator has written: nobody else chooses what collides.
@@ -17,15 +19,20 @@ class text_table {
   void insert(std::string_view text, uint32_t number) {
     if (find(text) != none) return;
     if ((entries_.size() + 1) * 2 > slots_.size()) grow();
-    entries_.push_back({ends(text), text, number});
+    entries_.push_back({quoted_text(text), ends(text), text, number});
     place(static_cast<uint32_t>(entries_.size() - 1));
   }
 
-  /// `none` where it is not there. `guess`: which one of those inserted it may be.
-  uint32_t find(std::string_view text, size_t guess = SIZE_MAX) const {
+  /// The one inserted as the `guess`th, if `quoted` is its text as JSON writes it, from quote to quote, without escapes; 16
+  /// bytes of it are readable. Else `none`, which says nothing.
+  uint32_t find(const uint8_t *quoted, size_t guess) const {
+    return guess < entries_.size() && entries_[guess].quoted.is_at(quoted) ? entries_[guess].number : none;
+  }
+
+  /// `none` where it is not there.
+  uint32_t find(std::string_view text) const {
     if (slots_.empty()) return none;
     const ends wanted(text);
-    if (guess < entries_.size() && wanted.length <= 16 && entries_[guess].ends == wanted) return entries_[guess].number;
     for (size_t slot = wanted.hash() & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
       if (slots_[slot] == none) return none;
       const entry &found = entries_[slots_[slot]];
@@ -63,6 +70,7 @@ class text_table {
   };
 
   struct entry {
+    quoted_text quoted;
     struct ends ends;
     std::string_view text;
     uint32_t number;
