@@ -25,6 +25,8 @@ ONLY ?=
 QUICK ?=
 README ?=
 PROFILE ?=
+# Of `make simulate`: how many steps.
+STEPS ?=
 # Of `make upgrade-test`: the older version; the commit in Tests/upgrade-from.
 FROM ?=
 # Of `make soak` and `make fuzz`: how long.
@@ -71,7 +73,7 @@ FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^
 	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos months-test upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
+.PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
 	test-packages bench-packages deb-packages deb-test-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
@@ -134,6 +136,11 @@ months-test: swift test-packages build  ## 3 months of ROWS=1000000 out and back
 	$(SWIFT) build --build-tests
 	MILLRACE_BINARY="$(BINARY)" MILLRACE_MONTH_ROWS=$(or $(ROWS),1000000) MILLRACE_MONTH_RATE=5000 \
 		$(if $(SEED),MILLRACE_MONTH_SEED=$(SEED)) $(SWIFT) test --skip-build --filter RetirementCrashTests
+
+simulate: swift test-packages  ## the protocol of spool and ledger against a model of PostgreSQL: STEPS=2000000, SEED=first
+	$(SWIFT) build --build-tests
+	MILLRACE_SIMULATION_STEPS=$(or $(STEPS),2000000) $(if $(SEED),MILLRACE_SIMULATION_SEED=$(SEED)) \
+		$(SWIFT) test --skip-build --filter SimulationTests
 
 # The older version is a debug build, and so is this one.
 upgrade-test: swift packages  ## an older version, this one over it, and the older one again, under load: FROM=commit

@@ -107,6 +107,19 @@ struct LedgerStateMachineTests {
         #expect(actions == [.scan([100..<110])])
     }
 
+    /// The simulation found it: two writers with the same lines, each under its own lock.
+    @Test func `what a writer still has is not queued a second time, though the ledger held it meanwhile`() {
+        var (machine, _) = Self.started(ledger: [0..<100])
+        // Committed, and the answer was lost with the server: the writer will come again.
+        _ = machine.connected(to: "b")
+        _ = machine.ledgerRead([0..<110], retained: [0..<110], at: Self.position(20), on: "b")
+        // The next server never got it.
+        _ = machine.connected(to: "c")
+        let actions = machine.ledgerRead([0..<50], retained: [0..<110], at: Self.position(9), on: "c")
+        #expect(actions == [.scan([50..<100])])
+        #expect(machine.overlapFound(in: 100..<110, covered: [90..<104]) == [.scan([104..<110])])
+    }
+
     @Test func `an answer of the old server about its flush settles nothing`() {
         var (machine, _) = Self.started(ledger: [0..<100])
         _ = machine.connected(to: "b")

@@ -279,32 +279,35 @@ final class BatchWriter {
         let opening = try pipeline.send(
             BatchStatements.opening,
             parameters: [.text("\(spool.spoolID)"), .integer(sequences.upperBound)])
-        var latest: (lastSequence: Int, batchID: Int)?
+        var latest: (last: UInt64, batchID: Int64)?
         var versions: [BatchProjection.Version] = []
         var gathersSaves = false
         try pipeline.finish { number, rows in
             guard number == opening else { return }
-            if let lastSequence = rows.int(0, 0), let batchID = rows.int(0, 1) { latest = (lastSequence, batchID) }
+            if let last = rows.int(0, 0).flatMap({ UInt64(exactly: $0) }), let batchID = rows.int(0, 1) {
+                latest = (last, Int64(batchID))
+            }
             gathersSaves = rows.bool(0, 2) == true
             versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 3) }
         }
-        guard let latest, latest.lastSequence >= Int(sequences.lowerBound) else {
+        let claim = BatchClaim(
+            of: sequences, latest: latest, unanswered: unanswered.map { ($0.batchID, $0.outcome.sequences) })
+        switch (claim, unanswered) {
+        case (.free, _):
             let bytes = batch.extents.reduce(0) { $0 + $1.length }
             let bytesMax = batch.extents.count > 1 ? Self.foldedBytesMin + 2 * bytes : Int.max
             try projection.begin(versions, gathersSaves: gathersSaves, bytesMax: bytesMax, on: connection)
             return nil
-        }
-        let result: Result
-        if let unanswered, latest.batchID == Int(unanswered.batchID), unanswered.outcome.sequences == sequences {
+        case (.committed, let unanswered?):
             let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
-            result = .committed(
+            return .committed(
                 Committed(
                     outcome: unanswered.outcome, position: LogPosition(answer: answer), arrivals: unanswered.arrivals))
-        } else {
-            result = .overlap(try overlap(with: sequences, on: connection))
+        case (.committed, nil), (.overlap, _):
+            let covered = try overlap(with: sequences, on: connection)
             try connection.execute("ROLLBACK")
+            return .overlap(covered)
         }
-        return result
     }
 
     private func overlap(with sequences: Range<UInt64>, on connection: PostgresConnection) throws -> [Range<UInt64>] {

@@ -30,10 +30,9 @@ final class Ledger: Sendable {
         apply { $0.batchCommitted(sequences, at: position, on: server) }
     }
 
-    /// The ledger already holds part of what a writer was about to write; read it again and queue the rest.
+    /// The ledger already holds part of what a writer was about to write; queue the rest.
     func foundOverlap(in sequences: Range<UInt64>, covered: [Range<UInt64>]) {
-        let missing = SequenceSet(covered).gaps(in: sequences)
-        apply { _ in missing.isEmpty ? [] : [.scan(missing)] }
+        apply { $0.overlapFound(in: sequences, covered: covered) }
     }
 
     /// A batch's sequences are in the ledger with other lines: ends the service's loop with the reason.

@@ -34,6 +34,9 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     /// Committed on an earlier server; whether they are still there is to be asked.
     private var doubtful = SequenceSet()
     private var unflushed: [Unflushed] = []
+    /// In no batch any more: a writer has seen them in the ledger, or its first reading has. Others wait for a writer, or are
+    /// with one, whatever the ledger held meanwhile; a second batch of them would be written beside it.
+    private var written = SequenceSet()
     /// What was committed when the reading of the ledger began, and so must be in the answer.
     private var committedBeforeRead = SequenceSet()
 
@@ -104,6 +107,7 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     mutating func batchCommitted(
         _ sequences: Range<UInt64>, at position: LogPosition, on committer: Server
     ) -> [Action] {
+        written.insert(sequences)
         guard committer == server else {
             doubtful.insert(sequences)
             return [.readLedger]
@@ -111,6 +115,14 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
         committed.insert(sequences)
         unflushed.append(Unflushed(sequences: sequences, position: position))
         return []
+    }
+
+    /// A batch ended unwritten, since the ledger holds the parts `covered` of it.
+    mutating func overlapFound(in sequences: Range<UInt64>, covered: [Range<UInt64>]) -> [Action] {
+        let ledger = SequenceSet(covered)
+        for range in ledger.parts(of: sequences) { written.insert(range) }
+        let missing = ledger.gaps(in: sequences)
+        return missing.isEmpty ? [] : [.scan(missing)]
     }
 
     /// The ledger of `reader` holds `ranges`, all of its from the first `retained` sequence on; it was read before the log
@@ -125,6 +137,7 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
             hasReadLedger = true
             for range in retained.ranges where range.lowerBound < liveStart {
                 let earlier = range.lowerBound..<min(range.upperBound, liveStart)
+                written.insert(earlier)
                 for gap in ledger.gaps(in: earlier) { missing.insert(gap) }
             }
         }
@@ -143,7 +156,8 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
             unflushed.append(Unflushed(sequences: range, position: position))
         }
         // What is not retained any more can't be written again.
-        let wanted = missing.ranges.flatMap { retained.parts(of: $0) }
+        let wanted = missing.ranges.flatMap { retained.parts(of: $0) }.flatMap { written.parts(of: $0) }
+        for range in wanted { written.remove(range) }
         return (vanished.isEmpty ? [] : [.unsettled(vanished)]) + (wanted.isEmpty ? [] : [.scan(wanted)])
     }
 
@@ -159,6 +173,7 @@ struct LedgerStateMachine<Server: Equatable & Sendable>: Sendable {
     mutating func retired(below sequence: UInt64) -> [Action] {
         committed.remove(0..<sequence)
         doubtful.remove(0..<sequence)
+        written.remove(0..<sequence)
         return []
     }
 }
