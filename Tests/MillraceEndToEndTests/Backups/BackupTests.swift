@@ -133,6 +133,9 @@ extension EndToEnd {
             #expect(try eventually(within: .seconds(20)) { try backups.sessions("pg_restore") == 0 })
             let isSaid = eventually { daemon.log.contains("the schema is at migration 0") }
             #expect(isSaid, "\(daemon.log.suffix(2000))")
+            // Nor does anybody read half of it.
+            let read = try HTTPClient.get("/v1/events?limit=1", at: daemon.http)
+            #expect(read.status == 503 && read.text.contains("millrace restore"), "\(read.status) \(read.text)")
             let refused = try backups.restore(name)
             #expect(refused.errors.contains("was interrupted"), "\(refused.errors)")
             try backups.emptyDatabase()

@@ -13,11 +13,12 @@ extension EndToEnd {
             let daemon: DaemonProcess
             private let data: String
 
-            init() throws {
+            /// `directory`: where the data lies; nil: a scratch directory.
+            init(in directory: String? = nil) throws {
                 scratch = try ScratchDirectory()
-                data = scratch.path + "/data"
+                data = (directory ?? scratch.path) + "/data"
                 // Where PostgreSQL runs as another user, that one has to get at the archive.
-                chmod(scratch.path, 0o755)
+                chmod(directory ?? scratch.path, 0o755)
                 daemon = try DaemonProcess(
                     databaseURL: nil,
                     settings: [
@@ -177,6 +178,39 @@ extension EndToEnd {
             try embedded.start()
             try embedded.expectExactly(events.lines(0..<40))
             #expect(try daemon.stop() == .status(0))
+        }
+
+        @Test(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs wants root"))
+        func `a disk that is full ends a restore with that reason, and leaves the cluster as it was`() throws {
+            let disk = try SmallDisk(bytes: 700 << 20)
+            let embedded = try Embedded(in: disk.path)
+            let (daemon, events) = (embedded.daemon, EventFactory(seed: 1718))
+            try embedded.start()
+            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
+            try embedded.post(events, 0..<20)
+            let time = embedded.moment()
+            try embedded.post(events, 20..<40)
+            #expect(try daemon.stop() == .status(0))
+            // Other files take all but eight mebibytes.
+            let ballast = open(disk.path + "/ballast", O_CREAT | O_WRONLY, 0o600)
+            var taken: off_t = 0
+            while posix_fallocate(ballast, taken, 1 << 20) == 0 { taken += 1 << 20 }
+            #expect(ftruncate(ballast, taken - (8 << 20)) == 0)
+            close(ballast)
+            let failed = try embedded.restore("--to", time, "--spool", "aside")
+            #expect(failed.exit == .status(1))
+            #expect(failed.errors.contains("backup_no_space"), "\(failed.errors)")
+            #expect(failed.errors.contains("MiB free") && failed.errors.contains("Make room"), "\(failed.errors)")
+            unlink(disk.path + "/ballast")
+            try embedded.start()
+            try embedded.expectExactly(events.lines(0..<40))
+            #expect(try daemon.stop() == .status(0))
+            let restored = try embedded.restore("--to", time, "--spool", "aside")
+            #expect(restored.isSuccess, "\(restored.errors)\(restored.output)")
+            try embedded.start()
+            try embedded.expectExactly(events.lines(0..<20))
+            #expect(try daemon.stop() == .status(0))
+            withExtendedLifetime(disk) {}
         }
 
         @Test(arguments: ["replay", "aside"])

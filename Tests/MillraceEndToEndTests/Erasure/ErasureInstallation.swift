@@ -3,14 +3,14 @@ import MillracePostgres
 import MillraceTestSupport
 import Testing
 
-/// A daemon with all five packs, users who are in every place where a user may be, and searches for what is left of one.
+/// A daemon with all six packs, users who are in every place where a user may be, and searches for what is left of one.
 struct ErasureInstallation {
     static let user = "843d440a-a7a7-45ee-96df-3568c37384b9"
     static let other = "0005eed0-0000-4000-8000-000000000002"
     /// Stands in every text of the user, and nowhere else.
     static let word = "xqzerasedtextqzx"
 
-    private static let packs = ["analytics", "conversations", "commerce", "workspaces", "casework"]
+    private static let packs = ["analytics", "conversations", "commerce", "workspaces", "casework", "product"]
 
     /// What `users erase` reports.
     struct Report: Decodable {
@@ -103,6 +103,11 @@ extension ErasureInstallation {
                 "{\"page\":\"/\",\"email\":\"\(word)@example.com\",\"who\":\"\(user.uppercased())\"}", user: user,
                 time),
             event("page.viewed", "{\"page\":\"/a\",\"email\":\"\"}", user: user, "2026-10-0\(number)T10:00:00Z"),
+            // As an SDK's dialect says which ids are one person's: the user's other ones, and the user as another one's.
+            event(
+                "user.identified", "{\"_millrace\":{\"anonymous_user_id\":\"\(id)\"}}", user: user,
+                "2026-10-0\(number)T10:01:00Z"),
+            event("user.aliased", "{\"_millrace\":{\"previous_user_id\":\"\(user)\"}}", user: id, time),
             event("page.shared", "{\"with\":[{\"id\":\"\(user)\"}],\"page\":\"/b\"}", user: Self.other, time),
             event(
                 "commerce.user_saved",
