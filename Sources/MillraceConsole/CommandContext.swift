@@ -119,9 +119,12 @@ package struct CommandContext {
         try packLoader.seed(of: pack)
     }
 
-    /// A session with the database in use. Blocks up to `timeout`.
+    /// A session with the database in use; of several hosts not with a primary of before a failover that the daemon knows
+    /// of. Blocks up to `timeout` for each host.
     package func connect(timeout: Duration = .seconds(10)) throws -> PostgresConnection {
-        try connect(to: try connectionString(), timeout: timeout)
+        try TimelineFile(directory: configuration.spoolDirectory).lookingOnly().connect(connectionString()) {
+            (url) throws(PostgresError) in try connect(to: url, timeout: timeout)
+        }
     }
 
     /// A session with another database. Blocks up to `timeout`.

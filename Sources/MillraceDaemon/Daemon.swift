@@ -74,7 +74,8 @@ package struct Daemon {
         resolve: @escaping @Sendable (DaemonConfiguration) -> DaemonConfiguration
     ) async throws {
         let configuration = resolve(self.configuration)
-        let audit = ReloadAudit(configuration, logger: logger)
+        let primary = TimelineFile(directory: configuration.spool.directory).guarding(logger: logger)
+        let audit = ReloadAudit(configuration, primary: primary, logger: logger)
         let reloader = Reloader(
             running: self.configuration, audit: audit, logger: logger, load: reload, resolve: resolve)
         ProcessMemory.releaseCode()  // of the dynamic linker, of the command line
@@ -83,7 +84,8 @@ package struct Daemon {
         let files = openFiles(configuration)
         let sockets = try SocketActivation(environment: environment, configuration: configuration)
         let pipeline = Pipeline(
-            configuration, packs: packs.map(\.name), wantsKeys: configuration.wantsKeys || sockets.areRemote, log: log)
+            configuration, primary: primary, packs: packs.map(\.name),
+            wantsKeys: configuration.wantsKeys || sockets.areRemote, log: log)
         tellPlainListeners(configuration, sockets)
         let spool = try SpoolService(
             configuration.spool, epoch: SequenceEpoch(at: .now), channel: pipeline.channel, extents: pipeline.extents,
@@ -92,7 +94,7 @@ package struct Daemon {
         let facts = DaemonFacts(
             listeners: { addresses.all }, oldestWaitingAt: pipeline.metrics.observeOldest(in: spool.store))
         let keys = KeyRefreshService(
-            configuration, ring: pipeline.keys, metrics: pipeline.metrics.keys, logger: logger)
+            configuration, primary: primary, ring: pipeline.keys, metrics: pipeline.metrics.keys, logger: logger)
         await keys.begin()
         try await ProjectionGate(configuration: configuration, logger: logger).check(packs)
         let certificates = try certificates(configuration)
@@ -103,10 +105,11 @@ package struct Daemon {
             counters: pipeline.metrics.rules)
         let live = LiveSettings(settings, pipeline.access)
         let writers = WriterStage(
-            configuration: live.writer, spool: spool.store, extents: pipeline.extents, board: pipeline.board,
-            metrics: pipeline.metrics.writer, facts: facts, logger: logger)
+            configuration: live.writer, primary: primary, spool: spool.store, extents: pipeline.extents,
+            board: pipeline.board, metrics: pipeline.metrics.writer, facts: facts, logger: logger)
         let reads = ReadStage(
-            configuration, settings: settings.reading, packs: packs, metrics: pipeline.metrics, logger: logger)
+            configuration, settings: settings.reading, packs: packs, primary: primary, metrics: pipeline.metrics,
+            logger: logger)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: configuration.intake.threads)
         let keySets = await KeySetService(
             settings: Live(configuration.jwt), file: KeySetFile(spoolDirectory: configuration.spool.directory),
@@ -124,11 +127,13 @@ package struct Daemon {
             }, .rules(live), .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(
-            configuration: configuration, channel: pipeline.channel, metrics: pipeline.metrics.outbox, logger: logger,
-            policy: { live.tcp.value.policy }, intake: pipeline.metrics.intake)
+            configuration: configuration, primary: primary, channel: pipeline.channel, metrics: pipeline.metrics.outbox,
+            logger: logger, policy: { live.tcp.value.policy }, intake: pipeline.metrics.intake)
         let months = MonthsService(
-            configuration: configuration, packs: packs, metrics: pipeline.metrics.months, logger: logger)
-        let erasure = ErasureService(configuration, packs: packs, spool: spool, routes: routes, logger: logger)
+            configuration: configuration, primary: primary, packs: packs, metrics: pipeline.metrics.months,
+            logger: logger)
+        let erasure = ErasureService(
+            configuration, primary: primary, packs: packs, spool: spool, routes: routes, logger: logger)
         let (bound, listening) = AsyncStream<[String]>.makeStream()
         let intake = intake(live, pipeline, routes, reads, loops) { bound in
             addresses.add(bound)

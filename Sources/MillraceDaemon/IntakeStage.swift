@@ -42,7 +42,7 @@ struct ReadStage: Service {
     /// `configuration`: resolved. `packs`: those that this daemon loads.
     init(
         _ configuration: DaemonConfiguration, settings: ReadConfiguration, packs: [PackDefinition],
-        metrics: DaemonMetrics, logger: Logger
+        primary: PrimaryGuard, metrics: DaemonMetrics, logger: Logger
     ) {
         let pool = ReadPool(
             ReadPoolConfiguration(
@@ -54,6 +54,7 @@ struct ReadStage: Service {
             connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit)
         checkouts.applicationName = "millrace checkout"
         checkouts.isReadOnly = false
+        checkouts.primary = primary
         reading = Reading(
             configuration: settings, pool: pool, writing: ReadPool(checkouts, logger: logger),
             catalog: PackCatalog(definitions: packs, pool: pool),

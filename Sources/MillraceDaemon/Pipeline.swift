@@ -4,6 +4,7 @@ import MillraceChannels
 import MillraceConfiguration
 import MillraceEvent
 import MillraceIntake
+import MillracePostgres
 import MillraceSpool
 import MillraceTelemetry
 import MillraceWriter
@@ -19,9 +20,14 @@ struct Pipeline {
     /// Who is let in by these keys, and how much of whom.
     let access: IntakeAccess
     let metrics: DaemonMetrics
+    /// Opens the connections that write.
+    let primary: PrimaryGuard
 
     /// `packs`: names of those that are folded. `wantsKeys`: before any is known. `log`: whose dropped lines are counted.
-    init(_ configuration: DaemonConfiguration, packs: [String], wantsKeys: Bool, log: LogWriter) {
+    init(
+        _ configuration: DaemonConfiguration, primary: PrimaryGuard, packs: [String], wantsKeys: Bool, log: LogWriter
+    ) {
+        self.primary = primary
         let database = configuration.database
         channel = RecordChannel(bytesMax: configuration.spool.queueBytes)
         extents = ExtentChannel(rowsMax: database.batchRows, bytesMax: database.batchBytes)

@@ -98,7 +98,10 @@ final class RouteTable: Sendable {
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },
             reload: reload,
-            erase: { try await ErasureService.queue($0, of: $1, by: $2, configuration.database, logger: logger) },
+            erase: {
+                try await ErasureService.queue(
+                    $0, of: $1, by: $2, configuration.database, pipeline.primary, logger: logger)
+            },
             onAccepted: { metrics.intake.accepted(.conversation).add(1) },
             onTreated: { metrics.intake.count($0) },
             onRefused: { metrics.intake.refused($0).add(1) },

@@ -14,6 +14,7 @@ import Synchronization
 actor MaintenanceService {
     private let executor = ThreadExecutor(name: "maintenance")
     private let configuration: WriterConfiguration
+    private let primary: PrimaryGuard
     private let gate: Gate
     private let cleaning: CleaningGate
     private let interrupt: PostgresInterrupt
@@ -43,10 +44,11 @@ actor MaintenanceService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        configuration: WriterConfiguration, gate: Gate, cleaning: CleaningGate,
+        configuration: WriterConfiguration, primary: PrimaryGuard, gate: Gate, cleaning: CleaningGate,
         interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         self.configuration = configuration
+        self.primary = primary
         self.gate = gate
         self.cleaning = cleaning
         self.interrupt = interrupt
@@ -105,13 +107,12 @@ actor MaintenanceService {
 
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
-        let new = try PostgresConnection(
-            connectionString: configuration.database.url.value,
-            applicationName: configuration.run.session("maintenance"),
-            connectTimeout: configuration.database.connectTimeout,
-            statementTimeout: configuration.database.statementTimeout,
-            interrupt: interrupt, logger: logger
-        )
+        let new = try primary.connect(configuration.database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: configuration.run.session("maintenance"),
+                connectTimeout: configuration.database.connectTimeout,
+                statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+        }
         try Migrator.requireWhole(on: new)
         // All of it is repeated should it be lost.
         try new.execute("SET synchronous_commit = local")

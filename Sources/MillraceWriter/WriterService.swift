@@ -24,6 +24,7 @@ actor WriterService {
     private let executor: ThreadExecutor
     private let index: Int
     private var settings: LiveCopy<WriterConfiguration>
+    private let primary: PrimaryGuard
     private let scheduler: BatchScheduler
     private let board: CommitBoard
     private let ledger: Ledger
@@ -43,13 +44,14 @@ actor WriterService {
 
     /// `index`: of this writer, from 0; also its advisory lock. `interrupt` ends every wait on the network.
     init(
-        index: Int, settings: Live<WriterConfiguration>, spool: any SpoolReader,
+        index: Int, settings: Live<WriterConfiguration>, primary: PrimaryGuard, spool: any SpoolReader,
         scheduler: BatchScheduler, board: CommitBoard, ledger: Ledger, gate: Gate, cleaning: CleaningGate,
         stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
         self.settings = LiveCopy(settings)
+        self.primary = primary
         let configuration = settings.value
         self.scheduler = scheduler
         self.board = board
@@ -190,13 +192,13 @@ actor WriterService {
     private func connected() throws -> (PostgresConnection, ServerIdentity) {
         if let connection, connection.session.isUsable { return (connection.session, connection.server) }
         connection = nil
-        let session = try PostgresConnection(
-            connectionString: configuration.database.url.value,
-            applicationName: configuration.run.session("writer \(index)"),
-            connectTimeout: configuration.database.connectTimeout,
-            statementTimeout: configuration.database.statementTimeout,
-            interrupt: interrupt, logger: logger
-        )
+        let configuration = configuration
+        let session = try primary.connect(configuration.database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: configuration.run.session("writer \(index)"),
+                connectTimeout: configuration.database.connectTimeout,
+                statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+        }
         try session.requireUTF8()
         try Migrator.requireWhole(on: session)
         let server = try session.serverIdentity()

@@ -1,7 +1,7 @@
 package import Logging
 package import MillraceChannels
 internal import MillraceEvent
-internal import MillracePostgres
+package import MillracePostgres
 package import MillraceTelemetry
 import ServiceLifecycle
 import Synchronization
@@ -27,7 +27,8 @@ package struct WriterStage: Service {
     private let writers: [WriterService]
 
     package init(
-        configuration live: Live<WriterConfiguration>, spool: any SpoolReader, extents: ExtentChannel,
+        configuration live: Live<WriterConfiguration>, primary: PrimaryGuard, spool: any SpoolReader,
+        extents: ExtentChannel,
         board: CommitBoard, metrics: WriterMetrics, facts: DaemonFacts = DaemonFacts(), logger: Logger
     ) {
         var configuration = live.value
@@ -66,12 +67,12 @@ package struct WriterStage: Service {
         self.ledger = ledger
         self.gate = gate
         ledgerService = LedgerService(
-            settings: settings, ledger: ledger, gate: gate, spool: spool, extents: extents,
+            settings: settings, primary: primary, ledger: ledger, gate: gate, spool: spool, extents: extents,
             scheduler: scheduler, interrupt: interrupt, metrics: metrics, facts: facts,
             logger: logger
         )
         maintenance = MaintenanceService(
-            configuration: configuration, gate: gate, cleaning: cleaning, interrupt: interrupt,
+            configuration: configuration, primary: primary, gate: gate, cleaning: cleaning, interrupt: interrupt,
             metrics: metrics, logger: logger
         )
         watch = WritingWatch(monitor: metrics.writing, logger: logger) {
@@ -84,7 +85,7 @@ package struct WriterStage: Service {
             configuration: configuration, spool: spool, scheduler: scheduler, metrics: metrics)
         writers = (0..<configuration.database.writers).map { [interrupt, cleaning] index in
             WriterService(
-                index: index, settings: settings, spool: spool,
+                index: index, settings: settings, primary: primary, spool: spool,
                 scheduler: scheduler, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
                 interrupt: interrupt, metrics: metrics, logger: logger
             )

@@ -31,6 +31,29 @@ struct ConnectionStringTests {
     }
 
     @Test(arguments: [
+        ("postgresql://u:p@h1:1,h2:2,h3:3/d", [("h2,h3,h1", "2,3,1"), ("h3,h1,h2", "3,1,2")]),
+        ("host=a,b port=5432 dbname=d password='x y'", [("b,a", "5432")]),
+        ("host=a dbname=d", []), ("dbname=d", []), ("", []), ("postgresql://u:p@ss:w@h1,h2/d", []),
+    ])
+    func `each other host comes first in another order`(text: String, orders: [(String, String)]) {
+        let others = ConnectionString(text).otherOrders
+        #expect(others.count == orders.count)
+        for (other, (hosts, ports)) in zip(others, orders) {
+            #expect(other.contains("host='\(hosts)'") && other.contains("port='\(ports)'"), "\(other)")
+            #expect(other.contains("dbname='d'"))
+            #expect(text.contains("x y") == other.contains("password='x y'"))
+        }
+    }
+
+    @Test func `a server of before a promotion is told from one of after it, and from another cluster`() {
+        let newest = NewestTimeline(systemIdentifier: "7", timeline: 3)
+        #expect(newest.isAfter(NewestTimeline(systemIdentifier: "7", timeline: 2)))
+        #expect(!newest.isAfter(newest))
+        #expect(!newest.isAfter(NewestTimeline(systemIdentifier: "7", timeline: 4)))
+        #expect(!newest.isAfter(NewestTimeline(systemIdentifier: "8", timeline: 1)))
+    }
+
+    @Test(arguments: [
         "postgresql://u:p@ss:w@h/d", "postgresql://u:p/w@h/d", "postgresql://u:p%w@h/d",
         "postgresql://h?password=p@x/d", "postgresql://u:p/w?user=x@h/d", "postgresql://u:p@[h/d",
         "postgresql://u:p@h/d?nonsense=1", "postgresql+asyncpg://u:p@ss@h/d", "postgresql://u:p?schema=x@ss@h/d",

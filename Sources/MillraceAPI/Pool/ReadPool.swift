@@ -224,6 +224,8 @@ package struct ReadPoolConfiguration: Sendable {
     package var applicationName = "millrace read"
     /// False where functions that write are called, which may be called twice.
     package var isReadOnly = true
+    /// Of connections that write.
+    package var primary: PrimaryGuard?
     package var api: APIConfiguration
     package var connectTimeout: Duration
     /// How long a stop waits for statements under way.

@@ -120,22 +120,12 @@ struct DatabaseChecks {
             fix: "Grant the role what sql/roles.sql lists, or connect as the tables' owner.")
     }
 
-    /// A pooler that gives each transaction another session loses session locks and settings between them. While a second
-    /// client is amid a transaction it has the server process that the first one had just now.
     private func pooler(_ connection: PostgresConnection) throws -> CheckResult {
-        let first = try connection.execute("SELECT pg_backend_pid()").int(0, 0)
-        let second = try context.connect()
-        try second.execute("BEGIN")
-        let other = try second.execute("SELECT pg_backend_pid()").int(0, 0)
-        try second.execute("ROLLBACK")
+        let isByTransaction = try SessionPooling.isByTransaction(connection, context.connect())
         return CheckResult(
-            "sessions", ok: first != other,
-            detail: first != other
-                ? "each connection has a server process of its own"
-                : "a pooler in transaction mode stands between: two connections had the same server process",
-            fix:
-                "Point database.url at PostgreSQL itself, or at a pool in session mode (PgBouncer: pool_mode = session)."
-        )
+            "sessions", ok: !isByTransaction,
+            detail: isByTransaction ? SessionPooling.refusal : "each connection has a server process of its own",
+            fix: SessionPooling.fix)
     }
 
     /// For information only: the daemon's sessions set their own.

@@ -27,6 +27,7 @@ import ServiceLifecycle
 actor ErasureService: Service {
     private let executor = ThreadExecutor(name: "erasure")
     private let configuration: DaemonConfiguration
+    private let primary: PrimaryGuard
     private let packs: [PackDefinition]
     private let spool: SpoolService
     private let saves: RouteTable
@@ -45,10 +46,11 @@ actor ErasureService: Service {
 
     /// `routes`: what knows whose the latest saves are.
     init(
-        _ configuration: DaemonConfiguration, packs: [PackDefinition], spool: SpoolService, routes: RouteTable,
-        logger: Logger
+        _ configuration: DaemonConfiguration, primary: PrimaryGuard, packs: [PackDefinition], spool: SpoolService,
+        routes: RouteTable, logger: Logger
     ) {
         self.configuration = configuration
+        self.primary = primary
         self.packs = packs
         self.spool = spool
         saves = routes
@@ -60,13 +62,16 @@ actor ErasureService: Service {
 
     /// Queues an erasure in a session of its own.
     static func queue(
-        _ user: String, of tenant: Int32, by actor: AuditActor, _ database: DatabaseConfiguration, logger: Logger
+        _ user: String, of tenant: Int32, by actor: AuditActor, _ database: DatabaseConfiguration,
+        _ primary: PrimaryGuard,
+        logger: Logger
     ) async throws -> String {
         try await BlockingThread.run(named: "erasure-queue") {
-            let connection = try PostgresConnection(
-                connectionString: database.url.value, applicationName: "millrace erasure",
-                connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout,
-                interrupt: PostgresInterrupt(), logger: logger)
+            let connection = try primary.connect(database.url.value) { (url) throws(PostgresError) in
+                try PostgresConnection(
+                    connectionString: url, applicationName: "millrace erasure", connectTimeout: database.connectTimeout,
+                    statementTimeout: database.statementTimeout, interrupt: PostgresInterrupt(), logger: logger)
+            }
             return try ErasureQueue(on: connection).add(user, tenant: tenant, source: .api, by: actor)
         }
     }
@@ -239,10 +244,11 @@ actor ErasureService: Service {
         isCompared = false
         dueEnd = nil
         let database = configuration.database
-        let new = try PostgresConnection(
-            connectionString: database.url.value, applicationName: "millrace erasure",
-            connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout, interrupt: interrupt,
-            logger: logger)
+        let new = try primary.connect(database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: "millrace erasure", connectTimeout: database.connectTimeout,
+                statementTimeout: database.statementTimeout, interrupt: interrupt, logger: logger)
+        }
         try new.requireUTF8()
         // What is said to be gone is gone, whatever the server's setting.
         try new.execute("SET synchronous_commit = on")

@@ -28,6 +28,7 @@ import ServiceLifecycle
 actor KeyRefreshService: Service {
     private let executor = ThreadExecutor(name: "keys")
     private let configuration: AuthConfiguration
+    private let primary: PrimaryGuard
     private let database: DatabaseConfiguration
     private let ring: KeyRing
     private let file: KeyFile
@@ -46,7 +47,10 @@ actor KeyRefreshService: Service {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// `configuration`: resolved; the spool's directory must exist.
-    init(_ configuration: DaemonConfiguration, ring: KeyRing, metrics: KeyMetrics, logger: Logger) {
+    init(
+        _ configuration: DaemonConfiguration, primary: PrimaryGuard, ring: KeyRing, metrics: KeyMetrics, logger: Logger
+    ) {
+        self.primary = primary
         self.configuration = configuration.auth
         database = configuration.database
         self.ring = ring
@@ -187,10 +191,12 @@ actor KeyRefreshService: Service {
 
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
-        let connection = try PostgresConnection(
-            connectionString: database.url.value, applicationName: "millrace keys",
-            connectTimeout: database.connectTimeout, statementTimeout: database.connectTimeout, interrupt: interrupt,
-            logger: logger)
+        // The primary of before a failover still has keys that were revoked since.
+        let connection = try primary.connect(database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: "millrace keys", connectTimeout: database.connectTimeout,
+                statementTimeout: database.connectTimeout, interrupt: interrupt, logger: logger)
+        }
         self.connection = connection
         return connection
     }

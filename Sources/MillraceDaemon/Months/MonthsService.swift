@@ -34,6 +34,7 @@ actor MonthsService: Service {
 
     private let executor = ThreadExecutor(name: "months")
     private let configuration: DaemonConfiguration
+    private let primary: PrimaryGuard
     private let missed: MonthReturn
     private let metrics: MonthsMetrics
     private let logger: Logger
@@ -41,8 +42,12 @@ actor MonthsService: Service {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(configuration: DaemonConfiguration, packs: [PackDefinition], metrics: MonthsMetrics, logger: Logger) {
+    init(
+        configuration: DaemonConfiguration, primary: PrimaryGuard, packs: [PackDefinition], metrics: MonthsMetrics,
+        logger: Logger
+    ) {
         self.configuration = configuration
+        self.primary = primary
         missed = MonthReturn(packs: packs, paths: configuration.erasure.paths)
         self.metrics = metrics
         self.logger = logger
@@ -77,10 +82,12 @@ actor MonthsService: Service {
 
     /// A session of its own, so that none is held while there is nothing to do.
     private func lookOnce() throws {
-        let connection = try PostgresConnection(
-            connectionString: configuration.database.url.value, applicationName: "millrace months",
-            connectTimeout: configuration.database.connectTimeout,
-            statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+        let database = configuration.database
+        let connection = try primary.connect(database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: "millrace months", connectTimeout: database.connectTimeout,
+                statementTimeout: database.statementTimeout, interrupt: interrupt, logger: logger)
+        }
         try Migrator.requireWhole(on: connection)
         let lock = "\(AdvisoryLock.retirement.rawValue), 0"
         guard try MonthTable.isThere(connection),

@@ -33,6 +33,7 @@ actor OutboxService: Service {
 
     private let executor = ThreadExecutor(name: "outbox")
     private let configuration: DaemonConfiguration
+    private let primary: PrimaryGuard
     private let channel: RecordChannel
     private let metrics: OutboxMetrics
     private let intake: IntakeMetrics
@@ -49,10 +50,11 @@ actor OutboxService: Service {
 
     /// `policy`: what is done to events before they are handed over; asked for before each batch. `intake`: counts that.
     init(
-        configuration: DaemonConfiguration, channel: RecordChannel, metrics: OutboxMetrics, logger: Logger,
-        policy: @escaping @Sendable () -> LinePolicy?, intake: IntakeMetrics
+        configuration: DaemonConfiguration, primary: PrimaryGuard, channel: RecordChannel, metrics: OutboxMetrics,
+        logger: Logger, policy: @escaping @Sendable () -> LinePolicy?, intake: IntakeMetrics
     ) {
         self.configuration = configuration
+        self.primary = primary
         self.channel = channel
         self.metrics = metrics
         self.intake = intake
@@ -133,10 +135,12 @@ actor OutboxService: Service {
             current = table
         } else {
             leave()
-            let connection = try PostgresConnection(
-                connectionString: configuration.database.url.value, applicationName: "millrace outbox",
-                connectTimeout: configuration.database.connectTimeout,
-                statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+            let database = configuration.database
+            let connection = try primary.connect(database.url.value) { (url) throws(PostgresError) in
+                try PostgresConnection(
+                    connectionString: url, applicationName: "millrace outbox", connectTimeout: database.connectTimeout,
+                    statementTimeout: database.statementTimeout, interrupt: interrupt, logger: logger)
+            }
             try Migrator.requireWhole(on: connection)
             current = OutboxTable(connection: connection)
             table = current

@@ -23,6 +23,7 @@ struct ReloadAudit: Service {
     private static let rowsMax = 64
     private static let retry = Duration.seconds(5)
 
+    private let primary: PrimaryGuard
     private let rows: AsyncStream<Row>
     private let add: AsyncStream<Row>.Continuation
     private let connectionString: Secret
@@ -31,7 +32,8 @@ struct ReloadAudit: Service {
     private let logger: Logger
 
     /// `configuration`: resolved.
-    init(_ configuration: DaemonConfiguration, logger: Logger) {
+    init(_ configuration: DaemonConfiguration, primary: PrimaryGuard, logger: Logger) {
+        self.primary = primary
         (rows, add) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.rowsMax))
         connectionString = configuration.database.url
         connectTimeout = configuration.database.connectTimeout
@@ -66,9 +68,11 @@ struct ReloadAudit: Service {
     }
 
     private func insert(_ row: Row) throws(PostgresError) {
-        let connection = try PostgresConnection(
-            connectionString: connectionString.value, applicationName: "millrace reload",
-            connectTimeout: connectTimeout, interrupt: interrupt)
+        let connection = try primary.connect(connectionString.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: "millrace reload", connectTimeout: connectTimeout,
+                interrupt: interrupt)
+        }
         try connection.transaction { () throws(PostgresError) in
             try AuditLog.record(
                 .settingsReload, "config.toml", before: Self.values(of: row.report.applied, \.old),

@@ -75,9 +75,36 @@ package struct ConnectionString {
                 message: "the connection string has \(secret.keyword), which can't be handed to PostgreSQL's programs",
                 hint: "Put it into a service file (service=…), which they read themselves.")
         }
-        let conninfo = options.filter { $0.keyword != "password" }
-            .map { "\($0.keyword)='\($0.value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
-        return (conninfo.joined(separator: " "), password.map { ["PGPASSWORD": $0.value] } ?? [:])
+        return (
+            Self.conninfo(options.filter { $0.keyword != "password" }), password.map { ["PGPASSWORD": $0.value] } ?? [:]
+        )
+    }
+
+    /// The same with each of its other hosts first: passwords and all, in the notation with keywords. None where it names one
+    /// host at most.
+    package var otherOrders: [String] {
+        guard let options else { return [] }
+        let lists = options.map { option in
+            ["host", "hostaddr", "port"].contains(option.keyword)
+                ? option.value.split(separator: ",", omittingEmptySubsequences: false) : []
+        }
+        let count = lists.map(\.count).max() ?? 0
+        guard count > 1 else { return [] }
+        return (1..<count).map { first in
+            Self.conninfo(
+                zip(options, lists).map { option, list in
+                    // One port may stand for all hosts.
+                    guard list.count == count else { return option }
+                    var turned = option
+                    turned.value = (list[first...] + list[..<first]).joined(separator: ",")
+                    return turned
+                })
+        }
+    }
+
+    private static func conninfo(_ options: [Option]) -> String {
+        options.map { "\($0.keyword)='\($0.value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'" }
+            .joined(separator: " ")
     }
 
     // MARK: - Reading

@@ -24,6 +24,7 @@ actor LedgerService {
     private let settings: Live<WriterConfiguration>
     /// Of the start.
     private let configuration: WriterConfiguration
+    private let primary: PrimaryGuard
     private let ledger: Ledger
     private let gate: Gate
     private let spool: any SpoolReader
@@ -50,16 +51,19 @@ actor LedgerService {
     private var presence: DaemonPresence
     /// The end of the daemon was told.
     private var hasLeft = false
+    /// No pooler in transaction mode was found between this daemon and its database.
+    private var hasSessions = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        settings: Live<WriterConfiguration>, ledger: Ledger, gate: Gate,
+        settings: Live<WriterConfiguration>, primary: PrimaryGuard, ledger: Ledger, gate: Gate,
         spool: any SpoolReader, extents: ExtentChannel, scheduler: BatchScheduler, interrupt: PostgresInterrupt,
         metrics: WriterMetrics, facts: DaemonFacts,
         logger: Logger
     ) {
         self.facts = facts
+        self.primary = primary
         presence = DaemonPresence(logger: logger)
         self.settings = settings
         configuration = settings.value
@@ -145,12 +149,11 @@ actor LedgerService {
     private func connected() throws -> (PostgresConnection, ServerIdentity) {
         if let session, session.connection.isUsable, gate.isOpen { return session }
         session = nil
-        let connection = try PostgresConnection(
-            connectionString: configuration.database.url.value, applicationName: configuration.run.session("ledger"),
-            connectTimeout: configuration.database.connectTimeout,
-            statementTimeout: configuration.database.statementTimeout,
-            interrupt: interrupt, logger: logger
-        )
+        let connection = try open(as: "ledger")
+        if !hasSessions {
+            try SessionPooling.requireSessions(on: connection) { () throws(PostgresError) in try open(as: "probe") }
+            hasSessions = true
+        }
         // What this session writes is written again should it be lost, so that no standby that is away holds it up.
         try connection.execute("SET synchronous_commit = local")
         try connection.requireUTF8()
@@ -166,6 +169,15 @@ actor LedgerService {
             "database connected",
             metadata: [.serverStart: "\(server.startTime)", .databaseID: "\(server.databaseID ?? "unknown")"])
         return (connection, server)
+    }
+
+    private func open(as part: String) throws(PostgresError) -> PostgresConnection {
+        try primary.connect(configuration.database.url.value) { (url) throws(PostgresError) in
+            try PostgresConnection(
+                connectionString: url, applicationName: configuration.run.session(part),
+                connectTimeout: configuration.database.connectTimeout,
+                statementTimeout: configuration.database.statementTimeout, interrupt: interrupt, logger: logger)
+        }
     }
 
     /// Makes `connection` the spool's one session, when no session of an earlier daemon is left.

@@ -7,16 +7,17 @@ final class PgBouncer {
     private static let path = "/usr/sbin/pgbouncer"
 
     private let scratch: ScratchDirectory
-    private let port: Int
+    let port: Int
     private let process: SpawnedProcess
 
-    /// `mode`: session, transaction or statement.
-    init(in cluster: TestCluster, mode: String) throws {
+    /// `mode`: session, transaction or statement. `takesTurns`: server sessions are handed out in turn. `port`: nil for a
+    /// free one.
+    init(in cluster: TestCluster, mode: String, takesTurns: Bool = false, port: Int? = nil) throws {
         guard access(Self.path, X_OK) == 0 else {
             throw TestSupportError(message: "the tests need \(Self.path): apt-get install pgbouncer")
         }
         scratch = try ScratchDirectory()
-        port = try Endpoint.freePort()
+        self.port = try port ?? Endpoint.freePort()
         let file = scratch.path + "/pgbouncer.ini"
         try TextFile.write(
             """
@@ -24,10 +25,11 @@ final class PgBouncer {
             * = host=\(cluster.cluster.socketDirectory) port=5432 user=millrace
             [pgbouncer]
             listen_addr = 127.0.0.1
-            listen_port = \(port)
+            listen_port = \(self.port)
             unix_socket_dir =
             auth_type = any
             pool_mode = \(mode)
+            server_round_robin = \(takesTurns ? 1 : 0)
 
             """, to: file)
         // It refuses to be root.

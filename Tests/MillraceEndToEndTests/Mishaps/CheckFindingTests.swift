@@ -92,15 +92,43 @@ extension EndToEnd {
             let installation = try Installation(cluster: .own)
             #expect(try installation.daemon.run("partitions", "ensure").isSuccess)
             for (mode, expected) in [("transaction", ["sessions"]), ("session", [])] {
-                let pooler = try PgBouncer(in: installation.cluster, mode: mode)
-                let daemon = try DaemonProcess(
-                    databaseURL: pooler.connectionString(database: installation.database.name))
-                #expect(
-                    eventually { (try? daemon.run("migrate", "status").isSuccess) == true }, "\(pooler.log)")
-                let failures = try daemon.run("check", "--json").report(Report.self).failures
-                #expect(failures.map(\.name) == expected, "\(mode): \(failures)")
-                try pooler.stop()
+                for turns in [false, true] {
+                    let pooler = try PgBouncer(in: installation.cluster, mode: mode, takesTurns: turns)
+                    let daemon = try DaemonProcess(
+                        databaseURL: pooler.connectionString(database: installation.database.name))
+                    #expect(
+                        eventually { (try? daemon.run("migrate", "status").isSuccess) == true }, "\(pooler.log)")
+                    let failures = try daemon.run("check", "--json").report(Report.self).failures
+                    #expect(failures.map(\.name) == expected, "\(mode): \(failures)")
+                    try pooler.stop()
+                }
             }
+        }
+
+        @Test(arguments: ["transaction", "statement"])
+        func `a daemon behind a pooler without sessions writes nothing, says why, and goes on in session mode`(
+            mode: String
+        ) throws {
+            let installation = try Installation(cluster: .own)
+            #expect(try installation.daemon.run("partitions", "ensure").isSuccess)
+            var pooler = try PgBouncer(in: installation.cluster, mode: mode)
+            let daemon = try DaemonProcess(
+                databaseURL: pooler.connectionString(database: installation.database.name))
+            try daemon.start()
+            let events = EventFactory(seed: 1904)
+            #expect(try HTTPClient(daemon.http).postEvents(events.lines(0..<50)).status == 202)
+            let isTold = eventually {
+                (try? Readiness.of(daemon))?.reason?.contains("transaction or statement mode") == true
+            }
+            #expect(isTold, "\(daemon.log.suffix(2000))")
+            #expect(daemon.log.contains("pool_mode = session"))
+            #expect(try installation.auditor.integer("SELECT count(*) FROM public.ingest_batches") == 0)
+            try pooler.stop()
+            pooler = try PgBouncer(in: installation.cluster, mode: "session", port: pooler.port)
+            try installation.auditor.waitForRows(50)
+            try installation.auditor.verify(daemon)
+            #expect(try daemon.stop() == .status(0))
+            try pooler.stop()
         }
     }
 }

@@ -6,53 +6,10 @@ extension EndToEnd {
     struct FailoverTests {
         private static let count = 8000
 
-        /// A daemon that finds the primary wherever it is, and its database there.
-        private struct Pair {
-            let cluster: TestCluster
-            let standby: TestStandby
-            let database: TestDatabase
-            let daemon: DaemonProcess
-
-            init(_ name: String, settings: [String: String]) throws {
-                cluster = try TestCluster(isDurable: false)
-                database = try cluster.database(name, hasPacks: true)
-                standby = try TestStandby(of: cluster, name: "reserve")
-                var all = [
-                    "spool.segment_bytes": "\"1MiB\"", "spool.group_bytes": "\"256KiB\"",
-                    "spool.full_retry": "\"50ms\"",
-                ]
-                all.merge(settings) { $1 }
-                let hosts = "\(cluster.cluster.socketDirectory),\(standby.cluster.socketDirectory)"
-                daemon = try DaemonProcess(
-                    databaseURL:
-                        "host='\(hosts)' port=5432 user=millrace dbname=\(database.name) target_session_attrs=read-write",
-                    settings: all)
-            }
-
-            /// Posts in pieces, each committed.
-            func post(_ events: EventFactory, _ range: Range<Int>) throws {
-                let http = HTTPClient(daemon.http)
-                for start in stride(from: range.lowerBound, to: range.upperBound, by: 1000) {
-                    let lines = events.lines(start..<min(start + 1000, range.upperBound))
-                    #expect(try http.postEvents(lines, query: "?ack=committed").status == 200)
-                }
-            }
-
-            /// The primary is gone, the standby takes its place; everything must be there.
-            func failOver(expecting rows: Int) throws {
-                try standby.promote()
-                let auditor = Auditor(database: standby.database(database))
-                try auditor.waitForRows(rows)
-                #expect(try auditor.rows == rows)
-                try auditor.verify(daemon)
-                #expect(try daemon.stop() == .status(0))
-            }
-        }
-
         @Test(.startsFirst)
         func `what a standby lacks is written again, though the outage was longer than spool.retain`() throws {
             let retain = 20
-            let pair = try Pair("outage", settings: ["spool.retain": "\"\(retain)s\""])
+            let pair = try FailoverPair("outage", settings: ["spool.retain": "\"\(retain)s\""])
             try pair.daemon.start()
             let events = EventFactory(seed: 521)
             try pair.post(events, 0..<100)
@@ -66,7 +23,7 @@ extension EndToEnd {
         }
 
         @Test func `segments wait until a named standby has replayed them, and while it is absent`() throws {
-            let pair = try Pair(
+            let pair = try FailoverPair(
                 "replayed", settings: ["spool.retain": "\"0s\"", "spool.retain_until_replayed": "\"reserve\""])
             try pair.daemon.start()
             let events = EventFactory(seed: 522)

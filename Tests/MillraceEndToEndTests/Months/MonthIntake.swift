@@ -32,6 +32,8 @@ final class MonthIntake: Sendable {
             let (postCount, lateCount) = Self.counts(perSecond: perSecond)
             let pause = Duration.seconds(1) * postCount / perSecond
             var number = 0
+            // What was late is caught up with.
+            var due = ContinuousClock.now
             while !state.isStopping {
                 let lines = (0..<postCount).map { index -> String in
                     number += 1
@@ -39,10 +41,10 @@ final class MonthIntake: Sendable {
                         ? RetiredMonths.event(number, in: past[number % past.count], type: "late")
                         : Mishap.event("now", #","id":"\#(UniqueID.random())""#)
                 }
-                let begun = ContinuousClock.now
                 let answer = try client.postEvents(Array((lines.joined(separator: "\n") + "\n").utf8))
                 state.sent(postCount, isTaken: answer.status == 202)
-                let left = pause - (ContinuousClock.now - begun)
+                due += pause
+                let left = due - ContinuousClock.now
                 if left > .zero { _ = eventually(within: left) { state.isStopping } }
             }
         }
