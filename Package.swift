@@ -14,7 +14,8 @@ let commit = (Context.environment["MILLRACE_COMMIT"] ?? "").filter { $0.isLetter
 let package = Package(
     name: "millrace",
     products: [
-        .executable(name: "millrace", targets: ["millrace"])
+        .executable(name: "millrace", targets: ["millrace"]),
+        .library(name: "MillraceClient", targets: ["MillraceClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),  // binary search
@@ -49,6 +50,20 @@ let package = Package(
             name: "CMillrace",
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]
+        ),
+
+        // For apps: on lines over TCP, since that answers each line on one connection and needs no HTTP client; with as
+        // little below it as that takes.
+        .target(
+            name: "MillraceClient",
+            dependencies: [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
         ),
 
         // Shared by the stages
@@ -254,8 +269,8 @@ let package = Package(
         .target(
             name: "MillraceBench",
             dependencies: [
-                "CEpoll", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTelemetry",
-                "MillraceThreads",
+                "CEpoll", "MillraceClient", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres",
+                "MillraceTelemetry", "MillraceThreads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -266,7 +281,7 @@ let package = Package(
             dependencies: [
                 "CMillrace", "CPacks", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
                 "MillraceBench",
-                "MillraceChannels",
+                "MillraceChannels", "MillraceClient",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceThreads",
@@ -287,10 +302,22 @@ let package = Package(
             exclude: ["Monitoring"],
             swiftSettings: swiftSettings
         ),
+        // The guide's example, as it stands there; a test compares and runs it.
+        .executableTarget(
+            name: "client-example", dependencies: ["MillraceClient"], path: "Tests/ClientExample",
+            swiftSettings: swiftSettings),
 
         // Tests
         .testTarget(
             name: "MillraceAccessTests", dependencies: ["MillraceAccess", "MillraceEvent", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceClientTests",
+            dependencies: [
+                "MillraceClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "MillraceJSONTests", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
@@ -365,9 +392,12 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZstd", "MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "CZstd", "MillraceAccess", "MillraceClient", "MillraceEvent", "MillracePostgres", "MillraceProjections",
                 "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -451,8 +481,8 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "MillraceChannels", "MillraceCommands", "MillraceConfiguration", "MillraceConsole", "MillraceEvent",
-                "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration", "MillraceConsole",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),
