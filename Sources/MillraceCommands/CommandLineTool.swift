@@ -76,7 +76,7 @@ struct MillraceCommand: ParsableCommand {
             ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self,
             KeysCommand.self,
             TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
-            ReindexCommand.self, TuneCommand.self, PsqlCommand.self, BenchCommand.self,
+            ReindexCommand.self, TuneCommand.self, PsqlCommand.self, MCPCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -109,6 +109,14 @@ struct APIOperation: Sendable {
         self.furtherContent = furtherContent
     }
 
+    /// How further parameters are described, where `takesColumns`.
+    static let columns: (name: String, doc: String, schema: JSONSchema) = (
+        "columns",
+        "A column and the value it must have; /v1/packs lists them. A name may end with `!`, `<` or `>` and so have the "
+            + "value compared by `!=`, `<=`, `>=`; `column<value` and `column>value` work, too",
+        ["type": "object", "additionalProperties": ["type": "string"]]
+    )
+
     /// All that the description refers to.
     var components: [Component] {
         [errorAnswer] + [answer, unavailableAnswer].compactMap { $0 } + (body?.components ?? [])
