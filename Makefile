@@ -70,7 +70,7 @@ GUIDES := Sources/millrace/Millrace.docc
 # For docc: its own links between the pages, none to what lies beside them, and no marks of the test. Its anchors keep the
 # headings' case, those of a forge don't.
 FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^)]*)\)/](doc:\1)/g' \
-	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun|network)$$/\1/' -f .build/guides/anchors.sed
+	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun:.*|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
 .PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
