@@ -24,7 +24,9 @@ extension EndToEnd {
         }
 
         @Test(arguments: GuidePage.all) func `a block of commands or code that is not run says why`(page: GuidePage) {
-            let known = ["sh", "sh network", "sql", "swift", "text", "console", "toml", "ini", "json", "yaml", "html"]
+            let known = [
+                "sh", "sh network", "sql", "swift", "text", "console", "toml", "ini", "json", "yaml", "html", "js",
+            ]
             for (info, line) in page.infos where !known.contains(info) {
                 #expect(info.wholeMatch(of: #/[a-z]+ norun: .{8,}/#) != nil, "\(page.path):\(line): \(info)")
             }
