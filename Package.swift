@@ -86,7 +86,8 @@ let package = Package(
         .target(
             name: "MillraceChannels",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms"),
+                "MillraceEvent", "MillraceJSON", "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
             ],
             swiftSettings: swiftSettings),
         .target(
@@ -207,6 +208,7 @@ let package = Package(
                 "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
                 "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML", "MillraceTreatment",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -332,7 +334,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceChannelsTests",
-            dependencies: ["MillraceChannels", "MillraceEvent", "MillraceTestSupport"],
+            dependencies: [
+                "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceTelemetry", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -438,7 +442,8 @@ let package = Package(
         .testTarget(
             name: "MillraceDaemonTests",
             dependencies: [
-                "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillraceTestSupport",
+                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

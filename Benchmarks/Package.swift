@@ -88,7 +88,10 @@ let package = Package(
         part("MillraceAccess", ["MillraceEvent", .product(name: "Crypto", package: "swift-crypto")]),
         part(
             "MillraceChannels",
-            ["MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms")]),
+            [
+                "MillraceEvent", "MillraceJSON", "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
+            ]),
         part(
             "MillraceTelemetry",
             [

@@ -20,6 +20,9 @@ package final class KeyRing: Sendable {
     /// Whether a key is wanted: true from the first key that was ever made, also when all have been revoked since.
     package var wantsKeys: Bool { isRequired.load(ordering: .relaxed) || isDoubted.load(ordering: .relaxed) }
 
+    /// Those in force, in no order.
+    package var grants: [Grant] { state.withLock { Array($0.grants.values) } }
+
     /// Keys that open something.
     package var count: Int { state.withLock { $0.grants.count } }
 

@@ -6,6 +6,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case productSearch
     case funnels, retention, sessions, paths
     case health, dashboard
+    case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
     case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents
     /// A request of none of the others.
@@ -36,6 +37,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .retention: "/v1/retention"
         case .sessions: "/v1/sessions"
         case .paths: "/v1/paths"
+        case .tail: "/v1/tail"
+        case .live: "/v1/live"
         case .livez: "/livez"
         case .readyz: "/readyz"
         case .metrics: "/metrics"
@@ -125,6 +128,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         return values
     }
 
+    /// Its answer goes on until somebody ends it.
+    package var isStream: Bool { self == .tail || self == .live }
+
     /// What load balancers ask, by whatever name.
     package var isProbe: Bool { self == .livez || self == .readyz }
 
@@ -149,9 +155,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .live:
             false
-        case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
+        case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,
             .dashboard, .userErase, .database:
             true

@@ -148,7 +148,7 @@ struct OpenAPIDocument: Sendable {
     }
 
     private func responses(_ operation: APIOperation) -> [(String, JSONValue)] {
-        let answer = operation.answer.map { ("application/json", $0.reference) } ?? ("text/plain", .text)
+        let answer = operation.answer.map { ("application/json", $0.reference) } ?? (operation.textType, .text)
         let successes = operation.successes.map { status, doc in
             Self.response(status, doc, status == 204 ? [] : [answer] + operation.furtherContent)
         }

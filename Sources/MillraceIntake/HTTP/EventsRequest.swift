@@ -319,7 +319,10 @@ final class EventsRequest {
     }
 
     private func count(_ accepted: EventsRequestStateMachine.Counts) {
-        for (kind, count) in accepted { shared.metrics.accepted(kind).add(count) }
+        for (kind, count) in accepted {
+            shared.metrics.countAccepted(kind, count, tenant: builder.tenant)
+            if kind != .refused { grant?.use.countLines(count) }
+        }
     }
 
     private func proceedAlone() {

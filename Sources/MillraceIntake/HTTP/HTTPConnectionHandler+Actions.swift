@@ -100,7 +100,10 @@ extension HTTPConnectionHandler {
         let now = now
         if let exchange {
             shared.metrics.requests(exchange.route, statusClass: status / 100).add(1)
-            shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
+            // How long someone watched is no latency.
+            if !exchange.route.isStream {
+                shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
+            }
         }
         if status == 429 { shared.metrics[.http].rateLimited.add(1) }
         endEvents()
