@@ -173,7 +173,8 @@ extension EndToEnd {
                     "GET \($0)"
                 })
             #expect(
-                wanted.subtracting(Self.rowless.union(Self.administrative).union(Self.pictures)).subtracting(shown)
+                wanted.subtracting(Self.rowless.union(Self.administrative).union(Self.pictures).union(Self.streams))
+                    .subtracting(shown)
                     == [],
                 "the first tenant has no rows there")
             #expect(empty.count > 20)
