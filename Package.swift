@@ -30,6 +30,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),  // sockets
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),  // HTTP types on NIO channels
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),  // TLS
+        // Logs of OpenTelemetry. Its traits want Foundation, which would be half of the binary.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),  // latency histograms
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),  // HTTP routes
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),  // config.toml
@@ -103,7 +105,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
-            name: "MillraceDialects", dependencies: ["CMillrace", "MillraceEvent", "MillraceJSON"],
+            name: "MillraceDialects",
+            dependencies: [
+                "CMillrace", "MillraceEvent", "MillraceJSON",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["OTLP/answers.proto", "OTLP/logs.proto", "OTLP/values.proto"],
             swiftSettings: swiftSettings),
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(

@@ -1,14 +1,9 @@
 internal import CMillrace
-package import MillraceEvent
+internal import MillraceEvent
 internal import MillraceJSON
 
-/// A whole body in a dialect: its key, and its messages one after the other as lines of Millrace's own.
-///
-/// Used by one thread. What is given to `init` stays where it is as long as messages are asked for.
-package final class DialectBody {
-    /// Memory that reading takes for each byte of a body, about: the places of its tokens, and texts without escapes.
-    package static let readingBytesAByte = 6
-
+/// A whole body of JSON messages.
+final class DialectBody: DialectMessages {
     private let request: DialectRequest
     private let receivedAt: Timestamp
     /// What a form or a query was decoded to.
@@ -25,14 +20,10 @@ package final class DialectBody {
         var hasWriteKey = false
     }
 
-    /// The key that the body holds.
-    package let key: String?
+    let key: String?
 
-    /// - Parameters:
-    ///   - body: has `EventParser.paddingBytes` readable bytes behind it.
-    ///   - receivedAt: what the sender's clock is compared with.
-    /// - Throws: where it is no JSON, or has none of the dialect's forms.
-    package init(
+    /// As `DialectRequest.messages` has it.
+    init(
         _ body: UnsafeRawBufferPointer, of request: DialectRequest, receivedAt: Timestamp
     ) throws(Refusal) {
         self.request = request
@@ -47,6 +38,7 @@ package final class DialectBody {
         case .postHog, .postHogV1:
             key = PostHogMessage.key(reader.envelope) ?? first.flatMap { PostHogMessage.key($0) }
             envelope = PostHogMessage.envelope(reader.envelope, of: request, receivedAt)
+        case .openTelemetry: preconditionFailure("log records are read by LogRecords")
         case .cloudEvents:
             key = nil
             envelope = Envelope()
@@ -58,36 +50,30 @@ package final class DialectBody {
         }
     }
 
-    /// Messages in all.
-    package var count: Int { reader.count }
+    var isEmpty: Bool { reader.count == 0 && request.dialect != .cloudEvents }
 
-    /// Memory that it holds beside the body, in bytes, about.
-    package var heldBytes: Int { decoded?.text.count ?? 0 }
+    var heldBytes: Int { decoded?.text.count ?? 0 }
 
-    package var isAtEnd: Bool { index == reader.count }
+    var isAtEnd: Bool { index == reader.count }
 
-    /// The message that was taken last as it stands in the body, but without keys.
-    package var keptMessage: [UInt8] {
+    var keptMessage: [UInt8] {
         let message = reader[index - 1]
         let gaps =
             switch request.dialect {
             case .segment: SecretMember.places(SegmentMessage.keyNames, in: message)
             case .postHog, .postHogV1: PostHogMessage(message, envelope, path: request.path).secrets
-            case .cloudEvents: [Range<Int>]()
+            case .cloudEvents, .openTelemetry: [Range<Int>]()
             }
         var kept: [UInt8] = []
         EventLine.append(message.text, without: gaps, to: &kept)
         return kept
     }
 
-    /// Its `uuid`, as a string's literal: by this name its sender is told what became of it.
-    package var uuid: [UInt8]? {
+    var uuid: [UInt8]? {
         reader[index - 1]["uuid"].flatMap { $0.isString ? Array($0.bytes) : nil }
     }
 
-    /// Takes the next message: `line` is what it says, without a newline; the parser judges it like any other line. Throws
-    /// where the message says nothing that could be a line. Must not be called at the end.
-    package func next(tenant: Int32, into line: inout [UInt8]) throws(Refusal) {
+    func next(tenant: Int32, into line: inout [UInt8]) throws(Refusal) {
         let message = reader[index]
         index += 1
         guard message.isObject else { throw Refusal(.notAnObject, "a message is a JSON object") }
@@ -98,7 +84,7 @@ package final class DialectBody {
         case .postHog, .postHogV1:
             try PostHogMessage(message, envelope, path: request.path).write(
                 tenant: tenant, receivedAt: receivedAt, into: &line)
-        case .cloudEvents:
+        case .cloudEvents, .openTelemetry:
             try CloudEvent(message).write(tenant: tenant, into: &line)
         }
     }

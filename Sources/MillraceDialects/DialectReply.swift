@@ -13,11 +13,13 @@ package struct DialectReply: Sendable {
 
     private enum Look {
         case segment, status, none, picture, results
+        case logs(isProtobuf: Bool)
     }
 
     private let look: Look
     /// Of each message, as members of an object.
     private var results: [UInt8] = []
+    private var refusals = RefusedLogs()
 
     /// Nil where it is answered as `POST /v1/events` is.
     package init?(_ request: DialectRequest) {
@@ -25,16 +27,20 @@ package struct DialectReply: Sendable {
         case .segment: look = request.isPixel ? .picture : .segment
         case .postHog: look = request.isBeacon ? .none : .status
         case .postHogV1: look = .results
+        case .openTelemetry: look = .logs(isProtobuf: request.isProtobuf)
         case .cloudEvents: return nil
         }
     }
 
     /// Whether it wants the name of each message.
-    package var namesMessages: Bool { look == .results }
+    package var namesMessages: Bool {
+        if case .results = look { true } else { false }
+    }
 
     /// A message counts as accepted, or is refused. `uuid`: its name, as a string's literal.
     package mutating func add(uuid: [UInt8]?, _ refusal: Refusal?) {
-        guard look == .results, let uuid else { return }
+        if case .logs = look { return refusals.add(refusal) }
+        guard namesMessages, let uuid else { return }
         if !results.isEmpty { results.append(",") }
         results += uuid
         guard let refusal else { return results.append(":{\"result\":\"ok\"}") }
@@ -54,6 +60,7 @@ package struct DialectReply: Sendable {
             Answer(
                 status: 200, contentType: "application/json",
                 body: Array("{\"results\":{".utf8) + results + Array("}}".utf8))
+        case .logs(let isProtobuf): refusals.answer(isProtobuf: isProtobuf)
         }
     }
 

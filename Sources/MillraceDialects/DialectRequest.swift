@@ -31,7 +31,7 @@ package struct DialectRequest: Sendable, Equatable {
 
     private static func isKept(_ name: String, _ dialect: Dialect) -> Bool {
         switch dialect {
-        case .segment, .postHog: false
+        case .segment, .postHog, .openTelemetry: false
         case .postHogV1: name == "posthog-request-timestamp"
         case .cloudEvents: name.hasPrefix("ce-") || name == "content-type"
         }
@@ -45,6 +45,14 @@ package struct DialectRequest: Sendable, Equatable {
         return nil
     }
 
+    /// The body is protobuf, and so is the answer.
+    package var isProtobuf: Bool { dialect == .openTelemetry && Self.isProtobuf(contentType) }
+
+    /// `contentType`: in lower case, without parameters.
+    package static func isProtobuf(_ contentType: some StringProtocol) -> Bool {
+        contentType == "application/x-protobuf" || contentType == "application/protobuf"
+    }
+
     /// The body may hold the key.
     package var mayHoldKey: Bool { (dialect == .segment || dialect == .postHog || dialect == .postHogV1) && !isPixel }
 
@@ -56,11 +64,12 @@ package struct DialectRequest: Sendable, Equatable {
 
     /// There may be nothing in the body.
     package var hasEmptyBody: Bool {
-        isPixel || dialect == .cloudEvents && !contentType.hasPrefix("application/cloudevents")
+        isPixel || isProtobuf || dialect == .cloudEvents && !contentType.hasPrefix("application/cloudevents")
     }
 
     /// Whether the body's type is one that the dialect has.
     package var hasKnownType: Bool {
+        if dialect == .openTelemetry { return isProtobuf || contentType == "application/json" }
         switch contentType {
         case "", "application/json", "text/plain", "application/octet-stream": true
         case "application/x-www-form-urlencoded": dialect == .postHog

@@ -11,6 +11,7 @@ struct EventLine {
         case rudderStack = "rudderstack"
         case postHog = "posthog"
         case cloudEvents = "cloudevents"
+        case openTelemetry = "opentelemetry"
     }
 
     let source: Source
@@ -21,7 +22,7 @@ struct EventLine {
     var user: JSONPiece?
     var anonymousUser: JSONPiece?
     var previousUser: JSONPiece?
-    var createdAt: JSONPiece?
+    var createdAt: Timestamp?
     var sentAt: SenderTime?
     /// Members around the messages, which belong to each of them, as an object.
     var envelope: [UInt8] = []
@@ -48,9 +49,9 @@ struct EventLine {
             user.append(to: &out)
             out.append("\"")
         }
-        if let time = createdAt?.time {
+        if let createdAt {
             out.append(",\"created_at\":\"")
-            out.append(contentsOf: time.rfc3339.utf8)
+            out.append(contentsOf: createdAt.rfc3339.utf8)
             out.append("\"")
             // Others need no second look at the time.
             if let sentAt, sentAt.isOff {

@@ -75,7 +75,7 @@ struct PostHogMessage {
         // Most events need nothing of what is in there.
         let isLink = line.type.starts(with: "\"$".utf8)
         if isLink || line.user == nil || line.id == nil { read(&line, isProfile: isProfile, tenant: tenant) }
-        line.createdAt = message["timestamp"]
+        line.createdAt = message["timestamp"]?.time
         if !ignoresSentAt {
             line.sentAt = envelope.sentAt ?? SenderTime(message["sent_at"], receivedAt: receivedAt)
         }

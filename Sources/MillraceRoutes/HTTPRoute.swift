@@ -8,7 +8,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case health, dashboard
     case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
-    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents
+    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents, openTelemetryLogs
     /// A request of none of the others.
     case other
 
@@ -19,7 +19,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var method: Method {
         switch self {
         case .events, .conversationSave, .checkout, .reload, .segment, .postHog, .postHogV1, .featureFlags,
-            .cloudEvents:
+            .cloudEvents, .openTelemetryLogs:
             .post
         case .userErase: .delete
         default: .get
@@ -65,6 +65,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .postHogV1: "/i/v1/analytics/events"
         case .featureFlags: "/flags"
         case .cloudEvents: "/v1/cloudevents"
+        case .openTelemetryLogs: "/v1/logs"
         }
     }
 
@@ -140,10 +141,10 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// The intake makes lines of its bodies.
     package var takesLines: Bool { self == .events || isOfSDK }
 
-    /// What an SDK sends when only its host was changed, and CloudEvents.
+    /// What an SDK sends when only its host was changed, CloudEvents, and logs of OpenTelemetry.
     package var isOfSDK: Bool {
         switch self {
-        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents: true
+        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs: true
         default: false
         }
     }
@@ -155,7 +156,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .live:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs, .live:
             false
         case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,

@@ -16,11 +16,16 @@ struct Translated {
         _ dialect: Dialect, _ uri: String, _ body: String,
         fields: [(String, String)] = [("Content-Type", "application/json")], tenant: Int32 = 0
     ) throws {
+        try self.init(dialect, uri, bytes: Array(body.utf8), fields: fields, tenant: tenant)
+    }
+
+    init(_ dialect: Dialect, _ uri: String, bytes body: [UInt8], fields: [(String, String)], tenant: Int32 = 0) throws {
         let request = DialectRequest(dialect, uri: uri, fields: fields)
-        let padded = Array(body.utf8) + [UInt8](repeating: 0x7D, count: EventParser.paddingBytes)
+        let padded = body + [UInt8](repeating: 0x7D, count: EventParser.paddingBytes)
         try padded.withUnsafeBytes { padded in
-            let bytes = UnsafeRawBufferPointer(rebasing: padded[..<body.utf8.count])
-            let messages = try DialectBody(bytes, of: request, receivedAt: Self.receivedAt)
+            let bytes = UnsafeRawBufferPointer(rebasing: padded[..<body.count])
+            let messages = try request.messages(
+                of: bytes, receivedAt: Self.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes)
             key = messages.key
             while !messages.isAtEnd {
                 var line: [UInt8] = []

@@ -11,6 +11,7 @@ enum SDKOperations {
         case .postHog: postHog
         case .postHogV1: postHogV1
         case .cloudEvents: cloudEvents
+        case .openTelemetryLogs: openTelemetryLogs
         case .featureFlags: flags
         default: nil
         }
@@ -76,6 +77,28 @@ enum SDKOperations {
         answer: .init(AcceptedEvents.self),
         successes: [(200, "With ack=committed: committed"), (202, "Durable in the spool")], furtherFailures: failures,
         errorAnswer: .init(name: "CloudEventsRefused", schema: .anyObject))
+
+    private static let openTelemetryLogs = APIOperation(
+        .openTelemetryLogs, id: "openTelemetryLogs", tag: "SDKs",
+        summary: "Logs of OpenTelemetry by OTLP/HTTP; durable when answered, in the request's encoding",
+        access: .intake,
+        body: APIOperation.Body(
+            schemas: [("application/json", .anyObject), ("application/x-protobuf", .text)], components: []),
+        answer: .init(
+            name: "LogsAccepted",
+            schema: .object(
+                [
+                    (
+                        "partialSuccess",
+                        .object([("rejectedLogRecords", .text), ("errorMessage", .text)], required: [])
+                    )
+                ], required: [])),
+        successes: [(200, "Durable, but for those that partialSuccess counts")],
+        furtherFailures: failures + [(429, "Over a limit; try after Retry-After")],
+        errorAnswer: .init(
+            name: "LogsRefused",
+            schema: .object([("code", .integer), ("message", .text)], required: ["code", "message"])),
+        furtherContent: [("application/x-protobuf", .text)])
 
     private static let flags = APIOperation(
         .featureFlags, id: "featureFlags", tag: "SDKs", summary: "No feature flags, so that SDKs go quiet",

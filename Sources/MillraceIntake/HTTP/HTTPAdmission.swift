@@ -23,7 +23,7 @@ struct HTTPAdmission {
     /// A refused body of up to this many bytes is read and dropped, so that the connection can be kept.
     private static let shortBodyBytesMax = 64 << 10
 
-    let route: HTTPRoute
+    let audience: HTTPAudience
     let version: HTTPVersion
     /// The method is HEAD.
     let isHead: Bool
@@ -41,6 +41,8 @@ struct HTTPAdmission {
         }
     }
 
+    var route: HTTPRoute { audience.route }
+
     /// `isReserved`: the connection has one of the places kept for operations. `spoolRefusal`: why the spool takes
     /// nothing now.
     init(
@@ -50,8 +52,10 @@ struct HTTPAdmission {
     ) {
         let target = HTTPRequestTarget(received.uri)
         let fields = HTTPRequestFields(received.headers, authority: target?.authority)
-        route = HTTPRoute(
+        let route = HTTPRoute(
             path: target?.path ?? "", isReading: received.method == .GET || received.method == .HEAD)
+        audience = HTTPAudience(
+            route: route, isProtobuf: route == .openTelemetryLogs && DialectRequest.isProtobuf(fields.plainContentType))
         version = received.version
         isHead = received.method == .HEAD
         upgrade = fields.upgrade
@@ -96,6 +100,7 @@ struct HTTPAdmission {
         case .postHog where head.method == .POST: dialect = .postHog
         case .postHogV1 where head.method == .POST: dialect = .postHogV1
         case .cloudEvents where head.method == .POST: dialect = .cloudEvents
+        case .openTelemetryLogs where head.method == .POST: dialect = .openTelemetry
         case .events where head.method == .POST:
             guard fields.contentType?.lowercased().hasPrefix("application/cloudevents") == true else { return nil }
             dialect = .cloudEvents

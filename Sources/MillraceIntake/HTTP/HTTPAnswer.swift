@@ -24,15 +24,18 @@ struct HTTPAnswer {
         body = answer.body
     }
 
-    /// `route`: whose clients look for the problem.
-    init(_ problem: HTTPProblem, retryAfterSeconds: Int, to route: HTTPRoute) {
-        // Those clients give up at 429.
-        status = problem.code == .rateLimited && route == .postHogV1 ? 503 : problem.code.status
-        let code = problem.code.rawValue
-        body =
-            route.isOfSDK
-            ? SDKErrorAnswer(code: code, message: problem.message).json
-            : ErrorAnswer(code: code, message: problem.message).json
+    /// `audience`: whose clients look for the problem.
+    init(_ problem: HTTPProblem, retryAfterSeconds: Int, to audience: HTTPAudience) {
+        let (code, status) = (problem.code.rawValue, audience.status(of: problem))
+        if audience.route == .openTelemetryLogs {
+            self.init(
+                .openTelemetryProblem(
+                    code: code, message: problem.message, status: status, isProtobuf: audience.isProtobuf))
+        } else if audience.route.isOfSDK {
+            self.init(status: status, body: SDKErrorAnswer(code: code, message: problem.message).json)
+        } else {
+            self.init(status: status, body: ErrorAnswer(code: code, message: problem.message).json)
+        }
         if status == 503 || status == 429 {
             headers.append(("Retry-After", String(problem.retryAfterSeconds ?? max(1, retryAfterSeconds))))
         }

@@ -43,6 +43,11 @@ struct HTTPRequestFields {
         if let authority { host = authority }
     }
 
+    /// In lower case, without parameters; empty where there is none.
+    var plainContentType: String {
+        (contentType ?? "").prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+    }
+
     /// A browser says that a page of another origin asked, and not by a link.
     var isFetchedByForeignPage: Bool {
         guard let fetchSite, fetchSite == "cross-site" || fetchSite == "same-site" else { return false }

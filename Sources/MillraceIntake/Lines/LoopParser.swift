@@ -15,10 +15,3 @@ final class LoopParser: @unchecked Sendable {  // SAFETY: reached only through `
 
     private let parser = EventParser()
 }
-
-extension Refusal {
-    /// `byteCount`: of the line. `max`: of the longest line that is accepted.
-    package static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
-        Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
-    }
-}

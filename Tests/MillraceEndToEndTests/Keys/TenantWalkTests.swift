@@ -29,7 +29,7 @@ extension EndToEnd {
                 "/v1/batch", "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias",
                 "/v1/import",
                 "/beacon/v1/batch", "/batch", "/capture", "/e", "/i/v0/e", "/track", "/engage", "/i/v0/ai/batch",
-                "/i/v1/analytics/events", "/v1/cloudevents", "/flags", "/decide",
+                "/i/v1/analytics/events", "/v1/cloudevents", "/v1/logs", "/flags", "/decide",
             ].map { "POST \($0)" })
 
         private struct Tenant {

@@ -23,6 +23,8 @@ extension EndToEnd {
             Case(sdk: "posthog", isCompressed: false), Case(sdk: "posthog", isCompressed: true),
             Case(sdk: "posthog-v1", isCompressed: false), Case(sdk: "posthog-v1", isCompressed: true),
             Case(sdk: "cloudevents", isCompressed: false, number: "payload->'data'->>'n'"),
+            Case(sdk: "opentelemetry", isCompressed: false, number: "payload->'attributes'->>'n'"),
+            Case(sdk: "opentelemetry", isCompressed: true, number: "payload->'attributes'->>'n'"),
         ]
 
         @Test(arguments: cases)
