@@ -83,6 +83,9 @@ GOALS = [
     Goal(
         "P4", "the same over TLS, PostgreSQL stopped", "http requests, tls", "requests/s", "http requests",
         "in plain text", least=0.65),
+    Goal(
+        "P4", "batches of 100 of Segment's SDKs, durable before the answer, PostgreSQL stopped", "sdk events", "events/s",
+        "batch events", "the same events as arrays of 100 on /v1/events"),
     Goal("P5", "highest rate, receive → committed", "highest rate", "events/s"),
     Goal("P5", "receive → committed at half of the highest rate, p50", "latency p50", "ms"),
     Goal("P5", "receive → committed at half of the highest rate, p99", "latency p99", "ms", most=50),

@@ -93,7 +93,8 @@ package struct APIRoutes: Sendable {
             case .reload: ReloadRoute(reload: reload).endpoint
             case .userErase: UserEraseRoute(erase: erase, gate: read).endpoint
             case .database: read(DatabaseRoute(pool: reading.writing))
-            case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .featureFlags:
+            case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .featureFlags,
+                .pixel, .snippet:
                 SDKOperations.operation(route).map { Endpoint($0, respond: nil) }
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil

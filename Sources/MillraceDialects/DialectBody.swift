@@ -24,11 +24,11 @@ final class DialectBody: DialectMessages {
 
     /// As `DialectRequest.messages` has it.
     init(
-        _ body: UnsafeRawBufferPointer, of request: DialectRequest, receivedAt: Timestamp
+        _ body: UnsafeRawBufferPointer, of request: DialectRequest, receivedAt: Timestamp, bytesMax: Int
     ) throws(Refusal) {
         self.request = request
         self.receivedAt = receivedAt
-        decoded = try DecodedText(body, of: request)
+        decoded = try DecodedText(body, of: request, bytesMax: bytesMax)
         try reader.read(decoded?.text ?? body.withoutMark, list: "batch")
         let first = reader.count > 0 && !reader.envelope.isObject ? reader[0] : nil
         switch request.dialect {
@@ -38,6 +38,9 @@ final class DialectBody: DialectMessages {
         case .postHog, .postHogV1:
             key = PostHogMessage.key(reader.envelope) ?? first.flatMap { PostHogMessage.key($0) }
             envelope = PostHogMessage.envelope(reader.envelope, of: request, receivedAt)
+        case .pixel:
+            key = nil
+            envelope = Envelope()
         case .openTelemetry: preconditionFailure("log records are read by LogRecords")
         case .cloudEvents:
             key = nil
@@ -62,7 +65,7 @@ final class DialectBody: DialectMessages {
             switch request.dialect {
             case .segment: SecretMember.places(SegmentMessage.keyNames, in: message)
             case .postHog, .postHogV1: PostHogMessage(message, envelope, path: request.path).secrets
-            case .cloudEvents, .openTelemetry: [Range<Int>]()
+            case .cloudEvents, .openTelemetry, .pixel: [Range<Int>]()
             }
         var kept: [UInt8] = []
         EventLine.append(message.text, without: gaps, to: &kept)
@@ -84,6 +87,8 @@ final class DialectBody: DialectMessages {
         case .postHog, .postHogV1:
             try PostHogMessage(message, envelope, path: request.path).write(
                 tenant: tenant, receivedAt: receivedAt, into: &line)
+        case .pixel:
+            try PixelMessage(message).write(tenant: tenant, into: &line)
         case .cloudEvents, .openTelemetry:
             try CloudEvent(message).write(tenant: tenant, into: &line)
         }
@@ -124,12 +129,16 @@ final class DecodedText {
     deinit { text.baseAddress?.deallocate() }
 
     /// Nil where the body is text as it stands.
-    convenience init?(_ body: UnsafeRawBufferPointer, of request: DialectRequest) throws(Refusal) {
+    convenience init?(
+        _ body: UnsafeRawBufferPointer, of request: DialectRequest, bytesMax: Int
+    ) throws(Refusal) {
         if request.dialect == .cloudEvents, !request.contentType.hasPrefix("application/cloudevents") {
             self.init(try CloudEvent.structured(body, request))
+        } else if request.dialect == .pixel {
+            self.init(PixelMessage.text(of: request.query))
         } else if request.isPixel {
             self.init(SegmentMessage.pixel(request.query))
-        } else if request.dialect == .postHog, let bytes = try PostHogMessage.decoded(body, request) {
+        } else if request.dialect == .postHog, let bytes = try PostHogMessage.decoded(body, request, bytesMax) {
             self.init(bytes)
         } else {
             return nil

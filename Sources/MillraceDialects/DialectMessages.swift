@@ -37,11 +37,14 @@ extension DialectRequest {
     ///     for.
     ///   - receivedAt: what the sender's clock is compared with.
     ///   - itemBytesMax: of a line, in bytes.
+    ///   - bodyBytesMax: of what a body in a form may become, in bytes.
     /// - Throws: where it is no JSON, or has none of the dialect's forms.
     package func messages(
-        of body: UnsafeRawBufferPointer, receivedAt: Timestamp, itemBytesMax: Int
+        of body: UnsafeRawBufferPointer, receivedAt: Timestamp, itemBytesMax: Int, bodyBytesMax: Int
     ) throws(Refusal) -> any DialectMessages {
-        guard dialect == .openTelemetry else { return try DialectBody(body, of: self, receivedAt: receivedAt) }
+        guard dialect == .openTelemetry else {
+            return try DialectBody(body, of: self, receivedAt: receivedAt, bytesMax: bodyBytesMax)
+        }
         return try LogRecords(body, isProtobuf: isProtobuf, itemBytesMax: itemBytesMax)
     }
 }

@@ -9,6 +9,8 @@ package struct DialectReply: Sendable {
         /// Nil where there is no body.
         package var contentType: String?
         package var body: [UInt8]
+        /// Further fields, by their names.
+        package var fields: [String: String] = [:]
     }
 
     private enum Look {
@@ -25,6 +27,7 @@ package struct DialectReply: Sendable {
     package init?(_ request: DialectRequest) {
         switch request.dialect {
         case .segment: look = request.isPixel ? .picture : .segment
+        case .pixel: look = .picture
         case .postHog: look = request.isBeacon ? .none : .status
         case .postHogV1: look = .results
         case .openTelemetry: look = .logs(isProtobuf: request.isProtobuf)
@@ -55,7 +58,10 @@ package struct DialectReply: Sendable {
         case .segment: Answer(status: 200, contentType: "application/json", body: Array(#"{"success":true}"#.utf8))
         case .status: Answer(status: 200, contentType: "application/json", body: Array(#"{"status":1}"#.utf8))
         case .none: Answer(status: 204, contentType: nil, body: [])
-        case .picture: Answer(status: 200, contentType: "image/gif", body: Self.picture)
+        case .picture:
+            Answer(
+                status: 200, contentType: "image/gif", body: Self.picture,
+                fields: ["Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"])
         case .results:
             Answer(
                 status: 200, contentType: "application/json",

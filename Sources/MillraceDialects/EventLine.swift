@@ -12,6 +12,7 @@ struct EventLine {
         case postHog = "posthog"
         case cloudEvents = "cloudevents"
         case openTelemetry = "opentelemetry"
+        case pixel
     }
 
     let source: Source
@@ -24,6 +25,8 @@ struct EventLine {
     var previousUser: JSONPiece?
     var createdAt: Timestamp?
     var sentAt: SenderTime?
+    /// Another clock than that, by which `createdAt` is meant.
+    var clock: SenderTime?
     /// Members around the messages, which belong to each of them, as an object.
     var envelope: [UInt8] = []
 
@@ -54,7 +57,7 @@ struct EventLine {
             out.append(contentsOf: createdAt.rfc3339.utf8)
             out.append("\"")
             // Others need no second look at the time.
-            if let sentAt, sentAt.isOff {
+            if let sentAt = clock ?? sentAt, sentAt.isOff {
                 out.append(",\"sent_at\":")
                 out.append(contentsOf: sentAt.literal)
             }

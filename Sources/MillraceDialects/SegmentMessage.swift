@@ -9,7 +9,7 @@ struct SegmentMessage {
     private let call: String?
 
     static let keyNames = ["writeKey"]
-    private static let calls: Set<String> = ["track", "identify", "page", "screen", "group", "alias"]
+    private static let calls: Set<String> = ["track", "identify", "page", "screen", "group", "alias", "merge"]
 
     init(_ message: JSONObject, _ envelope: DialectBody.Envelope, path: String) {
         self.message = message

@@ -9,6 +9,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
     case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents, openTelemetryLogs
+    case pixel, snippet
     /// A request of none of the others.
     case other
 
@@ -66,6 +67,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .featureFlags: "/flags"
         case .cloudEvents: "/v1/cloudevents"
         case .openTelemetryLogs: "/v1/logs"
+        case .pixel: "/p.gif"
+        case .snippet: "/millrace.js"
         }
     }
 
@@ -74,7 +77,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         switch self {
         case .segment:
             [
-                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/import",
+                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/merge",
+                "/v1/import",
                 "/beacon/v1/batch",
             ]
         case .segmentPixel: ["/pixel/v1/page"]
@@ -141,10 +145,13 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// The intake makes lines of its bodies.
     package var takesLines: Bool { self == .events || isOfSDK }
 
-    /// What an SDK sends when only its host was changed, CloudEvents, and logs of OpenTelemetry.
+    /// Pages of other origins may ask, where a key lets them.
+    package var takesPages: Bool { takesLines || self == .featureFlags }
+
+    /// What an SDK or a page sends when only its host was changed, CloudEvents, and logs of OpenTelemetry.
     package var isOfSDK: Bool {
         switch self {
-        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs: true
+        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .pixel: true
         default: false
         }
     }
@@ -156,7 +163,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs, .live:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs,
+            .pixel, .snippet, .live:
             false
         case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,

@@ -65,7 +65,8 @@ struct DialectMutationTests {
                 let text = UnsafeRawBufferPointer(rebasing: padded[..<bytes.count])
                 guard
                     let messages = try? request.messages(
-                        of: text, receivedAt: Translated.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes)
+                        of: text, receivedAt: Translated.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes,
+                        bodyBytesMax: Translated.bodyBytesMax)
                 else { return }
                 while !messages.isAtEnd {
                     var line: [UInt8] = []

@@ -5,6 +5,8 @@ import MillraceEvent
 struct Translated {
     static let receivedAt = Timestamp(microseconds: 1_793_000_000_000_000)
 
+    static let bodyBytesMax = 1 << 20
+
     var key: String?
     /// In the order of the messages.
     var lines: [Result<String, Refusal>] = []
@@ -25,7 +27,8 @@ struct Translated {
         try padded.withUnsafeBytes { padded in
             let bytes = UnsafeRawBufferPointer(rebasing: padded[..<body.count])
             let messages = try request.messages(
-                of: bytes, receivedAt: Self.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes)
+                of: bytes, receivedAt: Self.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes,
+                bodyBytesMax: Self.bodyBytesMax)
             key = messages.key
             while !messages.isAtEnd {
                 var line: [UInt8] = []

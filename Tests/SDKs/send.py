@@ -96,9 +96,14 @@ def fail(*problem):
     os._exit(1)
 
 
-if sdk in ("segment", "rudder"):
-    if sdk == "segment":
+if sdk in ("segment", "segment-1", "rudder"):
+    if sdk != "rudder":
+        if sdk == "segment-1":
+            sys.path.insert(0, sys.prefix + "/segment-1")
         import segment.analytics as analytics
+        from segment.analytics.version import VERSION
+
+        assert VERSION.startswith("2.3." if sdk == "segment-1" else "2.4."), VERSION
 
         analytics.host = host
     else:

@@ -1,25 +1,8 @@
 internal import FoundationEssentials
+internal import MillraceEvent
 internal import MillraceJSON
 
 extension JSONWriter {
-    /// Begins an object.
-    init(object: ()) {
-        self.init()
-        append(raw: "{")
-    }
-
-    mutating func appendUnlessZero(_ name: String, _ number: some BinaryInteger) {
-        guard number != 0 else { return }
-        append(name: name)
-        append(number)
-    }
-
-    mutating func appendUnlessEmpty(_ name: String, _ text: String) {
-        guard !text.isEmpty else { return }
-        append(name: name)
-        append(text)
-    }
-
     /// As an object, unless there are none.
     mutating func append(_ name: String, _ attributes: [OTLPKeyValue]) {
         guard !attributes.isEmpty else { return }
@@ -64,7 +47,7 @@ extension LogPiece {
     /// A resource without its closing bracket.
     func resourceMembers() throws(Refusal) -> JSONWriter {
         let resource = try decoded(OTLPLogResource.self, name: "resource")
-        var json = JSONWriter(object: ())
+        var json = JSONWriter.begunObject()
         json.append("attributes", resource.attributes)
         json.appendUnlessZero("dropped_attributes_count", resource.droppedAttributesCount)
         return json
@@ -73,7 +56,7 @@ extension LogPiece {
     /// A scope without its closing bracket.
     func scopeMembers() throws(Refusal) -> JSONWriter {
         let scope = try decoded(OTLPLogScope.self, name: "scope")
-        var json = JSONWriter(object: ())
+        var json = JSONWriter.begunObject()
         json.appendUnlessEmpty("name", scope.name)
         json.appendUnlessEmpty("version", scope.version)
         json.append("attributes", scope.attributes)

@@ -11,7 +11,8 @@ struct LogRecordLine {
     private static let severities = ["trace", "debug", "info", "warn", "error", "fatal"]
     /// Texts of severities that are not named like those.
     private static let otherSeverities = [
-        "information": "info", "notice": "info", "warning": "warn", "err": "error", "critical": "fatal", "alert": "fatal",
+        "information": "info", "notice": "info", "warning": "warn", "err": "error", "critical": "fatal",
+        "alert": "fatal",
         "emergency": "fatal",
     ]
     /// In attributes, whose event it is: the first one counts.
@@ -65,7 +66,7 @@ struct LogRecordLine {
     }
 
     private func payload(_ context: [[UInt8]]) -> [UInt8] {
-        var json = JSONWriter(object: ())
+        var json = JSONWriter.begunObject()
         json.appendUnlessZero("time_unix_nano", record.timeUnixNano)
         json.appendUnlessZero("observed_time_unix_nano", record.observedTimeUnixNano)
         json.appendUnlessZero("severity_number", record.severityNumber)

@@ -1,7 +1,7 @@
 internal import Crypto
+internal import FoundationEssentials
 internal import MillraceEvent
 internal import MillraceJSON
-internal import SwiftProtobuf
 
 /// The log records of a whole request of OTLP/HTTP, one after the other as lines of Millrace's own.
 final class LogRecords: DialectMessages {
@@ -28,12 +28,14 @@ final class LogRecords: DialectMessages {
     ///   - itemBytesMax: of a line, in bytes.
     /// - Throws: where it is no request of OTLP.
     init(_ body: UnsafeRawBufferPointer, isProtobuf: Bool, itemBytesMax: Int) throws(Refusal) {
-        digest = Array(SHA256.hash(data: body))
+        var hash = SHA256()
+        hash.update(bufferPointer: body)
+        digest = Array(hash.finalize())
         self.itemBytesMax = itemBytesMax
         byteCount = body.count
         let request: LogPiece
         if isProtobuf {
-            request = .binary(.init(body))
+            request = .binary(Data(body))
         } else {
             // Checks the grammar of all of it, which nobody else does.
             try MessageReader().read(body.withoutMark, list: "resourceLogs")
@@ -105,15 +107,15 @@ final class LogRecords: DialectMessages {
     private func member(
         _ name: String, of group: LogGroup, _ members: (LogPiece) throws(Refusal) -> JSONWriter
     ) -> Result<[UInt8], Refusal> {
-        Result { () throws(Refusal) in
-            var json = try group.head.map { (head) throws(Refusal) in try members(whole(head)) } ?? JSONWriter(object: ())
-            if !group.schemaURL.isEmpty {
-                json.append(name: "schema_url")
-                json.append(group.schemaURL)
-            }
-            guard json.bytes.count > 1 else { return [] }
+        do throws(Refusal) {
+            var json = JSONWriter.begunObject()
+            if let head = group.head { json = try members(whole(head)) }
+            json.appendUnlessEmpty("schema_url", group.schemaURL)
+            guard json.bytes.count > 1 else { return .success([]) }
             json.append(raw: "}")
-            return JSONString.literal(name) + [UInt8(ascii: ":")] + json.bytes
+            return .success(JSONString.literal(name) + [UInt8(ascii: ":")] + json.bytes)
+        } catch {
+            return .failure(error)
         }
     }
 }

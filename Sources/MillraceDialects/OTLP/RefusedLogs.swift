@@ -35,7 +35,7 @@ struct RefusedLogs {
 extension DialectReply.Answer {
     init(status: Int, _ message: some Message, isProtobuf: Bool) {
         // Messages with strings and numbers alone can't fail to be written.
-        let body: [UInt8]? = isProtobuf ? try? message.serializedBytes() : try? message.jsonUTF8Bytes()
+        let body: [UInt8]? = if isProtobuf { try? message.serializedBytes() } else { try? message.jsonUTF8Bytes() }
         self.init(
             status: status, contentType: isProtobuf ? "application/x-protobuf" : "application/json", body: body ?? [])
     }

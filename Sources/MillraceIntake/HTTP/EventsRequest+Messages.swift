@@ -30,13 +30,15 @@ extension EventsRequest {
         let body: any DialectMessages
         do throws(Refusal) {
             body = try dialect.messages(
-                of: input.readable, receivedAt: builder.receivedAt, itemBytesMax: itemBytesMax)
+                of: input.readable, receivedAt: builder.receivedAt, itemBytesMax: itemBytesMax,
+                bodyBytesMax: configuration.http.sdkBodyMax)
         } catch {
             throw HTTPProblem(.malformedBody, error.message)
         }
         if let entry { try enter(entry, key: body.key) }
         guard !body.isEmpty else { throw HTTPProblem(.emptyBody, "the body holds no message") }
         messages = body
+        guard memory.resize(to: heldBytes) else { throw HTTPProblem(.memoryBudget, MemoryShortage.message) }
     }
 
     /// Goes on with the key that the body holds.

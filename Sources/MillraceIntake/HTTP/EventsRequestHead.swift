@@ -17,9 +17,6 @@ struct EventsRequestHead: Equatable {
             let wanted = dialect.dialect == .openTelemetry ? " or application/x-protobuf" : ""
             throw HTTPProblem(.unsupportedMediaType, "Content-Type must be application/json\(wanted)")
         }
-        guard !["lz64", "lz-string"].contains(dialect.query["compression"]) else {
-            throw HTTPProblem(.unsupportedEncoding, "compression must be one of gzip, base64")
-        }
         encoding = try Self.encoding(fields)
         // Some compress without saying so.
         if encoding == .identity, dialect.dialect != .cloudEvents { encoding = .untold }
@@ -55,6 +52,8 @@ struct EventsRequestHead: Equatable {
         guard let contentType = fields.contentType, contentType != "application/json" else { return .json }
         switch fields.plainContentType {
         case "", "application/json": return .json
+        // What a beacon sends, whose page was let in.
+        case "text/plain" where fields.origin != nil: return .json
         case "application/x-ndjson", "application/ndjson", "application/jsonlines", "application/x-jsonlines":
             return .lines
         default:

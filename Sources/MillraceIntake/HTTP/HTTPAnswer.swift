@@ -22,6 +22,7 @@ struct HTTPAnswer {
         status = answer.status
         contentType = answer.contentType
         body = answer.body
+        headers = answer.fields.map { ($0.key, $0.value) }
     }
 
     /// `audience`: whose clients look for the problem.
@@ -43,9 +44,13 @@ struct HTTPAnswer {
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
     }
 
-    /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one.
-    func bytes(connection: String?, hasBody: Bool, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: 128 + 32 * headers.count + body.count)
+    /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one. `further`:
+    /// fields where the answer has none of that name itself.
+    func bytes(
+        connection: String?, hasBody: Bool, further: [(String, String)] = [], _ allocator: ByteBufferAllocator
+    ) -> ByteBuffer {
+        let headers = headers + further.filter { field in !self.headers.contains { $0.0 == field.0 } }
+        var buffer = allocator.buffer(capacity: 128 + 48 * headers.count + body.count)
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(status))
         buffer.writeStaticString(" ")

@@ -41,7 +41,9 @@ extension HTTPConnectionHandler {
         case .answer(let answer, let exchange):
             let connection = exchange.map { $0.connectionField } ?? "close"
             wire.write(
-                answer.bytes(connection: connection, hasBody: exchange?.isHead != true, context.channel.allocator))
+                answer.bytes(
+                    connection: connection, hasBody: exchange?.isHead != true,
+                    further: exchange?.audience.fields ?? [], context.channel.allocator))
             run(answerWritten(exchange, status: answer.status))
         case .awaitTaken:
             wire.whenSent {

@@ -1,4 +1,4 @@
-package import MillraceEvent
+internal import MillraceEvent
 internal import NIOPosix
 
 /// The parser of an event loop: its buffers are large, so that all connections of a loop share one.

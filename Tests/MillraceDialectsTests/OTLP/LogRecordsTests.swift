@@ -64,7 +64,8 @@ struct LogRecordsTests {
             .with(6, ProtobufBytes.attribute("raw", ProtobufBytes().with(7, [1, 2, 255])))
             .with(6, ProtobufBytes.attribute("list", list)).with(7, varint: 2).with(8, fixed32: 1).with(99, "later")
             .with(
-                9, [0x5B, 0x8E, 0xFF, 0xF7, 0x98, 3, 0x81, 3, 0xD2, 0x69, 0xB6, 0x33, 0x81, 0x3F, 0xC6, 0x0C])
+                9, [0x5B, 0x8E, 0xFF, 0xF7, 0x98, 3, 0x81, 3, 0xD2, 0x69, 0xB6, 0x33, 0x81, 0x3F, 0xC6, 0x0C]
+            )
             .with(10, [0xEE, 0xE1, 0x9B, 0x7E, 0xC3, 0xC1, 0xB1, 0x74])
         let resource = ProtobufBytes().with(1, ProtobufBytes.attribute("service.name", ProtobufBytes.text("shop")))
             .with(2, varint: 1)
@@ -101,7 +102,8 @@ struct LogRecordsTests {
         (#""severityNumber":12"#, "log.info"), (#""severityNumber":13,"severityText":"ERROR""#, "log.warn"),
         (#""severityNumber":20"#, "log.error"), (#""severityNumber":24"#, "log.fatal"),
         (#""severityNumber":25"#, "log.unspecified"), (#""severityText":"Warning""#, "log.warn"),
-        (#""severityText":"INFO""#, "log.info"), (#""severityText":"x y z""#, "log.unspecified"), ("", "log.unspecified"),
+        (#""severityText":"INFO""#, "log.info"), (#""severityText":"x y z""#, "log.unspecified"),
+        ("", "log.unspecified"),
     ])
     func `an event's name is its type, else the severity is`(members: String, type: String) throws {
         #expect(try translated(request("{\(members)}")).events()[0].eventType == type)
@@ -138,13 +140,15 @@ struct LogRecordsTests {
         let good = #"{"severityNumber":9}"#
         let records = try translated(
             request(
-                good, "{\"body\":\(nested)}", good, #"{"timeUnixNano":"soon"}"#, "5", #"{"severityText":"\#(long)"}"#, good
+                good, "{\"body\":\(nested)}", good, #"{"timeUnixNano":"soon"}"#, "5", #"{"severityText":"\#(long)"}"#,
+                good
             ))
         #expect(records.refusals == [nil, .invalidPayload, nil, .invalidPayload, .invalidPayload, .lineTooLong, nil])
 
         let groups = try translated(
             #"{"resourceLogs":[5,{"scopeLogs":{}},{"scopeLogs":[[],{"logRecords":[{}]}]},{"resource":[],"scopeLogs":[{"#
-                + #""logRecords":[{},{}]}]},{},null,{"resource":null,"scopeLogs":[{"scope":null,"logRecords":[{}]}]}]}"#)
+                + #""logRecords":[{},{}]}]},{},null,{"resource":null,"scopeLogs":[{"scope":null,"logRecords":[{}]}]}]}"#
+        )
         #expect(
             groups.refusals == [
                 .notAnObject, .invalidPayload, .notAnObject, nil, .invalidPayload, .invalidPayload, .notAnObject, nil,
@@ -191,7 +195,8 @@ struct LogRecordsTests {
         #expect(
             String(decoding: json.answer.body, as: UTF8.self)
                 == #"{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"\#(message)"}}"#)
-        #expect(binary.answer.body == ProtobufBytes().with(1, ProtobufBytes().with(1, varint: 1).with(2, message)).bytes)
+        #expect(
+            binary.answer.body == ProtobufBytes().with(1, ProtobufBytes().with(1, varint: 1).with(2, message)).bytes)
         for _ in 0..<5 { json.add(uuid: nil, Refusal(.missingField, "b")) }
         #expect(String(decoding: json.answer.body, as: UTF8.self).hasSuffix(#"missing_field: b; …"}}"#))
     }

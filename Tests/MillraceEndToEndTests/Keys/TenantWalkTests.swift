@@ -23,10 +23,13 @@ extension EndToEnd {
         /// Their answers go on: `TailTests` and `LiveTests` have two tenants of their own.
         private static let streams: Set<String> = ["GET /v1/tail", "GET /v1/live"]
         /// They take events, and answer with no word of any.
-        private static let pictures: Set<String> = ["GET /pixel/v1/track", "GET /pixel/v1/page"]
+        private static let pictures: Set<String> = [
+            "GET /pixel/v1/track", "GET /pixel/v1/page", "GET /p.gif", "GET /millrace.js",
+        ]
         private static let ofSDKs = Set(
             [
                 "/v1/batch", "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias",
+                "/v1/merge",
                 "/v1/import",
                 "/beacon/v1/batch", "/batch", "/capture", "/e", "/i/v0/e", "/track", "/engage", "/i/v0/ai/batch",
                 "/i/v1/analytics/events", "/v1/cloudevents", "/v1/logs", "/flags", "/decide",

@@ -79,12 +79,15 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
-        @Test func `what is refused as a whole is told in the request's encoding, as exporters try again or not`() throws {
+        @Test func `what is refused as a whole is told in the request's encoding, as exporters try again or not`()
+            throws
+        {
             let installation = try Installation(settings: ["http.sdk_body_max": "\"64KiB\""])
             let (daemon, auditor) = (installation.daemon, installation.auditor)
             try daemon.start()
             let made = try MadeKey.create(on: daemon, "--scope", "write", "--rate", "1", "--type", "log.*")
-            let key = ("Authorization", "Bearer \(try #require(made.key))")
+            let text = try #require(made.key)
+            let key = ("Authorization", "Bearer \(text)")
             #expect(eventually { (try? post(daemon, "{}"))?.status == 401 })
             let long = String(repeating: " ", count: 70_000)
             for (body, fields, status, text) in [
@@ -112,7 +115,8 @@ extension EndToEnd {
             #expect(stranger.status == 401 && stranger.body.starts(with: [0x08, 16, 0x12]))
 
             // A type that the key may not send is refused by itself; a rate that is used up is waited for.
-            let mixed = try post(daemon, Self.request(#"{"severityNumber":9},{"eventName":"other"}"#), [Self.json, key])
+            let mixed = try post(
+                daemon, Self.request(#"{"severityNumber":9},{"eventName":"other"}"#), [Self.json, key])
             #expect(mixed.status == 200 && mixed.text.contains(#""rejectedLogRecords":"1""#), "\(mixed.text)")
             #expect(mixed.text.contains("forbidden_type"), "\(mixed.text)")
             let limited = try post(daemon, "{}", [Self.json, key])
@@ -133,7 +137,8 @@ extension EndToEnd {
             let records = Array(repeating: "{}", count: 1000).joined(separator: ",")
             let answer = try post(daemon, Self.request(records, resource: resource))
             #expect(answer.status == 200 && answer.text.contains("payload_too_large"), "\(answer.text)")
-            let refused = try #require(answer.text.firstMatch(of: #/"rejectedLogRecords":"(\d+)"/#).flatMap { Int($0.1) })
+            let refused = try #require(
+                answer.text.firstMatch(of: #/"rejectedLogRecords":"(\d+)"/#).flatMap { Int($0.1) })
             #expect((850..<950).contains(refused), "\(refused)")
             try auditor.waitForRows(1000 - refused)
             try auditor.verify(daemon)
