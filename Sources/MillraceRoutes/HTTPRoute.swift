@@ -172,7 +172,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs, .live, .pixel, .snippet,
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs, .live, .pixel,
+            .snippet,
             .page, .pageFile, .session, .login, .logout, .deadLettersRetry:
             false
         case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
