@@ -7,7 +7,7 @@ enum PageRoutes {
     static let page = Endpoint(
         APIOperation(
             .page, id: "page", tag: "page", summary: "The operators' page", access: .open,
-            successes: [(200, "The page"), (304, "As the client has it")], furtherContent: [("text/html", .text)])
+            successes: [(200, "The page"), (304, "As the client has it")], textType: "text/html")
     ) { request, _ in try file(PageFile.index, request) }
 
     static let file = Endpoint(
