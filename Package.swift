@@ -48,7 +48,6 @@ let package = Package(
         .target(name: "CBuild", cSettings: [.define("MILLRACE_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CEpoll"),
         .target(name: "CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
-        .target(name: "CPage", exclude: ["page"], cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
             name: "CMillrace",
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
@@ -215,7 +214,6 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "CPage", "CZlib",
                 "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
                 "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML", "MillraceTreatment",
@@ -244,8 +242,7 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "CBuild", "CMillrace", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
-                "MillraceConfiguration",
+                "CBuild", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration",
                 "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
@@ -499,7 +496,7 @@ let package = Package(
             name: "MillraceCommandsTests",
             dependencies: [
                 "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration", "MillraceConsole",
-                "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -1,4 +1,3 @@
-import MillraceAPI
 import MillraceAccess
 import MillraceBackup
 import MillraceChannels
@@ -20,8 +19,6 @@ struct Pipeline {
     let keys: KeyRing
     /// Who is let in by these keys, and how much of whom.
     let access: IntakeAccess
-    /// Logins to the page.
-    let sessions = PageSessions()
     let metrics: DaemonMetrics
     /// Opens the connections that write.
     let primary: PrimaryGuard

@@ -1,4 +1,3 @@
-import MillraceDaemon
 import MillraceEvent
 import MillracePostgres
 import MillraceProjections

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import MillraceDaemon
 import MillraceEvent
 import MillracePostgres
 import MillraceTestSupport

@@ -10,8 +10,7 @@ package final class PackCatalog: Sendable {
     /// A pack that was installed or switched is seen after at most this.
     private static let lifetime = Duration.seconds(5)
 
-    /// Of the packs that this daemon loads.
-    package let definitions: [PackDefinition]
+    let definitions: [PackDefinition]
     let pool: ReadPool
     private let known = Mutex<(packs: LivePacks, loadedAt: ContinuousClock.Instant)?>(nil)
 

@@ -82,8 +82,6 @@ struct APIOperation: Sendable {
     let furtherContent: [(String, JSONSchema)]
     /// Of a success that is text.
     let textType: String
-    /// Who is logged in to the page may do it, though it changes something.
-    let isOfPage: Bool
 
     init(
         _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
@@ -93,7 +91,7 @@ struct APIOperation: Sendable {
         body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
         furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
         unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = [],
-        textType: String = "text/plain", isOfPage: Bool = false
+        textType: String = "text/plain"
     ) {
         self.route = route
         self.id = id
@@ -113,7 +111,6 @@ struct APIOperation: Sendable {
         self.unavailableAnswer = unavailableAnswer
         self.furtherContent = furtherContent
         self.textType = textType
-        self.isOfPage = isOfPage
     }
 
     /// How further parameters are described, where `takesColumns`.

@@ -1,6 +1,5 @@
 internal import CMillrace
 internal import MillraceConsole
-internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections

@@ -1,5 +1,4 @@
 internal import MillraceConsole
-internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres

@@ -1,6 +1,6 @@
 internal import CMillrace
-package import MillraceEvent
-package import MillracePostgres
+internal import MillraceEvent
+internal import MillracePostgres
 
 /// A letter whose line parses, and its row.
 struct RetriedLine {
@@ -26,25 +26,24 @@ struct RetriedLine {
 }
 
 /// A parsed line as the values of its row: the ones that its batch would have written.
-package struct ParsedRow {
+struct ParsedRow {
     /// Beyond id, created_at, received_at, tenant_id and batch_id.
-    package struct Column {
+    struct Column {
         var name: String
         var type: String
         /// nil is NULL.
-        package var value: String?
+        var value: String?
     }
 
-    package var table: PartitionedTable
+    var table: PartitionedTable
     var id: UniqueID
-    package var createdAt: Timestamp
+    var createdAt: Timestamp
     /// An id came without any time: `event_ids` decides whether it is new.
     var needsEventID = false
-    /// In their order: of an event its type first.
-    package var columns: [Column]
+    var columns: [Column]
 
     /// - Parameter sequence: of the line in its spool; an event without an id gets the one that this gives.
-    package init(_ line: ParsedLine, tenant: Int32, spoolID: UniqueID, sequence: UInt64) {
+    init(_ line: ParsedLine, tenant: Int32, spoolID: UniqueID, sequence: UInt64) {
         switch line {
         case .event(let event):
             table = .analyticsEvents
