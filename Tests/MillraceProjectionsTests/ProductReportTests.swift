@@ -165,7 +165,7 @@ import Testing
     @Test(arguments: ["day", "week", "month"]) func `retention equals its recount`(_ period: String) throws {
         let database = try Self.database()
         try compare(
-            database, "SELECT * FROM projections.product_retention('2026-08-24', '2026-09-07', '\(period)', 4)",
+            database, "SELECT * FROM projections.product_retention('2026-08-20', '2026-09-07', '\(period)', 4)",
             """
             WITH active AS (
                 SELECT DISTINCT person, date_trunc('\(period)', at, 'UTC') AS start FROM e
@@ -177,11 +177,11 @@ import Testing
             CROSS JOIN generate_series(0, 3) AS number
             LEFT JOIN active ON active.person = begun.person
                 AND active.start = (cohort AT TIME ZONE 'UTC' + number * interval '1 \(period)') AT TIME ZONE 'UTC'
-            WHERE cohort >= date_trunc('\(period)', '2026-08-24'::timestamptz, 'UTC') AND cohort < '2026-09-07'
+            WHERE cohort >= date_trunc('\(period)', '2026-08-20'::timestamptz, 'UTC') AND cohort < '2026-09-07'
                 AND (cohort AT TIME ZONE 'UTC' + number * interval '1 \(period)') AT TIME ZONE 'UTC' < now()
             GROUP BY 1, 2
             ORDER BY 1, 2
-            """, rows: 4...60)
+            """, rows: 4...80)
     }
 
     // MARK: - Sessions
