@@ -2,8 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 
 from . import reference
 from .bench import Bench
@@ -55,12 +53,8 @@ def run(bench: Bench, scenes: frozenset[str]) -> None:
                 partitions__payload_index="none", projections__packs="")
 
 
-def measure(
-    bench: Bench, name: str, files: EventFiles, before: str = "",
-    beside: Callable[[Daemon], AbstractContextManager] = nullcontext, **settings: object,
-) -> None:
-    """`before`: SQL after the migration. `beside`: goes on meanwhile. The clock stops when all is committed and GIN's
-    lists are empty."""
+def measure(bench: Bench, name: str, files: EventFiles, before: str = "", **settings: object) -> None:
+    """`before`: SQL after the migration. The clock stops when all is committed and GIN's lists are empty."""
     # Once at the start is enough, so that no month is closed meanwhile.
     daemon = bench.daemon(partitions__maintenance_interval="1d", **settings)
     daemon.create()
@@ -69,7 +63,7 @@ def measure(
     daemon.start()
     daemon.settle()
     bench.cluster.sql("CHECKPOINT")
-    with Session(bench.cluster, DATABASE) as session, beside(daemon):
+    with Session(bench.cluster, DATABASE) as session:
         postgres_before, daemon_before = bench.cluster.cpu_seconds(), daemon.cpu_seconds()
         began = time.perf_counter()
         send_one_way(files.lines, daemon.tcp_port)

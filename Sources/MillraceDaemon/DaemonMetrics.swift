@@ -27,7 +27,7 @@ struct DaemonMetrics: Sendable {
     let rules: RuleCounters
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
-    let registry = PrometheusRegistry()
+    private let registry = PrometheusRegistry()
     private let latencies: StageLatencies
 
     /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched. `stallAfter`: how long
@@ -290,7 +290,7 @@ struct DaemonMetrics: Sendable {
     /// may know or not.
     ///
     /// Both are read while lines come and go: what is seen once is not yet a difference.
-    var conservationDifference: Int {
+    private var conservationDifference: Int {
         var nearest: Int?
         for _ in 0..<3 {
             let sequences = writer.uncommitted()

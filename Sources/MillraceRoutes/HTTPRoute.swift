@@ -6,10 +6,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case productSearch
     case funnels, retention, sessions, paths
     case health, dashboard
-    case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
-    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents, openTelemetryLogs
-    case pixel, snippet
+    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents
     /// A request of none of the others.
     case other
 
@@ -20,7 +18,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var method: Method {
         switch self {
         case .events, .conversationSave, .checkout, .reload, .segment, .postHog, .postHogV1, .featureFlags,
-            .cloudEvents, .openTelemetryLogs:
+            .cloudEvents:
             .post
         case .userErase: .delete
         default: .get
@@ -38,8 +36,6 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .retention: "/v1/retention"
         case .sessions: "/v1/sessions"
         case .paths: "/v1/paths"
-        case .tail: "/v1/tail"
-        case .live: "/v1/live"
         case .livez: "/livez"
         case .readyz: "/readyz"
         case .metrics: "/metrics"
@@ -66,9 +62,6 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .postHogV1: "/i/v1/analytics/events"
         case .featureFlags: "/flags"
         case .cloudEvents: "/v1/cloudevents"
-        case .openTelemetryLogs: "/v1/logs"
-        case .pixel: "/p.gif"
-        case .snippet: "/millrace.js"
         }
     }
 
@@ -77,8 +70,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         switch self {
         case .segment:
             [
-                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/merge",
-                "/v1/import",
+                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/import",
                 "/beacon/v1/batch",
             ]
         case .segmentPixel: ["/pixel/v1/page"]
@@ -133,9 +125,6 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         return values
     }
 
-    /// Its answer goes on until somebody ends it.
-    package var isStream: Bool { self == .tail || self == .live }
-
     /// What load balancers ask, by whatever name.
     package var isProbe: Bool { self == .livez || self == .readyz }
 
@@ -145,13 +134,10 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// The intake makes lines of its bodies.
     package var takesLines: Bool { self == .events || isOfSDK }
 
-    /// Pages of other origins may ask, where a key lets them.
-    package var takesPages: Bool { takesLines || self == .featureFlags }
-
-    /// What an SDK or a page sends when only its host was changed, CloudEvents, and logs of OpenTelemetry.
+    /// What an SDK sends when only its host was changed, and CloudEvents.
     package var isOfSDK: Bool {
         switch self {
-        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .pixel: true
+        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents: true
         default: false
         }
     }
@@ -163,10 +149,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs,
-            .pixel, .snippet, .live:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents:
             false
-        case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
+        case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,
             .dashboard, .userErase, .database:
             true

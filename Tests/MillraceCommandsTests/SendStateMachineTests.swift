@@ -1,6 +1,5 @@
 import Testing
 
-@testable import MillraceClient
 @testable import MillraceCommands
 @testable import MillraceConsole
 

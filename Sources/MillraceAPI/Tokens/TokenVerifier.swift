@@ -17,8 +17,6 @@ package struct TokenVerifier: Sendable {
         package var scopes: Set<AccessScope>
         /// Whose rows it reads and writes.
         package var tenant: Int32
-        /// When the token ends, the leeway included.
-        package var expiresAt: Timestamp
     }
 
     /// A key that can't be used. Names the setting, never the key.
@@ -130,8 +128,7 @@ package struct TokenVerifier: Sendable {
             userID: claims[configuration.subjectClaim]?.text.flatMap { UniqueID($0) },
             // No role at all is none that a token could name.
             isService: !configuration.serviceRole.isEmpty && claims["role"]?.text == configuration.serviceRole,
-            scopes: scopes(claims), tenant: try tenant(claims),
-            expiresAt: Timestamp(microseconds: Int64((expiry + leeway) * 1_000_000)))
+            scopes: scopes(claims), tenant: try tenant(claims))
     }
 
     /// One string, which may hold blanks, or several.

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

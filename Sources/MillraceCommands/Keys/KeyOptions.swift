@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import MillraceAccess
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
@@ -30,12 +29,13 @@ struct Expiry: ExpressibleByArgument {
     }
 }
 
-/// A page's origin as browsers write it: `https://app.example.com`, `http://localhost:3000`; or `https://*.example.com`.
+/// A page's origin as browsers write it: `https://app.example.com`, `http://localhost:3000`.
 struct Origin: ExpressibleByArgument {
     var text: String
 
     init?(argument: String) {
-        guard let text = OriginList.normalized(argument) else { return nil }
+        let text = argument.lowercased()
+        guard text.wholeMatch(of: #/https?:\/\/[a-z0-9.\-]+(:[0-9]{1,5})?/#) != nil else { return nil }
         self.text = text
     }
 }

@@ -1,4 +1,3 @@
-internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceTelemetry
 

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import MillraceChannels
-internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

@@ -1,6 +1,5 @@
 internal import MillraceAccess
 internal import MillraceChannels
-internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

@@ -11,8 +11,7 @@ extension EventsRequest {
     /// Memory of a body that is read whole, beside the body.
     var messagesBytes: Int {
         guard let messages else { return 0 }
-        let readingBytesAByte = dialect?.readingBytesAByte ?? 0
-        return messages.heldBytes + (input.count + messages.heldBytes) * readingBytesAByte
+        return messages.heldBytes + (input.count + messages.heldBytes) * DialectBody.readingBytesAByte
     }
 
     func checkSize(of dialect: DialectRequest) throws(HTTPProblem) {
@@ -24,21 +23,20 @@ extension EventsRequest {
     /// The body has ended.
     func open(_ dialect: DialectRequest) throws(HTTPProblem) {
         guard !input.isEmpty || dialect.hasEmptyBody else { throw HTTPProblem(.emptyBody, "the body is empty") }
-        guard memory.resize(to: heldBytes + input.count * dialect.readingBytesAByte) else {
+        guard memory.resize(to: heldBytes + input.count * DialectBody.readingBytesAByte) else {
             throw HTTPProblem(.memoryBudget, MemoryShortage.message)
         }
-        let body: any DialectMessages
+        let body: DialectBody
         do throws(Refusal) {
-            body = try dialect.messages(
-                of: input.readable, receivedAt: builder.receivedAt, itemBytesMax: itemBytesMax,
-                bodyBytesMax: configuration.http.sdkBodyMax)
+            body = try DialectBody(input.readable, of: dialect, receivedAt: builder.receivedAt)
         } catch {
             throw HTTPProblem(.malformedBody, error.message)
         }
         if let entry { try enter(entry, key: body.key) }
-        guard !body.isEmpty else { throw HTTPProblem(.emptyBody, "the body holds no message") }
+        guard body.count > 0 || dialect.dialect == .cloudEvents else {
+            throw HTTPProblem(.emptyBody, "the body holds no message")
+        }
         messages = body
-        guard memory.resize(to: heldBytes) else { throw HTTPProblem(.memoryBudget, MemoryShortage.message) }
     }
 
     /// Goes on with the key that the body holds.
@@ -55,7 +53,7 @@ extension EventsRequest {
         }
     }
 
-    func cut(_ messages: any DialectMessages) {
+    func cut(_ messages: DialectBody) {
         guard !messages.isAtEnd else {
             self.messages = nil
             input.removeAll()
@@ -64,25 +62,12 @@ extension EventsRequest {
         do throws(Refusal) {
             line.removeAll(keepingCapacity: true)
             try messages.next(tenant: builder.tenant, into: &line)
-            try countLine()
             try takeLine()
             let uuid = self.uuid(of: messages)
             machine.reply?.add(uuid: uuid, nil)
         } catch {
             refuse(error, of: messages)
         }
-    }
-
-    /// What stands around messages becomes a part of each line: the lines of a body may become as much more than it as a
-    /// compressed body may.
-    private func countLine() throws(Refusal) {
-        messageBytes += line.count
-        let ratioMax = configuration.http.decompressionRatioMax
-        guard messageBytes > max(BodyDecompressor.ratioFreeBytes, input.count * ratioMax) else { return }
-        // What is kept of it is the message alone.
-        line.removeAll(keepingCapacity: true)
-        throw Refusal(
-            .payloadTooLarge, "with what stands around them, the messages of its body grow more than \(ratioMax) times")
     }
 
     private func takeLine() throws(Refusal) {
@@ -97,7 +82,7 @@ extension EventsRequest {
         try outcome.get()
     }
 
-    private func refuse(_ refusal: Refusal, of messages: any DialectMessages) {
+    private func refuse(_ refusal: Refusal, of messages: DialectBody) {
         guard dialect?.dialect.keepsRefused == true else {
             let uuid = self.uuid(of: messages)
             machine.reply?.add(uuid: uuid, refusal)
@@ -116,7 +101,7 @@ extension EventsRequest {
         machine.itemAccepted()
     }
 
-    private func uuid(of messages: any DialectMessages) -> [UInt8]? {
+    private func uuid(of messages: DialectBody) -> [UInt8]? {
         machine.reply?.namesMessages == true ? messages.uuid : nil
     }
 }

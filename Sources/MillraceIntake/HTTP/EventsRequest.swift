@@ -38,9 +38,7 @@ final class EventsRequest {
     let route: HTTPRoute
     let dialect: DialectRequest?
     /// Read, and not cut to its end.
-    var messages: (any DialectMessages)?
-    /// Of its messages as lines.
-    var messageBytes = 0
+    var messages: DialectBody?
     /// The last message as a line, padded.
     var line: [UInt8] = []
     /// Its body held no key in force.
@@ -77,8 +75,7 @@ final class EventsRequest {
         self.eventLoop = eventLoop
         self.parser = parser
         machine = EventsRequestStateMachine(
-            acknowledgement: head.acknowledgement, configuration: configuration,
-            audience: HTTPAudience(route: route, isProtobuf: head.dialect?.isProtobuf ?? false),
+            acknowledgement: head.acknowledgement, configuration: configuration, route: route,
             reply: head.dialect.flatMap { DialectReply($0) })
         memory = MemoryReservation(configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
@@ -322,10 +319,7 @@ final class EventsRequest {
     }
 
     private func count(_ accepted: EventsRequestStateMachine.Counts) {
-        for (kind, count) in accepted {
-            shared.metrics.countAccepted(kind, count, tenant: builder.tenant)
-            if kind != .refused { grant?.use.countLines(count) }
-        }
+        for (kind, count) in accepted { shared.metrics.accepted(kind).add(count) }
     }
 
     private func proceedAlone() {

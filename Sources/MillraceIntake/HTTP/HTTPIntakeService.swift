@@ -81,8 +81,7 @@ package struct HTTPIntakeService: Service {
         var listeners = Listeners(group: group, configuration: configuration.intake, limit: limit, logger: logger)
         let door = configuration.certificates.map { certificates in
             let answer = HTTPAnswer(
-                .tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds,
-                to: HTTPAudience(route: .other)
+                .tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds, to: .other
             )
             .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
             return TLSDoor(

@@ -5,7 +5,6 @@ final class HTTPSettings: Sendable {
 
     init(_ configuration: HTTPIntakeConfiguration) {
         self.configuration = configuration
-        door = HTTPDoor(
-            listen: configuration.listen, hosts: configuration.http.hosts, origins: configuration.http.corsOrigins)
+        door = HTTPDoor(listen: configuration.listen, hosts: configuration.http.hosts)
     }
 }

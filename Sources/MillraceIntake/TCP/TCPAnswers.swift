@@ -44,8 +44,7 @@ struct TCPConnectionEnd: Equatable {
         code =
             switch refusal.code {
             case .unauthenticated: .unauthenticated
-            // No page speaks TCP.
-            case .forbidden, .forbiddenOrigin: .forbidden
+            case .forbidden: .forbidden
             case .rateLimited: .rateLimited
             }
     }
