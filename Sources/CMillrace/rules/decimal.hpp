@@ -2,7 +2,6 @@
 #define MILLRACE_DECIMAL_HPP
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include "json/json_number.hpp"

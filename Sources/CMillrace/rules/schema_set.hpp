@@ -88,6 +88,7 @@ class schema_set {
 
  private:
   void bound_small_numbers(node &node) const;
+  /// Finds whether one pass is enough, and what that goes by.
   void look_once(node &node) const;
 
   std::vector<node> nodes_;

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The newest timeline of a server that was written to. A standby that is promoted begins a new one; its old primary, should
 /// it come back as if nothing had happened, is still on the one before.
-package struct NewestTimeline: Sendable, Equatable, Codable {
+package struct NewestTimeline: Sendable, Equatable {
     /// Drawn by initdb, and the same on primary and standbys.
     package var systemIdentifier: String
     package var timeline: Int

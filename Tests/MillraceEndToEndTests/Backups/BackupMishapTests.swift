@@ -79,12 +79,7 @@ extension EndToEnd {
             try superuser.execute("DROP DATABASE \(database.name) WITH (FORCE)", timeout: .seconds(60))
             try superuser.execute(
                 "CREATE DATABASE \(database.name) OWNER millrace TABLESPACE small", timeout: .seconds(60))
-            // Other files take all but a quarter of a mebibyte.
-            let ballast = open(disk.path + "/ballast", O_CREAT | O_WRONLY, 0o600)
-            var taken: off_t = 0
-            while posix_fallocate(ballast, taken, 64 << 10) == 0 { taken += 64 << 10 }
-            #expect(ftruncate(ballast, taken - (256 << 10)) == 0)
-            close(ballast)
+            try disk.fill(leaving: 256 << 10)
             let failed = try backups.restore(name)
             #expect(failed.exit == .status(1))
             #expect(

@@ -45,6 +45,17 @@ extension EndToEnd {
                 try daemon.run(["restore", "--json", "--quiet"] + arguments)
             }
 
+            /// A run with a base backup, and 20 events before and after the time that it returns.
+            func run(_ events: EventFactory) throws -> String {
+                try start()
+                #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
+                try post(events, 0..<20)
+                let time = moment()
+                try post(events, 20..<40)
+                #expect(try daemon.stop() == .status(0))
+                return time
+            }
+
             /// A whole second between what was committed before and what will be: `2026-11-30T10:04:59Z`.
             func moment() -> String {
                 let second = Timestamp(microseconds: (Timestamp.now.microseconds / 1_000_000 + 1) * 1_000_000)
@@ -155,12 +166,7 @@ extension EndToEnd {
         @Test func `a restore that is killed leaves the cluster as it was, and the next one is right`() throws {
             let embedded = try Embedded()
             let (daemon, events) = (embedded.daemon, EventFactory(seed: 1714))
-            try embedded.start()
-            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
-            try embedded.post(events, 0..<20)
-            let time = embedded.moment()
-            try embedded.post(events, 20..<40)
-            #expect(try daemon.stop() == .status(0))
+            let time = try embedded.run(events)
             let fresh = embedded.cluster.directory + "/postgres/data.recovering"
             let arguments = ["--to", time, "--spool", "aside"]
             // While it copies, while it replays, and once the copy is on a timeline of its own.
@@ -185,23 +191,13 @@ extension EndToEnd {
             let disk = try SmallDisk(bytes: 700 << 20)
             let embedded = try Embedded(in: disk.path)
             let (daemon, events) = (embedded.daemon, EventFactory(seed: 1718))
-            try embedded.start()
-            #expect(try daemon.run("backup", "--base", "--quiet").isSuccess)
-            try embedded.post(events, 0..<20)
-            let time = embedded.moment()
-            try embedded.post(events, 20..<40)
-            #expect(try daemon.stop() == .status(0))
-            // Other files take all but eight mebibytes.
-            let ballast = open(disk.path + "/ballast", O_CREAT | O_WRONLY, 0o600)
-            var taken: off_t = 0
-            while posix_fallocate(ballast, taken, 1 << 20) == 0 { taken += 1 << 20 }
-            #expect(ftruncate(ballast, taken - (8 << 20)) == 0)
-            close(ballast)
+            let time = try embedded.run(events)
+            let ballast = try disk.fill(leaving: 8 << 20)
             let failed = try embedded.restore("--to", time, "--spool", "aside")
             #expect(failed.exit == .status(1))
             #expect(failed.errors.contains("backup_no_space"), "\(failed.errors)")
             #expect(failed.errors.contains("MiB free") && failed.errors.contains("Make room"), "\(failed.errors)")
-            unlink(disk.path + "/ballast")
+            unlink(ballast)
             try embedded.start()
             try embedded.expectExactly(events.lines(0..<40))
             #expect(try daemon.stop() == .status(0))

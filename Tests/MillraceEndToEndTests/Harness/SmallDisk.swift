@@ -15,6 +15,21 @@ final class SmallDisk {
         }
     }
 
+    /// Another file takes all but `bytes`; returns its path.
+    @discardableResult
+    func fill(leaving bytes: Int) throws -> String {
+        let ballast = path + "/ballast"
+        let file = open(ballast, O_CREAT | O_WRONLY, 0o600)
+        defer { close(file) }
+        let piece = 64 << 10
+        var taken = 0
+        while posix_fallocate(file, off_t(taken), off_t(piece)) == 0 { taken += piece }
+        guard ftruncate(file, off_t(taken - bytes)) == 0 else {
+            throw TestSupportError(message: "\(ballast) can't be filled: \(String(cString: strerror(errno)))")
+        }
+        return ballast
+    }
+
     deinit { umount2(path, Int32(MNT_DETACH)) }
 
     static let isPermitted = (try? SmallDisk(bytes: 1 << 20)) != nil
