@@ -76,6 +76,8 @@ import MillraceTelemetry
                     ["slot", "batch_id", "spool_id", "sequence", "dead_at", "parked_at", "seen_at", "version_id"]
                     + (table.hasSuffix("dead_letters") || table.hasSuffix("parked") ? ["id"] : [])
                     + (table.hasSuffix("__values") ? ["millrace_nth"] : [])
+                    // A revision, which rises with each batch that changes something.
+                    + (table.hasSuffix("product_changes") ? ["n"] : [])
                 let found = try connection.execute(
                     """
                     SELECT (to_jsonb(t)\(own.map { " - '\($0)'" }.joined()))::text
