@@ -2,7 +2,7 @@
 
 # What the daemon is built with and runs with, and what the tests need besides.
 PACKAGES := binutils curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
-TEST_PACKAGES := $(PACKAGES) dpkg-dev iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
+TEST_PACKAGES := $(PACKAGES) chromium dpkg-dev iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
 DEB_PACKAGES := dpkg-dev
@@ -40,6 +40,8 @@ SWIFT ?= swift
 PYTHON ?= /usr/bin/python3
 # The tests' interpreter, with the packages of Tests/requirements.txt; a folder that is ignored and may be deleted.
 TEST_PYTHON := .build-python
+# Segment's SDK of before it sent its key in a header and took Retry-After for an answer: apps have both, an environment one.
+SEGMENT_1 := segment-analytics-python==2.3.5
 # The Swift runtime is linked in, so that the installed binary needs no Swift.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 # Of the binary alone. It exports nothing. Hummingbird's decoder of forms, which Millrace never uses, names DateFormatter:
@@ -70,7 +72,7 @@ GUIDES := Sources/millrace/Millrace.docc
 # For docc: its own links between the pages, none to what lies beside them, and no marks of the test. Its anchors keep the
 # headings' case, those of a forge don't.
 FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^)]*)\)/](doc:\1)/g' \
-	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun|network)$$/\1/' -f .build/guides/anchors.sed
+	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun:.*|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
 .PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
@@ -258,6 +260,7 @@ swift:
 $(TEST_PYTHON)/installed: Tests/requirements.txt | test-packages
 	$(PYTHON) -m venv --clear $(TEST_PYTHON)
 	$(TEST_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(TEST_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(TEST_PYTHON)/segment-1 $(SEGMENT_1)
 	@touch $@
 
 packages: NEEDED := $(PACKAGES)

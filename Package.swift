@@ -14,7 +14,8 @@ let commit = (Context.environment["MILLRACE_COMMIT"] ?? "").filter { $0.isLetter
 let package = Package(
     name: "millrace",
     products: [
-        .executable(name: "millrace", targets: ["millrace"])
+        .executable(name: "millrace", targets: ["millrace"]),
+        .library(name: "MillraceClient", targets: ["MillraceClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),  // binary search
@@ -29,6 +30,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),  // sockets
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),  // HTTP types on NIO channels
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),  // TLS
+        // Logs of OpenTelemetry. Its traits want Foundation, which would be half of the binary.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),  // latency histograms
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),  // HTTP routes
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),  // config.toml
@@ -51,6 +54,20 @@ let package = Package(
             linkerSettings: [.linkedLibrary("simdjson")]
         ),
 
+        // For apps: on lines over TCP, since that answers each line on one connection and needs no HTTP client; with as
+        // little below it as that takes.
+        .target(
+            name: "MillraceClient",
+            dependencies: [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+
         // Shared by the stages
         .target(name: "MillraceThreads", swiftSettings: swiftSettings),
         .target(name: "MillraceJSON", swiftSettings: swiftSettings),
@@ -71,7 +88,8 @@ let package = Package(
         .target(
             name: "MillraceChannels",
             dependencies: [
-                "MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms"),
+                "MillraceEvent", "MillraceJSON", "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
             ],
             swiftSettings: swiftSettings),
         .target(
@@ -87,7 +105,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
-            name: "MillraceDialects", dependencies: ["CMillrace", "MillraceEvent", "MillraceJSON"],
+            name: "MillraceDialects",
+            dependencies: [
+                "CMillrace", "MillraceEvent", "MillraceJSON",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["OTLP/answers.proto", "OTLP/logs.proto", "OTLP/values.proto"],
             swiftSettings: swiftSettings),
         .target(name: "MillraceTOML", swiftSettings: swiftSettings),
         .target(
@@ -134,6 +158,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            resources: [.embedInCode("Browser")],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -192,6 +217,7 @@ let package = Package(
                 "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
                 "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML", "MillraceTreatment",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -254,8 +280,8 @@ let package = Package(
         .target(
             name: "MillraceBench",
             dependencies: [
-                "CEpoll", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres", "MillraceTelemetry",
-                "MillraceThreads",
+                "CEpoll", "MillraceClient", "MillraceConsole", "MillraceEvent", "MillraceJSON", "MillracePostgres",
+                "MillraceTelemetry", "MillraceThreads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -266,7 +292,7 @@ let package = Package(
             dependencies: [
                 "CMillrace", "CPacks", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
                 "MillraceBench",
-                "MillraceChannels",
+                "MillraceChannels", "MillraceClient",
                 "MillraceConfiguration", "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillraceIntake",
                 "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceSpool", "MillraceTelemetry", "MillraceThreads",
@@ -287,10 +313,22 @@ let package = Package(
             exclude: ["Monitoring"],
             swiftSettings: swiftSettings
         ),
+        // The guide's example, as it stands there; a test compares and runs it.
+        .executableTarget(
+            name: "client-example", dependencies: ["MillraceClient"], path: "Tests/ClientExample",
+            swiftSettings: swiftSettings),
 
         // Tests
         .testTarget(
             name: "MillraceAccessTests", dependencies: ["MillraceAccess", "MillraceEvent", "MillraceTestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MillraceClientTests",
+            dependencies: [
+                "MillraceClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "MillraceJSONTests", dependencies: ["MillraceJSON"], swiftSettings: swiftSettings),
@@ -305,7 +343,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MillraceChannelsTests",
-            dependencies: ["MillraceChannels", "MillraceEvent", "MillraceTestSupport"],
+            dependencies: [
+                "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillraceTelemetry", "MillraceTestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -365,9 +405,12 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZstd", "MillraceAccess", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "CZstd", "MillraceAccess", "MillraceClient", "MillraceEvent", "MillracePostgres", "MillraceProjections",
                 "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -408,7 +451,8 @@ let package = Package(
         .testTarget(
             name: "MillraceDaemonTests",
             dependencies: [
-                "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent", "MillraceTestSupport",
+                "MillraceAPI", "MillraceAccess", "MillraceConfiguration", "MillraceDaemon", "MillraceEvent",
+                "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),
@@ -451,8 +495,8 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "MillraceChannels", "MillraceCommands", "MillraceConfiguration", "MillraceConsole", "MillraceEvent",
-                "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration", "MillraceConsole",
+                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -10,9 +10,11 @@ let swiftSettings: [SwiftSetting] = [
 
 /// A target of the package above, compiled as a part of this one (`Millrace` links to its sources): `package` access ends
 /// at the package's border, and products that exist only to be measured would be every user's.
-func part(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func part(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: "Millrace/\(name)", resources: resources,
+        name: name, dependencies: dependencies, path: "Millrace/\(name)", exclude: exclude, resources: resources,
         swiftSettings: swiftSettings)
 }
 
@@ -34,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -88,7 +91,10 @@ let package = Package(
         part("MillraceAccess", ["MillraceEvent", .product(name: "Crypto", package: "swift-crypto")]),
         part(
             "MillraceChannels",
-            ["MillraceEvent", "MillraceTelemetry", .product(name: "Algorithms", package: "swift-algorithms")]),
+            [
+                "MillraceEvent", "MillraceJSON", "MillraceTelemetry",
+                .product(name: "Algorithms", package: "swift-algorithms"),
+            ]),
         part(
             "MillraceTelemetry",
             [
@@ -99,7 +105,14 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
-        part("MillraceDialects", ["CMillrace", "MillraceEvent", "MillraceJSON"]),
+        part(
+            "MillraceDialects",
+            [
+                "CMillrace", "MillraceEvent", "MillraceJSON",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["OTLP/answers.proto", "OTLP/logs.proto", "OTLP/values.proto"]),
         part(
             "MillraceIntake",
             [
@@ -120,7 +133,8 @@ let package = Package(
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            resources: [.embedInCode("Browser")]),
         part(
             "MillraceSpool",
             [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import (
     backlog, durable, growth, ingest, latency, live, machine, neighbour, processor, projections, reading, recount, report,
-    reports, requests)
+    reports, requests, tail)
 from .bench import Bench
 from .goals import GOALS
 from .scene_error import SceneError
@@ -26,6 +26,7 @@ FAMILIES = [
     (("P4",), requests.run),
     (("P5",), latency.run),
     (("F1",), neighbour.run),
+    (("T1",), tail.run),
     (("L1",), live.run),
     (("L2",), recount.run),
     (("R2",), reading.run),

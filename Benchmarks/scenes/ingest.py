@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from . import reference
 from .bench import Bench
@@ -53,8 +55,12 @@ def run(bench: Bench, scenes: frozenset[str]) -> None:
                 partitions__payload_index="none", projections__packs="")
 
 
-def measure(bench: Bench, name: str, files: EventFiles, before: str = "", **settings: object) -> None:
-    """`before`: SQL after the migration. The clock stops when all is committed and GIN's lists are empty."""
+def measure(
+    bench: Bench, name: str, files: EventFiles, before: str = "",
+    beside: Callable[[Daemon], AbstractContextManager] = nullcontext, **settings: object,
+) -> None:
+    """`before`: SQL after the migration. `beside`: goes on meanwhile. The clock stops when all is committed and GIN's
+    lists are empty."""
     # Once at the start is enough, so that no month is closed meanwhile.
     daemon = bench.daemon(partitions__maintenance_interval="1d", **settings)
     daemon.create()
@@ -63,7 +69,7 @@ def measure(bench: Bench, name: str, files: EventFiles, before: str = "", **sett
     daemon.start()
     daemon.settle()
     bench.cluster.sql("CHECKPOINT")
-    with Session(bench.cluster, DATABASE) as session:
+    with Session(bench.cluster, DATABASE) as session, beside(daemon):
         postgres_before, daemon_before = bench.cluster.cpu_seconds(), daemon.cpu_seconds()
         began = time.perf_counter()
         send_one_way(files.lines, daemon.tcp_port)

@@ -13,6 +13,10 @@ CONNECTIONS = 64
 EVENT_LOOPS = 2
 # More than any machine sends in a second; wrk must not run out of lines.
 REQUESTS_PER_SECOND_MAX = 150_000
+# As many as the SDKs send at once, as shipped.
+EVENTS_A_BATCH = 100
+# Figure, path, and form of batches.lua.
+BATCHES = [("batch events", "/v1/events", "events"), ("sdk events", "/v1/batch", "segment")]
 
 
 def run(bench: Bench, _: frozenset[str]) -> None:
@@ -32,6 +36,9 @@ def run(bench: Bench, _: frozenset[str]) -> None:
         bench.cluster.stop()
         daemon.start()
         _millrace(bench, "http requests", files, daemon)
+        for name, path, form in BATCHES:
+            daemon.start()
+            _batches(bench, name, path, form, files, daemon)
         secure = bench.daemon(**tls.settings(bench.work, "http"))
         secure.start()
         _millrace(bench, "http requests, tls", files, secure)
@@ -52,6 +59,19 @@ def _millrace(bench: Bench, name: str, files: EventFiles, daemon: Daemon) -> Non
     before = daemon.cpu_seconds()
     _measure(bench, name, files, daemon.url, lambda: daemon.cpu_seconds() - before)
     daemon.kill()  # what it has not written yet is not wanted
+    daemon.erase()
+
+
+def _batches(bench: Bench, name: str, path: str, form: str, files: EventFiles, daemon: Daemon) -> None:
+    before = daemon.cpu_seconds()
+    result = wrk.run(
+        "batches.lua", daemon.url + path, CONNECTIONS, bench.settings.http_seconds, EVENTS=str(files.lines), FORM=form,
+        EVENTS_A_REQUEST=str(EVENTS_A_BATCH))
+    cpu = daemon.cpu_seconds() - before
+    rate = result["requests"] * EVENTS_A_BATCH / result["seconds"]
+    bench.results.add(name, rate, p50_us=result["p50_us"], p99_us=result["p99_us"], server_cpu_seconds=round(cpu, 2))
+    bench.say(f"{name:24} {rate:10,.0f} events/s, p99 {result['p99_us'] / 1000:.1f} ms, server {cpu:.1f} s")
+    daemon.kill()
     daemon.erase()
 
 

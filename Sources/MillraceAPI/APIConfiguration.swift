@@ -61,6 +61,7 @@ package struct RoutesConfiguration: Sendable, Equatable {
 package struct APIRoutesConfiguration: Sendable {
     package var api = APIConfiguration()
     package var routes = RoutesConfiguration()
+    package var streams = StreamsConfiguration()
     package var eventLimits = EventLimits()
     /// What is done to saves that the parser accepts; nil: nothing.
     package var policy: LinePolicy?

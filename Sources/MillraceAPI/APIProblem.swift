@@ -38,7 +38,7 @@ struct APIProblem: Error {
         self.init(.init(code: refusal.code.status), refusal.code.rawValue, refusal.message)
         switch refusal.code {
         case .unauthenticated: headers[.wwwAuthenticate] = AccessRefusal.challenge
-        case .forbidden: break
+        case .forbidden, .forbiddenOrigin: break
         case .rateLimited: headers[.retryAfter] = String(refusal.retryAfterSeconds)
         }
     }

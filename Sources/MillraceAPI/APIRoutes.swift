@@ -34,7 +34,7 @@ package struct APIRoutes: Sendable {
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
     /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`, `erase` for each
-    /// `DELETE /v1/users/{id}`. `onAccepted`, `onRefused` and `onSampledOut` count
+    /// `DELETE /v1/users/{id}`. `live`: what streams are made of. `onAccepted`, `onRefused` and `onSampledOut` count
     /// conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
@@ -45,7 +45,8 @@ package struct APIRoutes: Sendable {
             throw ReloadRefusal(reasons: ["this daemon can't reload"])
         },
         erase: @escaping UserEraseRoute.Erase = { _, _, _ in "" },
-        onAccepted: @escaping @Sendable () -> Void = {},
+        live: LiveSources = LiveSources(),
+        onAccepted: @escaping @Sendable (Int32) -> Void = { _ in },
         onTreated: @escaping @Sendable (FieldCounts) -> Void = { _ in },
         onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in },
         onSampledOut: @escaping @Sendable () -> Void = {}
@@ -80,6 +81,8 @@ package struct APIRoutes: Sendable {
             case .entity: read(EntityRoute(catalog: catalog, configuration: settings))
             case .conversations: read(ConversationsRoute(pool: pool, configuration: settings))
             case .conversationSearch: read(ConversationSearchRoute(pool: pool, configuration: settings))
+            case .tail: TailRoute(reading: reading, configuration: configuration, live: live, gate: read).endpoint
+            case .live: LiveRoute(configuration: configuration, live: live, gate: read).endpoint
             case .health: read(HealthRoute(reading))
             case .dashboard:
                 read(DashboardRoute(catalog: catalog, identity: reading.identity, configuration: settings))
@@ -90,7 +93,8 @@ package struct APIRoutes: Sendable {
             case .reload: ReloadRoute(reload: reload).endpoint
             case .userErase: UserEraseRoute(erase: erase, gate: read).endpoint
             case .database: read(DatabaseRoute(pool: reading.writing))
-            case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .featureFlags:
+            case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .featureFlags,
+                .pixel, .snippet:
                 SDKOperations.operation(route).map { Endpoint($0, respond: nil) }
             case .openAPI: Endpoint(OpenAPIDocument.operation, respond: nil)
             case .other: nil

@@ -4,13 +4,14 @@ package struct AccessRefusal: Error, Sendable, Equatable {
     package enum Code: String, Sendable, CaseIterable {
         case unauthenticated
         case forbidden
+        case forbiddenOrigin = "forbidden_origin"
         case rateLimited = "rate_limited"
 
         /// Of HTTP.
         package var status: Int {
             switch self {
             case .unauthenticated: 401
-            case .forbidden: 403
+            case .forbidden, .forbiddenOrigin: 403
             case .rateLimited: 429
             }
         }
@@ -38,6 +39,12 @@ package struct AccessRefusal: Error, Sendable, Equatable {
     package static func forbidden(_ scope: AccessScope) -> AccessRefusal {
         AccessRefusal(.forbidden, "this key has not the scope \(scope.rawValue)")
     }
+
+    /// A page of another origin than those of the key, or of the settings where no key is wanted.
+    package static let forbiddenOrigin = AccessRefusal(
+        .forbiddenOrigin,
+        "a page of another origin sent this, and it is none of those of the key (`millrace keys create --origin`), or, "
+            + "without keys, of http.cors_origins")
 
     /// - Parameters:
     ///   - limit: what is used up, such as "this key's rate".

@@ -5,6 +5,8 @@ package final class Grant: Sendable {
     package let record: KeyRecord
     /// Nil: all types.
     package let eventTypes: EventTypeFilter?
+    /// Of pages that may send with it.
+    package let origins: OriginList
     package let events: RateLimiter?
     package let bytes: RateLimiter?
     /// What the key's holders have open.
@@ -17,6 +19,7 @@ package final class Grant: Sendable {
         self.record = record
         self.use = use
         eventTypes = EventTypeFilter(record.eventTypes)
+        origins = OriginList(record.origins)
         events = RateLimiter(record.events, now: now)
         bytes = RateLimiter(record.bytes, now: now)
     }

@@ -17,7 +17,7 @@ package struct KeyRecord: Sendable, Equatable, Codable {
     /// Microseconds since the epoch; nil: never.
     package var expiresAt: Int64?
     package var revokedAt: Int64?
-    /// Origins of pages that may send with it, such as `https://app.example.com`. Empty: no browser of a foreign page.
+    /// Origins of pages that may send with it, as `OriginList` takes them. Empty: no browser of a foreign page.
     package var origins: [String] = []
     /// The subject that a connection's verified client certificate must have, as RFC 4514 writes it; nil: any or none.
     package var clientSubject: String?

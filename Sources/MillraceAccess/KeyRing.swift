@@ -4,7 +4,11 @@ internal import Synchronization
 /// The keys in force, as every listener asks for them. Replaced as a whole whenever PostgreSQL has others.
 package final class KeyRing: Sendable {
     private struct State {
-        var grants: [String: Grant] = [:]
+        var grants: [String: Grant] = [:] {
+            didSet { ofPages = grants.values.filter { !$0.origins.isEmpty } }
+        }
+        /// Those that pages may send with.
+        var ofPages: [Grant] = []
     }
 
     private let state = Mutex(State())
@@ -19,6 +23,9 @@ package final class KeyRing: Sendable {
 
     /// Whether a key is wanted: true from the first key that was ever made, also when all have been revoked since.
     package var wantsKeys: Bool { isRequired.load(ordering: .relaxed) || isDoubted.load(ordering: .relaxed) }
+
+    /// Those in force, in no order.
+    package var grants: [Grant] { state.withLock { Array($0.grants.values) } }
 
     /// Keys that open something.
     package var count: Int { state.withLock { $0.grants.count } }
@@ -69,6 +76,11 @@ package final class KeyRing: Sendable {
             key.hasSecret(of: grant.record.secretHash), Self.isUsable(grant, clientSubject, now)
         else { return nil }
         return grant
+    }
+
+    /// Whether a key in force lets pages of this origin send. Says so before the key is known: a browser asks without it.
+    package func allowsPages(of origin: String) -> Bool {
+        state.withLock { $0.ofPages.contains { $0.origins.contains(origin) } }
     }
 
     /// The grant that has taken the place of one that ended; nil where the key is no longer in force.

@@ -10,6 +10,13 @@ package final class KeyUse: Sendable {
     package let connections = OpenCount()
     /// Requests over HTTP.
     package let requests = OpenCount()
+    private let sent = Atomic<Int>(0)
+
+    /// Lines that became durable, since this process knows the key.
+    package var lines: Int { sent.load(ordering: .relaxed) }
+
+    /// Counts lines that became durable.
+    package func countLines(_ count: Int) { sent.add(count, ordering: .relaxed) }
 }
 
 /// Counts what is open of something that has a limit.

@@ -72,11 +72,12 @@ struct MillraceCommand: ParsableCommand {
         subcommands: [
             ServeCommand.self, ReloadCommand.self, CheckCommand.self, MigrateCommand.self, SendCommand.self,
             ImportCommand.self,
-            ExportCommand.self, StatusCommand.self, LatencyCommand.self, VerifyCommand.self, PartitionsCommand.self,
+            ExportCommand.self, StatusCommand.self, TailCommand.self, TopCommand.self, LatencyCommand.self,
+            VerifyCommand.self, PartitionsCommand.self,
             ProjectionsCommand.self, DeadLettersCommand.self, RulesCommand.self, UsersCommand.self, AuditCommand.self,
             KeysCommand.self,
             TenantsCommand.self, FieldsCommand.self, BackupCommand.self, RestoreCommand.self,
-            ReindexCommand.self, TuneCommand.self, PsqlCommand.self, BenchCommand.self,
+            ReindexCommand.self, TuneCommand.self, PsqlCommand.self, MCPCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -52,7 +52,7 @@ struct LatencyCommand: ParsableCommand {
 
     func run() throws {
         var path = "/debug/latency?format=\(format.rawValue)"
-        if let stage { path += "&stage=\(Self.escaped(stage))" }
+        if let stage { path += "&stage=\(QueryText.escaped(stage))" }
         if let interval { path += "&seconds=\(interval.seconds)" }
         let destination = try connection.destination(to, or: options.context().httpListener())
         let answer = try HTTPProbe.get(
@@ -66,22 +66,6 @@ struct LatencyCommand: ParsableCommand {
                     : "See `millrace latency --help`, and that the daemon is of this version")
         }
         Console.out(answer.body.hasSuffix("\n") ? String(answer.body.dropLast()) : answer.body)
-    }
-
-    /// For a query string.
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "/"), UInt8(ascii: ":"):
-                escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                escaped += "%" + (digits.count < 2 ? "0" : "") + digits
-            }
-        }
-        return escaped
     }
 }
 

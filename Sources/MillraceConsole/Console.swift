@@ -22,6 +22,12 @@ package enum Console {
 
     package static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Nobody reads standard output any more: the pipe's other end is closed, or the terminal is gone.
+    package static var isOutputGone: Bool {
+        var entry = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&entry, 1, 0) > 0 && Int32(entry.revents) & (POLLERR | POLLHUP) != 0
+    }
+
     /// One JSON document with sorted keys in snake_case.
     package static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()

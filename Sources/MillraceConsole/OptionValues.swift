@@ -3,7 +3,7 @@ internal import MillraceChannels
 internal import MillraceIntake
 
 /// Where a daemon listens: `host:port`, `[v6]:port` or `unix:/path`.
-package enum Endpoint: Equatable, CustomStringConvertible {
+package enum Endpoint: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: UInt16)
     case unix(path: String)
 

@@ -91,8 +91,8 @@ package struct Daemon {
             configuration.spool, epoch: SequenceEpoch(at: .now), channel: pipeline.channel, extents: pipeline.extents,
             board: pipeline.board, metrics: pipeline.metrics.spool, logger: logger)
         let addresses = BoundAddresses()
-        let facts = DaemonFacts(
-            listeners: { addresses.all }, oldestWaitingAt: pipeline.metrics.observeOldest(in: spool.store))
+        let oldestWaitingAt = pipeline.metrics.observeOldest(in: spool.store)
+        let facts = DaemonFacts(listeners: { addresses.all }, oldestWaitingAt: oldestWaitingAt)
         let keys = KeyRefreshService(
             configuration, primary: primary, ring: pipeline.keys, metrics: pipeline.metrics.keys, logger: logger)
         await keys.begin()
@@ -104,9 +104,11 @@ package struct Daemon {
             access: pipeline.access, certificates: certificates, rules: try rules(configuration),
             counters: pipeline.metrics.rules)
         let live = LiveSettings(settings, pipeline.access)
+        let board = LiveBoard(
+            pipeline, live, spool: configuration.spool, feed: EventFeed(), oldestWaitingAt: oldestWaitingAt)
         let writers = WriterStage(
             configuration: live.writer, primary: primary, spool: spool.store, extents: pipeline.extents,
-            board: pipeline.board, metrics: pipeline.metrics.writer, facts: facts, logger: logger)
+            board: pipeline.board, metrics: pipeline.metrics.writer, feed: board.feed, facts: facts, logger: logger)
         let reads = ReadStage(
             configuration, settings: settings.reading, packs: packs, primary: primary, metrics: pipeline.metrics,
             logger: logger)
@@ -115,7 +117,7 @@ package struct Daemon {
             settings: Live(configuration.jwt), file: KeySetFile(spoolDirectory: configuration.spool.directory),
             group: loops, metrics: pipeline.metrics.keySets, logger: logger)
         let routes = try await RouteTable(
-            configuration, pipeline: pipeline, reading: reads.reading, keySets: keySets.keys,
+            configuration, pipeline: pipeline, reading: reads.reading, board: board, keySets: keySets.keys,
             policy: settings.policy, logger: logger
         ) { try await reloader.reload(for: $0) }
         await reloader.set([

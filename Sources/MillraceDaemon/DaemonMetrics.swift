@@ -27,7 +27,7 @@ struct DaemonMetrics: Sendable {
     let rules: RuleCounters
     /// Since 1970.
     let startedAt = WallClock.sinceEpoch
-    private let registry = PrometheusRegistry()
+    let registry = PrometheusRegistry()
     private let latencies: StageLatencies
 
     /// `channel`, `extents`: whose lengths are gauges. `spoolDirectory`: whose disk is watched. `stallAfter`: how long
@@ -290,7 +290,7 @@ struct DaemonMetrics: Sendable {
     /// may know or not.
     ///
     /// Both are read while lines come and go: what is seen once is not yet a difference.
-    private var conservationDifference: Int {
+    var conservationDifference: Int {
         var nearest: Int?
         for _ in 0..<3 {
             let sequences = writer.uncommitted()

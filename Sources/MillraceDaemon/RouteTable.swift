@@ -21,21 +21,23 @@ final class RouteTable: Sendable {
     private let reload: @Sendable (AuditActor) async throws -> ReloadReport
     private let pipeline: Pipeline
     private let reading: Reading
+    private let board: LiveBoard
     private let saves: KnownSaves
     private let savesFile: KnownSavesFile
     private let logger: Logger
 
-    /// `keySets`: the keys of `jwt.jwks_url`. `policy`: of saves. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
+    /// `keySets`: the keys of `jwt.jwks_url`. `board`: for who watches. `policy`: of saves. `reload`: what `POST /v1/reload` does. Throws `TokenVerifier.KeyError`, and
     /// errors of reading `jwt.jwks_file`.
     init(
-        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        policy: LinePolicy?, logger: Logger,
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, board: LiveBoard,
+        keySets: RemoteTokenKeys, policy: LinePolicy?, logger: Logger,
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws {
         self.keySets = keySets
         self.reload = reload
         self.pipeline = pipeline
         self.reading = reading
+        self.board = board
         self.logger = logger
         let savesMax = configuration.routes.knownSavesMax
         let file = KnownSavesFile(directory: configuration.spool.directory, savesMax: savesMax, logger: logger)
@@ -43,7 +45,7 @@ final class RouteTable: Sendable {
         saves = KnownSaves(savesMax: savesMax, saves: await file.load()) { await file.append($0) }
         current = Live(
             try await Self.routes(
-                configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
+                configuration, pipeline: pipeline, reading: reading, board: board, keySets: keySets, saves: saves,
                 policy: policy, logger: logger, reload: reload))
     }
 
@@ -57,7 +59,7 @@ final class RouteTable: Sendable {
         var reading = reading
         reading.configuration = settings.reading
         return try await Self.routes(
-            configuration, pipeline: pipeline, reading: reading, keySets: keySets, saves: saves,
+            configuration, pipeline: pipeline, reading: reading, board: board, keySets: keySets, saves: saves,
             policy: settings.policy, logger: logger, reload: reload)
     }
 
@@ -72,13 +74,14 @@ final class RouteTable: Sendable {
     }
 
     private static func routes(
-        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, keySets: RemoteTokenKeys,
-        saves: KnownSaves, policy: LinePolicy?, logger: Logger,
+        _ configuration: DaemonConfiguration, pipeline: Pipeline, reading: Reading, board: LiveBoard,
+        keySets: RemoteTokenKeys, saves: KnownSaves, policy: LinePolicy?, logger: Logger,
         reload: @escaping @Sendable (AuditActor) async throws -> ReloadReport
     ) async throws -> APIRoutes {
         var settings = APIRoutesConfiguration()
         settings.api = configuration.api
         settings.routes = configuration.routes
+        settings.streams = configuration.streams
         settings.eventLimits = configuration.eventLimits
         settings.policy = policy
         settings.retryAfterSeconds = configuration.http.retryAfterSeconds
@@ -90,11 +93,16 @@ final class RouteTable: Sendable {
         let jwks = jwt.jwksFile.isEmpty ? nil : try Self.text(ofKeySet: jwt.jwksFile)
         let verifier = try await TokenVerifier(jwt, jwks: jwks, remote: jwt.jwksURL.isEmpty ? nil : keySets)
         let metrics = pipeline.metrics
+        let isStrict = configuration.routes.strictHealthChecks
+        let live = LiveSources(feed: board.feed, streams: board.streams) { reader in
+            board.tick(
+                for: reader, every: configuration.streams.interval, readiness(of: pipeline, isStrict: isStrict))
+        }
         return APIRoutes(
             configuration: settings, channel: pipeline.channel,
             verifier: verifier, reading: reading, saves: saves,
             logger: logger,
-            readiness: { readiness(of: pipeline, isStrict: configuration.routes.strictHealthChecks) },
+            readiness: { readiness(of: pipeline, isStrict: isStrict) },
             metrics: { metrics.text() },
             latencies: { metrics.latencySnapshot() },
             reload: reload,
@@ -102,7 +110,8 @@ final class RouteTable: Sendable {
                 try await ErasureService.queue(
                     $0, of: $1, by: $2, configuration.database, pipeline.primary, logger: logger)
             },
-            onAccepted: { metrics.intake.accepted(.conversation).add(1) },
+            live: live,
+            onAccepted: { metrics.intake.countAccepted(.conversation, 1, tenant: $0) },
             onTreated: { metrics.intake.count($0) },
             onRefused: { metrics.intake.refused($0).add(1) },
             onSampledOut: { metrics.intake.sampledOut(.conversation).add(1) }

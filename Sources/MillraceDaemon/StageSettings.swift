@@ -71,6 +71,7 @@ struct StageSettings {
         writer.dedup = configuration.dedup
         writer.deadLetters = configuration.deadLetters
         writer.audit = configuration.audit
+        writer.feed = configuration.feed
         writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
         writer.packs = packs
         self.writer = writer

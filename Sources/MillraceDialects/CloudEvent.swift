@@ -31,7 +31,7 @@ struct CloudEvent {
         // Of two sources, the same id is of two events, even where it is a UUID.
         line.id = ExternalEventID.id(of: [event["source"]?.text ?? "", event["id"]?.text ?? ""], tenant: tenant)
         line.user = event["userid"]
-        line.createdAt = event["time"]
+        line.createdAt = event["time"]?.time
         line.write(payload: event.text, into: &out)
     }
 

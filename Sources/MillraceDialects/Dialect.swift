@@ -8,7 +8,11 @@ package enum Dialect: Sendable {
     case postHogV1
     /// CloudEvents 1.0 over HTTP.
     case cloudEvents
+    /// A picture that a page shows: its query is the event.
+    case pixel
+    /// Log records of OpenTelemetry, as OTLP/HTTP has them.
+    case openTelemetry
 
     /// Refused messages are kept in `dead_letters`, since their sender can't be told of one among others.
-    package var keepsRefused: Bool { self == .segment || self == .postHog }
+    package var keepsRefused: Bool { self == .segment || self == .postHog || self == .pixel }
 }

@@ -1,14 +1,9 @@
 internal import CMillrace
-package import MillraceEvent
+internal import MillraceEvent
 internal import MillraceJSON
 
-/// A whole body in a dialect: its key, and its messages one after the other as lines of Millrace's own.
-///
-/// Used by one thread. What is given to `init` stays where it is as long as messages are asked for.
-package final class DialectBody {
-    /// Memory that reading takes for each byte of a body, about: the places of its tokens, and texts without escapes.
-    package static let readingBytesAByte = 6
-
+/// A whole body of JSON messages.
+final class DialectBody: DialectMessages {
     private let request: DialectRequest
     private let receivedAt: Timestamp
     /// What a form or a query was decoded to.
@@ -25,19 +20,15 @@ package final class DialectBody {
         var hasWriteKey = false
     }
 
-    /// The key that the body holds.
-    package let key: String?
+    let key: String?
 
-    /// - Parameters:
-    ///   - body: has `EventParser.paddingBytes` readable bytes behind it.
-    ///   - receivedAt: what the sender's clock is compared with.
-    /// - Throws: where it is no JSON, or has none of the dialect's forms.
-    package init(
-        _ body: UnsafeRawBufferPointer, of request: DialectRequest, receivedAt: Timestamp
+    /// As `DialectRequest.messages` has it.
+    init(
+        _ body: UnsafeRawBufferPointer, of request: DialectRequest, receivedAt: Timestamp, bytesMax: Int
     ) throws(Refusal) {
         self.request = request
         self.receivedAt = receivedAt
-        decoded = try DecodedText(body, of: request)
+        decoded = try DecodedText(body, of: request, bytesMax: bytesMax)
         try reader.read(decoded?.text ?? body.withoutMark, list: "batch")
         let first = reader.count > 0 && !reader.envelope.isObject ? reader[0] : nil
         switch request.dialect {
@@ -47,6 +38,10 @@ package final class DialectBody {
         case .postHog, .postHogV1:
             key = PostHogMessage.key(reader.envelope) ?? first.flatMap { PostHogMessage.key($0) }
             envelope = PostHogMessage.envelope(reader.envelope, of: request, receivedAt)
+        case .pixel:
+            key = nil
+            envelope = Envelope()
+        case .openTelemetry: preconditionFailure("log records are read by LogRecords")
         case .cloudEvents:
             key = nil
             envelope = Envelope()
@@ -58,36 +53,30 @@ package final class DialectBody {
         }
     }
 
-    /// Messages in all.
-    package var count: Int { reader.count }
+    var isEmpty: Bool { reader.count == 0 && request.dialect != .cloudEvents }
 
-    /// Memory that it holds beside the body, in bytes, about.
-    package var heldBytes: Int { decoded?.text.count ?? 0 }
+    var heldBytes: Int { decoded?.text.count ?? 0 }
 
-    package var isAtEnd: Bool { index == reader.count }
+    var isAtEnd: Bool { index == reader.count }
 
-    /// The message that was taken last as it stands in the body, but without keys.
-    package var keptMessage: [UInt8] {
+    var keptMessage: [UInt8] {
         let message = reader[index - 1]
         let gaps =
             switch request.dialect {
             case .segment: SecretMember.places(SegmentMessage.keyNames, in: message)
             case .postHog, .postHogV1: PostHogMessage(message, envelope, path: request.path).secrets
-            case .cloudEvents: [Range<Int>]()
+            case .cloudEvents, .openTelemetry, .pixel: [Range<Int>]()
             }
         var kept: [UInt8] = []
         EventLine.append(message.text, without: gaps, to: &kept)
         return kept
     }
 
-    /// Its `uuid`, as a string's literal: by this name its sender is told what became of it.
-    package var uuid: [UInt8]? {
+    var uuid: [UInt8]? {
         reader[index - 1]["uuid"].flatMap { $0.isString ? Array($0.bytes) : nil }
     }
 
-    /// Takes the next message: `line` is what it says, without a newline; the parser judges it like any other line. Throws
-    /// where the message says nothing that could be a line. Must not be called at the end.
-    package func next(tenant: Int32, into line: inout [UInt8]) throws(Refusal) {
+    func next(tenant: Int32, into line: inout [UInt8]) throws(Refusal) {
         let message = reader[index]
         index += 1
         guard message.isObject else { throw Refusal(.notAnObject, "a message is a JSON object") }
@@ -98,7 +87,9 @@ package final class DialectBody {
         case .postHog, .postHogV1:
             try PostHogMessage(message, envelope, path: request.path).write(
                 tenant: tenant, receivedAt: receivedAt, into: &line)
-        case .cloudEvents:
+        case .pixel:
+            try PixelMessage(message).write(tenant: tenant, into: &line)
+        case .cloudEvents, .openTelemetry:
             try CloudEvent(message).write(tenant: tenant, into: &line)
         }
     }
@@ -138,12 +129,16 @@ final class DecodedText {
     deinit { text.baseAddress?.deallocate() }
 
     /// Nil where the body is text as it stands.
-    convenience init?(_ body: UnsafeRawBufferPointer, of request: DialectRequest) throws(Refusal) {
+    convenience init?(
+        _ body: UnsafeRawBufferPointer, of request: DialectRequest, bytesMax: Int
+    ) throws(Refusal) {
         if request.dialect == .cloudEvents, !request.contentType.hasPrefix("application/cloudevents") {
             self.init(try CloudEvent.structured(body, request))
+        } else if request.dialect == .pixel {
+            self.init(PixelMessage.text(of: request.query))
         } else if request.isPixel {
             self.init(SegmentMessage.pixel(request.query))
-        } else if request.dialect == .postHog, let bytes = try PostHogMessage.decoded(body, request) {
+        } else if request.dialect == .postHog, let bytes = try PostHogMessage.decoded(body, request, bytesMax) {
             self.init(bytes)
         } else {
             return nil

@@ -9,32 +9,41 @@ package struct DialectReply: Sendable {
         /// Nil where there is no body.
         package var contentType: String?
         package var body: [UInt8]
+        /// Further fields, by their names.
+        package var fields: [String: String] = [:]
     }
 
     private enum Look {
         case segment, status, none, picture, results
+        case logs(isProtobuf: Bool)
     }
 
     private let look: Look
     /// Of each message, as members of an object.
     private var results: [UInt8] = []
+    private var refusals = RefusedLogs()
 
     /// Nil where it is answered as `POST /v1/events` is.
     package init?(_ request: DialectRequest) {
         switch request.dialect {
         case .segment: look = request.isPixel ? .picture : .segment
+        case .pixel: look = .picture
         case .postHog: look = request.isBeacon ? .none : .status
         case .postHogV1: look = .results
+        case .openTelemetry: look = .logs(isProtobuf: request.isProtobuf)
         case .cloudEvents: return nil
         }
     }
 
     /// Whether it wants the name of each message.
-    package var namesMessages: Bool { look == .results }
+    package var namesMessages: Bool {
+        if case .results = look { true } else { false }
+    }
 
     /// A message counts as accepted, or is refused. `uuid`: its name, as a string's literal.
     package mutating func add(uuid: [UInt8]?, _ refusal: Refusal?) {
-        guard look == .results, let uuid else { return }
+        if case .logs = look { return refusals.add(refusal) }
+        guard namesMessages, let uuid else { return }
         if !results.isEmpty { results.append(",") }
         results += uuid
         guard let refusal else { return results.append(":{\"result\":\"ok\"}") }
@@ -49,11 +58,15 @@ package struct DialectReply: Sendable {
         case .segment: Answer(status: 200, contentType: "application/json", body: Array(#"{"success":true}"#.utf8))
         case .status: Answer(status: 200, contentType: "application/json", body: Array(#"{"status":1}"#.utf8))
         case .none: Answer(status: 204, contentType: nil, body: [])
-        case .picture: Answer(status: 200, contentType: "image/gif", body: Self.picture)
+        case .picture:
+            Answer(
+                status: 200, contentType: "image/gif", body: Self.picture,
+                fields: ["Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"])
         case .results:
             Answer(
                 status: 200, contentType: "application/json",
                 body: Array("{\"results\":{".utf8) + results + Array("}}".utf8))
+        case .logs(let isProtobuf): refusals.answer(isProtobuf: isProtobuf)
         }
     }
 

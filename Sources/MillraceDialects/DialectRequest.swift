@@ -31,18 +31,31 @@ package struct DialectRequest: Sendable, Equatable {
 
     private static func isKept(_ name: String, _ dialect: Dialect) -> Bool {
         switch dialect {
-        case .segment, .postHog: false
+        case .segment, .postHog, .openTelemetry, .pixel: false
         case .postHogV1: name == "posthog-request-timestamp"
         case .cloudEvents: name.hasPrefix("ce-") || name == "content-type"
         }
     }
 
     /// The key in the query, where beacons and pixels have it.
-    package var key: String? {
-        for name in ["writeKey", "api_key", "access_token", "token"] {
+    package var key: String? { Self.key(in: query) }
+
+    /// The key in any query.
+    package static func key(in query: FormFields) -> String? {
+        for name in keyNames {
             if let key = query[name], !key.isEmpty { return key }
         }
         return nil
+    }
+
+    static let keyNames = ["key", "writeKey", "api_key", "access_token", "token"]
+
+    /// The body is protobuf, and so is the answer.
+    package var isProtobuf: Bool { dialect == .openTelemetry && Self.isProtobuf(contentType) }
+
+    /// `contentType`: in lower case, without parameters.
+    package static func isProtobuf(_ contentType: some StringProtocol) -> Bool {
+        contentType == "application/x-protobuf" || contentType == "application/protobuf"
     }
 
     /// The body may hold the key.
@@ -52,19 +65,27 @@ package struct DialectRequest: Sendable, Equatable {
     package var isBeacon: Bool { dialect == .postHog && query["beacon"] == "1" }
 
     /// A picture is wanted: a GET, whose query is the message.
-    package var isPixel: Bool { path.hasPrefix("/pixel/") }
+    package var isPixel: Bool { dialect == .pixel || path.hasPrefix("/pixel/") }
 
     /// There may be nothing in the body.
     package var hasEmptyBody: Bool {
-        isPixel || dialect == .cloudEvents && !contentType.hasPrefix("application/cloudevents")
+        isPixel || isProtobuf || dialect == .postHog && query["data"] != nil
+            || dialect == .cloudEvents && !contentType.hasPrefix("application/cloudevents")
+    }
+
+    /// Whether an event of CloudEvents that is structured is in a format that is read.
+    private var hasKnownFormat: Bool {
+        guard contentType.hasPrefix("application/cloudevents") else { return true }
+        return ["", "+json", "-batch", "-batch+json"].contains(contentType.dropFirst("application/cloudevents".count))
     }
 
     /// Whether the body's type is one that the dialect has.
     package var hasKnownType: Bool {
-        switch contentType {
+        if dialect == .openTelemetry { return isProtobuf || contentType == "application/json" }
+        return switch contentType {
         case "", "application/json", "text/plain", "application/octet-stream": true
         case "application/x-www-form-urlencoded": dialect == .postHog
-        default: dialect == .cloudEvents
+        default: dialect == .cloudEvents && hasKnownFormat
         }
     }
 }

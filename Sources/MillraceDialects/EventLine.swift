@@ -11,6 +11,8 @@ struct EventLine {
         case rudderStack = "rudderstack"
         case postHog = "posthog"
         case cloudEvents = "cloudevents"
+        case openTelemetry = "opentelemetry"
+        case pixel
     }
 
     let source: Source
@@ -21,8 +23,10 @@ struct EventLine {
     var user: JSONPiece?
     var anonymousUser: JSONPiece?
     var previousUser: JSONPiece?
-    var createdAt: JSONPiece?
+    var createdAt: Timestamp?
     var sentAt: SenderTime?
+    /// Another clock than that, by which `createdAt` is meant.
+    var clock: SenderTime?
     /// Members around the messages, which belong to each of them, as an object.
     var envelope: [UInt8] = []
 
@@ -48,12 +52,12 @@ struct EventLine {
             user.append(to: &out)
             out.append("\"")
         }
-        if let time = createdAt?.time {
+        if let createdAt {
             out.append(",\"created_at\":\"")
-            out.append(contentsOf: time.rfc3339.utf8)
+            out.append(contentsOf: createdAt.rfc3339.utf8)
             out.append("\"")
             // Others need no second look at the time.
-            if let sentAt, sentAt.isOff {
+            if let sentAt = clock ?? sentAt, sentAt.isOff {
                 out.append(",\"sent_at\":")
                 out.append(contentsOf: sentAt.literal)
             }

@@ -57,9 +57,10 @@ struct JSONPiece {
         return Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "Z")
     }
 
-    private var milliseconds: Int64? {
+    /// A number's, as far as times go.
+    var milliseconds: Int64? {
         let value = Int64(String(decoding: bytes, as: UTF8.self))
-        return value.flatMap { abs($0) < 1_000_000_000_000_000 ? $0 : nil }
+        return value.flatMap { $0.magnitude < 1_000_000_000_000_000 ? $0 : nil }
     }
 
     /// The members of an object, by their names' last values.

@@ -14,6 +14,9 @@ struct PostHogMessage {
         self.path = path
     }
 
+    /// What the clock shows that `offset` counts back from: 2000-01-01T00:00:00Z.
+    private static let offsetClock = Timestamp(microseconds: Timestamp.postgresEpoch)
+
     private static let keyNames = ["api_key", "token", "$token"]
 
     /// The key in a body, or in a message.
@@ -42,20 +45,34 @@ struct PostHogMessage {
         return envelope
     }
 
-    /// The JSON of a form's `data`, or of a body in base64; nil where the body is text as it stands.
-    static func decoded(_ body: UnsafeRawBufferPointer, _ request: DialectRequest) throws(Refusal) -> [UInt8]? {
-        let isBase64 = ["base64", "b64"].contains(request.query["compression"] ?? "")
+    /// The JSON of a form's or a query's `data`, or of a body that is encoded; nil where the body is text as it stands.
+    /// `bytesMax`: of what it may become.
+    static func decoded(
+        _ body: UnsafeRawBufferPointer, _ request: DialectRequest, _ bytesMax: Int
+    ) throws(Refusal) -> [UInt8]? {
+        let compression = request.query["compression"]
+        if body.isEmpty, let data = request.query["data"] { return try plain(data, compression, bytesMax) }
         guard request.contentType == "application/x-www-form-urlencoded" || body.starts(with: "data=".utf8) else {
+            if isLZ(compression) { return try LZString.decompressed(body, bytesMax: bytesMax) }
+            let isBase64 = compression == "base64" || compression == "b64"
             return isBase64 ? try fromBase64(String(decoding: body, as: UTF8.self)) : nil
         }
         // Some send JSON under that type.
         let first = body.first { !JSONScanner.isSpace($0) }
         guard first != UInt8(ascii: "{"), first != UInt8(ascii: "[") else { return nil }
-        guard let data = FormFields(body)["data"] else {
-            throw Refusal(.invalidJSON, "the form has no field data")
-        }
-        return data.hasPrefix("{") || data.hasPrefix("[") ? Array(data.utf8) : try fromBase64(data)
+        let form = FormFields(body)
+        guard let data = form["data"] else { throw Refusal(.invalidJSON, "the form has no field data") }
+        return try plain(data, compression ?? form["compression"], bytesMax)
     }
+
+    /// `data` as JSON: it may be that, or in base64 what is, or what lz-string compressed.
+    private static func plain(_ data: String, _ compression: String?, _ bytesMax: Int) throws(Refusal) -> [UInt8] {
+        if data.hasPrefix("{") || data.hasPrefix("[") { return Array(data.utf8) }
+        return try isLZ(compression)
+            ? LZString.decompressed(Array(data.utf8), bytesMax: bytesMax) : fromBase64(data)
+    }
+
+    private static func isLZ(_ compression: String?) -> Bool { compression == "lz64" || compression == "lz-string" }
 
     private static func fromBase64(_ text: String) throws(Refusal) -> [UInt8] {
         // A form makes + a blank; some leave the padding out.
@@ -75,7 +92,13 @@ struct PostHogMessage {
         // Most events need nothing of what is in there.
         let isLink = line.type.starts(with: "\"$".utf8)
         if isLink || line.user == nil || line.id == nil { read(&line, isProfile: isProfile, tenant: tenant) }
-        line.createdAt = message["timestamp"]
+        line.createdAt = message["timestamp"]?.time
+        if line.createdAt == nil, let offset = message["offset"]?.milliseconds, (0..<1 << 48).contains(offset) {
+            // So long before it was sent, whatever the time was: by a clock that is set to that.
+            line.createdAt = Timestamp(microseconds: Self.offsetClock.microseconds - offset * 1000)
+            line.clock = SenderTime(
+                literal: JSONString.literal(Self.offsetClock.rfc3339), Self.offsetClock, receivedAt: receivedAt)
+        }
         if !ignoresSentAt {
             line.sentAt = envelope.sentAt ?? SenderTime(message["sent_at"], receivedAt: receivedAt)
         }

@@ -9,7 +9,7 @@ struct SegmentMessage {
     private let call: String?
 
     static let keyNames = ["writeKey"]
-    private static let calls: Set<String> = ["track", "identify", "page", "screen", "group", "alias"]
+    private static let calls: Set<String> = ["track", "identify", "page", "screen", "group", "alias", "merge"]
 
     init(_ message: JSONObject, _ envelope: DialectBody.Envelope, path: String) {
         self.message = message
@@ -50,7 +50,7 @@ struct SegmentMessage {
         line.user = hasUser ? user : anonymous
         if hasUser { line.anonymousUser = anonymous }
         if call == "alias" { line.previousUser = message["previousId"] }
-        line.createdAt = message["timestamp"] ?? message["originalTimestamp"]
+        line.createdAt = (message["timestamp"] ?? message["originalTimestamp"])?.time
         line.sentAt = envelope.sentAt ?? SenderTime(message["sentAt"], receivedAt: receivedAt)
         line.envelope = envelope.others
         line.write(payload: message.text, without: SecretMember.places(Self.keyNames, in: message), into: &out)

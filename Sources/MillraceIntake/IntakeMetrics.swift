@@ -52,7 +52,7 @@ package final class IntakeMetrics: Sendable {
     private let requests = HTTPRoute.allCases.map { _ in (0..<5).map { _ in MetricCounter() } }
 
     /// Lines that are durable, by tenant.
-    private let tenants: TenantCounters
+    package let tenants: TenantCounters
 
     /// Told how long each request took, from its head to the end of its answer, on its event loop.
     package let onRequest: @Sendable (_ route: HTTPRoute, _ microseconds: Int64) -> Void
@@ -94,10 +94,9 @@ package final class IntakeMetrics: Sendable {
         requests[route.rawValue][max(1, min(5, statusClass)) - 1]
     }
 
-    func countAccepted(_ records: [Record]) {
-        for record in records {
-            accepted(record.kind).add(record.count)
-            tenants.add(record.count, tenant: record.tenant)
-        }
+    /// Counts lines that are durable.
+    package func countAccepted(_ kind: RecordKind, _ count: Int, tenant: Int32) {
+        accepted(kind).add(count)
+        tenants.add(count, tenant: tenant)
     }
 }

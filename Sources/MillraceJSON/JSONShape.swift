@@ -144,3 +144,11 @@ extension Array: JSONWritable where Element: JSONWritable {
         json.append(raw: "]")
     }
 }
+
+extension Double: JSONWritable {
+    package static var schema: JSONSchema { .number }
+    /// The shortest decimal number that is this one; 0 for what JSON has no number for.
+    package func write(to json: inout JSONWriter) {
+        json.append(raw: (isFinite ? "\(self)" : "0").utf8)
+    }
+}

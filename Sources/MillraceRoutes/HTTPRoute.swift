@@ -6,8 +6,10 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case productSearch
     case funnels, retention, sessions, paths
     case health, dashboard
+    case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
-    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents
+    case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents, openTelemetryLogs
+    case pixel, snippet
     /// A request of none of the others.
     case other
 
@@ -18,7 +20,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var method: Method {
         switch self {
         case .events, .conversationSave, .checkout, .reload, .segment, .postHog, .postHogV1, .featureFlags,
-            .cloudEvents:
+            .cloudEvents, .openTelemetryLogs:
             .post
         case .userErase: .delete
         default: .get
@@ -36,6 +38,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .retention: "/v1/retention"
         case .sessions: "/v1/sessions"
         case .paths: "/v1/paths"
+        case .tail: "/v1/tail"
+        case .live: "/v1/live"
         case .livez: "/livez"
         case .readyz: "/readyz"
         case .metrics: "/metrics"
@@ -62,6 +66,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .postHogV1: "/i/v1/analytics/events"
         case .featureFlags: "/flags"
         case .cloudEvents: "/v1/cloudevents"
+        case .openTelemetryLogs: "/v1/logs"
+        case .pixel: "/p.gif"
+        case .snippet: "/millrace.js"
         }
     }
 
@@ -70,7 +77,8 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         switch self {
         case .segment:
             [
-                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/import",
+                "/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/merge",
+                "/v1/import",
                 "/beacon/v1/batch",
             ]
         case .segmentPixel: ["/pixel/v1/page"]
@@ -125,6 +133,9 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         return values
     }
 
+    /// Its answer goes on until somebody ends it.
+    package var isStream: Bool { self == .tail || self == .live }
+
     /// What load balancers ask, by whatever name.
     package var isProbe: Bool { self == .livez || self == .readyz }
 
@@ -134,10 +145,13 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// The intake makes lines of its bodies.
     package var takesLines: Bool { self == .events || isOfSDK }
 
-    /// What an SDK sends when only its host was changed, and CloudEvents.
+    /// Pages of other origins may ask, where a key lets them.
+    package var takesPages: Bool { takesLines || self == .featureFlags }
+
+    /// What an SDK or a page sends when only its host was changed, CloudEvents, and logs of OpenTelemetry.
     package var isOfSDK: Bool {
         switch self {
-        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents: true
+        case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .pixel: true
         default: false
         }
     }
@@ -149,9 +163,10 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs,
+            .pixel, .snippet, .live:
             false
-        case .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
+        case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,
             .dashboard, .userErase, .database:
             true

@@ -30,6 +30,14 @@ package struct AuditConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Of `[live]`: what hands committed events to who watches.
+package struct FeedConfiguration: Sendable, Equatable {
+    /// Committed batches that wait to be looked at; those beyond are not, and their events are counted as dropped.
+    package var batchesMax = 256
+
+    package init() {}
+}
+
 /// What the writers go by: sections of config.toml as they are, and what the daemon found at its start. One value for the
 /// whole stage.
 package struct WriterConfiguration: Sendable {
@@ -38,6 +46,7 @@ package struct WriterConfiguration: Sendable {
     package var dedup = DedupConfiguration()
     package var deadLetters = DeadLettersConfiguration()
     package var audit = AuditConfiguration()
+    package var feed = FeedConfiguration()
     /// Which standbys a segment waits for.
     package var retainUntilReplayed = StandbyRequirement.none
     /// Whose versions each batch is folded into.

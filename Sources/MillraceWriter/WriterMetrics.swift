@@ -30,7 +30,7 @@ package final class WriterMetrics: Sendable {
     package let conversations = Kind()
     package let refused = MetricCounter()
     /// Rows that went in, and dead lines, by tenant.
-    private let tenants: Tenants
+    package let tenants: Tenants
     package let batches = MetricCounter()
     /// Batches that went through the staging table.
     package let stagedBatches = MetricCounter()
@@ -39,6 +39,8 @@ package final class WriterMetrics: Sendable {
     package let linesInFlight = MetricCounter()
     /// Batches that failed and wait to be tried again.
     package let stuckBatches = MetricCounter()
+    /// What each writer does.
+    package let activities = WriterActivities()
     /// Whether events are being written.
     package let writing: WritingMonitor
     package let isDatabaseUp = Atomic<Bool>(false)

@@ -33,6 +33,7 @@ actor WriterService {
     private let stuck: StuckBatches
     private let interrupt: PostgresInterrupt
     private let metrics: WriterMetrics
+    private let feed: FeedService
     private let writer: BatchWriter
     private let partitions: LeafPartitions
     private var logger: Logger
@@ -46,7 +47,7 @@ actor WriterService {
     init(
         index: Int, settings: Live<WriterConfiguration>, primary: PrimaryGuard, spool: any SpoolReader,
         scheduler: BatchScheduler, board: CommitBoard, ledger: Ledger, gate: Gate, cleaning: CleaningGate,
-        stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, logger: Logger
+        stuck: StuckBatches, interrupt: PostgresInterrupt, metrics: WriterMetrics, feed: FeedService, logger: Logger
     ) {
         executor = ThreadExecutor(name: "writer-\(index)")
         self.index = index
@@ -61,6 +62,7 @@ actor WriterService {
         self.stuck = stuck
         self.interrupt = interrupt
         self.metrics = metrics
+        self.feed = feed
         self.logger = logger
         self.logger[.writer] = "\(index)"
         partitions = LeafPartitions(configuration.partitions, options: configuration.partitionOptions)
@@ -76,7 +78,9 @@ actor WriterService {
             takeSettings()
             metrics.batchesInFlight.add(1)
             metrics.linesInFlight.add(batch.count)
+            metrics.activities.writerTook(batch.count, writer: index)
             await writeUntilCommitted(batch, takenAt: .now)
+            metrics.activities.writerIsIdle(index)
             metrics.linesInFlight.add(-batch.count)
             metrics.batchesInFlight.add(-1)
             scheduler.batchEnded()
@@ -158,6 +162,7 @@ actor WriterService {
             stuck.batchCommitted(batch, into: committed.outcome.tables, begunAt: begunAt)
             metrics.writing.apply(.batchCommitted)
             board.batchCommitted(committed.outcome)
+            feed.batchCommitted(batch, committed)
         case .overlap(let covered):
             logger.warning("ledger holds part of a batch", metadata: [.batch: "\(batch.sequences)"])
             stuck.batchCommitted(batch, into: [], begunAt: begunAt)

@@ -24,12 +24,14 @@ package struct WriterStage: Service {
     private let ledgerService: LedgerService
     private let maintenance: MaintenanceService
     private let watch: WritingWatch
+    private let feed: FeedService
     private let writers: [WriterService]
 
+    /// `feed`: who watches what is committed.
     package init(
         configuration live: Live<WriterConfiguration>, primary: PrimaryGuard, spool: any SpoolReader,
-        extents: ExtentChannel,
-        board: CommitBoard, metrics: WriterMetrics, facts: DaemonFacts = DaemonFacts(), logger: Logger
+        extents: ExtentChannel, board: CommitBoard, metrics: WriterMetrics, feed: EventFeed = EventFeed(),
+        facts: DaemonFacts = DaemonFacts(), logger: Logger
     ) {
         var configuration = live.value
         precondition(
@@ -83,11 +85,14 @@ package struct WriterStage: Service {
         metrics.setUncommitted { ledger.uncommitted(of: spool.retainedSequences) }
         let stuck = StuckBatches(
             configuration: configuration, spool: spool, scheduler: scheduler, metrics: metrics)
+        let shown = FeedService(feed, configuration.feed, spool: spool, logger: logger)
+        self.feed = shown
+        metrics.activities.set(writers: configuration.database.writers)
         writers = (0..<configuration.database.writers).map { [interrupt, cleaning] index in
             WriterService(
                 index: index, settings: settings, primary: primary, spool: spool,
                 scheduler: scheduler, board: board, ledger: ledger, gate: gate, cleaning: cleaning, stuck: stuck,
-                interrupt: interrupt, metrics: metrics, logger: logger
+                interrupt: interrupt, metrics: metrics, feed: shown, logger: logger
             )
         }
     }
@@ -100,6 +105,7 @@ package struct WriterStage: Service {
             group.addTask { await maintenance.run() }
             group.addTask { await scheduler.keepTime() }
             group.addTask { await watch.run() }
+            group.addTask { await feed.run() }
             for writer in writers { group.addTask { await writer.run() } }
             group.addTask {
                 // Ends by cancellation too; then there is nothing to drain for.
@@ -146,6 +152,7 @@ package struct WriterStage: Service {
         ledger.stop()
         maintenance.stop()
         watch.stop()
+        feed.stop()
         board.finish()
     }
 }

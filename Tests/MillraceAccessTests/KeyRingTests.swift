@@ -40,6 +40,21 @@ struct KeyRingTests {
         #expect(ring.renewed(grant, clientSubject: nil, at: late) == nil)
     }
 
+    @Test func `pages may ask as long as a key in force has their origin`() throws {
+        let ring = KeyRing(isRequired: true)
+        let (shop, text) = key {
+            $0.origins = ["https://a.example", "https://*.b.example"]
+            $0.expiresAt = 2_000_000
+        }
+        ring.replace(with: [key().record, shop], at: Self.now, clock: 0)
+        let origins = ["https://a.example", "https://x.b.example", "https://b.example", "null"]
+        #expect(origins.map { ring.allowsPages(of: $0) } == [true, true, false, false])
+        let grant = try #require(ring.grant(for: text, clientSubject: nil, at: Self.now))
+        #expect(origins.map { grant.origins.contains($0) } == [true, true, false, false])
+        ring.expire(at: Timestamp(microseconds: 2_000_000))
+        #expect(!ring.allowsPages(of: "https://a.example"))
+    }
+
     @Test func `a key that did not change keeps what it has used, one that did ends for its holders`() throws {
         let ring = KeyRing(isRequired: true)
         let (record, text) = key { $0.events = .init(perSecond: 10) }

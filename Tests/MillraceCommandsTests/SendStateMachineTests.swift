@@ -1,5 +1,6 @@
 import Testing
 
+@testable import MillraceClient
 @testable import MillraceCommands
 @testable import MillraceConsole
 

@@ -63,9 +63,11 @@ struct DialectMutationTests {
             let padded = bytes + Array(repeating: UInt8(ascii: "\""), count: EventParser.paddingBytes)
             padded.withUnsafeBytes { padded in
                 let text = UnsafeRawBufferPointer(rebasing: padded[..<bytes.count])
-                guard let messages = try? DialectBody(text, of: request, receivedAt: Translated.receivedAt) else {
-                    return
-                }
+                guard
+                    let messages = try? request.messages(
+                        of: text, receivedAt: Translated.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes,
+                        bodyBytesMax: Translated.bodyBytesMax)
+                else { return }
                 while !messages.isAtEnd {
                     var line: [UInt8] = []
                     guard (try? messages.next(tenant: 0, into: &line)) != nil else {

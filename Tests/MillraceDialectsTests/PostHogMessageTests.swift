@@ -30,12 +30,18 @@ struct PostHogMessageTests {
 
     private static let single = #"{"event":"seen","properties":{"distinct_id":"ada","token":"mr_w_1"}}"#
     private static let base64 = Data(single.utf8).base64EncodedString()
+    /// As lz-string's compressToBase64 makes it.
+    private static let lz64 = "N4IgpgbmB2AuIC4QGcwxAGhABwE4HtsxdYBLMZRUAE1OTOgGNYB9U6xEAQ2q8xFj4A1uiQBbXCwDuLAIwgAvgqA="
     private static let form = "data=" + base64.replacing("=", with: "%3D").replacing("+", with: "%2B")
 
     @Test(arguments: [
         ("/e", "application/json", single), ("/e", "text/plain", "[\(single)]"),
         ("/e?compression=base64", "text/plain", base64), ("/e", "application/x-www-form-urlencoded", form),
-        ("/capture", "application/x-www-form-urlencoded", single),
+        ("/capture", "application/x-www-form-urlencoded", single), ("/e?compression=lz64", "text/plain", lz64),
+        ("/e?compression=lz-string", "application/x-www-form-urlencoded", "data=\(lz64.replacing("=", with: "%3D"))"),
+        ("/e", "application/x-www-form-urlencoded", "compression=lz64&data=\(lz64)"),
+        ("/e?data=\(base64)&ip=1", "", ""), ("/track?compression=lz64&data=\(lz64)", "", ""),
+        ("/e?data=\(single.replacing("{", with: "%7B"))", "", ""),
     ])
     func `an event comes as JSON, in base64 and in a form`(uri: String, type: String, body: String) throws {
         let sent = try Translated(.postHog, uri, body, fields: [("content-type", type + "; charset=utf-8")])
@@ -76,6 +82,22 @@ struct PostHogMessageTests {
         #expect(try Translated(.postHogV1, path, body, fields: fields).events()[0].createdAt == hour)
         let known = body.replacing("{}", with: #"{"disable_skew_correction":true}"#)
         #expect(try !Translated(.postHogV1, path, known, fields: fields).lines[0].get().contains("sent_at"))
+    }
+
+    @Test func `an offset says how long before it was sent an event happened`() throws {
+        let events = try Translated(
+            .postHog, "/e",
+            #"[{"event":"e","offset":1500},{"event":"e","offset":0,"uuid":"u"},{"event":"e","offset":-1},"#
+                + #"{"event":"e","offset":9,"timestamp":"2026-10-26T05:00:00Z"}]"#
+        ).events()
+        let received = Translated.receivedAt
+        #expect(events[0].createdAt == received.advanced(by: .milliseconds(-1500)))
+        #expect(events.map(\.isTimeKnown) == [false, false, false, true])
+        #expect(events[1].createdAt == received && events[2].createdAt == received)
+        #expect(events[3].createdAt == Timestamp(rfc3339: "2026-10-26T05:00:00Z"))
+        #expect(
+            try !Translated(.postHog, "/e", #"{"event":"e","offset":5}"#).lines[0].get().contains(
+                "2000-01-01T00:00:00.000000Z\"}"))
     }
 
     @Test func `version 1 names what became of each event`() throws {

@@ -5,6 +5,8 @@ import MillraceEvent
 struct Translated {
     static let receivedAt = Timestamp(microseconds: 1_793_000_000_000_000)
 
+    static let bodyBytesMax = 1 << 20
+
     var key: String?
     /// In the order of the messages.
     var lines: [Result<String, Refusal>] = []
@@ -16,11 +18,17 @@ struct Translated {
         _ dialect: Dialect, _ uri: String, _ body: String,
         fields: [(String, String)] = [("Content-Type", "application/json")], tenant: Int32 = 0
     ) throws {
+        try self.init(dialect, uri, bytes: Array(body.utf8), fields: fields, tenant: tenant)
+    }
+
+    init(_ dialect: Dialect, _ uri: String, bytes body: [UInt8], fields: [(String, String)], tenant: Int32 = 0) throws {
         let request = DialectRequest(dialect, uri: uri, fields: fields)
-        let padded = Array(body.utf8) + [UInt8](repeating: 0x7D, count: EventParser.paddingBytes)
+        let padded = body + [UInt8](repeating: 0x7D, count: EventParser.paddingBytes)
         try padded.withUnsafeBytes { padded in
-            let bytes = UnsafeRawBufferPointer(rebasing: padded[..<body.utf8.count])
-            let messages = try DialectBody(bytes, of: request, receivedAt: Self.receivedAt)
+            let bytes = UnsafeRawBufferPointer(rebasing: padded[..<body.count])
+            let messages = try request.messages(
+                of: bytes, receivedAt: Self.receivedAt, itemBytesMax: LimitsConfiguration().lineBytes,
+                bodyBytesMax: Self.bodyBytesMax)
             key = messages.key
             while !messages.isAtEnd {
                 var line: [UInt8] = []

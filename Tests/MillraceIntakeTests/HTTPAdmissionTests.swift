@@ -5,6 +5,11 @@ import NIOHTTP1
 import Testing
 
 struct HTTPAdmissionTests {
+    private static let json = ("Content-Type", "application/json")
+    private static let text = ("Content-Type", "text/plain;charset=UTF-8")
+    private static let listed = ("Origin", "https://a.example")
+    private static let question = ("Access-Control-Request-Method", "POST")
+
     private func verdict(
         _ method: HTTPMethod, _ uri: String, _ fields: [(String, String)], isReserved: Bool = false,
         spoolRefusal: SpoolRefusal? = nil,
@@ -13,7 +18,8 @@ struct HTTPAdmissionTests {
         let head = HTTPRequestHead(
             version: .http1_1, method: method, uri: uri, headers: HTTPHeaders([("Host", "localhost")] + fields))
         let admission = HTTPAdmission(
-            head, at: HTTPDoor.Entrance(address: "127.0.0.1", port: 8080), door: HTTPDoor(listen: [], hosts: []),
+            head, at: HTTPDoor.Entrance(address: "127.0.0.1", port: 8080),
+            door: HTTPDoor(listen: [], hosts: [], origins: [Self.listed.1]),
             access: access, isReserved: isReserved, spoolRefusal: spoolRefusal)
         return switch admission.verdict {
         case .events(let head, let saysContinue):
@@ -46,7 +52,25 @@ struct HTTPAdmissionTests {
             "events committed cloudEvents"
         ),
         (.OPTIONS, "/v1/cloudevents", [("WebHook-Request-Origin", "a")], "answered 200"),
-        (.OPTIONS, "/v1/cloudevents", [], "routes /v1/cloudevents"), (.POST, "/decide/?v=3", [], "answered 200"),
+        (.OPTIONS, "/v1/cloudevents", [], "routes /v1/cloudevents"), (.GET, "/p.gif?x", [], "events spooled pixel"),
+        (.GET, "/millrace.js", [("Sec-Fetch-Site", "cross-site")], "answered 200"),
+        (.HEAD, "/millrace.js", [], "answered 200"), (.POST, "/millrace.js", [], "routes /millrace.js"),
+        (.POST, "/v1/logs", [json], "events spooled openTelemetry"),
+        (.POST, "/v1/events", [listed, text], "events spooled"),
+        (.POST, "/v1/events", [text], "refused unsupported_media_type"),
+        (.POST, "/v1/events", [listed], "events spooled"), (.POST, "/v1/track", [listed], "events spooled segment"),
+        (.GET, "/v1/events", [listed], "refused forbidden_origin"),
+        (.OPTIONS, "/v1/events", [listed, question], "answered 204"),
+        (.OPTIONS, "/v1/events", [listed], "refused method_not_allowed"),
+        (.OPTIONS, "/v1/packs", [listed, question], "refused forbidden_origin"),
+        (.OPTIONS, "/e/", [("Origin", "http://evil.example"), question], "refused forbidden_origin"),
+        (.POST, "/flags/", [listed], "answered 200"),
+        (.POST, "/flags/", [("Origin", "http://evil.example")], "refused forbidden_origin"),
+        (.GET, "/p.gif", [("Referer", "http://evil.example/")], "refused forbidden_origin"),
+        (
+            .GET, "/p.gif", [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")],
+            "refused forbidden_origin"
+        ), (.POST, "/decide/?v=3", [], "answered 200"),
         (.CONNECT, "h:1", [], "cut off method_not_allowed"), (.GET, "nowhere", [], "cut off malformed_request"),
     ])
     func `a head decides what becomes of its request`(

@@ -4,8 +4,15 @@ import Testing
 
 struct HTTPDoorTests {
     private static let door = HTTPDoor(
-        listen: [.tcp(host: "events.Example.org", port: 80), .unix(path: "/run/m.sock")], hosts: ["proxy.test:8443"])
+        listen: [.tcp(host: "events.Example.org", port: 80), .unix(path: "/run/m.sock")], hosts: ["proxy.test:8443"],
+        origins: ["https://a.example"])
     private static let loopback = HTTPDoor.Entrance(address: "127.0.0.1", port: 8080)
+
+    private func page(
+        _ headers: [(String, String)], isSending: Bool = false, at entrance: HTTPDoor.Entrance = loopback
+    ) -> ForeignPage? {
+        Self.door.foreignPage(HTTPRequestFields(HTTPHeaders(headers)), at: entrance, isSending: isSending)
+    }
 
     private func code(_ headers: [(String, String)], at entrance: HTTPDoor.Entrance = loopback) -> HTTPProblem.Code? {
         Self.door.problem(HTTPRequestFields(HTTPHeaders(headers)), at: entrance)?.code
@@ -35,8 +42,8 @@ struct HTTPDoorTests {
         ("http://localhost:8080@evil.example", false),
     ])
     func `a page gets in from the daemon's own origin only`(origin: String, isOwn: Bool) {
-        let found = code([("Host", "localhost:8080"), ("Origin", origin)])
-        #expect(found == (isOwn ? nil : .forbiddenOrigin))
+        let page = page([("Host", "localhost:8080"), ("Origin", origin)])
+        #expect(page == (isOwn ? nil : ForeignPage(origin: origin, isListed: false)))
     }
 
     @Test(arguments: [
@@ -44,8 +51,24 @@ struct HTTPDoorTests {
         ("same-origin", "cors", true), ("none", "navigate", true),
     ])
     func `what a browser says it fetches for a foreign page stays out`(site: String, mode: String, isIn: Bool) {
-        let found = code([("Host", "localhost"), ("Sec-Fetch-Site", site), ("Sec-Fetch-Mode", mode)])
-        #expect(found == (isIn ? nil : .forbiddenOrigin))
+        let fields = [("Host", "localhost"), ("Sec-Fetch-Site", site), ("Sec-Fetch-Mode", mode)]
+        #expect((page(fields) == nil) == isIn)
+        // What it navigates to may be a frame of it: nobody writes by that.
+        #expect((page(fields, isSending: true) == nil) == (site == "same-origin" || site == "none"))
+    }
+
+    @Test(arguments: [
+        ([("Referer", "https://a.example/b?c")], "https://a.example"),
+        ([("Referer", "https://b.example:8443")], "https://b.example:8443"),
+        ([("Referer", "https://a.example/"), ("Sec-Fetch-Site", "cross-site")], "https://a.example"),
+        ([("Referer", "https://a.example/"), ("Sec-Fetch-Site", "same-origin")], nil),
+        ([("Referer", "http://localhost:8080/page")], nil), ([("Referer", "https://u@a.example/")], nil),
+        ([("Referer", "about:blank")], nil), ([], nil),
+    ])
+    func `without Origin, Referer says which page sends`(fields: [(String, String)], origin: String?) {
+        let fields = [("Host", "localhost:8080")] + fields
+        #expect(page(fields, isSending: true)?.origin == origin)
+        #expect(page(fields, isSending: true).map(\.isListed) == origin.map { $0 == "https://a.example" })
     }
 
     @Test(arguments: [

@@ -96,9 +96,14 @@ def fail(*problem):
     os._exit(1)
 
 
-if sdk in ("segment", "rudder"):
-    if sdk == "segment":
+if sdk in ("segment", "segment-1", "rudder"):
+    if sdk != "rudder":
+        if sdk == "segment-1":
+            sys.path.insert(0, sys.prefix + "/segment-1")
         import segment.analytics as analytics
+        from segment.analytics.version import VERSION
+
+        assert VERSION.startswith("2.3." if sdk == "segment-1" else "2.4."), VERSION
 
         analytics.host = host
     else:
@@ -123,6 +128,30 @@ elif sdk in ("posthog", "posthog-v1"):
         client.capture("sdk.sent", distinct_id=user(n), properties={"n": n}, timestamp=at(n))
     client.alias("before-1", "user-1")
     client.shutdown()
+elif sdk == "opentelemetry":
+    from opentelemetry._logs import LogRecord, SeverityNumber
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.resources import Resource
+
+    provider = LoggerProvider(resource=Resource.create({"service.name": "shop"}))
+    exporter = OTLPLogExporter(
+        endpoint=host + "/v1/logs", headers={"Authorization": "Bearer " + key}, timeout=120,
+        compression=Compression.Gzip if gzip else Compression.NoCompression)
+    provider.add_log_record_processor(
+        BatchLogRecordProcessor(exporter, max_export_batch_size=50, max_queue_size=count, schedule_delay_millis=100))
+    logger = provider.get_logger("shop.cart")
+    for n in range(count):
+        logger.emit(
+            LogRecord(
+                timestamp=int(at(n).timestamp()) * 10**9, observed_timestamp=time.time_ns(), event_name="sdk.sent",
+                severity_number=SeverityNumber.INFO, severity_text="INFO", body="sent",
+                attributes={"n": n, "user.id": user(n)}))
+    if not provider.force_flush(120_000):
+        fail("not flushed")
+    provider.shutdown()
 elif sdk == "cloudevents":
     import requests
     from cloudevents.core.bindings.http import to_binary, to_structured

@@ -121,10 +121,8 @@ struct OpenAPIDocument: Sendable {
     }
 
     private func describe(_ parameter: APIParameter, in place: String) -> JSONValue {
-        var doc = parameter.doc
-        if let fallback = parameter.fallback { doc += ". Default: \(fallback)" }
         var members: [(String, JSONValue)] = [
-            ("name", .string(parameter.name)), ("in", .string(place)), ("description", .string(doc)),
+            ("name", .string(parameter.name)), ("in", .string(place)), ("description", .string(parameter.description)),
         ]
         if parameter.isRequired || place == "path" { members.append(("required", .bool(true))) }
         if case .object = parameter.kind {
@@ -141,11 +139,8 @@ struct OpenAPIDocument: Sendable {
     private static let ownRows = "A user's token without the scope millrace:read reads the rows of its sub"
 
     private static let columns: JSONValue = [
-        "name": "columns", "in": "query", "style": "form", "explode": .bool(true),
-        "description": .string(
-            "A column and the value it must have; /v1/packs lists them. A name may end with `!`, `<` or `>` and so have the "
-                + "value compared by `!=`, `<=`, `>=`; `column<value` and `column>value` work, too"),
-        "schema": ["type": "object", "additionalProperties": ["type": "string"]],
+        "name": .string(APIOperation.columns.name), "in": "query", "style": "form", "explode": .bool(true),
+        "description": .string(APIOperation.columns.doc), "schema": APIOperation.columns.schema.value,
     ]
 
     private func describe(_ body: APIOperation.Body) -> JSONValue {
@@ -153,7 +148,7 @@ struct OpenAPIDocument: Sendable {
     }
 
     private func responses(_ operation: APIOperation) -> [(String, JSONValue)] {
-        let answer = operation.answer.map { ("application/json", $0.reference) } ?? ("text/plain", .text)
+        let answer = operation.answer.map { ("application/json", $0.reference) } ?? (operation.textType, .text)
         let successes = operation.successes.map { status, doc in
             Self.response(status, doc, status == 204 ? [] : [answer] + operation.furtherContent)
         }

@@ -11,6 +11,9 @@ enum SDKOperations {
         case .postHog: postHog
         case .postHogV1: postHogV1
         case .cloudEvents: cloudEvents
+        case .openTelemetryLogs: openTelemetryLogs
+        case .pixel: picture
+        case .snippet: snippet
         case .featureFlags: flags
         default: nil
         }
@@ -35,6 +38,24 @@ enum SDKOperations {
         ],
         successes: [(200, "Durable: a transparent picture")], furtherFailures: failures,
         errorAnswer: .init(SDKErrorAnswer.self), furtherContent: [("image/gif", .text)])
+
+    private static let picture = APIOperation(
+        .pixel, id: "pixel", tag: "pages", summary: "An event from a page, as a picture whose query it is",
+        access: .intake,
+        parameters: [
+            APIParameter("type", .anything, "The event's type. Default: page.viewed", example: "page.viewed"),
+            APIParameter("path", .anything, "And any other name: a string of the payload", example: "/docs"),
+            APIParameter("id", .anything, "The same again counts once"),
+            APIParameter("user", .anything, "Who: a UUID, or any other id"),
+            APIParameter("time", .anything, "When: RFC 3339, or milliseconds since 1970"),
+            APIParameter("key", .anything, "A key that may write"),
+        ],
+        successes: [(200, "Durable: a transparent picture; what can't be an event is in dead_letters")],
+        furtherFailures: failures, errorAnswer: .init(SDKErrorAnswer.self), furtherContent: [("image/gif", .text)])
+
+    private static let snippet = APIOperation(
+        .snippet, id: "snippet", tag: "pages", summary: "The script that pages send events with", access: .open,
+        furtherContent: [("text/javascript", .text)])
 
     private static let postHog = APIOperation(
         .postHog, id: "postHog", tag: "SDKs", summary: "Events of PostHog's SDKs; durable when answered",
@@ -76,6 +97,28 @@ enum SDKOperations {
         answer: .init(AcceptedEvents.self),
         successes: [(200, "With ack=committed: committed"), (202, "Durable in the spool")], furtherFailures: failures,
         errorAnswer: .init(name: "CloudEventsRefused", schema: .anyObject))
+
+    private static let openTelemetryLogs = APIOperation(
+        .openTelemetryLogs, id: "openTelemetryLogs", tag: "SDKs",
+        summary: "Logs of OpenTelemetry by OTLP/HTTP; durable when answered, in the request's encoding",
+        access: .intake,
+        body: APIOperation.Body(
+            schemas: [("application/json", .anyObject), ("application/x-protobuf", .text)], components: []),
+        answer: .init(
+            name: "LogsAccepted",
+            schema: .object(
+                [
+                    (
+                        "partialSuccess",
+                        .object([("rejectedLogRecords", .text), ("errorMessage", .text)], required: [])
+                    )
+                ], required: [])),
+        successes: [(200, "Durable, but for those that partialSuccess counts")],
+        furtherFailures: failures + [(429, "Over a limit; try after Retry-After")],
+        errorAnswer: .init(
+            name: "LogsRefused",
+            schema: .object([("code", .integer), ("message", .text)], required: ["code", "message"])),
+        furtherContent: [("application/x-protobuf", .text)])
 
     private static let flags = APIOperation(
         .featureFlags, id: "featureFlags", tag: "SDKs", summary: "No feature flags, so that SDKs go quiet",

@@ -80,6 +80,8 @@ struct APIOperation: Sendable {
     let unavailableAnswer: Component?
     /// Further types of a success.
     let furtherContent: [(String, JSONSchema)]
+    /// Of a success that is text.
+    let textType: String
 
     init(
         _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
@@ -88,7 +90,8 @@ struct APIOperation: Sendable {
         takesColumns: Bool = false,
         body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
         furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
-        unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = []
+        unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = [],
+        textType: String = "text/plain"
     ) {
         self.route = route
         self.id = id
@@ -107,7 +110,16 @@ struct APIOperation: Sendable {
         self.errorAnswer = errorAnswer
         self.unavailableAnswer = unavailableAnswer
         self.furtherContent = furtherContent
+        self.textType = textType
     }
+
+    /// How further parameters are described, where `takesColumns`.
+    static let columns: (name: String, doc: String, schema: JSONSchema) = (
+        "columns",
+        "A column and the value it must have; /v1/packs lists them. A name may end with `!`, `<` or `>` and so have the "
+            + "value compared by `!=`, `<=`, `>=`; `column<value` and `column>value` work, too",
+        ["type": "object", "additionalProperties": ["type": "string"]]
+    )
 
     /// All that the description refers to.
     var components: [Component] {

@@ -40,6 +40,9 @@ struct APIParameter: Sendable {
     var fallback: String?
     var example: String?
 
+    /// `doc`, with what is taken when it is left out.
+    var description: String { fallback.map { "\(doc). Default: \($0)" } ?? doc }
+
     init(
         _ name: String, _ kind: Kind, _ doc: String, isRequired: Bool = false, fallback: String? = nil,
         example: String? = nil

@@ -17,6 +17,8 @@ struct Caller: Sendable {
     var clientSubject: String?
     /// It showed a token.
     var isOfToken = false
+    /// When the token ends.
+    var expiresAt: Timestamp?
 
     /// For the audit log. `address`: the client's, without a port.
     func actor(at address: String) -> AuditActor {

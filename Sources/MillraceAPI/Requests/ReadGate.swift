@@ -48,6 +48,18 @@ struct ReadGate: Sendable {
         }
     }
 
+    /// An endpoint whose answer goes on until somebody ends it; it opens encrypted values itself.
+    func stream(
+        _ operation: APIOperation,
+        _ respond: @escaping @Sendable (RequestParameters, Request, APIContext) async throws -> Response
+    ) -> Endpoint {
+        Endpoint(operation) { request, context in
+            let parameters = try RequestParameters(
+                operation, path: request.uri.path, query: request.uri.query, of: context.caller, cursorKey: cursorKey)
+            return try await answer(of: operation) { try await respond(parameters, request, context) }
+        }
+    }
+
     /// With encrypted values in plain text, for who may see them.
     private func opened(_ response: Response, for caller: Caller) -> Response {
         guard let fieldKeys, caller.may(.decrypt) else { return response }

@@ -79,7 +79,7 @@ struct RequestAccess: Sendable {
             let holder = try await verifier.verify(token)
             return Caller(
                 tenant: holder.tenant, scopes: holder.scopes.union(holder.isService ? [.read, .write] : []),
-                user: holder.userID, isOfToken: true)
+                user: holder.userID, isOfToken: true, expiresAt: holder.expiresAt)
         } catch let error as TokenError {
             throw APIProblem(error)
         }
@@ -138,11 +138,14 @@ struct APIContext: RequestContext {
     let isUnixSocket: Bool
     /// The client's address, without a port.
     let peer: String
+    /// The connection.
+    let channel: any Channel
     /// Let in by `RequestAccess`.
     var caller = Caller()
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
         let address = source.channel.localAddress
         peer = source.channel.remoteAddress?.ipAddress ?? "unix socket"
         isUnixSocket = address?.pathname != nil && address?.ipAddress == nil

@@ -27,7 +27,7 @@ struct ConversationSaveRoute: Sendable {
     let channel: RecordChannel
     let known: KnownSaves
     let reading: Reading
-    let onAccepted: @Sendable () -> Void
+    let onAccepted: @Sendable (Int32) -> Void
     let onTreated: @Sendable (FieldCounts) -> Void
     let onRefused: @Sendable (RefusalCode) -> Void
     let onSampledOut: @Sendable () -> Void
@@ -70,7 +70,8 @@ struct ConversationSaveRoute: Sendable {
         } else {
             try await spoolKnown(save, id: id, by: caller, receivedAt: receivedAt)
         }
-        onAccepted()
+        onAccepted(caller.tenant)
+        caller.grant?.use.countLines(1)
         return Response(Saved(id: "\(id)"), status: .created)
     }
 

@@ -11,12 +11,13 @@ enum OperationalRoutes {
             answer: .init(Alive.self))
     ) { _, _ in Response(Alive()) }
 
+    static let readyzOperation = APIOperation(
+        .readyz, id: "readyz", tag: "operations", summary: "The daemon takes requests", access: .open,
+        answer: .init(Readiness.self), furtherFailures: [(503, "It does not, for the reasons given")],
+        unavailableAnswer: .init(Readiness.self))
+
     static func readyz(_ readiness: @escaping @Sendable () -> Readiness) -> Endpoint {
-        let answer = APIOperation.Component(Readiness.self)
-        let operation = APIOperation(
-            .readyz, id: "readyz", tag: "operations", summary: "The daemon takes requests", access: .open,
-            answer: answer, furtherFailures: [(503, "It does not, for the reasons given")], unavailableAnswer: answer)
-        return Endpoint(operation) { _, _ in
+        Endpoint(readyzOperation) { _, _ in
             let readiness = readiness()
             return Response(readiness, status: readiness.status == .ready ? .ok : .serviceUnavailable)
         }

@@ -17,6 +17,8 @@ package struct TokenVerifier: Sendable {
         package var scopes: Set<AccessScope>
         /// Whose rows it reads and writes.
         package var tenant: Int32
+        /// When the token ends, the leeway included.
+        package var expiresAt: Timestamp
     }
 
     /// A key that can't be used. Names the setting, never the key.
@@ -128,7 +130,8 @@ package struct TokenVerifier: Sendable {
             userID: claims[configuration.subjectClaim]?.text.flatMap { UniqueID($0) },
             // No role at all is none that a token could name.
             isService: !configuration.serviceRole.isEmpty && claims["role"]?.text == configuration.serviceRole,
-            scopes: scopes(claims), tenant: try tenant(claims))
+            scopes: scopes(claims), tenant: try tenant(claims),
+            expiresAt: Timestamp(microseconds: Int64((expiry + leeway) * 1_000_000)))
     }
 
     /// One string, which may hold blanks, or several.

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import MillraceClient
 internal import MillraceConsole
 
 /// Reads the answers to `POST /v1/events` on one connection: as much of HTTP/1.1 as a daemon of ours speaks. The usual

@@ -1,3 +1,4 @@
+internal import MillraceClient
 internal import MillraceConsole
 
 /// Reads the daemon's side of a TCP connection that asked for acks. Takes no memory for acks.

@@ -33,6 +33,8 @@ package final class MemoryBudget: Sendable {
         case answers
         /// Recordings of latencies.
         case recordings
+        /// Events that wait for who follows `/v1/tail`.
+        case streams
     }
 
     /// What a connection may hold without a reservation.

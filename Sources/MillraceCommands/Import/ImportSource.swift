@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MillraceAccess
 internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
@@ -29,13 +30,12 @@ struct Expiry: ExpressibleByArgument {
     }
 }
 
-/// A page's origin as browsers write it: `https://app.example.com`, `http://localhost:3000`.
+/// A page's origin as browsers write it: `https://app.example.com`, `http://localhost:3000`; or `https://*.example.com`.
 struct Origin: ExpressibleByArgument {
     var text: String
 
     init?(argument: String) {
-        let text = argument.lowercased()
-        guard text.wholeMatch(of: #/https?:\/\/[a-z0-9.\-]+(:[0-9]{1,5})?/#) != nil else { return nil }
+        guard let text = OriginList.normalized(argument) else { return nil }
         self.text = text
     }
 }

@@ -49,7 +49,8 @@ struct KeysCreate: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A page's origin that may send with it, such as https://app.example.com; repeat it.", valueName: "origin"))
+            "A page's origin that may send with it, such as https://app.example.com or https://*.example.com; repeat it.",
+            valueName: "origin"))
     var origin: [Origin] = []
 
     @Option(

@@ -1,3 +1,4 @@
+internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceTelemetry
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceChannels
+internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

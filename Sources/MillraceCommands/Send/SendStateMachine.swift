@@ -1,5 +1,6 @@
 internal import MillraceAccess
 internal import MillraceChannels
+internal import MillraceClient
 internal import MillraceConsole
 internal import MillraceEvent
 

@@ -69,6 +69,12 @@ enum ConfigurationChecks {
                 isName, "http.hosts", .invalidValue,
                 "http.hosts has \"\(host)\"; wanted: a name without scheme and path, like \"events.example.com\"")
         }
+        for origin in http.corsOrigins {
+            check(
+                OriginList.normalized(origin) != nil, "http.cors_origins", .invalidValue,
+                "http.cors_origins has \"\(origin)\"; wanted: an origin like \"https://app.example.com\", or "
+                    + "\"https://*.example.com\"")
+        }
         for path in configuration.erasure.payloadPaths {
             check(
                 ErasurePath(path) != nil, "erasure.payload_paths", .invalidValue,

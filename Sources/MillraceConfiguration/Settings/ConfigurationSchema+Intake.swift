@@ -74,6 +74,11 @@ extension ConfigurationSchema {
                 "Names in Host that are this daemon's, besides loopback's and listen's: those of a proxy in front of it.",
                 watch: "millrace_http_requests_total"
             ).live,
+            .list(
+                "cors_origins", \.http.corsOrigins,
+                "Pages of other origins that may send while no key is wanted, like https://app.example.com; a key has its own.",
+                watch: "millrace_http_requests_total"
+            ).live,
             .bool(
                 "tls", \.http.tls, "TLS on these addresses, but for Unix sockets; the certificate is in [tls].",
                 watch: "millrace_tls_handshake_failures_total"),

@@ -45,6 +45,9 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var outbox = Outbox()
     package var erasure = ErasureConfiguration()
     package var api = APIConfiguration()
+    /// `[live]`, but for what the writers' feed goes by.
+    package var streams = StreamsConfiguration()
+    package var feed = FeedConfiguration()
     package var identity = IdentityConfiguration()
     package var auth = AuthConfiguration()
     package var jwt = JWTConfiguration()

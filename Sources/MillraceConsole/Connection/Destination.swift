@@ -2,7 +2,7 @@ package import MillracePostgres
 internal import MillraceRoutes
 
 /// A daemon as a command reaches it: where it listens, and what is to be known of it and shown to it.
-package struct Destination: CustomStringConvertible {
+package struct Destination: Sendable, CustomStringConvertible {
     package var endpoint: Endpoint
     /// Nil: in plain text.
     package var tls: ClientTLS?

@@ -49,6 +49,11 @@ package struct Refusal: Error, Sendable, Equatable {
         self.message = message
     }
 
+    /// `byteCount`: of the line. `max`: of the longest line that is accepted.
+    package static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
+        Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
+    }
+
     /// From the C parser.
     package init(_ refusal: mr_refusal) {
         guard let code = RefusalCode(parserCode: refusal.code) else {

@@ -14,6 +14,8 @@ struct HTTPAccess {
         fileprivate(set) var places: [OpenPlace] = []
         /// A key is wanted, and may be in the body.
         fileprivate(set) var awaitsKey = false
+        /// What the key is to let send.
+        fileprivate var page: ForeignPage?
     }
 
     let shared: IntakeAccess
@@ -26,23 +28,34 @@ struct HTTPAccess {
     private var isUnlimited: Bool { !shared.keyRing.wantsKeys && address == nil }
 
     /// Throws why the request is not let in. Requests of other routes than events are let in by those, whatever their
-    /// credentials; a key in force is counted here for all of them. `dialect`: of a request in one, whose key may be elsewhere.
+    /// credentials; a key in force is counted here for all of them.
+    ///
+    /// - Parameters:
+    ///   - dialect: of a request in one, whose key may be in the body.
+    ///   - queryKey: the key in the query, where it may be.
+    ///   - page: that sends the request.
     func entry(
-        _ fields: HTTPRequestFields, to route: HTTPRoute, dialect: DialectRequest? = nil
+        _ fields: HTTPRequestFields, to route: HTTPRoute, dialect: DialectRequest? = nil, queryKey: String? = nil,
+        page: ForeignPage? = nil
     ) throws(AccessRefusal) -> Entry {
-        guard !isUnlimited, !route.isProbe else { return Entry() }
+        guard !isUnlimited, !route.isProbe else {
+            try admit(page, by: nil)
+            return Entry()
+        }
         var entry = Entry()
+        entry.page = page
         if let address {
             guard let place = address.requests.enter(max: shared.limits.value.addressRequestsMax) else {
                 throw .rateLimited("limits.address_requests_max")
             }
             entry.places.append(place)
         }
-        let credentials = credentials(fields, dialect)
+        let credentials = credentials(fields, dialect, queryKey)
         if credentials == .none, dialect?.mayHoldKey == true, shared.keyRing.wantsKeys {
             entry.awaitsKey = true
         } else {
             entry.grant = try grant(credentials, route)
+            try admit(page, by: entry.grant)
         }
         try count(&entry, on: route)
         // Of other routes each request is one; their bodies' bytes are counted where those are read.
@@ -55,8 +68,22 @@ struct HTTPAccess {
         var entry = entry
         entry.awaitsKey = false
         entry.grant = try grant(key.map { .key($0) } ?? .none, route)
+        try admit(entry.page, by: entry.grant)
         try count(&entry, on: route)
         return entry
+    }
+
+    /// Lets in what a page of another origin sends: by a key that has the origin, or, while no key is wanted, by the settings.
+    private func admit(_ page: ForeignPage?, by grant: Grant?) throws(AccessRefusal) {
+        guard let page, !isAllowed(page, { grant?.origins.contains($0) ?? false }) else { return }
+        throw .forbiddenOrigin
+    }
+
+    /// Whether answers may be read by the page, and what it asks before it sends is to be answered: some key lets it send.
+    func mayAnswer(_ page: ForeignPage) -> Bool { isAllowed(page) { shared.keyRing.allowsPages(of: $0) } }
+
+    private func isAllowed(_ page: ForeignPage, _ hasOrigin: (String) -> Bool) -> Bool {
+        shared.keyRing.wantsKeys ? page.origin.map(hasOrigin) ?? false : page.isListed
     }
 
     private func count(_ entry: inout Entry, on route: HTTPRoute) throws(AccessRefusal) {
@@ -73,12 +100,13 @@ struct HTTPAccess {
     }
 
     /// In a dialect, what is no key of Millrace's in the header does not keep one elsewhere from being looked at.
-    private func credentials(_ fields: HTTPRequestFields, _ dialect: DialectRequest?) -> Credentials {
+    private func credentials(
+        _ fields: HTTPRequestFields, _ dialect: DialectRequest?, _ queryKey: String?
+    ) -> Credentials {
         let credentials = Credentials(authorization: fields.authorizations)
-        guard let dialect else { return credentials }
         if case .key = credentials { return credentials }
-        if let key = dialect.key { return .key(key) }
-        return dialect.mayHoldKey ? .none : credentials
+        if let queryKey, dialect != nil || credentials == .none { return .key(queryKey) }
+        return dialect?.mayHoldKey == true ? .none : credentials
     }
 
     private func grant(_ credentials: Credentials, _ route: HTTPRoute) throws(AccessRefusal) -> Grant? {

@@ -5,7 +5,7 @@ struct BodyDecompressor {
     /// Largest piece of text made in one step, in bytes.
     private static let pieceBytes = 64 << 10
     /// The ratio counts only once this much came out: small bodies of blanks are no bomb.
-    private static let ratioFreeBytes = 1 << 20
+    static let ratioFreeBytes = 1 << 20
 
     private var encoding: BodyEncoding
     private let outputBytesMax: Int

@@ -11,7 +11,8 @@ extension EventsRequest {
     /// Memory of a body that is read whole, beside the body.
     var messagesBytes: Int {
         guard let messages else { return 0 }
-        return messages.heldBytes + (input.count + messages.heldBytes) * DialectBody.readingBytesAByte
+        let readingBytesAByte = dialect?.readingBytesAByte ?? 0
+        return messages.heldBytes + (input.count + messages.heldBytes) * readingBytesAByte
     }
 
     func checkSize(of dialect: DialectRequest) throws(HTTPProblem) {
@@ -23,20 +24,21 @@ extension EventsRequest {
     /// The body has ended.
     func open(_ dialect: DialectRequest) throws(HTTPProblem) {
         guard !input.isEmpty || dialect.hasEmptyBody else { throw HTTPProblem(.emptyBody, "the body is empty") }
-        guard memory.resize(to: heldBytes + input.count * DialectBody.readingBytesAByte) else {
+        guard memory.resize(to: heldBytes + input.count * dialect.readingBytesAByte) else {
             throw HTTPProblem(.memoryBudget, MemoryShortage.message)
         }
-        let body: DialectBody
+        let body: any DialectMessages
         do throws(Refusal) {
-            body = try DialectBody(input.readable, of: dialect, receivedAt: builder.receivedAt)
+            body = try dialect.messages(
+                of: input.readable, receivedAt: builder.receivedAt, itemBytesMax: itemBytesMax,
+                bodyBytesMax: configuration.http.sdkBodyMax)
         } catch {
             throw HTTPProblem(.malformedBody, error.message)
         }
         if let entry { try enter(entry, key: body.key) }
-        guard body.count > 0 || dialect.dialect == .cloudEvents else {
-            throw HTTPProblem(.emptyBody, "the body holds no message")
-        }
+        guard !body.isEmpty else { throw HTTPProblem(.emptyBody, "the body holds no message") }
         messages = body
+        guard memory.resize(to: heldBytes) else { throw HTTPProblem(.memoryBudget, MemoryShortage.message) }
     }
 
     /// Goes on with the key that the body holds.
@@ -53,7 +55,7 @@ extension EventsRequest {
         }
     }
 
-    func cut(_ messages: DialectBody) {
+    func cut(_ messages: any DialectMessages) {
         guard !messages.isAtEnd else {
             self.messages = nil
             input.removeAll()
@@ -62,12 +64,25 @@ extension EventsRequest {
         do throws(Refusal) {
             line.removeAll(keepingCapacity: true)
             try messages.next(tenant: builder.tenant, into: &line)
+            try countLine()
             try takeLine()
             let uuid = self.uuid(of: messages)
             machine.reply?.add(uuid: uuid, nil)
         } catch {
             refuse(error, of: messages)
         }
+    }
+
+    /// What stands around messages becomes a part of each line: the lines of a body may become as much more than it as a
+    /// compressed body may.
+    private func countLine() throws(Refusal) {
+        messageBytes += line.count
+        let ratioMax = configuration.http.decompressionRatioMax
+        guard messageBytes > max(BodyDecompressor.ratioFreeBytes, input.count * ratioMax) else { return }
+        // What is kept of it is the message alone.
+        line.removeAll(keepingCapacity: true)
+        throw Refusal(
+            .payloadTooLarge, "with what stands around them, the messages of its body grow more than \(ratioMax) times")
     }
 
     private func takeLine() throws(Refusal) {
@@ -82,7 +97,7 @@ extension EventsRequest {
         try outcome.get()
     }
 
-    private func refuse(_ refusal: Refusal, of messages: DialectBody) {
+    private func refuse(_ refusal: Refusal, of messages: any DialectMessages) {
         guard dialect?.dialect.keepsRefused == true else {
             let uuid = self.uuid(of: messages)
             machine.reply?.add(uuid: uuid, refusal)
@@ -101,7 +116,7 @@ extension EventsRequest {
         machine.itemAccepted()
     }
 
-    private func uuid(of messages: DialectBody) -> [UInt8]? {
+    private func uuid(of messages: any DialectMessages) -> [UInt8]? {
         machine.reply?.namesMessages == true ? messages.uuid : nil
     }
 }

@@ -38,7 +38,9 @@ final class EventsRequest {
     let route: HTTPRoute
     let dialect: DialectRequest?
     /// Read, and not cut to its end.
-    var messages: DialectBody?
+    var messages: (any DialectMessages)?
+    /// Of its messages as lines.
+    var messageBytes = 0
     /// The last message as a line, padded.
     var line: [UInt8] = []
     /// Its body held no key in force.
@@ -75,7 +77,8 @@ final class EventsRequest {
         self.eventLoop = eventLoop
         self.parser = parser
         machine = EventsRequestStateMachine(
-            acknowledgement: head.acknowledgement, configuration: configuration, route: route,
+            acknowledgement: head.acknowledgement, configuration: configuration,
+            audience: HTTPAudience(route: route, isProtobuf: head.dialect?.isProtobuf ?? false),
             reply: head.dialect.flatMap { DialectReply($0) })
         memory = MemoryReservation(configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
@@ -319,7 +322,10 @@ final class EventsRequest {
     }
 
     private func count(_ accepted: EventsRequestStateMachine.Counts) {
-        for (kind, count) in accepted { shared.metrics.accepted(kind).add(count) }
+        for (kind, count) in accepted {
+            shared.metrics.countAccepted(kind, count, tenant: builder.tenant)
+            if kind != .refused { grant?.use.countLines(count) }
+        }
     }
 
     private func proceedAlone() {

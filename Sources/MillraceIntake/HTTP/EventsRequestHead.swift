@@ -14,10 +14,8 @@ struct EventsRequestHead: Equatable {
         format = .json
         self.dialect = dialect
         guard dialect.hasKnownType else {
-            throw HTTPProblem(.unsupportedMediaType, "Content-Type must be application/json")
-        }
-        guard !["lz64", "lz-string"].contains(dialect.query["compression"]) else {
-            throw HTTPProblem(.unsupportedEncoding, "compression must be one of gzip, base64")
+            let wanted = dialect.dialect == .openTelemetry ? " or application/x-protobuf" : ""
+            throw HTTPProblem(.unsupportedMediaType, "Content-Type must be application/json\(wanted)")
         }
         encoding = try Self.encoding(fields)
         // Some compress without saying so.
@@ -26,7 +24,7 @@ struct EventsRequestHead: Equatable {
 
     init(uri: String, _ fields: HTTPRequestFields) throws(HTTPProblem) {
         acknowledgement = try Self.acknowledgement(uri: uri)
-        format = try Self.format(contentType: fields.contentType)
+        format = try Self.format(fields)
         encoding = try Self.encoding(fields)
     }
 
@@ -50,11 +48,12 @@ struct EventsRequestHead: Equatable {
         return result
     }
 
-    private static func format(contentType: String?) throws(HTTPProblem) -> ItemCutter.Format {
-        guard let contentType, contentType != "application/json" else { return .json }
-        let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
-        switch type {
+    private static func format(_ fields: HTTPRequestFields) throws(HTTPProblem) -> ItemCutter.Format {
+        guard let contentType = fields.contentType, contentType != "application/json" else { return .json }
+        switch fields.plainContentType {
         case "", "application/json": return .json
+        // What a beacon sends, whose page was let in.
+        case "text/plain" where fields.origin != nil: return .json
         case "application/x-ndjson", "application/ndjson", "application/jsonlines", "application/x-jsonlines":
             return .lines
         default:

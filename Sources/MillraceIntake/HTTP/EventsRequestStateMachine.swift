@@ -83,7 +83,7 @@ struct EventsRequestStateMachine {
 
     private let submissionBytes: Int
     private let retryAfterSeconds: Int
-    private let route: HTTPRoute
+    private let audience: HTTPAudience
     /// How it is answered in a dialect of its own; nil: as events are.
     var reply: DialectReply?
     /// `spooled` from when the client's wait for a commit had no place, or was over.
@@ -103,11 +103,11 @@ struct EventsRequestStateMachine {
     private var result: EventsAnswer
 
     init(
-        acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration, route: HTTPRoute = .events,
-        reply: DialectReply? = nil
+        acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration,
+        audience: HTTPAudience = HTTPAudience(route: .events), reply: DialectReply? = nil
     ) {
         self.acknowledgement = acknowledgement
-        self.route = route
+        self.audience = audience
         self.reply = reply
         submissionBytes = configuration.http.submissionBytes
         retryAfterSeconds = configuration.http.retryAfterSeconds
@@ -144,7 +144,7 @@ struct EventsRequestStateMachine {
             body = .answered
             // What is in the spool can't be refused any more. SDKs send all of it again, and its ids are known then.
             guard result.accepted > 0, reply == nil else {
-                return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds, to: route))
+                return .answer(HTTPAnswer(problem, retryAfterSeconds: retryAfterSeconds, to: audience))
             }
             result.cutShort(
                 at: place.index, rejectedBefore: place.rejectedBefore, sampledOutBefore: place.sampledOutBefore, problem

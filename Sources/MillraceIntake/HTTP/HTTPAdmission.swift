@@ -23,7 +23,7 @@ struct HTTPAdmission {
     /// A refused body of up to this many bytes is read and dropped, so that the connection can be kept.
     private static let shortBodyBytesMax = 64 << 10
 
-    let route: HTTPRoute
+    private(set) var audience: HTTPAudience
     let version: HTTPVersion
     /// The method is HEAD.
     let isHead: Bool
@@ -41,6 +41,8 @@ struct HTTPAdmission {
         }
     }
 
+    var route: HTTPRoute { audience.route }
+
     /// `isReserved`: the connection has one of the places kept for operations. `spoolRefusal`: why the spool takes
     /// nothing now.
     init(
@@ -50,8 +52,10 @@ struct HTTPAdmission {
     ) {
         let target = HTTPRequestTarget(received.uri)
         let fields = HTTPRequestFields(received.headers, authority: target?.authority)
-        route = HTTPRoute(
+        let route = HTTPRoute(
             path: target?.path ?? "", isReading: received.method == .GET || received.method == .HEAD)
+        audience = HTTPAudience(
+            route: route, isProtobuf: route == .openTelemetryLogs && DialectRequest.isProtobuf(fields.plainContentType))
         version = received.version
         isHead = received.method == .HEAD
         upgrade = fields.upgrade
@@ -66,15 +70,26 @@ struct HTTPAdmission {
                     .tooManyConnections, "the connections that are left answer only /livez, /readyz, /metrics"))
         } else if !route.isProbe, let problem = door.problem(fields, at: entrance) {
             verdict = Self.refusal(problem, fields)
+        } else if route == .snippet, received.method == .GET || isHead {
+            verdict = .answered(PageAnswers.snippet)
         } else {
             do throws(HTTPProblem) {
+                let page = try Self.page(fields, at: entrance, door: door, access: access, to: route)
+                audience.pageOrigin = page?.origin
+                if page != nil, PageAnswers.isQuestion(received), Self.isShort(fields) {
+                    verdict = .answered(PageAnswers.welcome(received))
+                    return
+                }
                 let uri = target?.uri ?? received.uri
                 let dialect = Self.dialect(of: received, fields, to: route, uri: uri)
-                entry = try Self.entry(access, fields, to: route, dialect)
+                let queryKey = dialect?.key ?? Self.queryKey(uri, to: route)
+                audience.hasQueryKey = queryKey != nil
+                entry = try Self.entry(
+                    access, fields, to: route, dialect, queryKey: queryKey, page: route.takesLines ? page : nil)
                 if let answer = Self.answer(to: received, route), Self.isShort(fields) {
                     verdict = .answered(answer)
                 } else if dialect != nil || route == .events {
-                    let head = try Self.events(received, fields, dialect, query: uri)
+                    let head = try Self.events(received, fields, dialect, query: uri, isFromPage: page != nil)
                     if let refusal = spoolRefusal() { throw HTTPProblem(refusal) }
                     verdict = .events(head, saysContinue: saysContinue)
                 } else {
@@ -86,6 +101,22 @@ struct HTTPAdmission {
         }
     }
 
+    /// The page of another origin that sent the request. Throws where no key, nor the settings, let it send here.
+    private static func page(
+        _ fields: HTTPRequestFields, at entrance: HTTPDoor.Entrance, door: HTTPDoor, access: HTTPAccess,
+        to route: HTTPRoute
+    ) throws(HTTPProblem) -> ForeignPage? {
+        guard !route.isProbe, let page = door.foreignPage(fields, at: entrance, isSending: route.takesPages) else {
+            return nil
+        }
+        guard route.takesPages else {
+            throw HTTPProblem(
+                .forbiddenOrigin, "a page of another origin sent this; Millrace answers none of them here")
+        }
+        guard access.mayAnswer(page) else { throw HTTPProblem(AccessRefusal.forbiddenOrigin) }
+        return page
+    }
+
     /// Nil where the request is in none. CloudEvents are known by their types, too.
     private static func dialect(
         of head: HTTPRequestHead, _ fields: HTTPRequestFields, to route: HTTPRoute, uri: String
@@ -93,9 +124,11 @@ struct HTTPAdmission {
         let dialect: Dialect
         switch route {
         case .segment where head.method == .POST, .segmentPixel where head.method == .GET: dialect = .segment
-        case .postHog where head.method == .POST: dialect = .postHog
+        case .pixel where head.method == .GET: dialect = .pixel
+        case .postHog where head.method == .POST || head.method == .GET && uri.contains("data="): dialect = .postHog
         case .postHogV1 where head.method == .POST: dialect = .postHogV1
         case .cloudEvents where head.method == .POST: dialect = .cloudEvents
+        case .openTelemetryLogs where head.method == .POST: dialect = .openTelemetry
         case .events where head.method == .POST:
             guard fields.contentType?.lowercased().hasPrefix("application/cloudevents") == true else { return nil }
             dialect = .cloudEvents
@@ -116,13 +149,24 @@ struct HTTPAdmission {
     }
 
     private static func entry(
-        _ access: HTTPAccess, _ fields: HTTPRequestFields, to route: HTTPRoute, _ dialect: DialectRequest?
+        _ access: HTTPAccess, _ fields: HTTPRequestFields, to route: HTTPRoute, _ dialect: DialectRequest?,
+        queryKey: String?, page: ForeignPage?
     ) throws(HTTPProblem) -> HTTPAccess.Entry {
         do throws(AccessRefusal) {
-            return try access.entry(fields, to: route, dialect: dialect)
+            return try access.entry(fields, to: route, dialect: dialect, queryKey: queryKey, page: page)
         } catch {
             throw HTTPProblem(error)
         }
+    }
+
+    /// The key in the query of a request in no dialect: a beacon can send no header, nor can who asks whether CloudEvents are
+    /// welcome.
+    private static func queryKey(_ uri: String, to route: HTTPRoute) -> String? {
+        guard route == .events || route == .cloudEvents, let question = uri.utf8.firstIndex(of: UInt8(ascii: "?"))
+        else {
+            return nil
+        }
+        return DialectRequest.key(in: FormFields(uri[question...].utf8.dropFirst()))
     }
 
     private static func refusal(_ problem: HTTPProblem, _ fields: HTTPRequestFields) -> Verdict {
@@ -138,13 +182,14 @@ struct HTTPAdmission {
     }
 
     private static func events(
-        _ head: HTTPRequestHead, _ fields: HTTPRequestFields, _ dialect: DialectRequest?, query uri: String
+        _ head: HTTPRequestHead, _ fields: HTTPRequestFields, _ dialect: DialectRequest?, query uri: String,
+        isFromPage: Bool
     ) throws(HTTPProblem) -> EventsRequestHead {
         if let dialect { return try EventsRequestHead(dialect, uri: uri, fields) }
         guard head.method == .POST else {
             throw HTTPProblem(.methodNotAllowed, "events are sent with POST and read with GET")
         }
-        guard fields.contentType != nil || fields.origin == nil else {
+        guard fields.contentType != nil || fields.origin == nil || isFromPage else {
             throw HTTPProblem(.unsupportedMediaType, "from a page, Content-Type: application/json is wanted")
         }
         return try EventsRequestHead(uri: uri, fields)

@@ -22,17 +22,21 @@ struct HTTPAnswer {
         status = answer.status
         contentType = answer.contentType
         body = answer.body
+        headers = answer.fields.map { ($0.key, $0.value) }
     }
 
-    /// `route`: whose clients look for the problem.
-    init(_ problem: HTTPProblem, retryAfterSeconds: Int, to route: HTTPRoute) {
-        // Those clients give up at 429.
-        status = problem.code == .rateLimited && route == .postHogV1 ? 503 : problem.code.status
-        let code = problem.code.rawValue
-        body =
-            route.isOfSDK
-            ? SDKErrorAnswer(code: code, message: problem.message).json
-            : ErrorAnswer(code: code, message: problem.message).json
+    /// `audience`: whose clients look for the problem.
+    init(_ problem: HTTPProblem, retryAfterSeconds: Int, to audience: HTTPAudience) {
+        let (code, status) = (problem.code.rawValue, audience.status(of: problem))
+        if audience.route == .openTelemetryLogs {
+            self.init(
+                .openTelemetryProblem(
+                    code: code, message: problem.message, status: status, isProtobuf: audience.isProtobuf))
+        } else if audience.route.isOfSDK {
+            self.init(status: status, body: SDKErrorAnswer(code: code, message: problem.message).json)
+        } else {
+            self.init(status: status, body: ErrorAnswer(code: code, message: problem.message).json)
+        }
         if status == 503 || status == 429 {
             headers.append(("Retry-After", String(problem.retryAfterSeconds ?? max(1, retryAfterSeconds))))
         }
@@ -40,9 +44,13 @@ struct HTTPAnswer {
         if problem.code == .methodNotAllowed { headers.append(("Allow", "POST, GET, HEAD")) }
     }
 
-    /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one.
-    func bytes(connection: String?, hasBody: Bool, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: 128 + 32 * headers.count + body.count)
+    /// The answer as it goes over the wire, in one piece. `connection`: the field of that name, if there is one. `further`:
+    /// fields where the answer has none of that name itself.
+    func bytes(
+        connection: String?, hasBody: Bool, further: [(String, String)] = [], _ allocator: ByteBufferAllocator
+    ) -> ByteBuffer {
+        let headers = headers + further.filter { field in !self.headers.contains { $0.0 == field.0 } }
+        var buffer = allocator.buffer(capacity: 128 + 48 * headers.count + body.count)
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(status))
         buffer.writeStaticString(" ")

@@ -41,7 +41,9 @@ extension HTTPConnectionHandler {
         case .answer(let answer, let exchange):
             let connection = exchange.map { $0.connectionField } ?? "close"
             wire.write(
-                answer.bytes(connection: connection, hasBody: exchange?.isHead != true, context.channel.allocator))
+                answer.bytes(
+                    connection: connection, hasBody: exchange?.isHead != true,
+                    further: exchange?.audience.fields ?? [], context.channel.allocator))
             run(answerWritten(exchange, status: answer.status))
         case .awaitTaken:
             wire.whenSent {
@@ -100,7 +102,10 @@ extension HTTPConnectionHandler {
         let now = now
         if let exchange {
             shared.metrics.requests(exchange.route, statusClass: status / 100).add(1)
-            shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
+            // How long someone watched is no latency.
+            if !exchange.route.isStream {
+                shared.metrics.onRequest(exchange.route, ((now - exchange.startedAt).nanoseconds + 999) / 1000)
+            }
         }
         if status == 429 { shared.metrics[.http].rateLimited.add(1) }
         endEvents()

@@ -225,7 +225,7 @@ struct HTTPConnectionStateMachine: ~Copyable {
         if admission.isAuthenticationFailed, failure == nil { return close() }
         due = (.body, now.after(configuration.http.bodyRateInterval))
         var exchange = HTTPExchange(
-            route: admission.route, answerer: .events(.reading), startedAt: now, version: admission.version,
+            audience: admission.audience, answerer: .events(.reading), startedAt: now, version: admission.version,
             isHead: admission.isHead, upgrade: admission.upgrade, closes: admission.closes, failure: failure)
         let action: Action
         switch admission.verdict {
@@ -238,11 +238,11 @@ struct HTTPConnectionStateMachine: ~Copyable {
             exchange.answerer = .refusal(answer)
             action = .none
         case .refused(let problem):
-            exchange.answerer = .refusal(refusal(problem, to: exchange.route))
+            exchange.answerer = .refusal(refusal(problem, to: exchange.audience))
             action = .none
         case .cutOff(let problem):
             exchange.closes = true
-            return refuse(refusal(problem, to: exchange.route), exchange)
+            return refuse(refusal(problem, to: exchange.audience), exchange)
         }
         state = .receiving(exchange)
         return action
@@ -340,8 +340,8 @@ struct HTTPConnectionStateMachine: ~Copyable {
     /// No answer is followed by another request.
     private var keepsNoConnection: Bool { drainEnd < .distantFuture || configuration.http.keepAlive <= .zero }
 
-    private func refusal(_ problem: HTTPProblem, to route: HTTPRoute) -> HTTPAnswer {
-        HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds, to: route)
+    private func refusal(_ problem: HTTPProblem, to audience: HTTPAudience) -> HTTPAnswer {
+        HTTPAnswer(problem, retryAfterSeconds: configuration.http.retryAfterSeconds, to: audience)
     }
 
     mutating func answer(_ answer: HTTPAnswer, _ current: HTTPExchange) -> Action {
@@ -353,13 +353,13 @@ struct HTTPConnectionStateMachine: ~Copyable {
 
     /// The request, or what should have been one, can't go on, nor can the connection.
     mutating func fail(_ problem: HTTPProblem) -> Action {
-        guard var exchange else { return .answer(refusal(problem, to: .other), nil) }
+        guard var exchange else { return .answer(refusal(problem, to: HTTPAudience(route: .other)), nil) }
         exchange.closes = true
         update(exchange)
         switch exchange.answerer {
         case .events: return .breakBody(problem)
         case .routes(.some): return close()
-        case .routes(.none), .refusal: return answer(refusal(problem, to: exchange.route), exchange)
+        case .routes(.none), .refusal: return answer(refusal(problem, to: exchange.audience), exchange)
         }
     }
 

@@ -15,7 +15,7 @@ struct HTTPExchange {
         case routes(status: Int?)
     }
 
-    var route: HTTPRoute
+    var audience: HTTPAudience
     var answerer: Answerer
     /// When its head was read.
     var startedAt: NIODeadline
@@ -29,6 +29,8 @@ struct HTTPExchange {
     var window = HTTPBodyWindow()
     /// Of a failed authentication: how long after `startedAt` it is answered.
     var failure: FailedAuthentications.Wait?
+
+    var route: HTTPRoute { audience.route }
 
     /// True while its body comes faster than the spool takes it.
     var isBehind: Bool {

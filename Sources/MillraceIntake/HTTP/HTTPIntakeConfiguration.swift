@@ -9,6 +9,8 @@ package struct HTTPConfiguration: Sendable, Equatable {
     package var tls = false
     /// Names in `Host` that are this daemon's, besides loopback's and those it listens on.
     package var hosts: [String] = []
+    /// Origins of pages that may send while no key is wanted, as `OriginList` takes them.
+    package var corsOrigins: [String] = []
     /// Connections the kernel may keep waiting for `accept`.
     package var backlog = 1024
     /// Open connections, the reserved ones included; one more gets 503 and is closed.

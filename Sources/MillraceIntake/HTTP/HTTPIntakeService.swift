@@ -81,7 +81,8 @@ package struct HTTPIntakeService: Service {
         var listeners = Listeners(group: group, configuration: configuration.intake, limit: limit, logger: logger)
         let door = configuration.certificates.map { certificates in
             let answer = HTTPAnswer(
-                .tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds, to: .other
+                .tlsRequired, retryAfterSeconds: configuration.http.retryAfterSeconds,
+                to: HTTPAudience(route: .other)
             )
             .bytes(connection: "close", hasBody: true, ByteBufferAllocator())
             return TLSDoor(

@@ -71,6 +71,7 @@ struct HTTPProblem: Error, Equatable {
         switch refusal.code {
         case .unauthenticated: code = .unauthenticated
         case .forbidden: code = .forbidden
+        case .forbiddenOrigin: code = .forbiddenOrigin
         case .rateLimited:
             code = .rateLimited
             retryAfterSeconds = refusal.retryAfterSeconds

@@ -11,6 +11,7 @@ struct HTTPRequestFields {
     /// The first one.
     private(set) var host: String?
     private(set) var origin: String?
+    private(set) var referer: String?
     /// All fields of that name.
     private(set) var authorizations: [String] = []
     private(set) var hasUpgrade = false
@@ -29,6 +30,7 @@ struct HTTPRequestFields {
             case 6 where Self.isEqual(name, "expect"): expect = expect ?? value
             case 6 where Self.isEqual(name, "origin"): origin = origin ?? value
             case 7 where Self.isEqual(name, "upgrade"): hasUpgrade = true
+            case 7 where Self.isEqual(name, "referer"): referer = referer ?? value
             case 10 where Self.isEqual(name, "connection"): connections.append(value)
             case 12 where Self.isEqual(name, "content-type"): contentType = contentType ?? value
             case 13 where Self.isEqual(name, "authorization"): authorizations.append(value)
@@ -43,11 +45,19 @@ struct HTTPRequestFields {
         if let authority { host = authority }
     }
 
-    /// A browser says that a page of another origin asked, and not by a link.
-    var isFetchedByForeignPage: Bool {
-        guard let fetchSite, fetchSite == "cross-site" || fetchSite == "same-site" else { return false }
-        return fetchMode != "navigate"
+    /// In lower case, without parameters; empty where there is none.
+    var plainContentType: String {
+        (contentType ?? "").prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
     }
+
+    /// A browser says which kind of page asked.
+    var hasFetchSite: Bool { fetchSite != nil }
+
+    /// A browser says that a page of another origin asked.
+    var isFromForeignPage: Bool { fetchSite == "cross-site" || fetchSite == "same-site" }
+
+    /// The same, and not by a link.
+    var isFetchedByForeignPage: Bool { isFromForeignPage && fetchMode != "navigate" }
 
     /// What the decoder makes of an offer to speak another protocol after this request.
     var upgrade: HTTPUpgradeOffer {

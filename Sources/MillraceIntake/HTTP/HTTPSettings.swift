@@ -5,6 +5,7 @@ final class HTTPSettings: Sendable {
 
     init(_ configuration: HTTPIntakeConfiguration) {
         self.configuration = configuration
-        door = HTTPDoor(listen: configuration.listen, hosts: configuration.http.hosts)
+        door = HTTPDoor(
+            listen: configuration.listen, hosts: configuration.http.hosts, origins: configuration.http.corsOrigins)
     }
 }

@@ -1,4 +1,4 @@
-package import MillraceEvent
+internal import MillraceEvent
 internal import NIOPosix
 
 /// The parser of an event loop: its buffers are large, so that all connections of a loop share one.
@@ -14,11 +14,4 @@ final class LoopParser: @unchecked Sendable {  // SAFETY: reached only through `
     }
 
     private let parser = EventParser()
-}
-
-extension Refusal {
-    /// `byteCount`: of the line. `max`: of the longest line that is accepted.
-    package static func lineTooLong(_ byteCount: Int, max: Int) -> Refusal {
-        Refusal(.lineTooLong, "it has \(byteCount) bytes; at most \(max) are taken")
-    }
 }

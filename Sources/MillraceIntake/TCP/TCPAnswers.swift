@@ -44,7 +44,8 @@ struct TCPConnectionEnd: Equatable {
         code =
             switch refusal.code {
             case .unauthenticated: .unauthenticated
-            case .forbidden: .forbidden
+            // No page speaks TCP.
+            case .forbidden, .forbiddenOrigin: .forbidden
             case .rateLimited: .rateLimited
             }
     }

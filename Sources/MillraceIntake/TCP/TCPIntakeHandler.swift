@@ -142,7 +142,10 @@ final class TCPIntakeHandler: ChannelDuplexHandler {
         if case .failed(let refusal) = outcome {
             machine.batchRefused(batch, id: id, refusal, at: eventLoop.now)
         } else {
-            shared.metrics.countAccepted(batch.records)
+            for record in batch.records {
+                shared.metrics.countAccepted(record.kind, record.count, tenant: record.tenant)
+                if record.kind != .refused { access.grant?.use.countLines(record.count) }
+            }
             machine.ackReady(id, outcome.committed)
         }
         act()

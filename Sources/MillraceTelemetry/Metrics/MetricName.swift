@@ -44,6 +44,10 @@ package enum MetricName: String, Sendable, CaseIterable {
 
     case jwksFetches = "millrace_jwks_fetches_total"
 
+    case liveStreams = "millrace_live_streams"
+    case liveEventsSent = "millrace_live_events_sent_total"
+    case liveEventsDropped = "millrace_live_events_dropped_total"
+
     case spoolAppendedRecords = "millrace_spool_appended_records_total"
     case spoolAppendedLines = "millrace_spool_appended_lines_total"
     case spoolAppendedBytes = "millrace_spool_appended_bytes_total"
@@ -181,6 +185,11 @@ extension MetricName {
             .timer("Time of a request's statements in PostgreSQL, connecting included, by route.", [.route])
 
         case .jwksFetches: .counter("Fetches of jwt.jwks_url, by what came of them.", [.result])
+
+        case .liveStreams: .gauge("Streams of server-sent events that are open, by route.", [.route])
+        case .liveEventsSent: .counter("Committed events that streams of /v1/tail were given.", [])
+        case .liveEventsDropped:
+            .counter("Committed events that a stream of /v1/tail wanted and was too slow for.", [])
 
         case .spoolAppendedRecords: .counter("Records made durable.", [.kind])
         case .spoolAppendedLines: .counter("Lines made durable.", [.kind])

@@ -49,6 +49,12 @@ package final class TenantCounters: Sendable {
         }
     }
 
+    /// Of each tenant that has a series of its own; nil: of all others together. In no order.
+    package var all: [(tenant: Int32?, lines: Int)] {
+        let others = counters.withLock { $0 }
+        return [(0, first.value)] + others.map { tenant, counter in (tenant < 0 ? nil : tenant, counter.value) }
+    }
+
     private static func counter(_ name: MetricName, _ tenant: String, _ registry: PrometheusRegistry?) -> MetricCounter
     {
         registry?.counter(name, [.tenant: tenant]) ?? MetricCounter()

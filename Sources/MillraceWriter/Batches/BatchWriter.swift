@@ -19,6 +19,7 @@ import MillraceTelemetry
 final class BatchWriter {
     /// A batch in the ledger.
     struct Committed {
+        var batchID: Int64
         var outcome: BatchOutcome
         /// Where the log ended right after the commit, and where it was flushed then.
         var position: LogPosition
@@ -156,7 +157,7 @@ final class BatchWriter {
             if !projection.omissions.isEmpty { metrics.unfoldedBatches.add(1) }
             return .committed(
                 Committed(
-                    outcome: outcome, position: position, arrivals: encoded.arrivals,
+                    batchID: batchID, outcome: outcome, position: position, arrivals: encoded.arrivals,
                     omissions: projection.omissions, refused: refused.first.map { (refused.count, $0) }))
         } catch {
             if connection.isUsable { rollBack(connection) }
@@ -177,8 +178,7 @@ final class BatchWriter {
                 try reader.read(part, into: &again)
             }
             for leaf in reader.encoder.leaves {
-                try reports.addParked(
-                    leaf, outcome, duplicatesOnly: duplicatesOnly, projection, on: connection)
+                try reports.addParked(leaf, outcome, duplicatesOnly: duplicatesOnly, projection, on: connection)
             }
         }
     }
@@ -298,11 +298,9 @@ final class BatchWriter {
             let bytesMax = batch.extents.count > 1 ? Self.foldedBytesMin + 2 * bytes : Int.max
             try projection.begin(versions, gathersSaves: gathersSaves, bytesMax: bytesMax, on: connection)
             return nil
-        case (.committed, let unanswered?):
-            let answer = try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()")
-            return .committed(
-                Committed(
-                    outcome: unanswered.outcome, position: LogPosition(answer: answer), arrivals: unanswered.arrivals))
+        case (.committed, let (batchID, outcome, arrivals)?):
+            let position = LogPosition(answer: try connection.execute("ROLLBACK; SELECT pg_current_wal_insert_lsn()"))
+            return .committed(Committed(batchID: batchID, outcome: outcome, position: position, arrivals: arrivals))
         case (.committed, nil), (.overlap, _):
             let covered = try overlap(with: sequences, on: connection)
             try connection.execute("ROLLBACK")

@@ -12,7 +12,7 @@ extension EndToEnd {
             ["dead-letters", "retry"], ["dead-letters", "purge"], ["audit"], ["bench"], ["fields"], ["fields", "keys"],
             ["fields", "apply"], ["fields", "open"],
             ["backup"], ["backup", "list"], ["backup", "verify"], ["restore"], ["reindex"], ["tune"], ["psql"],
-            ["rules"], ["rules", "check"], ["rules", "show"], ["rules", "test"],
+            ["tail"], ["top"], ["rules"], ["rules", "check"], ["rules", "show"], ["rules", "test"], ["mcp"],
         ]
 
         @Test func `every command has a help with an example`() throws {
@@ -44,11 +44,13 @@ extension EndToEnd {
         @Test(
             arguments: [
                 ["nonsense"], ["serve", "--bogus"], ["migrate", "sideways"], ["migrate", "down", "--steps", "0"],
-                ["send", "--ack", "maybe"], ["dead-letters", "retry"], ["dead-letters", "purge"],
+                ["send", "--ack", "maybe"], ["tail", "--user", "a@b.c"], ["top", "--limit", "0"],
+                ["dead-letters", "retry"], ["dead-letters", "purge"],
                 ["partitions", "ensure", "--months", "many"], ["status", "extra"], ["bench", "--find-max"],
                 ["bench", "--events", "5", "--duration", "3"],
                 ["backup", "--jobs", "0"], ["backup", "verify", "x", "--all"], ["restore", "--to", "yesterday"],
                 ["restore", "--spool", "aside"], ["restore", "--segments", "--to", "latest"],
+                ["mcp", "--output-kib", "0"], ["mcp", "--timeout", "0"],
             ])
         func `wrong use is status 2 with the usage on standard error`(arguments: [String]) throws {
             let run = try CommandRun(arguments, in: ScratchDirectory())

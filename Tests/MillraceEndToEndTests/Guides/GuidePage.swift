@@ -18,10 +18,9 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
     }
 
     static let readme = GuidePage("README.md")
-    static let guides = [
-        "Architecture", "ExactlyOnce", "Formats", "ImportAndExport", "Millrace", "Network", "Operating", "Performance",
-        "ProductReports", "Projections", "Reading", "Sending", "Troubleshooting",
-    ].map { GuidePage("Sources/millrace/Millrace.docc/\($0).md") }
+    /// Every page of the catalogue.
+    static let guides = ((try? Repository.pages()) ?? []).map { String($0.dropFirst(Repository.root.count + 1)) }
+        .filter { $0 != "README.md" }.map(GuidePage.init)
     /// What each pack folds, with the queries of the guide that it is for.
     static let packs = ["analytics", "casework", "commerce", "conversations", "product", "workspaces"]
         .map { GuidePage("sql/packs/\($0)/EVENTS.md") }
@@ -56,6 +55,9 @@ struct GuidePage: Sendable, CustomTestStringConvertible {
 
     /// The texts of fenced blocks of another language than those that are run with the page.
     func texts(of language: String) -> [String] { fences.filter { $0.info == language }.map(\.text) }
+
+    /// What stands behind the backquotes that open a fenced block, and its line.
+    var infos: [(info: String, line: Int)] { fences.map { ($0.info, $0.line) } }
 
     /// What a link leads to, without links to the web.
     var links: [Substring] {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MillraceTestSupport
 import Testing
 
 extension EndToEnd {
@@ -20,6 +21,32 @@ extension EndToEnd {
                 guard parts.count == 2, let target = GuidePage.all.first(where: { $0.path == path }) else { continue }
                 #expect(target.anchors.contains(String(parts[1])), "\(page.path): \(link)")
             }
+        }
+
+        @Test(arguments: GuidePage.all) func `a block of commands or code that is not run says why`(page: GuidePage) {
+            let known = [
+                "sh", "sh network", "sql", "swift", "text", "console", "toml", "ini", "json", "yaml", "html", "js",
+            ]
+            for (info, line) in page.infos where !known.contains(info) {
+                #expect(info.wholeMatch(of: #/[a-z]+ norun: .{8,}/#) != nil, "\(page.path):\(line): \(info)")
+            }
+        }
+
+        @Test func `a block of configuration is one that the daemon takes`() throws {
+            let scratch = try ScratchDirectory()
+            let file = scratch.path + "/config.toml"
+            var count = 0
+            for page in GuidePage.guides {
+                for text in page.texts(of: "toml") {
+                    count += 1
+                    try TextFile.write(text, to: file)
+                    // No server is there; what `check` finds wrong of that doesn't matter.
+                    let run = try CommandRun(
+                        ["check", "--json", "--config", file, "--set", "database.url=host=/nowhere"], in: scratch)
+                    #expect(run.exit != .status(2), "\(page.path): \(text)\n\(run.errors)")
+                }
+            }
+            #expect(count > 5)
         }
 
         @Test(arguments: GuidePage.all) func `a metric that a page names is in the sources`(page: GuidePage) {
@@ -64,8 +91,8 @@ extension EndToEnd {
 
         /// Of the database, not metrics.
         private static let names: Set<String> = [
-            "millrace_admin", "millrace_database", "millrace_identity", "millrace_migrations", "millrace_migrator",
-            "millrace_owner", "millrace_reader", "millrace_tenant", "millrace_writer",
+            "millrace_admin", "millrace_database", "millrace_identity", "millrace_index", "millrace_migrations",
+            "millrace_migrator", "millrace_owner", "millrace_reader", "millrace_tenant", "millrace_writer",
         ]
 
         private static func lines(of path: String) -> Int {

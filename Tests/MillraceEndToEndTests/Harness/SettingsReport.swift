@@ -44,10 +44,10 @@ struct SettingsReport {
         return faults
     }
 
-    /// A table of tables, a file, actions of the audit log, and what another database has.
+    /// A table of tables, a file, actions of the audit log, what another database has, and types of events.
     private static let otherNames: Set = [
         "jwt.keys", "spool.id", "audit.purge", "backup.make", "backup.remove", "backup.restore", "auth.users",
-        "auth.uid",
+        "auth.uid", "log.trace", "log.debug", "log.info", "log.warn", "log.error", "log.fatal", "log.unspecified",
     ]
     private static let endingsOfFiles: Set = [
         "crt", "json", "ndjson", "hgrm", "hlog", "toml", "md", "socket", "swift", "timer",

@@ -63,7 +63,8 @@ extension EndToEnd {
         }
 
         @Test func `no source brings in Foundation, whose data would be half of the binary`() throws {
-            let found = try shell("grep -rnE '^[a-z ]*import Foundation$' Sources || true")
+            // What protoc-gen-swift makes has it for systems without FoundationEssentials.
+            let found = try shell("grep -rnE --exclude='*.pb.swift' '^[a-z ]*import Foundation$' Sources || true")
             #expect(found.isEmpty, "import FoundationEssentials: \(found)")
         }
     }

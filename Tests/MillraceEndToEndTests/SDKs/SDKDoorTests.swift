@@ -127,7 +127,11 @@ extension EndToEnd {
                 ("/batch/", "data=%%%", [("Content-Type", "application/x-www-form-urlencoded")], 400, "malformed_body"),
                 ("/v1/track", "{}", [("Content-Type", "image/png")], 415, "unsupported_media_type"),
                 ("/v1/track", "{}", [Self.json, ("Content-Encoding", "br")], 415, "unsupported_encoding"),
-                ("/e/?compression=lz64", "{}", [Self.json], 415, "unsupported_encoding"),
+                ("/e/?compression=lz64", "{}", [Self.json], 400, "malformed_body"),
+                (
+                    "/v1/cloudevents", "{}", [("Content-Type", "application/cloudevents+avro")], 415,
+                    "unsupported_media_type"
+                ),
                 ("/v1/batch", "[\(String(repeating: " ", count: 70_000))]", [Self.json], 413, "body_too_large"),
                 (
                     "/v1/cloudevents", "{}", [("Content-Type", "application/cloudevents-batch+json")], 400,

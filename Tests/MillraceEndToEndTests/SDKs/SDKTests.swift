@@ -19,10 +19,13 @@ extension EndToEnd {
 
         private static let cases = [
             Case(sdk: "segment", isCompressed: false), Case(sdk: "segment", isCompressed: true),
+            Case(sdk: "segment-1", isCompressed: false), Case(sdk: "segment-1", isCompressed: true),
             Case(sdk: "rudder", isCompressed: false), Case(sdk: "rudder", isCompressed: true),
             Case(sdk: "posthog", isCompressed: false), Case(sdk: "posthog", isCompressed: true),
             Case(sdk: "posthog-v1", isCompressed: false), Case(sdk: "posthog-v1", isCompressed: true),
             Case(sdk: "cloudevents", isCompressed: false, number: "payload->'data'->>'n'"),
+            Case(sdk: "opentelemetry", isCompressed: false, number: "payload->'attributes'->>'n'"),
+            Case(sdk: "opentelemetry", isCompressed: true, number: "payload->'attributes'->>'n'"),
         ]
 
         @Test(arguments: cases)
@@ -53,7 +56,7 @@ extension EndToEnd {
             let exit = try run.waitForExit(within: .seconds(120))
             #expect(exit == .status(0), "\(TextFile.read(scratch.path + "/out").suffix(3000))")
 
-            let links = ["segment": 2, "rudder": 2, "posthog": 1, "posthog-v1": 1][sent.sdk] ?? 0
+            let links = ["segment": 2, "segment-1": 2, "rudder": 2, "posthog": 1, "posthog-v1": 1][sent.sdk] ?? 0
             // Beside the one that tried the key.
             try auditor.waitForRows(Self.count + links + 1)
             let users = (0..<10).map { n in
