@@ -1,7 +1,7 @@
 # Millrace: `make help` lists the targets. Works as root, and as a user with sudo; apt is asked only for what is missing.
 
 # What the daemon is built with and runs with, and what the tests need besides.
-PACKAGES := binutils curl libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
+PACKAGES := binutils curl libjs-dygraphs libpq-dev libsimdjson-dev libzstd-dev netcat-openbsd pkg-config postgresql zlib1g-dev
 TEST_PACKAGES := $(PACKAGES) chromium dpkg-dev iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)

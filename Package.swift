@@ -48,6 +48,7 @@ let package = Package(
         .target(name: "CBuild", cSettings: [.define("MILLRACE_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CEpoll"),
         .target(name: "CPacks", cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+        .target(name: "CPage", exclude: ["page"], cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
             name: "CMillrace",
             cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O2"])],
@@ -214,6 +215,7 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
+                "CPage", "CZlib",
                 "MillraceAccess", "MillraceChannels", "MillraceEvent", "MillraceJSON", "MillracePostgres",
                 "MillraceProjections",
                 "MillraceRoutes", "MillraceTelemetry", "MillraceThreads", "MillraceTOML", "MillraceTreatment",
@@ -242,7 +244,8 @@ let package = Package(
         .target(
             name: "MillraceDaemon",
             dependencies: [
-                "CBuild", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup", "MillraceConfiguration",
+                "CBuild", "CMillrace", "MillraceAPI", "MillraceAccess", "MillraceArchive", "MillraceBackup",
+                "MillraceConfiguration",
                 "MillraceChannels",
                 "MillraceEvent", "MillraceIntake", "MillraceJSON",
                 "MillracePostgres", "MillraceProjections", "MillraceRoutes", "MillraceSpool", "MillraceTelemetry",
@@ -496,7 +499,7 @@ let package = Package(
             name: "MillraceCommandsTests",
             dependencies: [
                 "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration", "MillraceConsole",
-                "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -72,6 +72,9 @@ package struct APIRoutesConfiguration: Sendable {
     /// Who may ask.
     package var keys = KeyRing(isRequired: false)
     package var auth = AuthConfiguration()
+    package var page = PageConfiguration()
+    /// Logins to the page; a reload keeps them.
+    package var sessions = PageSessions()
     /// Of the daemon, for `/openapi.json`.
     package var version = "0"
 

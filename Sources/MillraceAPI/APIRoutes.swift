@@ -34,7 +34,8 @@ package struct APIRoutes: Sendable {
 
     /// `readiness` is asked for each `/readyz`, `metrics` (Prometheus text) for each `/metrics`, `latencies` (since the
     /// start) for each `/debug/latency`, `reload` for each `POST /v1/reload`, `erase` for each
-    /// `DELETE /v1/users/{id}`. `live`: what streams are made of. `onAccepted`, `onRefused` and `onSampledOut` count
+    /// `DELETE /v1/users/{id}`, `retry` for each `POST /v1/dead-letters/retry`. `live`: what streams are made of. `onAccepted`,
+    /// `onRefused` and `onSampledOut` count
     /// conversation saves.
     package init(
         configuration: APIRoutesConfiguration, channel: RecordChannel, verifier: TokenVerifier, reading: Reading,
@@ -46,6 +47,7 @@ package struct APIRoutes: Sendable {
         },
         erase: @escaping UserEraseRoute.Erase = { _, _, _ in "" },
         live: LiveSources = LiveSources(),
+        retry: @escaping DeadLettersRetryRoute.Retry = { _, _, _ in LetterRetryReport() },
         onAccepted: @escaping @Sendable (Int32) -> Void = { _ in },
         onTreated: @escaping @Sendable (FieldCounts) -> Void = { _ in },
         onRefused: @escaping @Sendable (RefusalCode) -> Void = { _ in },
@@ -55,6 +57,10 @@ package struct APIRoutes: Sendable {
         let read = ReadGate(reading, configuration, logger: logger)
         let (pool, catalog, settings) = (reading.pool, reading.catalog, reading.configuration)
         let reports = ReportReader(catalog: catalog, reports: reading.reports, configuration: settings)
+        let access = RequestAccess(
+            keyRing: configuration.keys, verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
+            auth: configuration.auth, sessions: configuration.sessions)
+        let sessions = SessionRoutes(configuration: configuration, access: access, logger: logger)
         // The one table of routes: what clients are told of each, and what answers it.
         let endpoints = HTTPRoute.allCases.compactMap { route -> Endpoint? in
             switch route {
@@ -93,6 +99,16 @@ package struct APIRoutes: Sendable {
             case .reload: ReloadRoute(reload: reload).endpoint
             case .userErase: UserEraseRoute(erase: erase, gate: read).endpoint
             case .database: read(DatabaseRoute(pool: reading.writing))
+            case .months: read(MonthsRoute(pool: reading.writing))
+            case .deadLetters: read(DeadLettersRoute(pool: reading.writing))
+            case .deadLettersRetry:
+                DeadLettersRetryRoute(configuration: configuration, gate: read, retry: retry).endpoint
+            case .page where configuration.page.enabled: PageRoutes.page
+            case .pageFile where configuration.page.enabled: PageRoutes.file
+            case .session where configuration.page.enabled: sessions.session
+            case .login where configuration.page.enabled: sessions.login
+            case .logout where configuration.page.enabled: sessions.logout
+            case .page, .pageFile, .session, .login, .logout: nil
             case .segment, .segmentPixel, .postHog, .postHogV1, .cloudEvents, .openTelemetryLogs, .featureFlags,
                 .pixel, .snippet:
                 SDKOperations.operation(route).map { Endpoint($0, respond: nil) }
@@ -100,9 +116,6 @@ package struct APIRoutes: Sendable {
             case .other: nil
             }
         }
-        let access = RequestAccess(
-            keyRing: configuration.keys, verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
-            auth: configuration.auth)
         let description = Self.description(endpoints, catalog.definitions, configuration, access)
         respond = Self.responder(endpoints + [description], access, logger)
     }
@@ -148,17 +161,18 @@ package struct APIRoutes: Sendable {
             let operation = endpoint.operation
             router.on(endpoint.pattern, method: operation.route.method.request) { request, context in
                 var context = context
-                context.caller = try await access.caller(request, context, for: operation.access)
+                context.caller = try await access.caller(request, context, for: operation)
                 return try await respond(request, context)
             }
         }
         let responder = router.buildResponder()
+        let served = endpoints.map(\.operation.route)
         return { request, channel in
             let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
             do {
                 let response = try await responder.respond(to: request, context: context)
                 // No route of ours answers 404; Hummingbird's own answer has another shape.
-                return response.status == .notFound ? noRoute(request).response : response
+                return response.status == .notFound ? noRoute(request, served).response : response
             } catch let problem as APIProblem {
                 return problem.response
             } catch {
@@ -168,8 +182,8 @@ package struct APIRoutes: Sendable {
         }
     }
 
-    private static func noRoute(_ request: Request) -> APIProblem {
-        let routes = HTTPRoute.allCases.filter { $0.match(request.uri.path) != nil }
+    private static func noRoute(_ request: Request, _ served: [HTTPRoute]) -> APIProblem {
+        let routes = served.filter { $0.match(request.uri.path) != nil }
         guard !routes.isEmpty else {
             return APIProblem(.notFound, "not_found", "there is no such route; /openapi.json lists them")
         }

@@ -1,3 +1,4 @@
+import MillraceAPI
 import MillraceAccess
 import MillraceBackup
 import MillraceChannels
@@ -19,6 +20,8 @@ struct Pipeline {
     let keys: KeyRing
     /// Who is let in by these keys, and how much of whom.
     let access: IntakeAccess
+    /// Logins to the page.
+    let sessions = PageSessions()
     let metrics: DaemonMetrics
     /// Opens the connections that write.
     let primary: PrimaryGuard

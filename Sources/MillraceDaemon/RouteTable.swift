@@ -88,6 +88,8 @@ final class RouteTable: Sendable {
         settings.memory = pipeline.memory
         settings.keys = pipeline.keys
         settings.auth = configuration.auth
+        settings.page = configuration.page
+        settings.sessions = pipeline.sessions
         settings.version = Version.current
         let jwt = configuration.jwt
         let jwks = jwt.jwksFile.isEmpty ? nil : try Self.text(ofKeySet: jwt.jwksFile)
@@ -111,6 +113,12 @@ final class RouteTable: Sendable {
                     $0, of: $1, by: $2, configuration.database, pipeline.primary, logger: logger)
             },
             live: live,
+            retry: { [reading] ids, tenant, actor in
+                try await LetterRetry.run(
+                    ids, of: tenant, by: actor, configuration, pipeline.primary,
+                    packs: reading.catalog.definitions, policy: policy, keys: reading.configuration.fieldKeys,
+                    logger: logger)
+            },
             onAccepted: { metrics.intake.countAccepted(.conversation, 1, tenant: $0) },
             onTreated: { metrics.intake.count($0) },
             onRefused: { metrics.intake.refused($0).add(1) },

@@ -8,6 +8,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     case health, dashboard
     case tail, live
     case livez, readyz, metrics, latency, openAPI, reload, userErase, database
+    case page, pageFile, session, login, logout, months, deadLetters, deadLettersRetry
     case segment, segmentPixel, postHog, postHogV1, featureFlags, cloudEvents, openTelemetryLogs
     case pixel, snippet
     /// A request of none of the others.
@@ -20,7 +21,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var method: Method {
         switch self {
         case .events, .conversationSave, .checkout, .reload, .segment, .postHog, .postHogV1, .featureFlags,
-            .cloudEvents, .openTelemetryLogs:
+            .cloudEvents, .openTelemetryLogs, .login, .logout, .deadLettersRetry:
             .post
         case .userErase: .delete
         default: .get
@@ -47,6 +48,14 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
         case .reload: "/v1/reload"
         case .userErase: "/v1/users/{id}"
         case .database: "/v1/database"
+        case .page: "/"
+        case .pageFile: "/page/{file}"
+        case .session: "/session"
+        case .login: "/login"
+        case .logout: "/logout"
+        case .months: "/v1/months"
+        case .deadLetters: "/v1/dead-letters"
+        case .deadLettersRetry: "/v1/dead-letters/retry"
         case .other: ""
         case .packs: "/v1/packs"
         case .counts: "/v1/counts/{pack}/{fold}"
@@ -118,7 +127,7 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
 
     /// What stands for the names of the path, still percent-encoded; nil for a path of another route.
     package func match<Path: StringProtocol>(_ requested: Path) -> [(name: String, value: Path.SubSequence)]? {
-        if furtherPaths.contains(where: { $0 == requested }) { return [] }
+        if furtherPaths.contains(where: { $0 == requested }) || requested == "/" && self == .page { return [] }
         let wanted = path.split(separator: "/")
         let parts = requested.split(separator: "/")
         guard !wanted.isEmpty, wanted.count == parts.count else { return nil }
@@ -163,12 +172,13 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     package var isOfDatabase: Bool {
         switch self {
         case .events, .conversationSave, .livez, .readyz, .metrics, .latency, .other, .openAPI, .reload, .segment,
-            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs,
-            .pixel, .snippet, .live:
+            .segmentPixel, .postHog, .postHogV1, .featureFlags, .cloudEvents, .openTelemetryLogs, .live, .pixel,
+            .snippet,
+            .page, .pageFile, .session, .login, .logout, .deadLettersRetry:
             false
         case .tail, .eventQuery, .packs, .counts, .tops, .uniques, .entities, .entity, .statusCounts, .conversations,
             .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .checkout, .health,
-            .dashboard, .userErase, .database:
+            .dashboard, .userErase, .database, .months, .deadLetters:
             true
         }
     }

@@ -1,3 +1,4 @@
+import MillraceDaemon
 import MillraceEvent
 import MillracePostgres
 import MillraceProjections

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MillraceDaemon
 import MillraceEvent
 import MillracePostgres
 import MillraceTestSupport

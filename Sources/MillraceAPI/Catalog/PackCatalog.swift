@@ -10,7 +10,8 @@ package final class PackCatalog: Sendable {
     /// A pack that was installed or switched is seen after at most this.
     private static let lifetime = Duration.seconds(5)
 
-    let definitions: [PackDefinition]
+    /// Of the packs that this daemon loads.
+    package let definitions: [PackDefinition]
     let pool: ReadPool
     private let known = Mutex<(packs: LivePacks, loadedAt: ContinuousClock.Instant)?>(nil)
 

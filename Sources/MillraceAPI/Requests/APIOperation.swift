@@ -82,6 +82,8 @@ struct APIOperation: Sendable {
     let furtherContent: [(String, JSONSchema)]
     /// Of a success that is text.
     let textType: String
+    /// Who is logged in to the page may do it, though it changes something.
+    let isOfPage: Bool
 
     init(
         _ route: HTTPRoute, id: String, tag: String, summary: String, access: Access,
@@ -91,7 +93,7 @@ struct APIOperation: Sendable {
         body: Body? = nil, answer: Component? = nil, successes: [(Int, String)] = [(200, "As asked")],
         furtherFailures: [(Int, String)] = [], errorAnswer: Component = Component(ErrorAnswer.self),
         unavailableAnswer: Component? = nil, furtherContent: [(String, JSONSchema)] = [],
-        textType: String = "text/plain"
+        textType: String = "text/plain", isOfPage: Bool = false
     ) {
         self.route = route
         self.id = id
@@ -111,6 +113,7 @@ struct APIOperation: Sendable {
         self.unavailableAnswer = unavailableAnswer
         self.furtherContent = furtherContent
         self.textType = textType
+        self.isOfPage = isOfPage
     }
 
     /// How further parameters are described, where `takesColumns`.

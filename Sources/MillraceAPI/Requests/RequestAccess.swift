@@ -15,6 +15,8 @@ struct RequestAccess: Sendable {
     /// Without keys of any kind, this machine reads over loopback.
     var isOpenOnLoopback = true
     let auth: AuthConfiguration
+    /// Logins to the page.
+    let sessions: PageSessions
 
     /// Fields with which proxies tell for whom they ask.
     private static let proxyFields: Set<String> = [
@@ -22,7 +24,8 @@ struct RequestAccess: Sendable {
     ]
 
     /// Throws `APIProblem`: who asks is not known, or may not.
-    func caller(_ request: Request, _ context: APIContext, for access: APIOperation.Access) async throws -> Caller {
+    func caller(_ request: Request, _ context: APIContext, for operation: APIOperation) async throws -> Caller {
+        let access = operation.access
         if isOpen(access, request, context) { return Caller() }
         if !keyRing.wantsKeys, verifier.isEmpty, access == .read || access == .admin {
             guard context.isUnixSocket || isOpenOnLoopback && Self.isOfThisMachine(request, context) else {
@@ -31,7 +34,8 @@ struct RequestAccess: Sendable {
             return Caller(scopes: access == .admin ? [.admin] : [.read])
         }
         // The intake holds a 401 back: guessing is slow, and all failures take as long.
-        let caller = try await authenticated(request)
+        let caller =
+            if let caller = viewer(request, context, of: operation) { caller } else { try await authenticated(request) }
         switch access {
         case .read where !caller.may(.read) && caller.user == nil: throw Self.forbidden(caller, wants: .read)
         // The user of a token is compared with what it writes.
@@ -39,6 +43,37 @@ struct RequestAccess: Sendable {
         case .admin where !caller.may(.admin): throw Self.forbidden(caller, wants: .admin)
         default: return caller
         }
+    }
+
+    /// Who is logged in to the page, where a page of this daemon's own asks by a cookie alone: for what the page shows and
+    /// does, and nothing else.
+    private func viewer(_ request: Request, _ context: APIContext, of operation: APIOperation) -> Caller? {
+        let asks = PageRequest(request)
+        let isReading = operation.route.method == .get
+        guard keyRing.wantsKeys, request.headers[.authorization] == nil,
+            isReading ? asks.mayRead : asks.mayChange && operation.isOfPage,
+            let session = session(of: request, context)
+        else { return nil }
+        let grant = session.grant
+        return Caller(
+            tenant: grant.tenant, scopes: grant.record.scopes, grant: grant,
+            clientSubject: Self.clientSubject(of: request))
+    }
+
+    /// Of the request's cookie, whoever asks.
+    func session(of request: Request, _ context: APIContext) -> (token: String, grant: Grant, left: Duration)? {
+        guard let token = PageCookie(port: context.port).value(in: request.headers[.cookie]),
+            let (grant, left) = sessions.grant(
+                of: token, in: keyRing, clientSubject: Self.clientSubject(of: request))
+        else { return nil }
+        return (token, grant, left)
+    }
+
+    /// Whether the page may show anything, without a login; why not, where it may not.
+    func openness(_ request: Request, _ context: APIContext) -> APIProblem? {
+        if keyRing.wantsKeys { return APIProblem(AccessRefusal.unauthenticated) }
+        guard verifier.isEmpty else { return APIProblem(TokenError.missingToken) }
+        return context.isUnixSocket || isOpenOnLoopback && Self.isOfThisMachine(request, context) ? nil : Self.noKeys
     }
 
     private func isOpen(_ access: APIOperation.Access, _ request: Request, _ context: APIContext) -> Bool {
@@ -68,7 +103,7 @@ struct RequestAccess: Sendable {
     }
 
     /// Of the connection's verified client certificate.
-    private static func clientSubject(of request: Request) -> String? {
+    static func clientSubject(of request: Request) -> String? {
         HTTPField.Name(ClientSubjectField.name).flatMap { request.headers[$0] }.flatMap {
             ClientSubjectField.decoded($0)
         }
@@ -136,6 +171,8 @@ struct APIContext: RequestContext {
     /// The connection came in over loopback or a Unix socket.
     let isLocal: Bool
     let isUnixSocket: Bool
+    /// Of the listener; nil for a Unix socket.
+    let port: Int?
     /// The client's address, without a port.
     let peer: String
     /// The connection.
@@ -149,6 +186,7 @@ struct APIContext: RequestContext {
         let address = source.channel.localAddress
         peer = source.channel.remoteAddress?.ipAddress ?? "unix socket"
         isUnixSocket = address?.pathname != nil && address?.ipAddress == nil
+        port = address?.port
         isLocal = isUnixSocket || address?.ipAddress.map { $0 == "::1" || $0.hasPrefix("127.") } ?? false
     }
 }

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import MillraceConfiguration
+internal import MillraceAPI
 internal import MillraceConsole
+internal import MillraceDaemon
 internal import MillracePostgres
 internal import MillraceTelemetry
 
@@ -23,29 +25,6 @@ struct DeadLettersRetry: ParsableCommand {
               millrace dead-letters retry --id 3f0c1a9e-0000-4000-8000-000000000000
             """
     )
-
-    struct Report: Encodable {
-        struct Refused: Encodable {
-            var id: String
-            var code: String
-            var message: String
-        }
-
-        var retried = 0
-        /// Rows that went in.
-        var committed = 0
-        /// Rows that were there already.
-        var duplicates = 0
-        /// Letters that stay.
-        var refused = 0
-        /// Without a whole line: purged meanwhile, lost, or too long to have been kept.
-        var skipped = 0
-        /// The first ones.
-        var refusals: [Refused] = []
-    }
-
-    /// Refusals shown.
-    private static let refusalsMax = 10
 
     @OptionGroup var options: ConfigurationOptions
     @Option(name: .customLong("id"), help: "This letter; may be given more than once.") var ids: [String] = []
@@ -71,11 +50,11 @@ struct DeadLettersRetry: ParsableCommand {
             connection: connection, limits: context.eventLimits, partitions: context.partitionOptions,
             packs: try context.packs(), policy: try context.linePolicy(fields, withRules: !withoutRules),
             keys: fields.keys)
-        var report = Report()
+        var report = LetterRetryReport()
         let choice: LetterRetry.Choice = all ? .all(code: code, tenant: tenant) : .only(ids)
         let total = quiet ? 0 : try retry.count(choice)
         try retry.run(choice) { id, outcome in
-            report.add(id, outcome, shown: Self.refusalsMax)
+            report.add(id, outcome)
             meter.update(count: report.retried) { _, rate in
                 "\(Format.count(report.retried)) of \(Format.count(total)) letters  \(Format.count(Int(rate))) a second"
             }
@@ -93,19 +72,5 @@ struct DeadLettersRetry: ParsableCommand {
             }
         }
         if report.refused > 0 { throw ExitCode.failure }
-    }
-}
-
-extension DeadLettersRetry.Report {
-    mutating func add(_ id: String, _ outcome: LetterRetry.Outcome, shown: Int) {
-        retried += 1
-        switch outcome {
-        case .committed: committed += 1
-        case .duplicate: duplicates += 1
-        case .skipped: skipped += 1
-        case .refused(let code, let message):
-            refused += 1
-            if refusals.count < shown { refusals.append(Refused(id: id, code: code, message: message)) }
-        }
     }
 }

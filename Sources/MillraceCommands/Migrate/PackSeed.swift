@@ -1,5 +1,6 @@
 internal import CMillrace
 internal import MillraceConsole
+internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections

@@ -1,4 +1,5 @@
 internal import MillraceConsole
+internal import MillraceDaemon
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres

@@ -87,6 +87,24 @@ extension ConfigurationSchema {
             ).live,
         ])
 
+    static let page = ConfigurationSection(
+        name: "page", doc: "The operators' page at /, on every HTTP listener.",
+        keys: [
+            .bool(
+                "enabled", \.page.enabled, "False: / and all that is the page's is 404."
+            ).live,
+            .duration(
+                "session_lifetime", \.page.sessionLifetime, .seconds(60) ... .seconds(31 * 86_400),
+                "With keys: how long a login opens what its key does. A restart, and its key's end, end it before.",
+                watch: "millrace_http_requests_total"
+            ).live,
+            .integer(
+                "sessions_max", \.page.sessionsMax, 1...100_000, unit: "logins",
+                "Logins at the same time; one more ends the oldest of its key, or else the oldest of all.",
+                watch: "millrace_http_requests_total"
+            ).live,
+        ])
+
     static let identity = ConfigurationSection(
         name: "identity",
         doc: "The database that knows users by name: public.users(id, email, first_name, last_name, plan).",

@@ -4,7 +4,8 @@ internal import MillraceTOML
 enum ConfigurationSchema {
     static let sections = [
         data, tcp, http, intake, tls, memory, limits, rules, fields, deadLetters, spool, database, partitions, archive,
-        projections, dedup, audit, outbox, erasure, api, live, identity, auth, jwt, log, latency, metrics, embedded,
+        projections, dedup, audit, outbox, erasure, api, live, page, identity, auth, jwt, log, latency, metrics,
+        embedded,
         backup,
     ]
 

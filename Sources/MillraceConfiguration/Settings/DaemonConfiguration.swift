@@ -48,6 +48,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// `[live]`, but for what the writers' feed goes by.
     package var streams = StreamsConfiguration()
     package var feed = FeedConfiguration()
+    package var page = PageConfiguration()
     package var identity = IdentityConfiguration()
     package var auth = AuthConfiguration()
     package var jwt = JWTConfiguration()

@@ -22,19 +22,21 @@ struct StoredLetter {
     private static let pageBytesMax = 8 << 20
 
     private static func condition(_ choice: LetterRetry.Choice) -> String {
-        var condition = """
+        let condition = """
             state = 'open'
                 AND ($1::text IS NULL OR code = $1)
                 AND ($2::uuid[] IS NULL OR id = ANY ($2::uuid[]))
             """
-        if case .all(_, let tenant?) = choice { condition += " AND tenant_id = \(tenant)" }
-        return condition
+        switch choice {
+        case .all(_, let tenant?), .only(_, let tenant?): return condition + " AND tenant_id = \(tenant)"
+        case .all, .only: return condition
+        }
     }
 
     private static func parameters(_ choice: LetterRetry.Choice) -> [PostgresParameter?] {
         switch choice {
         case .all(let code, _): [code.map { .text($0) }, nil]
-        case .only(let ids): [nil, .text("{" + ids.joined(separator: ",") + "}")]
+        case .only(let ids, _): [nil, .text("{" + ids.joined(separator: ",") + "}")]
         }
     }
 

@@ -1,10 +1,10 @@
-internal import MillraceConsole
+internal import MillraceAPI
 internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres
 internal import MillraceProjections
 
-/// One transaction of `dead-letters retry`: letters, rows, the ledger's counts and the projections, all or nothing.
+/// One transaction of a retry of dead letters: letters, rows, the ledger's counts and the projections, all or nothing.
 struct LetterTransaction {
     /// A projection's table refused a row: it is parked under its batch, so that batches have to be told apart.
     struct ParkedOfSeveralBatches: Error {}
@@ -27,6 +27,7 @@ struct LetterTransaction {
 
     let connection: PostgresConnection
     let packs: [PackDefinition]
+    let actor: AuditActor
 
     /// One outcome a line, in their order.
     func run(_ lines: [RetriedLine]) throws -> [LetterRetry.Outcome] {
@@ -51,7 +52,7 @@ struct LetterTransaction {
         let codes = Set(lines.map(\.letter.code)).sorted()
         try AuditLog.record(
             .deadLettersRetry, "dead_letters", before: ["codes": .strings(codes), "letters": .integer(lines.count)],
-            after: ["rows": .integer(written)], on: connection)
+            after: ["rows": .integer(written)], by: actor, on: connection)
     }
 
     /// Closes the letters that are still open; returns their ids.
@@ -191,10 +192,10 @@ struct LetterTransaction {
 
     private func target(of version: PackVersion) throws -> FoldTarget {
         guard let pack = packs.first(where: version.isMade(from:)) else {
-            throw CommandError(
-                "the letter's batch is in version \(version.version) of pack \(version.pack), whose files are not "
-                    + "those of projections.packs",
-                hint: "Run `millrace projections rebuild \(version.pack)` first, or retry with the files that made it")
+            throw LetterRetryRefusal(
+                message: "the letter's batch is in version \(version.version) of pack \(version.pack), whose files are "
+                    + "not those of projections.packs. Run `millrace projections rebuild \(version.pack)` first, or retry "
+                    + "with the files that made it")
         }
         return try FoldTarget.load(versionID: version.id, schema: version.schema, pack: pack, on: connection)
     }

@@ -1,6 +1,6 @@
 internal import CMillrace
-internal import MillraceEvent
-internal import MillracePostgres
+package import MillraceEvent
+package import MillracePostgres
 
 /// A letter whose line parses, and its row.
 struct RetriedLine {
@@ -26,24 +26,25 @@ struct RetriedLine {
 }
 
 /// A parsed line as the values of its row: the ones that its batch would have written.
-struct ParsedRow {
+package struct ParsedRow {
     /// Beyond id, created_at, received_at, tenant_id and batch_id.
-    struct Column {
+    package struct Column {
         var name: String
         var type: String
         /// nil is NULL.
-        var value: String?
+        package var value: String?
     }
 
-    var table: PartitionedTable
+    package var table: PartitionedTable
     var id: UniqueID
-    var createdAt: Timestamp
+    package var createdAt: Timestamp
     /// An id came without any time: `event_ids` decides whether it is new.
     var needsEventID = false
-    var columns: [Column]
+    /// In their order: of an event its type first.
+    package var columns: [Column]
 
     /// - Parameter sequence: of the line in its spool; an event without an id gets the one that this gives.
-    init(_ line: ParsedLine, tenant: Int32, spoolID: UniqueID, sequence: UInt64) {
+    package init(_ line: ParsedLine, tenant: Int32, spoolID: UniqueID, sequence: UInt64) {
         switch line {
         case .event(let event):
             table = .analyticsEvents

@@ -1,20 +1,32 @@
-internal import MillraceEvent
-internal import MillracePostgres
+package import MillraceEvent
+package import MillracePostgres
 
 /// Puts rows of parsed lines into their tables, as their batches would have. In a transaction; blocks.
-struct RowInsertion {
+package struct RowInsertion {
     /// A row, and what is not of its line.
-    struct Item {
+    package struct Item {
         var row: ParsedRow
         var receivedAt: Timestamp
         var tenant: Int32
         var batchID: Int
+
+        /// `batchID`: as the row is to have it.
+        package init(row: ParsedRow, receivedAt: Timestamp, tenant: Int32, batchID: Int) {
+            self.row = row
+            self.receivedAt = receivedAt
+            self.tenant = tenant
+            self.batchID = batchID
+        }
     }
 
-    let connection: PostgresConnection
+    private let connection: PostgresConnection
+
+    package init(connection: PostgresConnection) {
+        self.connection = connection
+    }
 
     /// Returns the places among `items` of those that went in. Of items that are the same event the first one does.
-    func insert(_ items: [Item]) throws(PostgresError) -> Set<Int> {
+    package func insert(_ items: [Item]) throws(PostgresError) -> Set<Int> {
         var seen: Set<String> = []
         let distinct = items.indices.filter { seen.insert("\(items[$0].tenant) \(items[$0].row.identity)").inserted }
         var written: Set<Int> = []

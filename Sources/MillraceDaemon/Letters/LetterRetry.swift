@@ -1,8 +1,7 @@
-internal import MillraceConfiguration
-internal import MillraceEvent
-internal import MillracePostgres
-internal import MillraceProjections
-internal import MillraceTreatment
+package import MillraceEvent
+package import MillracePostgres
+package import MillraceProjections
+package import MillraceTreatment
 
 /// Writes dead letters again, some hundred in a transaction. Blocks; the connection must be idle.
 ///
@@ -13,14 +12,17 @@ internal import MillraceTreatment
 ///
 /// A transaction that a letter makes fail is halved until that letter is alone; it stays, with the new reason. Killed at
 /// any point, what was committed is closed and the rest is open.
-struct LetterRetry {
-    enum Choice {
+package struct LetterRetry {
+    /// Which letters.
+    package enum Choice {
         /// Every open letter; nil: of every reason, of every tenant.
         case all(code: String?, tenant: Int32? = nil)
-        case only([String])
+        /// Those of these ids; nil: of whichever tenant.
+        case only([String], tenant: Int32? = nil)
     }
 
-    enum Outcome: Equatable {
+    /// What became of one.
+    package enum Outcome: Equatable {
         case committed
         /// The row was there already.
         case duplicate
@@ -39,13 +41,15 @@ struct LetterRetry {
     private let packs: [PackDefinition]
     private let policy: LinePolicy?
     private let keys: FieldKeys?
+    private let actor: AuditActor
 
     /// `packs`: whose versions rows can be folded into. `policy`: what the daemon does to lines. `keys`: open those that were
-    /// kept encrypted.
-    init(
+    /// kept encrypted. `actor`: who has it done, for the audit log.
+    package init(
         connection: PostgresConnection, limits: EventLimits, partitions: PartitionOptions, packs: [PackDefinition],
-        policy: LinePolicy? = nil, keys: FieldKeys? = nil
+        policy: LinePolicy? = nil, keys: FieldKeys? = nil, actor: AuditActor = .process
     ) {
+        self.actor = actor
         self.policy = policy
         self.keys = keys
         self.packs = packs
@@ -55,12 +59,12 @@ struct LetterRetry {
     }
 
     /// Letters that `run` would look at now.
-    func count(_ choice: Choice) throws(PostgresError) -> Int {
+    package func count(_ choice: Choice) throws(PostgresError) -> Int {
         try StoredLetter.count(choice, on: connection)
     }
 
     /// Throws what is no fault of a letter: what went before it stays done.
-    func run(_ choice: Choice, _ closed: (_ id: String, Outcome) -> Void) throws {
+    package func run(_ choice: Choice, _ closed: (_ id: String, Outcome) -> Void) throws {
         let parser = EventParser()
         var last: StoredLetter?
         while true {
@@ -162,7 +166,7 @@ struct LetterRetry {
     private func write(_ lines: ArraySlice<RetriedLine>) throws -> [Outcome] {
         guard let first = lines.first else { return [] }
         do {
-            return try LetterTransaction(connection: connection, packs: packs).run(Array(lines))
+            return try LetterTransaction(connection: connection, packs: packs, actor: actor).run(Array(lines))
         } catch let error as PostgresError where Self.isOfLetter(error) {
             guard lines.count == 1 else { return try halve(lines) }
             let refusal = LetterRefusal(
