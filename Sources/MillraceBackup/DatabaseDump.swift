@@ -57,14 +57,31 @@ package struct DatabaseDump {
         return sizes
     }
 
+    /// A process of several gives up when somebody has queued for an exclusive lock of a table after the first process took
+    /// its own: a month that is made or leaves is enough. So it is tried again, and at last by one process, which holds
+    /// all of its locks from the beginning.
     private func dump(
         to directory: String, by programs: PostgresPrograms, _ snapshot: String, _ sizes: [String: Int],
         _ progress: (Double) -> Void
     ) throws {
+        for jobs in [jobs, jobs, 1] {
+            let output = try run(programs, to: directory, jobs: jobs, snapshot, sizes, progress)
+            if output.isSuccess { return }
+            guard jobs > 1, output.lines.contains(where: { $0.contains("could not obtain lock on relation") }) else {
+                throw Tools.failure(of: "pg_dump", output, .dumpFailed)
+            }
+            try FileTree(directory).remove()
+        }
+    }
+
+    private func run(
+        _ programs: PostgresPrograms, to directory: String, jobs: Int, _ snapshot: String, _ sizes: [String: Int],
+        _ progress: (Double) -> Void
+    ) throws -> ToolProcess.Output {
         let (conninfo, environment) = try ConnectionString(connectionString).forPrograms()
         let total = max(1, sizes.values.reduce(0, +))
         var done = 0
-        let output = ToolProcess.run(
+        return ToolProcess.run(
             [
                 programs.path("pg_dump"), "--format=directory", "--jobs=\(jobs)", "--file=\(directory)",
                 "--snapshot=\(snapshot)", "--compress=\(compression)", "--verbose", "--no-password", "--no-sync",
@@ -74,6 +91,5 @@ package struct DatabaseDump {
             if let table = line?.finishedItem(of: "TABLE DATA")?.name { done += sizes[table] ?? 0 }
             progress(Double(done) / Double(total))
         }
-        guard output.isSuccess else { throw Tools.failure(of: "pg_dump", output, .dumpFailed) }
     }
 }

@@ -100,11 +100,13 @@ import Testing
     ])
     func `what a role or a database sets does not reach a session`(_ setting: (String, String, String)) throws {
         let (name, value, wanted) = setting
+        let database = try TestCluster.own.database("settings", isMigrated: false)
+        let superuser = try TestCluster.own.superuser()
         for level in ["ROLE millrace IN DATABASE", "DATABASE"] {
-            let database = try TestCluster.own.database("settings", isMigrated: false)
-            try TestCluster.own.superuser().execute("ALTER \(level) \(database.name) SET \(name) = '\(value)'")
+            try superuser.execute("ALTER \(level) \(database.name) SET \(name) = '\(value)'")
             let session = try database.connect()
             #expect(try session.execute("SELECT current_setting('\(name)')").string(0, 0) == wanted)
+            try superuser.execute("ALTER \(level) \(database.name) RESET \(name)")
         }
     }
 

@@ -84,13 +84,25 @@ package final class TestCluster: Sendable {
         switch server {
         case .own(let cluster):
             let unique = "test_\(number)_" + String(letters.prefix(40))
-            try superuser().execute(
-                "CREATE DATABASE \(unique) OWNER millrace TEMPLATE \(template.rawValue)", timeout: .seconds(120))
+            try makeDatabase("\(unique) OWNER millrace TEMPLATE \(template.rawValue)")
             return TestDatabase(name: unique, cluster: cluster)
         case .given(let given):
             let unique = "\(given.prefix)\(number)_" + String(letters.prefix(25))
             try given.makeDatabase(unique, from: template)
             return TestDatabase(name: unique, connectionString: given.connectionString(database: unique))
+        }
+    }
+
+    /// A template is not copied while an autovacuum worker is in it, which the server waits for no longer than 5 s.
+    private func makeDatabase(_ definition: String) throws {
+        let session = try superuser()
+        for attempt in 1... {
+            do {
+                try session.execute("CREATE DATABASE \(definition)", timeout: .seconds(120))
+                return
+            } catch {
+                guard error.sqlState?.rawValue == "55006", attempt < 10 else { throw error }
+            }
         }
     }
 

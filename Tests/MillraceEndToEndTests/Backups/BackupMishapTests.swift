@@ -38,6 +38,27 @@ extension EndToEnd {
             #expect(backups.entries == [name, "lock"])
         }
 
+        @Test func `who wants a table for himself between a dump's processes does not spoil the backup`() throws {
+            let backups = try BackupInstallation()
+            let owner = try backups.installation.database.connect()
+            try owner.execute("CREATE TABLE public.wanted (n integer); CREATE TABLE public.locked (n integer)")
+            try owner.execute("INSERT INTO public.wanted VALUES (1); BEGIN; LOCK TABLE public.locked")
+            // The first process locks the tables in the order of their making.
+            let backup = try backups.spawn("backup", "--quiet")
+            try backups.waitForBlocked("pg_dump")
+            let other = try backups.installation.database.connect(applicationName: "other")
+            let change = BackgroundThread {
+                try other.execute("ALTER TABLE public.wanted ADD COLUMN more text", timeout: .seconds(60))
+            }
+            try backups.waitForBlocked("other")
+            try owner.execute("COMMIT")
+            #expect(try backup.waitForExit(within: .seconds(60)) == .status(0), "\(backups.said)")
+            try change.join()
+            try backups.emptyDatabase()
+            #expect(try backups.restore().isSuccess)
+            #expect(try backups.auditor.strings("SELECT n::text FROM public.wanted") == ["1"])
+        }
+
         @Test(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs wants root"))
         func `a disk that fills up during a dump leaves the older backup whole, and nothing of the new one`() throws {
             let disk = try SmallDisk(bytes: 4 << 20)

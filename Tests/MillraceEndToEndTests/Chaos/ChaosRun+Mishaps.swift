@@ -120,7 +120,7 @@ extension ChaosRun {
         }
         waitForProgress(within: .milliseconds(700))
         for table in tables { try define("DROP TRIGGER swallow ON public.\(table)", on: connection) }
-        try connection.execute("DROP FUNCTION public.swallow()")
+        try define("DROP FUNCTION public.swallow()", on: connection)
     }
 
     /// A definition locks the table and then its months, a writer the other way round, and the daemon makes months
