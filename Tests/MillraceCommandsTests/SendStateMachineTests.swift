@@ -188,4 +188,38 @@ struct SendStateMachineTests {
         #expect(machine.parkedCount == 4 && machine.deadCount == 1)
         #expect(machine.takeSettled().unnamedCount == 4)
     }
+
+    @Test(arguments: [
+        #"{"ack":9223372036854775807}"#, #"{"ack":-1}"#,
+        #"{"line":-9223372036854775808,"error":{"code":"c","message":""}}"#,
+        #"{"line":9223372036854775807,"parked":{"code":"c","message":""}}"#,
+        #"{"lines":{"first":1,"last":9223372036854775807},"parked_total":1}"#,
+        #"{"lines":{"first":1,"last":3},"parked_total":1}"#,
+        #"{"lines":{"first":1,"last":1},"parked_total":9223372036854775807,"dead_letters_total":9223372036854775807}"#,
+    ])
+    func `counts that can't be are no answer of a daemon, and trap nothing`(line: String) throws {
+        var machine = machine()
+        for index in 1...2 { machine.lineRead("x".utf8, number: index) }
+        try greet(&machine)
+        _ = sent(&machine)
+        try machine.received(ServerMessage(ack: 1), at: start)
+        let error = #expect(throws: CommandError.self) {
+            try machine.received(ServerMessage(line: line.utf8), at: start)
+        }
+        #expect(error?.message.contains("does not speak") == true)
+    }
+
+    @Test func `a stranger who repeats himself is not kept in memory`() throws {
+        for (line, most) in [
+            (#"{"line":1,"error":{"code":"c","message":"m"}}"#, 1), (#"{"lines":{"first":1,"last":1}}"#, 1),
+            (#"{"line":1,"dead_letter":{"code":"c","message":"m"}}"#, 256),
+        ] {
+            var machine = machine()
+            machine.lineRead("x".utf8, number: 1)
+            try greet(&machine)
+            _ = sent(&machine)
+            for _ in 0..<most { try machine.received(message(line), at: start) }
+            #expect(throws: CommandError.self) { try machine.received(message(line), at: start) }
+        }
+    }
 }

@@ -54,9 +54,17 @@ package struct ServerMessage: Decodable, Equatable {
     package var parkedTotal: Int?
     package var deadLettersTotal: Int?
 
-    /// nil when the line is no such object.
+    /// No connection carries more lines: sums of such counts stay whole numbers, whatever a stranger says.
+    private static let countMax = 1 << 40
+
+    /// nil when the line is no such object, or counts what can't be.
     package init?(line bytes: some Collection<UInt8>) {
         guard let message = try? JSONDecoder().decode(ServerMessage.self, from: Data(bytes)) else { return nil }
+        let counts = [
+            message.ack, message.line, message.lines?.first, message.lines?.last, message.parkedTotal,
+            message.deadLettersTotal,
+        ]
+        guard counts.allSatisfy({ count in count.map { (0...Self.countMax).contains($0) } ?? true }) else { return nil }
         self = message
     }
 

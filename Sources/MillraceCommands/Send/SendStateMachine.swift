@@ -49,6 +49,8 @@ struct SendStateMachine {
     /// The first wait; doubles up to `waitMax`.
     static let waitMin = Duration.milliseconds(100)
     static let waitMax = Duration.seconds(5)
+    /// Of one line: a projection of each pack, and there are no more packs than that.
+    private static let reportsMax = 256
 
     private let windowBytesMax: Int
     private let retryFor: Duration
@@ -160,6 +162,9 @@ struct SendStateMachine {
                 try reported(ordinal: base + line - 1, .dead, report)
             } else if let lines = message.lines {
                 guard lines.first >= 1, lines.last >= lines.first else { throw Self.foreign("it counted no lines") }
+                guard base + lines.last <= answeredCount + window.sentCount,
+                    unsettledTotals.count < max(1, window.sentCount)
+                else { throw Self.foreign("it counted lines that were not sent") }
                 unsettledTotals.append(
                     (
                         base + lines.first - 1..<base + lines.last, message.parkedTotal ?? 0,
@@ -268,6 +273,9 @@ struct SendStateMachine {
         guard index >= 0, index < window.sentCount else {
             throw Self.foreign("it told of a line that was not sent")
         }
+        guard unsettledReports.count < window.sentCount * Self.reportsMax else {
+            throw Self.foreign("it told of more than a line can meet with")
+        }
         unsettledReports.append(
             (ordinal, Reported(lineNumber: window.number(at: index), fate: fate, report: report)))
     }
@@ -277,6 +285,7 @@ struct SendStateMachine {
         guard index >= 0, index < window.sentCount else {
             throw Self.foreign("it refused a line that was not sent")
         }
+        guard unsettledRefusals.count < window.sentCount else { throw Self.foreign("it refused a line twice") }
         let line = Refused(lineNumber: window.number(at: index), code: error.code, message: error.message)
         unsettledRefusals.append((ordinal, line))
     }
