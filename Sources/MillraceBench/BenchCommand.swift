@@ -23,12 +23,17 @@ package struct BenchCommand: AsyncParsableCommand {
             A latency ends when the ack is read. The ramp-up is sent and left out of the figures. At the end the rows \
             with the run's ids are counted in PostgreSQL. The daemon's tables keep them: use a database for this.
 
+            --plan sends flat out until all rows are in the tables, measures what that took, and says what --rate events a \
+            second would: processors, memory, disk, daemons, servers, each with its formula, and whether it was measured \
+            or extrapolated. Run it on the machine, and with events like those (--file), that are to do the work.
+
             Exit status: 0 everything that was sent was acknowledged and found, 1 not, 2 wrong usage.
 
             Example:
               millrace bench --rate 10000 --ack committed --duration 30
               millrace bench --protocol http --connections 64 --events 100000
               millrace bench --find-max --p99 50 --ack committed --hlog find.hlog
+              millrace bench --plan --rate 2000 --peak 10000 --months 24
             """
     )
 
@@ -88,6 +93,18 @@ package struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Steps of --find-max at most.")
     var steps: Int = 24
 
+    @Flag(help: "Say what --rate events a second need, by what a run flat out takes here.")
+    var plan = false
+
+    @Option(help: "--plan: events a second in the busiest minutes. Default: three times --rate.")
+    var peak: Double?
+
+    @Option(help: "--plan: whole months that stay in PostgreSQL.")
+    var months: Int = 12
+
+    @Option(help: "--plan: hours for which PostgreSQL may be away.")
+    var outage: Double = 12
+
     @Option(help: "Writes an interval log: two lines a second, tagged corrected and uncorrected.", completion: .file())
     var hlog: String?
 
@@ -138,6 +155,18 @@ package struct BenchCommand: AsyncParsableCommand {
         guard findMax == (p99 != nil) else { throw ValidationError("--find-max and --p99 go together.") }
         guard p99.map({ $0 > 0 }) ?? true else { throw ValidationError("--p99 is above 0.") }
         guard !findMax || events == nil else { throw ValidationError("--find-max has steps of --duration.") }
+        guard !plan || rate != nil else {
+            throw ValidationError("--plan wants --rate, the events a second to plan for.")
+        }
+        guard !plan || !findMax && !noVerify else {
+            throw ValidationError("--plan goes neither with --find-max nor with --no-verify.")
+        }
+        guard plan || peak == nil else { throw ValidationError("--peak goes with --plan.") }
+        guard peak.map({ $0 >= rate ?? 0 && $0 <= 1e8 }) ?? true else {
+            throw ValidationError("--peak is --rate to 1e8.")
+        }
+        guard (0...1200).contains(months) else { throw ValidationError("--months is 0 to 1200.") }
+        guard outage >= 0 && outage <= 10_000 else { throw ValidationError("--outage is 0 to 10000 hours.") }
         guard steps >= 1 else { throw ValidationError("--steps is at least 1.") }
         guard verifyLimit >= 0 && verifyLimit <= 1e6 else {
             throw ValidationError("--verify-limit is 0 to 1000000.")
@@ -157,12 +186,13 @@ package struct BenchCommand: AsyncParsableCommand {
             } else {
                 EventTemplates.generated(seed: seed ?? 1, lineBytes: eventBytes ?? 330, runID: runID)
             }
-        let plan = plan
+        let plan = loadPlan
         var session = BenchSession(
             destination: destination, templates: templates,
             check: noVerify ? nil : try TableCheck(context, runID: runID),
             patience: .seconds(verifyLimit), log: try hlog.map { path throws(CommandError) in try .init(path) },
             progress: BenchProgress(isQuiet: quiet, isForced: progress), outcome: BenchOutcome(plan: plan))
+        if self.plan, let rate { return try await runPlan(context, session, rate: rate) }
         var search: RateSearch?
         if let p99 {
             var running = RateSearch(p99MaxMicroseconds: p99 * 1000, firstRate: rate ?? 1000, stepsMax: steps)
@@ -184,12 +214,13 @@ package struct BenchCommand: AsyncParsableCommand {
         if !report.problems.isEmpty { throw ExitCode.failure }
     }
 
-    private var plan: LoadPlan {
+    private var loadPlan: LoadPlan {
         let extent: LoadPlan.Extent =
             if let events { .events(events) } else { .nanoseconds(Int64((duration ?? (findMax ? 3 : 10)) * 1e9)) }
         return LoadPlan(
             wire: wire, acknowledgement: ack, connections: connections, batch: batch, inFlightMax: inFlight,
-            rate: rate, warmupNanoseconds: Int64((warmup ?? (findMax ? 1 : 2)) * 1e9), extent: extent)
+            rate: plan ? nil : rate, warmupNanoseconds: Int64((warmup ?? (plan ? 0 : findMax ? 1 : 2)) * 1e9),
+            extent: extent)
     }
 
     private func report(_ outcome: BenchOutcome, _ search: RateSearch?, found: Int?) -> BenchReport {

@@ -63,6 +63,7 @@ struct DaemonMetrics: Sendable {
         registry.observe(.buildInfo, [.version: Version.current]) { 1 }
         registry.observe(.logLinesDropped) { Double(log.droppedLines) }
         registry.observe(.processResidentMemory) { Double(ProcessMemory.residentBytes() ?? 0) }
+        registry.observe(.processCPU) { ProcessorTime.seconds() }
     }
 
     /// Prometheus' text format, version 0.0.4.

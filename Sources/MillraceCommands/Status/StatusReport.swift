@@ -32,10 +32,8 @@ struct StatusReport: Encodable {
 
         /// nil when the text of `/metrics` lacks one of the two.
         init?(metrics text: String) {
-            func value(_ metric: MetricName) -> Int? {
-                let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(metric.rawValue + " ") }
-                return line?.split(separator: " ").last.flatMap { Double($0) }.flatMap { Int(exactly: $0) }
-            }
+            let metrics = ScrapedMetrics(text)
+            func value(_ metric: MetricName) -> Int? { metrics.value(metric).flatMap { Int(exactly: $0) } }
             guard let used = value(.memoryUsed), let budget = value(.memoryBudget) else { return nil }
             self.init(usedBytes: used, budgetBytes: budget)
         }

@@ -120,6 +120,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case archiveBytesWritten = "millrace_archive_bytes_written_total"
     case logLinesDropped = "millrace_log_lines_dropped_total"
     case processResidentMemory = "millrace_process_resident_memory_bytes"
+    case processCPU = "millrace_process_cpu_seconds_total"
     case buildInfo = "millrace_build_info"
 }
 
@@ -285,6 +286,7 @@ extension MetricName {
         case .archiveBytesWritten: .counter("Bytes of archives of months, compressed.", [])
         case .logLinesDropped: .counter("Log lines that nobody read in time, or that could not be written.", [])
         case .processResidentMemory: .gauge("Memory of the daemon, without its PostgreSQL.", [])
+        case .processCPU: .counter("Processor time of the daemon, without its PostgreSQL.", [])
         case .buildInfo: .gauge("Always 1; the version is the label.", [.version])
         }
     }

@@ -228,6 +228,53 @@ extension EndToEnd {
             #expect(run.errors.contains("in flight  p99"), "\(run.errors)")
         }
 
+        private struct Plan: Decodable {
+            struct Measured: Decodable {
+                var events: Int
+                var rowsPerSecond: Double
+                var lineBytes: Double
+                var daemonSecondsPerMillion: Double
+                var tableBytes: Double
+                var indexBytes: Double
+                var walBytes: Double?
+            }
+
+            struct Line: Decodable {
+                var name: String
+                var value: Double
+                var basis: String
+            }
+
+            var measured: Measured
+            var plan: [Line]
+        }
+
+        @Test func `a plan rests on a run whose rows are in the tables, and says what is measured`() throws {
+            let installation = try started()
+            let arguments = ["bench", "--plan", "--rate", "2000", "--events", "5000"]
+            let run = try installation.daemon.run(arguments + ["--months", "24", "--json"])
+            #expect(run.isSuccess, "\(run.errors)")
+            let plan = try run.report(Plan.self)
+            let measured = plan.measured
+            #expect(measured.events == 5000 && measured.rowsPerSecond > 0 && measured.daemonSecondsPerMillion > 0)
+            #expect((100...1000).contains(measured.lineBytes), "\(measured)")
+            #expect((100...2000).contains(measured.tableBytes) && measured.indexBytes > 10, "\(measured)")
+            #expect((measured.walBytes ?? 0) > 100)
+            #expect(plan.plan.allSatisfy { ["measured", "extrapolated"].contains($0.basis) && $0.value >= 0 })
+            let disk = try #require(plan.plan.first { $0.name == "disk for events" })
+            #expect(disk.basis == "extrapolated" && disk.value > 2000 * 86_400 * 30 * 25 * 100)
+            #expect(try installation.auditor.rows == 5000)
+
+            let text = try installation.daemon.run(arguments)
+            #expect(text.output.contains("for 2,000 events/s, 6,000 at the peak, 12 months:"), "\(text.output)")
+            for wrong in [["--plan"], ["--plan", "--rate", "5", "--no-verify"], ["--peak", "7"]] {
+                #expect(try installation.daemon.run(["bench"] + wrong).exit == .status(2))
+            }
+            try installation.daemon.kill()
+            let alone = try installation.daemon.run(arguments)
+            #expect(alone.exit == .status(1) && alone.errors.contains("millrace serve"), "\(alone.errors)")
+        }
+
         @Test func `what keeps it from starting is told with the next step`() throws {
             let nobody = try Endpoint.free()
             let installation = try started()

@@ -17,8 +17,8 @@ extension EndToEnd {
                     "-m", "schemathesis.cli", "run", "http://\(installation.daemon.http)/openapi.json", "--no-color",
                     "--max-examples", "25", "--max-time", "40", "--seed", "7", "--phases",
                     "examples,coverage,fuzzing",
-                    // It answers after as many seconds as it is asked for.
-                    "--exclude-path", "/debug/latency",
+                    // That answers after as many seconds as it is asked for, and those go on until the client leaves.
+                    "--exclude-path", "/debug/latency", "--exclude-path", "/v1/tail", "--exclude-path", "/v1/live",
                     // A cursor can't be made up, and names of folds are known by /v1/packs only.
                     "--exclude-checks", "positive_data_acceptance", "--warnings", "off", "--generation-database",
                     "none",

@@ -1,24 +1,22 @@
-internal import FoundationEssentials
 internal import Glibc
-internal import MillraceConsole
 
 /// One request without a body over a socket: enough for the daemon's own short answers.
-enum HTTPProbe {
-    struct Answer: Equatable {
-        var status: Int
-        var body: String
+package enum HTTPProbe {
+    package struct Answer: Equatable {
+        package var status: Int
+        package var body: String
     }
 
     /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers. `bytesMax`: an answer is cut
     /// off there.
-    static func get(
+    package static func get(
         _ path: String, from destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
     ) throws(CommandError) -> Answer {
         try exchange("GET \(path) HTTP/1.1\r\n", destination, timeout: timeout, bytesMax: bytesMax)
     }
 
     /// Likewise.
-    static func post(
+    package static func post(
         _ path: String, to destination: Destination, timeout: Duration, bytesMax: Int = 1 << 20
     ) throws(CommandError) -> Answer {
         try exchange(
@@ -58,18 +56,5 @@ enum HTTPProbe {
         else { return nil }
         let body = text.firstRange(of: "\r\n\r\n").map { String(text[$0.upperBound...]) } ?? ""
         return Answer(status: status, body: body)
-    }
-}
-
-/// What `/readyz` says about writing: whether events get into the database, else why not and since when.
-struct WritingAnswer: Decodable {
-    var writing: Bool
-    var reason: String?
-    var since: String?
-
-    /// nil for a daemon that does not say.
-    init?(_ body: String) {
-        guard let answer = try? JSONDecoder().decode(Self.self, from: Data(body.utf8)) else { return nil }
-        self = answer
     }
 }
