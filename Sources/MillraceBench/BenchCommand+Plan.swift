@@ -30,7 +30,7 @@ extension BenchCommand {
             cores: CoresGiven.ofThisProcess().count)
         let need = SizingNeed(
             rate: rate, peak: peak ?? rate * 3, months: months, outageHours: outage,
-            retainHours: context.configuration.spool.retain.inSeconds / 3600)
+            retainHours: context.spoolRetain.inSeconds / 3600)
         let report = SizingReport(SizingModel(measure: measure, need: need))
         if json { try Console.json(report) } else { Console.out(report.text) }
     }

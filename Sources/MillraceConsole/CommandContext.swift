@@ -8,6 +8,7 @@ package import MillraceEvent
 internal import MillraceIntake
 package import MillracePostgres
 package import MillraceProjections
+internal import MillraceSpool
 package import MillraceTreatment
 internal import MillraceWriter
 
@@ -74,6 +75,9 @@ package struct CommandContext {
     }
 
     package var spoolDirectory: String { configuration.spoolDirectory }
+
+    /// `spool.retain`.
+    package var spoolRetain: Duration { configuration.spool.retain }
 
     package var eventLimits: EventLimits { configuration.eventLimits }
 

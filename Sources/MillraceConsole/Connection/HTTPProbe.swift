@@ -5,6 +5,11 @@ package enum HTTPProbe {
     package struct Answer: Equatable {
         package var status: Int
         package var body: String
+
+        package init(status: Int, body: String) {
+            self.status = status
+            self.body = body
+        }
     }
 
     /// Blocks up to `timeout`, and again as long to connect. Throws when nobody answers. `bytesMax`: an answer is cut

@@ -46,8 +46,9 @@ extension EndToEnd {
             // The first process locks the tables in the order of their making.
             let backup = try backups.spawn("backup", "--quiet")
             try backups.waitForBlocked("pg_dump")
-            let other = try backups.installation.database.connect(applicationName: "other")
+            let database = backups.installation.database
             let change = BackgroundThread {
+                let other = try database.connect(applicationName: "other")
                 try other.execute("ALTER TABLE public.wanted ADD COLUMN more text", timeout: .seconds(60))
             }
             try backups.waitForBlocked("other")
