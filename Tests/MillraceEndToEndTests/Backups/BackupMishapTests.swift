@@ -42,7 +42,8 @@ extension EndToEnd {
             let backups = try BackupInstallation()
             let owner = try backups.installation.database.connect()
             try owner.execute("CREATE TABLE public.wanted (n integer); CREATE TABLE public.locked (n integer)")
-            try owner.execute("INSERT INTO public.wanted VALUES (1); BEGIN; LOCK TABLE public.locked")
+            try owner.execute("INSERT INTO public.wanted VALUES (1)")
+            try owner.execute("BEGIN; LOCK TABLE public.locked")
             // The first process locks the tables in the order of their making.
             let backup = try backups.spawn("backup", "--quiet")
             try backups.waitForBlocked("pg_dump")

@@ -47,7 +47,8 @@ struct SettingsReport {
     /// A table of tables, a file, actions of the audit log, what another database has, and types of events.
     private static let otherNames: Set = [
         "jwt.keys", "spool.id", "audit.purge", "backup.make", "backup.remove", "backup.restore", "auth.users",
-        "auth.uid", "log.trace", "log.debug", "log.info", "log.warn", "log.error", "log.fatal", "log.unspecified",
+        "auth.uid", "page.viewed", "page.left", "page.path", "log.trace", "log.debug", "log.info", "log.warn",
+        "log.error", "log.fatal", "log.unspecified",
     ]
     private static let endingsOfFiles: Set = [
         "crt", "json", "ndjson", "hgrm", "hlog", "toml", "md", "socket", "swift", "timer",
