@@ -498,8 +498,8 @@ let package = Package(
         .testTarget(
             name: "MillraceCommandsTests",
             dependencies: [
-                "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration", "MillraceConsole",
-                "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceAPI", "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration",
+                "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -20,7 +20,7 @@ run() {
 }
 
 # Of the parts, few begin at a time: what has begun and waits for a processor comes to the end of its time limit.
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=64
 run parts --skip MillraceEndToEndTests
 # Of the whole, all may begin: they wait for a thread.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=1000

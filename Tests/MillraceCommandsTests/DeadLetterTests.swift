@@ -1,3 +1,4 @@
+import MillraceAPI
 import MillraceDaemon
 import MillraceEvent
 import MillracePostgres
@@ -145,7 +146,7 @@ import Testing
         try fixture.connection.execute("UPDATE ingest_batches SET folded = '{}' WHERE batch_id = 8")
         let sum = "SELECT COALESCE(sum(n), 0) FROM projections.analytics_events_by_hour"
         #expect(try fixture.count(sum) == 4)
-        #expect(throws: CommandError.self) { try retry(fixture) }
+        #expect(throws: LetterRetryRefusal.self) { try retry(fixture) }
         #expect(try retry(fixture, packs: [analytics]) == [.committed, .committed])
         #expect(try fixture.count(sum) == 5)
         #expect(
