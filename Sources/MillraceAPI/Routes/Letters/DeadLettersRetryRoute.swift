@@ -71,14 +71,13 @@ package struct DeadLettersRetryRoute: Sendable {
     }
 
     private static func ids(in body: ByteBuffer) throws(APIProblem) -> [UniqueID] {
-        struct Posted: Decodable {
-            var ids: [String]
+        let members = try? JSONDecoder().decode([String: [String]].self, from: Data(body.readableBytesView))
+        guard let texts = members?["ids"], members?.count == 1 else {
+            throw APIProblem(
+                .badRequest, "invalid_json", "the body must be a JSON object with ids alone, an array of UUIDs")
         }
-        guard let posted = try? JSONDecoder().decode(Posted.self, from: Data(body.readableBytesView)) else {
-            throw APIProblem(.badRequest, "invalid_json", "the body must be a JSON object with ids, an array of UUIDs")
-        }
-        let ids = posted.ids.compactMap { UniqueID($0) }
-        guard ids.count == posted.ids.count, (1...idsMax).contains(ids.count) else {
+        let ids = texts.compactMap { UniqueID($0) }
+        guard ids.count == texts.count, (1...idsMax).contains(ids.count) else {
             throw APIProblem(
                 .badRequest, "invalid_value", "ids must be 1 to \(idsMax) UUIDs, as GET /v1/dead-letters shows them")
         }
