@@ -1,6 +1,7 @@
 internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
+internal import MillraceProjections
 
 /// Runs the audit and makes its report.
 ///
@@ -24,22 +25,32 @@ struct Verification {
 
     /// `progress` is told what is being read. Throws what the database answers.
     func run(_ progress: (String) -> Void) throws(PostgresError) -> VerifyReport {
-        try connection.transaction(timeout: timeout) { () throws(PostgresError) in
-            try connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            let audit = try LedgerAudit(connection: connection, timeout: timeout, since: since)
-            var report = VerifyReport()
-            progress("ledger")
-            report.checks.append(try audit.overlaps())
-            report.checks.append(try audit.sums())
-            try account(audit, &report)
-            report.checks.append(
-                try audit.rows { partition, index, count in progress("\(partition) (\(index + 1) of \(count))") })
-            progress("dead letters")
-            report.checks.append(try audit.deadLetters())
-            report.checks.append(try audit.damages())
-            try note(audit, &report, progress)
+        let lock = ProjectionsLock(connection: connection)
+        try lock.beginStill()
+        do throws(PostgresError) {
+            let report = try audit(progress)
+            try connection.commit(timeout: timeout)
             return report
+        } catch {
+            lock.rollBack()
+            throw error
         }
+    }
+
+    private func audit(_ progress: (String) -> Void) throws(PostgresError) -> VerifyReport {
+        let audit = try LedgerAudit(connection: connection, timeout: timeout, since: since)
+        var report = VerifyReport()
+        progress("ledger")
+        report.checks.append(try audit.overlaps())
+        report.checks.append(try audit.sums())
+        try account(audit, &report)
+        report.checks.append(
+            try audit.rows { partition, index, count in progress("\(partition) (\(index + 1) of \(count))") })
+        progress("dead letters")
+        report.checks.append(try audit.deadLetters())
+        report.checks.append(try audit.damages())
+        try note(audit, &report, progress)
+        return report
     }
 
     private func account(_ audit: LedgerAudit, _ report: inout VerifyReport) throws(PostgresError) {

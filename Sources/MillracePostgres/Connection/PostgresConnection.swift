@@ -21,6 +21,8 @@ package final class PostgresConnection {
     private let notices: NoticeLog
     /// What pipelines have prepared.
     var prepared = PreparedStatements()
+    /// Whether Citus is known to be in the database: `lookForCitus`, or whoever asked in a statement of its own.
+    package var hasCitus = false
 
     /// Stops what this session's server process is doing, from another thread.
     package let canceller: PostgresCanceller

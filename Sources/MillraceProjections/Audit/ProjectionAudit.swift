@@ -2,8 +2,8 @@ package import MillracePostgres
 
 /// Counts a pack's live projections again from the rows, and compares. Blocks; the connection must be idle.
 ///
-/// All in one REPEATABLE READ transaction that is rolled back: the batches that are folded at one moment are folded once
-/// more into tables of their own. Writers and readers go on meanwhile; a rebuild waits.
+/// All in one transaction that sees one moment and is rolled back: the batches that are folded then are folded once more into
+/// tables of their own. Writers and readers go on meanwhile; a rebuild waits. With Citus, writers wait too.
 package struct ProjectionAudit {
     private let connection: PostgresConnection
     private let pack: PackDefinition
@@ -27,7 +27,7 @@ package struct ProjectionAudit {
     package func run(progress: (_ rows: Int, _ of: Int) -> Void) throws -> ProjectionRecount {
         try lock.hold(alone: false)
         defer { lock.release() }
-        try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try lock.beginStill()
         // What the recount made is dropped.
         defer { lock.rollBack() }
         let live = try liveVersion()
@@ -85,7 +85,7 @@ package struct ProjectionAudit {
         let isLeftOut = recount.batchesLeftOut > 0 ? try leaveOut(target.versionID) : ""
         let fold = BatchFold(slot: 0)
         let rows = BatchRows(connection: connection, pack: pack)
-        let ledger = try LedgerPresence(connection: connection, timeout: timeout)
+        var ledger = try LedgerPresence(connection: connection, timeout: timeout)
         // A page is too short for the server's JIT to pay off.
         try connection.execute("SET LOCAL millrace.slot = 0; SET LOCAL jit = off")
         for leaf in try Partitions(connection: connection).list() where !leaf.isDetachPending {
@@ -99,13 +99,14 @@ package struct ProjectionAudit {
                 ) { batches.add($0) }
                 pages.adapt(to: count)
                 recount.rows += count
-                recount.add(unknown: try ledger.missing(batches.ids), in: batches, limit: limit)
+                recount.add(unknown: try ledger.missing(batches), in: batches, limit: limit)
                 let outcome = try fold.apply(batchID: batches.ids.last ?? 0, on: connection)
                 recount.unread.append(fold.unread)
                 if let failure = outcome.failures.first { throw failure.error }
                 progress(recount.rows, totals.int(0, 0) ?? 0)
             }
         }
+        recount.add(surplus: ledger.surplus, limit: limit)
     }
 
     /// Notes the batches that the version lacks. Returns the condition that a row is of none of them.
@@ -130,6 +131,7 @@ package struct ProjectionAudit {
                 WHERE lacking.batch_id = stored.batch_id AND lacking.last_batch_id IS NULL
             )
             """
+        if connection.hasCitus { return try leftOutApart() }
         let spans = try connection.execute(
             "SELECT EXISTS (SELECT FROM recount_left_out WHERE last_batch_id IS NOT NULL)")
         guard spans.bool(0, 0) == true else { return plain }
@@ -148,6 +150,23 @@ package struct ProjectionAudit {
                 false
             )
             """
+    }
+
+    /// The same condition in questions that don't refer to the row, since Citus takes no others.
+    private func leftOutApart() throws(PostgresError) -> String {
+        let spans = try connection.execute(
+            "SELECT batch_id, last_batch_id FROM recount_left_out WHERE last_batch_id IS NOT NULL ORDER BY 1",
+            timeout: timeout)
+        let ranges = (0..<spans.rowCount).map { row in
+            let within = "batch_id BETWEEN \(spans.count(row, 0)) AND \(spans.count(row, 1))"
+            return """
+                 AND NOT (\(within) AND batch_id NOT IN (
+                    SELECT batch_id FROM public.ingest_batches WHERE last_batch_id IS NULL AND \(within)
+                ))
+                """
+        }
+        return " AND batch_id NOT IN (SELECT batch_id FROM recount_left_out WHERE last_batch_id IS NULL)"
+            + ranges.joined()
     }
 
     private func compare(
@@ -195,38 +214,5 @@ package struct ProjectionAudit {
                 recount.tables.append(compared)
             }
         }
-    }
-}
-
-/// A month's table as it lies on disk, some of its pages at a time: each row is read once, whatever its batch.
-struct LeafPages {
-    /// How many rows a page should have.
-    private static let rowsAim = 30_000
-    /// Of PostgreSQL's pages; a page holds 291 rows at most.
-    private static let blocksMax = 4096
-
-    private let end: Int
-    private var next = 0
-    private var blocks = 128
-
-    /// `leaf`: with its schema. In a transaction with one snapshot: rows that come later lie after the end or aren't
-    /// seen.
-    init(_ leaf: String, connection: PostgresConnection) throws(PostgresError) {
-        let size = try connection.execute(
-            "SELECT pg_relation_size('\(leaf.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
-        end = size.int(0, 0) ?? 0
-    }
-
-    /// Which rows come next, as a condition; nil after the last page.
-    mutating func take() -> String? {
-        guard next < end else { return nil }
-        let first = next
-        next += blocks
-        return "ctid >= '(\(first),0)'::tid AND ctid < '(\(next),0)'::tid"
-    }
-
-    /// The page had so many rows: the next one is made larger or smaller.
-    mutating func adapt(to rows: Int) {
-        blocks = min(max(1, blocks * Self.rowsAim / max(rows, Self.rowsAim / 4)), Self.blocksMax)
     }
 }

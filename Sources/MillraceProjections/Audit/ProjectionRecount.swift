@@ -25,7 +25,7 @@ package struct ProjectionRecount: Sendable, Equatable {
     package var batchesLeftOut: Int
     /// Rows of batches that the ledger lacks: no version was told of them.
     package var rowsUnknown: Int
-    /// Some of those batches.
+    /// Some of those batches; of joined ones, which can't be told apart, the first of the span.
     package var batchesUnknown: [Int64]
     /// Rows too large to read, so that not all of their folds could be counted.
     package var unread: UnreadRows
@@ -40,6 +40,14 @@ package struct ProjectionRecount: Sendable, Equatable {
         for batchID in batchIDs {
             rowsUnknown += page.count(of: batchID)
             if batchesUnknown.count < limit, !batchesUnknown.contains(batchID) { batchesUnknown.append(batchID) }
+        }
+    }
+
+    /// Rows of joined batches beyond those that the ledger has.
+    mutating func add(surplus: [(batchID: Int64, rows: Int)], limit: Int) {
+        for (batchID, rows) in surplus {
+            rowsUnknown += rows
+            if batchesUnknown.count < limit { batchesUnknown.append(batchID) }
         }
     }
 }

@@ -6,6 +6,9 @@ package struct ProjectionsLock {
     /// Limit of each wait for a lock; short, because batches queue up after it meanwhile.
     private static let waitMax = Duration.seconds(2)
     private static let attemptsMax = 30
+    /// For the batches under way, and for what workers have prepared and not ended: Citus looks once a minute.
+    private static let stillWaitMax = Duration.seconds(60)
+    private static let leftoversWaitMax = Duration.seconds(150)
 
     /// Taken by whoever folds, at the beginning of the transaction.
     package static let sharedStatement = "SELECT pg_advisory_xact_lock_shared(\(AdvisoryLock.projections.rawValue), 0)"
@@ -36,6 +39,36 @@ package struct ProjectionsLock {
                 try connection.interrupt.pause(for: backoff.next())
             }
         }
+    }
+
+    /// Begins a transaction that sees one moment of ledger, tables and projections. With Citus, whose workers have no snapshot
+    /// in common, batches wait in their spools until it ends, and nobody joins the ledger; what workers have not ended is
+    /// waited for first.
+    package func beginStill() throws(PostgresError) {
+        guard let leftovers = try TwoPhaseLeftovers(connection) else {
+            try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            return
+        }
+        do throws(PostgresError) {
+            try connection.execute(
+                """
+                BEGIN;
+                SET LOCAL lock_timeout = \(Self.stillWaitMax.components.seconds * 1000);
+                SELECT pg_advisory_xact_lock(\(AdvisoryLock.projections.rawValue), 0);
+                SELECT pg_advisory_xact_lock(\(AdvisoryLock.ledger.rawValue), 0);
+                SET LOCAL lock_timeout TO DEFAULT
+                """, timeout: Self.stillWaitMax + .seconds(30))
+            guard try leftovers.wait(upTo: Self.leftoversWaitMax) > 0 else { return }
+        } catch {
+            rollBack()
+            throw error
+        }
+        rollBack()
+        throw PostgresError(
+            code: .timedOut, message: "workers hold prepared transactions that Citus has not ended",
+            hint:
+                "See pg_prepared_xacts of the workers; `SELECT recover_prepared_transactions()` on the coordinator, as a "
+                + "superuser, ends them.")
     }
 
     /// `PostgresConnection.transaction` for a body that throws more than errors of the database.
