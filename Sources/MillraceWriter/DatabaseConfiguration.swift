@@ -9,6 +9,8 @@ package struct DatabaseConfiguration: Sendable, Equatable {
 
     /// libpq connection string or URI; of `serve --embedded`, that of its own cluster.
     package var url = Self.local(database: "millrace", hasSocket: true)
+    /// Where the rows of events and conversations are to lie: `millrace migrate up` sees to it.
+    package var distribution = DistributionPolicy.none
     /// Number of writers, each with a connection and a thread of its own: 1 ... `WriterConfiguration.writersMax`.
     package var writers = 2
     /// Rows that wait when writers beyond the first take batches.

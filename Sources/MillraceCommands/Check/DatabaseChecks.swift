@@ -1,7 +1,9 @@
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillraceEvent
 internal import MillracePostgres
 internal import MillraceProjections
+internal import MillraceWriter
 
 /// Tries the database: it answers, is new enough, lets the role write, has room, and has the schema and the months.
 struct DatabaseChecks {
@@ -24,6 +26,9 @@ struct DatabaseChecks {
                 results.append(try KeyChecks(configuration: context.configuration).keys(connection))
                 results += try TableChecks(connection: connection).run()
                 results += try RoleChecks(connection: connection).run()
+                results += try CitusChecks(
+                    policy: context.configuration.database.distribution, packs: context.packs(), connection: connection
+                ).run()
                 results.append(try months(connection))
                 results += try RetirementChecks(configuration: context.configuration, connection: connection).run()
                 results += try projections(connection)

@@ -1,8 +1,10 @@
 internal import ArgumentParser
+internal import MillraceConfiguration
 internal import MillraceConsole
 internal import MillracePostgres
 internal import MillraceProjections
 internal import MillraceSpool
+internal import MillraceWriter
 
 /// `millrace migrate`: the schema.
 struct MigrateCommand: ParsableCommand {
@@ -36,13 +38,16 @@ struct MigrateCommand: ParsableCommand {
         var installed: [String] = []
         /// Packs whose tables went with what was undone.
         var removed: [String] = []
+        /// Tables that were spread over the workers of a Citus cluster.
+        var distributed: [String] = []
         /// Segments that were removed from the spool.
         var segments = 0
 
         init(
             undone: [Migration] = [], applied: [Migration] = [], installed: [String] = [], removed: [String] = [],
-            segments: Int = 0
+            distributed: [DistributedTable] = [], segments: Int = 0
         ) {
+            self.distributed = distributed.map(\.rawValue)
             self.installed = installed
             self.removed = removed
             self.segments = segments
@@ -53,8 +58,9 @@ struct MigrateCommand: ParsableCommand {
         var text: String {
             let count = undone.count + applied.count
             let packs = installed.count + removed.count
-            if count + packs == 0 { return "nothing to do: the schema is where you want it" }
+            if count + packs + distributed.count == 0 { return "nothing to do: the schema is where you want it" }
             return "\(count) migrations done" + (packs == 0 ? "" : ", \(packs) packs")
+                + (distributed.isEmpty ? "" : ", \(distributed.count) tables distributed")
                 + (segments == 0 ? "" : ", \(segments) segments removed from the spool")
         }
     }
@@ -66,7 +72,9 @@ extension MigrateCommand {
             abstract: "Apply what is pending, and make the tables of projections.packs.",
             discussion: """
                 Daemons may write meanwhile: what wants a lock tries for half a second at a time, and says whom it waits for. \
-                It may be interrupted and run again. With --to the packs are left alone.
+                It may be interrupted and run again. With --to the packs are left alone. With database.distribution = \
+                "citus" it also spreads events and conversations over the cluster's workers, months and rows that are there \
+                included; batches wait in the spool meanwhile.
 
                 Example:
                   millrace migrate up
@@ -99,7 +107,8 @@ extension MigrateCommand {
                 })
             meter.finish()
             let installed = try PackSteps(connection: connection, packs: packs).install(isQuiet: json)
-            try finish(Report(applied: applied, installed: installed), json: json)
+            let distributed = to == nil ? try distribute(context, connection, isQuiet: json) : []
+            try finish(Report(applied: applied, installed: installed, distributed: distributed), json: json)
         }
     }
 
@@ -165,9 +174,12 @@ extension MigrateCommand {
             let removed = try packs.remove(beforeUndoing: .max, isQuiet: json)
             let applied = try migrator.reset { if !json { Console.out("applied \($0.name)") } }
             let installed = try packs.install(isQuiet: json)
+            let distributed = try distribute(context, connection, isQuiet: json)
             let segments = try reset?.run() ?? 0
             try finish(
-                Report(applied: applied, installed: installed, removed: removed, segments: segments), json: json)
+                Report(
+                    applied: applied, installed: installed, removed: removed, distributed: distributed,
+                    segments: segments), json: json)
         }
 
         /// What would be deleted, for a sentence: `about 1,200 rows of … in database "millrace"`.
@@ -287,6 +299,16 @@ extension MigrateCommand {
                 Console.out(Format.table([["at", "direction", "version", "title", "role"]] + rows))
             }
         }
+    }
+}
+
+/// What `database.distribution` asks for and is not there yet.
+private func distribute(
+    _ context: CommandContext, _ connection: PostgresConnection, isQuiet: Bool
+) throws(PostgresError) -> [DistributedTable] {
+    guard context.configuration.database.distribution == .citus else { return [] }
+    return try TableDistribution(connection: connection).run {
+        if !isQuiet { Console.out("distributed \($0.rawValue)") }
     }
 }
 

@@ -51,6 +51,10 @@ extension ConfigurationSchema {
                 "url", \.database.url, .connectionString,
                 "libpq connection string. Also DATABASE_URL; where neither says another, PGHOST and the like, and service files.",
                 watch: "millrace_postgresql_up"),
+            .choice(
+                "distribution", \.database.distribution,
+                "citus: `millrace migrate up` spreads events and conversations over the workers of that extension's cluster.",
+                watch: "millrace_writer_deadlocks_total"),
             .integer(
                 "writers", \.database.writers, 1...64, unit: "connections", "Batches written at the same time.",
                 watch: "millrace_writer_waiting_lines"),

@@ -25,4 +25,13 @@ package struct Partition: Sendable, Hashable {
 
     /// The table as SQL names it, whatever an administrator has called it.
     package var relation: String { table.relation(name) }
+
+    /// With the rows and bytes of its shards; nil: it has none.
+    func sized(_ size: CitusShards.Size?) -> Partition {
+        guard let size else { return self }
+        var partition = self
+        partition.rowsEstimate = size.rows
+        partition.bytes = size.bytes
+        return partition
+    }
 }

@@ -30,13 +30,13 @@ extension Partitions {
     /// time, for `options.detachWait` in all; then 55P03 is thrown, and the DETACH may be pending: nobody sees the month
     /// through the parent until another try has ended it.
     ///
-    /// CONCURRENTLY, which takes no lock that COPY or SELECT on the parent would wait for; where the server refuses that, as
-    /// Citus does, plainly. The caller writes the row of the audit log.
+    /// CONCURRENTLY, which takes no lock that COPY or SELECT on the parent would wait for; with Citus, and where the server
+    /// refuses that, plainly. The caller writes the row of the audit log.
     package func detach(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) {
         let clock = ContinuousClock()
         let end = clock.now + options.detachWait
         var backoff = Backoff(min: .milliseconds(100), max: .seconds(2))
-        var isPlain = false
+        var isPlain = try connection.lookForCitus()
         while true {
             do throws(PostgresError) {
                 switch try attachment(of: month, in: table) {
@@ -88,6 +88,7 @@ extension Partitions {
 
     private func detachPlainly(_ month: PartitionMonth, of table: PartitionedTable) throws(PostgresError) {
         try connection.transaction { () throws(PostgresError) in
+            if connection.hasCitus { try connection.execute(PostgresConnection.sequentialMode) }
             try connection.execute("SET LOCAL lock_timeout = \(options.detachLockTimeout.milliseconds)")
             try connection.execute(
                 "ALTER TABLE public.\(table.rawValue) DETACH PARTITION public.\(table.partitionName(month))",

@@ -118,9 +118,9 @@ extension Partitions {
             "SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2 AND convalidated",
             parameters: [.text(leaf), .text("\(name)_created_at_check")])
         if check.rowCount == 0 {
+            try connection.execute("ALTER TABLE \(leaf) DROP CONSTRAINT IF EXISTS \(name)_created_at_check")
             try connection.execute(
                 """
-                ALTER TABLE \(leaf) DROP CONSTRAINT IF EXISTS \(name)_created_at_check;
                 ALTER TABLE \(leaf)
                     ADD CONSTRAINT \(name)_created_at_check
                     CHECK (created_at >= '\(month.lowerBound)' AND created_at < '\(month.upperBound)') NOT VALID
@@ -131,6 +131,7 @@ extension Partitions {
         try PrimaryKeyIndexes(connection: connection).replace(try key(of: parent, for: leaf))
         try completeIndexes(of: month, in: table)
         try whileContended { () throws(PostgresError) in
+            if try connection.lookForCitus() { try connection.execute(PostgresConnection.sequentialMode) }
             try connection.execute("SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds)")
             try connection.execute(
                 """
@@ -140,6 +141,7 @@ extension Partitions {
             try handOver(leaf, of: parent)
             try AuditLog.record(.partitionAttach, name, on: connection)
         }
+        if connection.hasCitus { try TableDistribution(connection: connection).removeLocalRows(of: leaf) }
     }
 
     /// Builds the key of a table that `makeApart` made, once it is filled.

@@ -124,7 +124,9 @@ package struct Partitions {
                         isDetachPending: result.bool(row, 5) ?? false))
             }
         }
-        return partitions
+        guard let catalog = try CitusCatalog(connection) else { return partitions }
+        let sizes = try CitusShards(catalog: catalog).sizes(timeout: .seconds(60))
+        return partitions.map { $0.sized(sizes[$0.name]) }
     }
 
     private static let listing = """
@@ -178,6 +180,7 @@ package struct Partitions {
         // A month that a failover loses is made again: a synchronous standby that is away must not hold up writing.
         try connection.execute(
             "SET LOCAL lock_timeout = \(options.lockTimeout.milliseconds); SET LOCAL synchronous_commit = local")
+        if try connection.lookForCitus() { try connection.execute(PostgresConnection.sequentialMode) }
         // Another daemon makes the same month: wait for it, then find it made.
         try connection.execute(
             "SELECT pg_advisory_xact_lock(\(AdvisoryLock.partition.rawValue), hashtext('\(leaf)'))")

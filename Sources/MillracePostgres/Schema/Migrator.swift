@@ -242,7 +242,8 @@ package struct Migrator {
                 }
                 // Tables that all go may have rows that an older key does not take.
                 if migration.keys(direction) == nil || !isWhole {
-                    try connection.execute(direction == .up ? migration.upOnline : migration.down, timeout: timeout)
+                    try connection.executeMigration(
+                        direction == .up ? migration.upOnline : migration.down, timeout: timeout)
                 }
                 if direction == .up, let online = migration.online {
                     try LeafIndexes(connection: connection).giveNames(online)
