@@ -75,7 +75,7 @@ FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^
 	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun:.*|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
+.PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test citus-test citus-needs soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
 	test-packages bench-packages deb-packages deb-test-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
@@ -148,6 +148,12 @@ simulate: swift test-packages  ## the protocol of spool and ledger against a mod
 upgrade-test: swift packages  ## an older version, this one over it, and the older one again, under load: FROM=commit
 	$(SWIFT) build --product millrace
 	SWIFT="$(SWIFT)" PYTHON="$(PYTHON)" Tests/upgrade.sh "$(DEBUG_BINARY)" $(FROM)
+
+citus-test: citus-needs build  ## exactly once on a Citus cluster on loopback whose nodes are killed: ROWS=1000000, SEED=n; says what it needs
+	@PYTHONPATH=Benchmarks $(PYTHON) -B -m citus --binary "$(CURDIR)/$(BINARY)" $(if $(ROWS),--events $(ROWS)) $(if $(SEED),--seed $(SEED))
+
+citus-needs: swift
+	@PYTHONPATH=Benchmarks $(PYTHON) -B -m citus --needs
 
 soak: build  ## a mixed load at live rates, and what grows meanwhile: MINUTES=10
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m soak --minutes $(MINUTES)

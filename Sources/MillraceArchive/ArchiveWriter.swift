@@ -53,11 +53,16 @@ struct ArchiveWriter {
         var failure: (any Error)?
         var written = 0
         let list = columns.map(\.quoted).joined(separator: ", ")
+        // Workers of Citus would each order their own rows.
+        let lines =
+            try connection.lookForCitus()
+            ? "(SELECT \(list) FROM \(leaf)) AS line ORDER BY line.created_at, line.id, line.tenant_id"
+            : "(SELECT \(list) FROM \(leaf) ORDER BY created_at, id, tenant_id) AS line"
         try connection.copyOut(
             """
             COPY (
                 SELECT row_to_json(line)
-                FROM (SELECT \(list) FROM \(leaf) ORDER BY created_at, id, tenant_id) AS line
+                FROM \(lines)
             ) TO STDOUT (FORMAT binary)
             """, timeout: configuration.statementTimeout
         ) { row in

@@ -31,11 +31,19 @@ extension MonthLifecycle {
         let month: [PostgresParameter?] = [.text(record.table.rawValue), .text(record.month.firstDay)]
         try connection.query(
             "DELETE FROM public.partition_month_batches WHERE table_name = $1 AND month = $2::date", parameters: month)
+        // By itself, since the rows may be on workers of Citus, and the ledger is here.
+        try connection.execute(
+            """
+            CREATE TEMPORARY TABLE millrace_month_batches ON COMMIT DROP AS
+            SELECT batch_id, count(*) AS rows
+            FROM public.\(record.relation)
+            GROUP BY batch_id
+            """, timeout: configuration.statementTimeout)
         try connection.query(
             """
             INSERT INTO public.partition_month_batches (table_name, month, batch_id, rows)
             SELECT $1, $2::date, COALESCE(span.batch_id, found.batch_id), sum(found.rows)
-            FROM (SELECT batch_id, count(*) AS rows FROM public.\(record.relation) GROUP BY batch_id) AS found
+            FROM pg_temp.millrace_month_batches AS found
             LEFT JOIN LATERAL (
                 SELECT joined.batch_id
                 FROM (
@@ -96,6 +104,7 @@ extension MonthLifecycle {
         let columns = try MonthColumns.of(leaf, on: connection)
         var dropped = record
         try connection.transaction { () throws(PostgresError) in
+            if try connection.lookForCitus() { try connection.execute(PostgresConnection.sequentialMode) }
             try connection.execute("SET LOCAL lock_timeout = '10s'")
             try connection.execute("LOCK TABLE \(leaf) IN ACCESS EXCLUSIVE MODE", timeout: .seconds(60))
             // Somebody may have attached it by hand; the next look finds it so.

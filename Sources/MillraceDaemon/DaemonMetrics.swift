@@ -207,6 +207,7 @@ struct DaemonMetrics: Sendable {
         registry.expose(writer.parked, as: .writerParked)
         registry.expose(writer.unfoldedBatches, as: .writerUnfolded)
         registry.expose(writer.joinedRows, as: .writerJoined)
+        registry.expose(writer.deadlocks, as: .writerDeadlocks)
         registry.expose(writer.droppedLetters, as: .writerDroppedLetters)
         registry.observe(.writerWaitingLines) { Double(extents.waitingCount) }
         let latest = uncommitted

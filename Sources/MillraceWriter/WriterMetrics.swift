@@ -54,6 +54,8 @@ package final class WriterMetrics: Sendable {
     package let parked = MetricCounter()
     /// Batches that are not in each version of each pack.
     package let unfoldedBatches = MetricCounter()
+    /// Batches that were tried again since they and others waited for each other, on one server or between workers.
+    package let deadlocks = MetricCounter()
     /// Rows of the ledger that went up in others.
     package let joinedRows = MetricCounter()
     /// Letters of refused lines that went for the bounds of `dead_letters`.

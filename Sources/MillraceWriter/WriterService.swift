@@ -224,6 +224,7 @@ actor WriterService {
     /// Decides what a failed attempt means.
     private func recover(from error: PostgresError, _ batch: Batch, _ backoff: inout Backoff) -> Recovery {
         metrics.retries(error.category).add(1)
+        if error.sqlState == .deadlockDetected { metrics.deadlocks.add(1) }
         if connection?.session.isUsable != true { connection = nil }
         if connection == nil {
             // The ledger's session probes; this writer waits at the gate.

@@ -31,7 +31,8 @@ struct LetterTransaction {
 
     /// One outcome a line, in their order.
     func run(_ lines: [RetriedLine]) throws -> [LetterRetry.Outcome] {
-        try ProjectionsLock(connection: connection).transaction {
+        _ = try connection.lookForCitus()
+        return try ProjectionsLock(connection: connection).transaction {
             try connection.execute(ProjectionsLock.sharedStatement)
             let taken = try take(lines)
             let own = lines.filter { taken.contains($0.letter.id) }

@@ -27,6 +27,7 @@ package struct RowInsertion {
 
     /// Returns the places among `items` of those that went in. Of items that are the same event the first one does.
     package func insert(_ items: [Item]) throws(PostgresError) -> Set<Int> {
+        if try connection.lookForCitus() { try connection.requireTwoPhases() }
         var seen: Set<String> = []
         let distinct = items.indices.filter { seen.insert("\(items[$0].tenant) \(items[$0].row.identity)").inserted }
         var written: Set<Int> = []
@@ -79,12 +80,15 @@ package struct RowInsertion {
             WITH line AS MATERIALIZED (
                 SELECT \(values.joined(separator: ", "))
                 FROM unnest(\(arrays)) AS line (\(list))
-            )\(row.needsEventID ? known : "")
-            INSERT INTO public.\(row.table.rawValue) (\(list))
-            SELECT \(list)
-            FROM line\(row.needsEventID ? " JOIN known USING (id, tenant_id)" : "")
-            ON CONFLICT (created_at, id, tenant_id) DO NOTHING
-            RETURNING id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint, tenant_id
+            )\(row.needsEventID ? known : ""), written AS (
+                INSERT INTO public.\(row.table.rawValue) (\(list))
+                SELECT \(list)
+                FROM line\(row.needsEventID ? " JOIN known USING (id, tenant_id)" : "")
+                ON CONFLICT (created_at, id, tenant_id) DO NOTHING
+                RETURNING id, created_at, tenant_id
+            )
+            SELECT id::text, (EXTRACT(EPOCH FROM created_at) * 1000000)::bigint, tenant_id
+            FROM written
             """
     }
 

@@ -21,6 +21,8 @@ package struct ProjectionsError: Error, Sendable, Equatable, CustomStringConvert
         case unknownPack = "unknown_pack"
         /// Events that the pack's own functions wrote still wait in the outbox.
         case outboxWaiting = "outbox_waiting"
+        /// Tables of the live version are spread over the workers of a Citus cluster, as new ones would not be.
+        case tablesDistributed = "tables_distributed"
     }
 
     package var code: Code

@@ -5,7 +5,7 @@ internal import MillracePostgres
 /// rows are then. Blocking; the connection is idle between its calls. To do it again changes nothing.
 struct ErasureLeaf {
     /// Saves that are deleted in one transaction, in which others' saves wait.
-    private static let savesAtOnce = 200
+    static let savesAtOnce = 200
     private static let pagesAtOnce = 64
 
     let connection: PostgresConnection
@@ -13,7 +13,7 @@ struct ErasureLeaf {
     let targets: [FoldTarget]
     let tally: ErasureTally
     let timeout: Duration
-    private let fold = BatchFold(slot: Rebuild.slot)
+    let fold = BatchFold(slot: Rebuild.slot)
 
     /// Ascending.
     private let tenants: [Int32]
@@ -35,6 +35,7 @@ struct ErasureLeaf {
     func run(
         on relation: String, of table: PartitionedTable, progress: (_ pages: Int, _ of: Int) throws -> Void
     ) throws -> ErasureCounts {
+        _ = try connection.lookForCitus()
         var counts = ErasureCounts()
         if table == .conversations {
             for tenant in tenants { counts.saves += try eraseSaves(of: tenant, in: relation) }
@@ -54,6 +55,15 @@ struct ErasureLeaf {
         of relation: String, _ progress: (_ pages: Int, _ of: Int) throws -> Void,
         _ body: (_ page: String) throws -> Void
     ) throws {
+        if connection.hasCitus, try CitusCatalog(connection)?.isDistributed(relation) == true {
+            var pages = try LeafPages(relation, connection: connection)
+            let start = pages.progress.done
+            while let page = pages.take() {
+                try body(page)
+                try progress(pages.progress.done - start, pages.progress.of - start)
+            }
+            return
+        }
         let size = try connection.execute(
             "SELECT pg_relation_size('\(relation.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
         let end = size.count(0, 0)
@@ -68,6 +78,7 @@ struct ErasureLeaf {
         in relation: String, of table: PartitionedTable, _ sketches: inout ErasedSketches,
         progress: (_ pages: Int, _ of: Int) throws -> Void
     ) throws -> ErasureCounts {
+        _ = try connection.lookForCitus()
         var counts = ErasureCounts()
         try forEachPage(of: relation, progress) { page in
             for tenant in tenants {
@@ -83,11 +94,13 @@ struct ErasureLeaf {
                     let statements = ErasureStatements(scope: scope, tenant: tenant)
                     let own = "stored.tenant_id = \(tenant) AND stored.user_id = ANY (\(statements.ids))"
                     let rows = try connection.query(
-                        """
-                        SELECT \(Self.savedColumns), \(ConversationStatuses.folded)
-                        FROM \(relation) AS stored
-                        WHERE \(page) AND \(own)
-                        """, answersBinary: true, timeout: timeout)
+                        connection.hasCitus
+                            ? Self.apart(.conversations, in: relation, where: "\(page) AND \(own)")
+                            : """
+                            SELECT \(Self.savedColumns), \(ConversationStatuses.folded)
+                            FROM \(relation) AS stored
+                            WHERE \(page) AND \(own)
+                            """, answersBinary: true, timeout: timeout)
                     counts.saves += rows.rowCount
                     for row in 0..<rows.rowCount {
                         let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
@@ -107,7 +120,7 @@ struct ErasureLeaf {
     }
 
     /// `PartitionedTable.columns` of a row `stored` of the conversations.
-    private static var savedColumns: String {
+    static var savedColumns: String {
         PartitionedTable.conversations.columns
             .map { $0 == "metadata" ? PrintedSize.guarded("stored.metadata") : "stored.\($0)" }.joined(separator: ", ")
     }
@@ -122,27 +135,29 @@ struct ErasureLeaf {
                 try connection.execute(ConversationStatuses.aloneStatement, timeout: timeout)
                 let table = PartitionedTable.conversations
                 let rows = try connection.query(
-                    """
-                    WITH gone AS (
-                        DELETE FROM \(relation) AS stored
-                        WHERE stored.ctid = ANY (ARRAY(
-                            SELECT own.ctid
-                            FROM \(relation) AS own
-                            WHERE own.tenant_id = \(tenant) AND own.user_id = ANY (\(statements.ids))
-                            LIMIT \(Self.savesAtOnce)
-                        ))
-                        RETURNING *
-                    ), counted AS (
-                        INSERT INTO public.erased_rows AS e (batch_id, conversations)
-                        SELECT batch_id, count(*)
-                        FROM gone
-                        GROUP BY batch_id
-                        ON CONFLICT (batch_id) DO UPDATE
-                        SET conversations = e.conversations + EXCLUDED.conversations
-                    )
-                    SELECT \(Self.savedColumns), \(ConversationStatuses.folded), status
-                    FROM gone AS stored
-                    """, answersBinary: true, timeout: timeout)
+                    connection.hasCitus
+                        ? savesGoneApart(of: tenant, in: relation)
+                        : """
+                        WITH gone AS (
+                            DELETE FROM \(relation) AS stored
+                            WHERE stored.ctid = ANY (ARRAY(
+                                SELECT own.ctid
+                                FROM \(relation) AS own
+                                WHERE own.tenant_id = \(tenant) AND own.user_id = ANY (\(statements.ids))
+                                LIMIT \(Self.savesAtOnce)
+                            ))
+                            RETURNING *
+                        ), counted AS (
+                            INSERT INTO public.erased_rows AS e (batch_id, conversations)
+                            SELECT batch_id, count(*)
+                            FROM gone
+                            GROUP BY batch_id
+                            ON CONFLICT (batch_id) DO UPDATE
+                            SET conversations = e.conversations + EXCLUDED.conversations
+                        )
+                        SELECT \(Self.savedColumns), \(ConversationStatuses.folded), status
+                        FROM gone AS stored
+                        """, answersBinary: true, timeout: timeout)
                 guard rows.rowCount > 0 else { return 0 }
                 fold.begin(targets)
                 var sketches = ErasedSketches(targets)
@@ -169,6 +184,7 @@ struct ErasureLeaf {
         let texts = ["conversation_id", "question", "response", "source"].map {
             "\($0) = \(statements.renamed("stored.\($0)"))"
         }
+        if connection.hasCitus { return try renameInSavesApart(of: tenant, in: relation, page) }
         return try transaction { () throws(PostgresError) in
             var counts = ErasureCounts()
             counts.mentions = try connection.execute(
@@ -198,18 +214,23 @@ struct ErasureLeaf {
                 stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: -1, in: stored.versions) }
             }
             guard changes.count > 0 else { return 0 }
-            let left = try connection.query(
-                """
-                UPDATE \(relation) AS stored
-                SET user_id = change.user_id, payload = change.payload, id = change.new_id, event_type = change.event_type
-                FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], $5::jsonb[], $6::text[])
-                    AS change (created_at, id, new_id, user_id, payload, event_type)
-                WHERE stored.created_at = change.created_at AND stored.id = change.id AND stored.tenant_id = \(tenant)
-                RETURNING \(table.columns.map { "stored.\($0)" }.joined(separator: ", ")), \(ConversationStatuses.folded)
-                """, parameters: changes.parameters, answersBinary: true, timeout: timeout)
-            for row in 0..<left.rowCount {
-                let stored = StoredRow(left, row, of: table, foldedColumn: table.columns.count)
-                stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: 1, in: stored.versions) }
+            if connection.hasCitus {
+                for statement in Self.changesApart(of: tenant, in: relation) {
+                    addBack(
+                        try connection.query(
+                            statement, parameters: changes.parameters, answersBinary: true, timeout: timeout))
+                }
+            } else {
+                addBack(
+                    try connection.query(
+                        """
+                        UPDATE \(relation) AS stored
+                        SET user_id = change.user_id, payload = change.payload, id = change.new_id, event_type = change.event_type
+                        FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], $5::jsonb[], $6::text[])
+                            AS change (created_at, id, new_id, user_id, payload, event_type)
+                        WHERE stored.created_at = change.created_at AND stored.id = change.id AND stored.tenant_id = \(tenant)
+                        RETURNING \(table.columns.map { "stored.\($0)" }.joined(separator: ", ")), \(ConversationStatuses.folded)
+                        """, parameters: changes.parameters, answersBinary: true, timeout: timeout))
             }
             try apply()
             try sketches.note(on: connection)
@@ -221,6 +242,15 @@ struct ErasureLeaf {
         }
     }
 
+    /// Counts changed events as they are now.
+    private func addBack(_ rows: borrowing PostgresResult) {
+        let table = PartitionedTable.analyticsEvents
+        for row in 0..<rows.rowCount {
+            let stored = StoredRow(rows, row, of: table, foldedColumn: table.columns.count)
+            stored.bytes.withUnsafeBytes { fold.correct(table, $0, by: 1, in: stored.versions) }
+        }
+    }
+
     /// Rows that the erasure may change. `isLocked`: for update.
     private func concernedEvents(
         of tenant: Int32, in relation: String, _ page: String, isLocked: Bool
@@ -229,13 +259,17 @@ struct ErasureLeaf {
         let statements = ErasureStatements(scope: scope, tenant: tenant)
         let columns = table.columns.map { $0 == "payload" ? "d.document" : "stored.\($0)" }.joined(separator: ", ")
         let rows = try connection.query(
-            """
-            SELECT \(columns), \(ConversationStatuses.folded)
-            FROM \(relation) AS stored
-            CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
-            WHERE \(page) AND \(statements.isConcerned(document: "d.document"))
-            \(isLocked ? "FOR UPDATE OF stored" : "")
-            """, answersBinary: true, timeout: timeout)
+            connection.hasCitus
+                ? Self.apart(
+                    table, in: relation,
+                    where: "\(page) AND \(statements.isConcerned(document: "stored.payload"))")
+                : """
+                SELECT \(columns), \(ConversationStatuses.folded)
+                FROM \(relation) AS stored
+                CROSS JOIN LATERAL (SELECT \(PrintedSize.guarded("stored.payload")) AS document) AS d
+                WHERE \(page) AND \(statements.isConcerned(document: "d.document"))
+                \(isLocked ? "FOR UPDATE OF stored" : "")
+                """, answersBinary: true, timeout: timeout)
         return (0..<rows.rowCount).map { StoredRow(rows, $0, of: table, foldedColumn: table.columns.count) }
     }
 
@@ -247,38 +281,7 @@ struct ErasureLeaf {
         if let failure = outcome.failures.first { throw failure.error }
     }
 
-    private func transaction<Answer>(_ body: () throws(PostgresError) -> Answer) throws -> Answer {
+    func transaction<Answer>(_ body: () throws(PostgresError) -> Answer) throws -> Answer {
         try ErasureTransaction.run(on: connection, body)
-    }
-}
-
-/// A transaction of the erasure: no switch of versions meanwhile, and not refused as a change by hand. Tried again when it
-/// and a writer waited for each other.
-enum ErasureTransaction {
-    static func run<Answer>(
-        on connection: PostgresConnection, _ body: () throws(PostgresError) -> Answer
-    ) throws -> Answer {
-        var backoff = Backoff(min: .milliseconds(50), max: .seconds(1))
-        while true {
-            do throws(PostgresError) {
-                return try connection.transaction { () throws(PostgresError) in
-                    try connection.execute(
-                        """
-                        SET LOCAL lock_timeout = '10s';
-                        \(ProjectionsLock.sharedStatement);
-                        SET LOCAL millrace.slot = \(Rebuild.slot);
-                        SET LOCAL millrace.conversations = 'by hand';
-                        SET LOCAL jit = off
-                        """)
-                    return try body()
-                }
-            } catch {
-                guard
-                    error.sqlState == .deadlockDetected || error.sqlState == .lockNotAvailable
-                        || error.sqlState == .serializationFailure, backoff.attempts < 10
-                else { throw error }
-                try connection.interrupt.pause(for: backoff.next())
-            }
-        }
     }
 }

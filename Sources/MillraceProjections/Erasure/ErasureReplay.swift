@@ -91,12 +91,13 @@ package struct ErasureReplay {
             else { continue }
             let rows = try connection.execute(
                 """
-                SELECT DISTINCT named.tenant_id, named.key
-                FROM (
+                WITH named AS MATERIALIZED (
                     SELECT DISTINCT stored.tenant_id, stored.payload #>> \(ErasureStatements.array(path)) AS key
                     FROM \(relation) AS stored
                     WHERE \(ErasureStatements.condition(owned.types))
-                ) AS named
+                )
+                SELECT DISTINCT named.tenant_id, named.key
+                FROM named
                 CROSS JOIN public.erasure_salt
                 JOIN public.erasure_keys AS own
                     ON own.key_hash = sha256(salt || int4send(named.tenant_id) || convert_to('\(fold) ' || named.key, 'UTF8'))

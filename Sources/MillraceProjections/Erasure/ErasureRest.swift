@@ -91,14 +91,13 @@ struct ErasureRest {
             let users = scope.users.filter { $0.tenant == tenant }
             let names = users.flatMap { ["\($0.id)"] + ($0.external.map { [$0] } ?? []) }
             try ErasureTransaction.run(on: connection) { () throws(PostgresError) -> Void in
+                try renameEventIDs(statements)
                 try connection.query(
                     "DELETE FROM public.password_hashes WHERE tenant_id = \(tenant) AND user_id = ANY ($1::text[])",
                     parameters: [.array(names)], timeout: timeout)
                 try connection.execute(
                     """
                     DELETE FROM public.user_erasures WHERE tenant_id = \(tenant) AND user_id = ANY (\(statements.ids));
-                    UPDATE public.event_ids SET id = \(statements.renamed(uuid: "id"))
-                    WHERE tenant_id = \(tenant) AND id = ANY (\(statements.ids));
                     UPDATE public.conversation_statuses
                     SET conversation_id = \(statements.renamed("conversation_id")),
                         save_id = \(statements.renamed(uuid: "save_id")), event_id = \(statements.renamed(uuid: "event_id"))
@@ -115,6 +114,31 @@ struct ErasureRest {
             }
         }
         return letters
+    }
+
+    /// Where the ids are spread over workers of Citus by themselves, another id is another row.
+    private func renameEventIDs(_ statements: ErasureStatements) throws(PostgresError) {
+        let isOfUsers = "tenant_id = \(statements.tenant) AND id = ANY (\(statements.ids))"
+        let renamed = statements.renamed(uuid: "id")
+        try connection.execute(
+            try connection.lookForCitus()
+                ? """
+                WITH gone AS (
+                    DELETE FROM public.event_ids
+                    WHERE \(isOfUsers)
+                    RETURNING id, tenant_id, created_at, seen_at
+                ), renamed AS (
+                    INSERT INTO public.event_ids (id, tenant_id, created_at, seen_at)
+                    SELECT \(renamed), tenant_id, created_at, seen_at
+                    FROM gone
+                    ON CONFLICT (id, tenant_id) DO NOTHING
+                    RETURNING id
+                )
+                SELECT count(*)
+                FROM renamed
+                """
+                : "UPDATE public.event_ids SET id = \(renamed) WHERE \(isOfUsers)",
+            timeout: timeout)
     }
 
     // MARK: - Dead letters

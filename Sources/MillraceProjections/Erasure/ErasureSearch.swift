@@ -117,7 +117,7 @@ struct ErasureSearch {
     private func users(named: String) throws(PostgresError) -> Set<User> {
         let rows = try connection.execute(
             """
-            WITH named (tenant_id, id) AS (
+            WITH named (tenant_id, id) AS MATERIALIZED (
                 \(named)
             )
             SELECT DISTINCT named.tenant_id, named.id
@@ -152,7 +152,7 @@ struct ErasureSearch {
     private func keys(of users: OwnedFold, named: String) throws(PostgresError) -> Set<User> {
         let rows = try connection.execute(
             """
-            WITH named AS (
+            WITH named AS MATERIALIZED (
                 \(named)
             )
             SELECT DISTINCT named.tenant_id, named.key

@@ -72,11 +72,16 @@ extension Parking {
         for version in versions { folded.append(integer: version) }
         let rows = try connection.query(
             """
+            WITH known AS MATERIALIZED (
+                SELECT id, tenant_id, created_at
+                FROM public.event_ids
+                WHERE id = ANY ($1::uuid[])
+            )
             SELECT DISTINCT ON (event.place, parked.pack, parked.fold)
                 event.place, parked.pack, parked.fold, parked.code, parked.constraint_name, parked.sqlstate, parked.message
             FROM unnest($1::uuid[], $2::timestamptz[], $4::timestamptz[], $5::int4[])
                 WITH ORDINALITY AS event (id, at, state_at, tenant_id, place)
-            LEFT JOIN public.event_ids AS known
+            LEFT JOIN known
                 ON event.at IS NULL AND known.id = event.id AND known.tenant_id = event.tenant_id
             JOIN projections.parked AS parked
                 ON parked.event_id = event.id

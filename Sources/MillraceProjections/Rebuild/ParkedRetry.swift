@@ -124,8 +124,15 @@ package struct ParkedRetry {
         ) { _ in }
         try connection.query(
             """
+            WITH e AS MATERIALIZED (
+                SELECT created_at, id, tenant_id
+                FROM public.\(table.rawValue)
+                WHERE (created_at, id, tenant_id) IN (
+                    SELECT event_at, event_id, tenant_id FROM projections.parked WHERE id = ANY ($1::uuid[])
+                )
+            )
             DELETE FROM projections.parked AS p
-            USING projections.parked AS given, public.\(table.rawValue) AS e
+            USING projections.parked AS given, e
             WHERE given.id = ANY ($1::uuid[]) AND e.created_at = given.event_at AND e.id = given.event_id
                 AND e.tenant_id = given.tenant_id
                 AND p.version_id = $2::integer AND p.fold = ANY ($3::text[]) AND p.code <> $4

@@ -112,6 +112,14 @@ package struct Rebuild {
                 hint: "Run the newer Millrace, or the pack's newer files; going back wants a higher number too.")
         case .current, .missing, .outdated, .building, .unconfigured, nil: break
         }
+        guard let distributed = try CitusCatalog(connection)?.tables() else { return }
+        let own = Set(pack.folds.map { "\(PackVersion.liveSchema).\($0.table)" })
+        let spread = distributed.map(\.relation).filter(own.contains)
+        guard let first = spread.first else { return }
+        throw ProjectionsError(
+            .tablesDistributed, pack: pack.name,
+            "\(spread.joined(separator: ", ")): the workers have them, and the rebuilt ones would be on the coordinator",
+            hint: "SELECT undistribute_table('\(first)'), run this again, and distribute it again if it is that large.")
     }
 
     /// Joins the ledger's old rows; writers fold what comes meanwhile.

@@ -134,9 +134,10 @@ package struct SealedMonths {
         guard case .entity = fold.kind, !attached.isEmpty else { return "" }
         let starts = attached.map { "'\($0.lowerBound)'" }.joined(separator: ", ")
         return """
-             AND NOT (event_id::text ~ '\(DatedIdentity.pattern)' AND EXISTS (
-                SELECT FROM public.\(fold.rowsTable.rawValue) AS event
-                WHERE event.created_at IN (\(starts)) AND event.id = event_id AND event.tenant_id = row.tenant_id
+             AND NOT (event_id::text ~ '\(DatedIdentity.pattern)' AND (event_id, row.tenant_id) IN (
+                SELECT event.id, event.tenant_id
+                FROM public.\(fold.rowsTable.rawValue) AS event
+                WHERE event.created_at IN (\(starts))
             ))
             """
     }

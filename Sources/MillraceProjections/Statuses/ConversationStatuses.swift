@@ -51,11 +51,12 @@ package struct ConversationStatuses {
                     parameters: [statuses.conversationsOfSaves])
             } else {
                 // The first status of all was said while this batch was written.
+                let areThere = connection.hasCitus ? "true" : Self.areThere
                 selection = try pipeline.send(
                     """
                     SELECT DISTINCT conversation_id
                     FROM public.conversations
-                    WHERE \(Self.areThere) AND batch_id = $1
+                    WHERE \(areThere) AND batch_id = $1
                     """, parameters: [batch])
             }
             try pipeline.finish { number, rows in
@@ -76,8 +77,10 @@ package struct ConversationStatuses {
     /// No batch has the id -1.
     private var batch: PostgresParameter { .integer(batchID ?? -1) }
 
-    /// Gives the rows of these conversations their status. `ownOnly`: of the batch's rows alone.
+    /// Gives the rows of these conversations their status. `ownOnly`: of the batch's rows alone. The connection must know
+    /// whether Citus is there.
     func change(_ conversations: [String], ownOnly: Bool, _ fold: BatchFold) throws(PostgresError) {
+        if connection.hasCitus { return try changeApart(conversations, ownOnly: ownOnly, fold) }
         let parameters: [PostgresParameter?] = [.array(conversations), batch]
         let condition = """
             stored.conversation_id = ANY ($1::text[])
@@ -87,13 +90,7 @@ package struct ConversationStatuses {
         let table = PartitionedTable.conversations
         let rows = try connection.query(
             """
-            SELECT \(table.columns.map { $0 == "metadata" ? PrintedSize.guarded($0) : $0 }.joined(separator: ", ")),
-                CASE
-                    WHEN stored.status = 'active' THEN -1
-                    WHEN public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id) = 'active' THEN 1
-                    ELSE 0
-                END,
-                CASE WHEN stored.batch_id <> $2::bigint THEN \(Self.folded) END
+            SELECT \(Self.columns), \(Self.weight)
             FROM public.conversations AS stored
             WHERE \(condition)
             """, parameters: parameters, answersBinary: true)
@@ -110,6 +107,64 @@ package struct ConversationStatuses {
         try pipeline.send("SET LOCAL millrace.conversations = ''")
         try pipeline.finish { _, _ in }
     }
+
+    /// The same where the saves are spread over workers, which have neither statuses nor ledger: their rows are fetched, and
+    /// compared here.
+    private func changeApart(_ conversations: [String], ownOnly: Bool, _ fold: BatchFold) throws(PostgresError) {
+        let table = PartitionedTable.conversations
+        let parameters: [PostgresParameter?] = [.array(conversations), batch]
+        let condition = """
+            stored.conversation_id = ANY ($1::text[])
+                AND \(ownOnly ? "stored.batch_id = $2::bigint" : "$2::bigint IS NOT NULL")
+            """
+        let isOther =
+            "stored.status <> public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id)"
+        let rows = try connection.query(
+            """
+            WITH stored AS MATERIALIZED (
+                SELECT \(Self.columns), status
+                FROM public.conversations AS stored
+                WHERE \(condition)
+            )
+            SELECT \(table.columns.joined(separator: ", ")), \(Self.weight)
+            FROM stored
+            WHERE \(isOther)
+            """, parameters: parameters, answersBinary: true)
+        guard rows.rowCount > 0 else { return }
+        for row in 0..<rows.rowCount { correct(rows, row, of: table, fold) }
+        try connection.query(
+            """
+            WITH stored AS MATERIALIZED (
+                SELECT tenant_id, conversation_id, id, created_at, status
+                FROM public.conversations AS stored
+                WHERE \(condition)
+            ), change AS MATERIALIZED (
+                SELECT
+                    tenant_id, id, created_at,
+                    public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id) AS status
+                FROM stored
+                WHERE \(isOther)
+            )
+            UPDATE public.conversations AS stored
+            SET status = change.status
+            FROM change
+            WHERE stored.id = change.id AND stored.created_at = change.created_at
+                AND stored.tenant_id = change.tenant_id
+            """, parameters: parameters)
+    }
+
+    private static let columns = PartitionedTable.conversations.columns
+        .map { $0 == "metadata" ? "\(PrintedSize.guarded($0)) AS metadata" : $0 }.joined(separator: ", ")
+
+    /// Of a row `stored`: what it is to be counted by, and which versions hold its batch unless that is `$2`.
+    private static let weight = """
+        CASE
+            WHEN stored.status = 'active' THEN -1
+            WHEN public.conversation_status(stored.tenant_id, stored.conversation_id, stored.id) = 'active' THEN 1
+            ELSE 0
+        END,
+        CASE WHEN stored.batch_id <> $2::bigint THEN \(folded) END
+        """
 
     private func correct(
         _ rows: borrowing PostgresResult, _ row: Int, of table: PartitionedTable, _ fold: BatchFold

@@ -29,14 +29,26 @@ package struct ReturnedStatuses {
             try connection.execute(ProjectionsLock.sharedStatement, timeout: timeout)
             try connection.execute(ConversationStatuses.aloneStatement, timeout: timeout)
             try connection.execute("SET LOCAL millrace.slot = 0")
+            let isOther = "status <> public.conversation_status(tenant_id, conversation_id, id)"
             let found = try connection.execute(
-                """
-                SELECT DISTINCT conversation_id
-                FROM \(relation) AS stored
-                WHERE \(ConversationStatuses.areThere)
-                    AND status <> public.conversation_status(tenant_id, conversation_id, id)
-                LIMIT \(Self.conversationsMax)
-                """, timeout: timeout)
+                try connection.lookForCitus()
+                    ? """
+                    WITH stored AS MATERIALIZED (
+                        SELECT tenant_id, conversation_id, id, status
+                        FROM \(relation)
+                        WHERE conversation_id IN (SELECT conversation_id FROM public.conversation_statuses)
+                    )
+                    SELECT DISTINCT conversation_id
+                    FROM stored
+                    WHERE \(isOther)
+                    LIMIT \(Self.conversationsMax)
+                    """
+                    : """
+                    SELECT DISTINCT conversation_id
+                    FROM \(relation) AS stored
+                    WHERE \(ConversationStatuses.areThere) AND \(isOther)
+                    LIMIT \(Self.conversationsMax)
+                    """, timeout: timeout)
             let conversations = (0..<found.rowCount).compactMap { found.string($0, 0) }
             guard !conversations.isEmpty else { return false }
             fold.begin(try FoldTarget.all(of: packs, on: connection))

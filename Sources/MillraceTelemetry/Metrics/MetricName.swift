@@ -84,6 +84,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case writerRetries = "millrace_writer_retries_total"
     case writerParked = "millrace_writer_parked_events_total"
     case writerUnfolded = "millrace_writer_unfolded_batches_total"
+    case writerDeadlocks = "millrace_writer_deadlocks_total"
     case writerJoined = "millrace_writer_ledger_rows_joined_total"
     case writerDroppedLetters = "millrace_writer_dead_letters_dropped_total"
     case writerStopped = "millrace_writer_stopped"
@@ -238,6 +239,8 @@ extension MetricName {
         case .writerCommitDuration: .timer("Time of a batch's COMMIT, counted for each of its lines.", [])
         case .writerRetries: .counter("Batches tried again, by class of SQLSTATE.", [.reason])
         case .writerParked: .counter("Events whose row a projection's table refused, now in projections.parked.", [])
+        case .writerDeadlocks:
+            .counter("Batches tried again after a deadlock, on one server or between workers.", [])
         case .writerJoined: .counter("Rows that the ledger has fewer since settled neighbours were joined.", [])
         case .writerDroppedLetters:
             .counter("Dead letters of refused lines that were deleted to keep the bounds of [dead_letters].", [])

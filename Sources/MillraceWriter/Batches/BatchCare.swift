@@ -18,6 +18,13 @@ struct BatchCare: Sendable, Equatable {
         case .retry, .retryWithAlarm, .missingPartition, .stop: false
         }
     }
+
+    /// The same after a COPY into the months. What a worker of Citus refuses of a row comes as an internal error, whatever it
+    /// was; what the same row meets in the staged INSERT is told as it is.
+    func isCareful(after error: PostgresError, on connection: PostgresConnection) -> Bool {
+        let mayBeOfWorker = connection.hasCitus && connection.isUsable && error.code == .serverError
+        return isCareful(after: error) || mayBeOfWorker && error.sqlState == .internalError
+    }
 }
 
 /// A table takes no row of a batch, and none other is known to go in: it is not the rows that are at fault.

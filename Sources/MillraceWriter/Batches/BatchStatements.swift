@@ -3,10 +3,16 @@ import MillraceProjections
 
 /// What `BatchWriter` asks at the beginning and at the end of its transaction.
 enum BatchStatements {
-    /// The ledger's last batch that begins before a sequence, whether conversations have statuses, and the versions; a row
-    /// at least.
+    /// The ledger's last batch that begins before a sequence, whether conversations have statuses, whether Citus is there, and
+    /// the versions; a row at least.
+    ///
+    /// With Citus the commit waits for the log: workers keep their part of a transaction before the coordinator's record of it
+    /// is on disk, so that a crash would leave rows without ledger row and folds.
     static let opening = """
-        SELECT latest.*, \(ConversationStatuses.areThere), \(BatchProjection.Version.columns(of: "version"))
+        SELECT
+            latest.*, \(ConversationStatuses.areThere),
+            CASE WHEN \(CitusCatalog.isThere) THEN set_config('synchronous_commit', 'on', true) END IS NOT NULL,
+            \(BatchProjection.Version.columns(of: "version"))
         FROM (VALUES (1)) AS one (row)
         LEFT JOIN (
             SELECT last_seq, batch_id

@@ -93,7 +93,7 @@ final class BatchWriter {
         let batchID = BatchID.make(spool: spool.spoolID, firstSequence: first, at: .now)
         do {
             return try transact(batch, batchID, awaited: awaited, care, isStaged: false, on: connection, metrics)
-        } catch let error as PostgresError where care.isCareful(after: error) {
+        } catch let error as PostgresError where care.isCareful(after: error, on: connection) {
             metrics.stagedBatches.add(1)
             return try transact(batch, batchID, awaited: awaited, care, isStaged: true, on: connection, metrics)
         }
@@ -214,6 +214,7 @@ final class BatchWriter {
         _ leaf: EncodedLeaf, in table: String, _ care: BatchCare, on connection: PostgresConnection,
         _ outcome: inout BatchOutcome
     ) throws -> [StagedCopy.RefusedRow] {
+        try connection.requireTwoPhases()
         var staged = StagedCopy(connection: connection, table: table, partitions: partitions, care: care)
         try staged.copy(leaf)
         outcome.countDuplicates(staged.duplicates, isConversations: leaf.key.table == .conversations)
@@ -288,7 +289,8 @@ final class BatchWriter {
                 latest = (last, Int64(batchID))
             }
             gathersSaves = rows.bool(0, 2) == true
-            versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 3) }
+            connection.hasCitus = rows.bool(0, 3) == true
+            versions = (0..<rows.rowCount).compactMap { BatchProjection.Version(rows, $0, firstColumn: 4) }
         }
         let claim = BatchClaim(
             of: sequences, latest: latest, unanswered: unanswered.map { ($0.batchID, $0.outcome.sequences) })

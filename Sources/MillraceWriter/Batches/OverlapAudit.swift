@@ -42,27 +42,29 @@ struct OverlapAudit {
         for start in stride(from: 0, to: identities.count, by: Self.linesAtOnce) {
             let page = identities[start..<min(start + Self.linesAtOnce, identities.count)]
             let rows = try connection.query(
-                """
-                SELECT line.sequence
-                FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $6::integer[])
-                    AS line (sequence, id, microseconds, tenant_id)
-                WHERE NOT EXISTS (
-                    SELECT
-                    FROM \(leaf.key.parent) AS stored
-                    WHERE stored.id = line.id
-                        AND stored.tenant_id = line.tenant_id
-                        AND stored.created_at
-                            = timestamptz '2000-01-01 00:00:00+00' + line.microseconds * interval '1 microsecond'
-                ) AND NOT EXISTS (
-                    SELECT
-                    FROM public.dead_letters AS letter
-                    WHERE letter.spool_id = $4 AND letter.sequence = line.sequence
-                ) AND NOT EXISTS (
-                    SELECT
-                    FROM public.event_ids AS known
-                    WHERE known.id = line.id AND known.tenant_id = line.tenant_id AND $5
-                )
-                """,
+                connection.hasCitus
+                    ? Self.missingApart(from: leaf.key.parent)
+                    : """
+                    SELECT line.sequence
+                    FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $6::integer[])
+                        AS line (sequence, id, microseconds, tenant_id)
+                    WHERE NOT EXISTS (
+                        SELECT
+                        FROM \(leaf.key.parent) AS stored
+                        WHERE stored.id = line.id
+                            AND stored.tenant_id = line.tenant_id
+                            AND stored.created_at
+                                = timestamptz '2000-01-01 00:00:00+00' + line.microseconds * interval '1 microsecond'
+                    ) AND NOT EXISTS (
+                        SELECT
+                        FROM public.dead_letters AS letter
+                        WHERE letter.spool_id = $4 AND letter.sequence = line.sequence
+                    ) AND NOT EXISTS (
+                        SELECT
+                        FROM public.event_ids AS known
+                        WHERE known.id = line.id AND known.tenant_id = line.tenant_id AND $5
+                    )
+                    """,
                 parameters: [
                     .array(page.map(\.sequence)), .array(page.map { "\($0.id)" }), .array(page.map(\.createdAt)),
                     .text("\(spoolID)"),
@@ -76,6 +78,7 @@ struct OverlapAudit {
     /// Rows that the ledger says batches of `sequences` brought and that are not there any more: of an erased user, or of a
     /// month that was retired.
     private func removedRows(_ sequences: Range<UInt64>) throws(PostgresError) -> Int {
+        if connection.hasCitus { return try removedRowsApart(sequences) }
         let answer = try connection.execute(
             """
             SELECT sum(batch.rows) - sum(

@@ -46,6 +46,7 @@ actor LedgerService {
     /// When the ledger was last asked whether it still holds what is known to be committed.
     private var lastProbe: ContinuousClock.Instant?
     private static let probeInterval = Duration.seconds(1)
+    private static let leftoversWaitMax = Duration.seconds(90)
     private var lastStandbyReport: ContinuousClock.Instant?
     private let facts: DaemonFacts
     private var presence: DaemonPresence
@@ -159,6 +160,7 @@ actor LedgerService {
         try connection.requireUTF8()
         try Migrator.requireCurrent(on: connection)
         try lockSession(connection)
+        try endLeftovers(on: connection)
         let server = try connection.serverIdentity()
         session = (connection, server)
         ledger.apply { $0.connected(to: server) }
@@ -169,6 +171,17 @@ actor LedgerService {
             "database connected",
             metadata: [.serverStart: "\(server.startTime)", .databaseID: "\(server.databaseID ?? "unknown")"])
         return (connection, server)
+    }
+
+    /// With Citus: batches that put in the same rows would wait for what a COMMIT left prepared on workers.
+    private func endLeftovers(on connection: PostgresConnection) throws(PostgresError) {
+        guard let left = try TwoPhaseLeftovers(connection)?.wait(upTo: Self.leftoversWaitMax), left > 0 else { return }
+        logger.warning(
+            "workers hold prepared transactions",
+            metadata: [
+                .count: "\(left)",
+                .hint: "SELECT recover_prepared_transactions() on the coordinator, as a superuser, ends them",
+            ])
     }
 
     private func open(as part: String) throws(PostgresError) -> PostgresConnection {

@@ -1,0 +1,211 @@
+"""Two daemons send events into a Citus cluster on loopback while its nodes are killed; then everything is counted."""
+
+import argparse
+import random
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from scenes import trial
+from scenes.daemon import DATABASE, Daemon
+from scenes.scene_error import SceneError
+from scenes.sending import send_acknowledged
+from scenes.trial import say
+
+from .nodes import CitusCluster, missing
+
+WORKERS = 2
+EVENTS_PER_FILE = 10_000
+SETTLE_SECONDS = 600
+NEEDS = """make citus-test: {missing}.
+It needs the extension citus 12.1 to 13.2 with PostgreSQL 15 (Debian has no package of it: Citus's own repository has, or it
+is built by hand), with a pg_config beside the server's programs; MILLRACE_POSTGRES_BIN names their directory when it is not
+the newest of /usr/lib/postgresql/*/bin. With 1,000,000 events it takes some 10 minutes on two cores, and 3 GiB of disk."""
+
+
+def main() -> int:
+    arguments = _arguments()
+    if (reason := missing()) is not None:
+        print(NEEDS.format(missing=reason), file=sys.stderr)
+        return 2
+    if arguments.needs:
+        return 0
+    return trial.main("citus-test", lambda trial: _run(arguments, trial))
+
+
+def _run(arguments: argparse.Namespace, trial: trial.Trial) -> int:
+    seed = arguments.seed or random.randrange(1, 1_000_000_000)
+    say(f"SEED={seed}")
+    trial.cluster.kill()
+    began = time.monotonic()
+    cluster = CitusCluster(trial.directory, WORKERS, DATABASE)
+    trial.exits.callback(cluster.kill)
+    coordinator = cluster.coordinator
+    say(f"Citus {coordinator.sql(QUERY_VERSION, DATABASE)} with {WORKERS} workers, {time.monotonic() - began:.0f} s")
+    daemons = []
+    for number in range(2):
+        directory = trial.directory / f"daemon{number}"
+        directory.mkdir()
+        daemon = Daemon(
+            arguments.binary, directory, coordinator, database__distribution="citus", database__retry_max="500ms",
+            archive__directory=directory / "archive", database__statement_timeout="30s")
+        trial.exits.callback(daemon.kill)
+        daemons.append(daemon)
+    if arguments.months_first:
+        # The first months are made before the tables are distributed.
+        daemons[0].command("migrate", "up", "--set", "database.distribution=none")
+        daemons[0].command("partitions", "ensure")
+    daemons[0].command("migrate", "up")
+    for daemon in daemons:
+        daemon.start()
+        daemon.settle()
+    say(daemons[0].command("check"))
+
+    share = arguments.events // len(daemons)
+    threads = [
+        Sender(daemon, trial.directory / f"events{number}", share, seed + number)
+        for number, daemon in enumerate(daemons)
+    ]
+    for thread in threads:
+        thread.start()
+    kills = _kill_nodes(cluster, threads, random.Random(seed), arguments.pause)
+    for thread in threads:
+        thread.join()
+        if thread.failure is not None:
+            raise SceneError(f"the load failed: {thread.failure}") from thread.failure
+    say(f"{share * 2} events acknowledged, {kills} nodes killed meanwhile")
+    _settle(cluster, share * 2)
+    _audit(cluster, daemons, share * 2)
+    _commands(daemons[0], cluster)
+    say(f"all is well after {time.monotonic() - began:.0f} s")
+    return 0
+
+
+class Sender(threading.Thread):
+    """Sends the lines of a daemon, each until it is acknowledged."""
+
+    def __init__(self, daemon: Daemon, file: Path, count: int, seed: int):
+        super().__init__()
+        self.daemon_process, self.file, self.count, self.seed = daemon, file, count, seed
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            for start in range(0, self.count, EVENTS_PER_FILE):
+                lines = range(start, min(start + EVENTS_PER_FILE, self.count))
+                self.file.write_text("".join(_line(self.seed, number) for number in lines))
+                send_acknowledged(self.file, self.daemon_process.tcp_port, 1)
+        except BaseException as error:
+            self.failure = error
+
+
+def _line(seed: int, number: int) -> str:
+    """An event by its id and time, by its id alone, with neither, or a save: the same whenever it is made."""
+    name = uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {number}")
+    kind = number % 50
+    if kind == 7:
+        return f'{{"event_type":"citus.timeless","id":"{name}","payload":{{"n":{number}}}}}\n'
+    if kind == 13:
+        return f'{{"event_type":"citus.nameless","payload":{{"n":{number},"seed":{seed}}}}}\n'
+    if kind == 21:
+        return (
+            f'{{"conversation_id":"c-{seed}-{number}","question":"why {number}?","response":"because",'
+            f'"user_id":"{name}","timestamp":"{_time(number)}"}}\n')
+    return (
+        f'{{"event_type":"citus.timed","id":"{name}","created_at":"{_time(number)}","user_id":"{name}",'
+        f'"payload":{{"n":{number},"text":"größer {number % 97}"}}}}\n')
+
+
+def _time(number: int) -> str:
+    """Within the last weeks, so that several months have rows."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(BEGAN - number % 50_000 * 60))
+
+
+BEGAN = int(time.time())
+QUERY_VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"
+
+
+def _kill_nodes(cluster: CitusCluster, senders: list[Sender], chance: random.Random, pause: float) -> int:
+    """Until all is sent: a worker or the coordinator, as by a power failure."""
+    kills = 0
+    while any(sender.is_alive() for sender in senders):
+        time.sleep(chance.uniform(pause / 2, pause * 3 / 2))
+        node = chance.choice(cluster.nodes)
+        say(f"kill {kills + 1}: {node.directory.name}")
+        node.crash()
+        kills += 1
+    return kills
+
+
+def _settle(cluster: CitusCluster, sent: int) -> None:
+    """Waits until the ledger has every line."""
+    limit = time.monotonic() + SETTLE_SECONDS
+    query = "SELECT COALESCE(sum(rows + duplicates + dead + refused), 0) FROM public.ingest_batches"
+    while (settled := int(cluster.coordinator.sql(query, cluster.database))) < sent:
+        if time.monotonic() > limit:
+            raise SceneError(f"the ledger has {settled} of {sent} lines after {SETTLE_SECONDS} s")
+        time.sleep(0.5)
+
+
+def _audit(cluster: CitusCluster, daemons: list[Daemon], sent: int) -> None:
+    def count(query: str) -> int:
+        return int(cluster.coordinator.sql(query, cluster.database))
+
+    saves = count("SELECT count(*) FROM public.conversations")
+    events = count("SELECT count(*) FROM public.analytics_events")
+    found = {
+        "rows": events + saves,
+        "ids": count("SELECT count(*) FROM (SELECT DISTINCT id FROM public.analytics_events) AS ids") + saves,
+        "lines of the ledger": count("SELECT sum(rows + duplicates) FROM public.ingest_batches"),
+        "rows of the ledger": count("SELECT sum(rows) FROM public.ingest_batches"),
+        "counted": count("SELECT sum(n) FROM projections.analytics_events_by_hour") + count("SELECT sum(n) FROM projections.conversations_daily"),
+    }
+    wrong = {name: value for name, value in found.items() if value != sent}
+    if wrong:
+        raise SceneError(f"{sent} lines were acknowledged, and these differ: {wrong}")
+    for daemon in daemons:
+        daemon.command("verify")
+    daemons[0].command("projections", "verify")
+    say(f"rows, ids, ledger and counters are {sent}; verify is clean")
+
+
+def _commands(daemon: Daemon, cluster: CitusCluster) -> None:
+    """What operators do, on the cluster as it is now."""
+    month = cluster.coordinator.sql(
+        "SELECT to_char(min(created_at) AT TIME ZONE 'UTC', 'YYYY-MM') FROM public.analytics_events", cluster.database)
+    user = uuid.uuid5(uuid.NAMESPACE_OID, "user")
+    before = _rows(cluster)
+    for arguments in [
+        ("partitions", "list"), ("status",), ("export", "--from", "2020-01-01", "--to", "2100-01-01", "--output", str(daemon.directory / "export.zst")),
+        ("dead-letters", "retry", "--all"), ("users", "erase", str(user), "--yes", "--wait", "60", "--quiet"),
+        ("projections", "rebuild", "--all", "--quiet"), ("projections", "verify"),
+        ("partitions", "retire", month), ("verify",), ("partitions", "restore", "--writable", month), ("verify",),
+        ("projections", "verify"), ("migrate", "status"),
+    ]:
+        began = time.monotonic()
+        daemon.command(*arguments)
+        say(f"millrace {' '.join(arguments)}: {time.monotonic() - began:.1f} s")
+    if _rows(cluster) != before:
+        raise SceneError("a month came back with other rows")
+
+
+def _rows(cluster: CitusCluster) -> str:
+    return cluster.coordinator.sql(
+        "SELECT count(*), sum(hashtext(id::text)::bigint) FROM public.analytics_events", cluster.database)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make citus-test", description="Exactly once on a Citus cluster.")
+    parser.add_argument("--binary", type=Path, help="of millrace")
+    parser.add_argument("--needs", action="store_true", help="only look whether all is there")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of both daemons together")
+    parser.add_argument("--pause", type=float, default=15, help="seconds between two kills, about")
+    parser.add_argument("--seed", type=int, help="to repeat a run")
+    parser.add_argument("--months-first", action="store_true", help="make months before the tables are distributed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
