@@ -108,7 +108,7 @@ struct ErasureSearch {
         }
         return """
             SELECT \(tenants == nil ? "stored.tenant_id" : "known.tenant"), found[1]::uuid
-            FROM \(relation) AS stored\(others ?? "")
+            FROM (SELECT * FROM \(relation) OFFSET 0) AS stored\(others ?? "")
             CROSS JOIN LATERAL regexp_matches(\(texts), '\(uuid)', 'gi') AS m (found)
             """
     }

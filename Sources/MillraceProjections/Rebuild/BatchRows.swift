@@ -65,12 +65,16 @@ struct BatchRows {
         _ table: PartitionedTable, from relation: String, where condition: String, timeout: Duration,
         _ take: (UnsafeRawBufferPointer) -> Void
     ) throws(PostgresError) -> Int {
-        try connection.copyOut(
+        // What is to be known of a document is asked here, of the rows that came: Citus 13.2 crashes over it on workers.
+        let rows =
+            try connection.lookForCitus()
+            ? "(SELECT * FROM \(relation) AS stored WHERE \(condition) OFFSET 0) AS stored"
+            : "\(relation) AS stored WHERE \(condition)"
+        return try connection.copyOut(
             """
             COPY (
                 SELECT \(columns[table] ?? table.encodedColumns)
-                FROM \(relation) AS stored
-                WHERE \(condition)
+                FROM \(rows)
             ) TO STDOUT (FORMAT binary)
             """, timeout: timeout
         ) { row in

@@ -122,11 +122,11 @@ package struct ConversationStatuses {
         let rows = try connection.query(
             """
             WITH stored AS MATERIALIZED (
-                SELECT \(Self.columns), status
+                SELECT \(table.encodedColumns), status
                 FROM public.conversations AS stored
                 WHERE \(condition)
             )
-            SELECT \(table.columns.joined(separator: ", ")), \(Self.weight)
+            SELECT \(Self.columns), \(Self.weight)
             FROM stored
             WHERE \(isOther)
             """, parameters: parameters, answersBinary: true)
