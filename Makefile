@@ -5,6 +5,7 @@ PACKAGES := binutils curl libjs-dygraphs libpq-dev libsimdjson-dev libzstd-dev n
 TEST_PACKAGES := $(PACKAGES) chromium dpkg-dev iproute2 openssl pgbouncer prometheus python3-venv systemd zstd
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
+FAILOVER_PACKAGES := $(PACKAGES) etcd-server patroni python3 util-linux
 DEB_PACKAGES := dpkg-dev
 DEB_TEST_PACKAGES := debootstrap iproute2 lintian
 BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk

@@ -6,8 +6,17 @@ package import MillraceTreatment
 
 /// `[api]`: how PostgreSQL is read.
 package struct APIConfiguration: Sendable, Equatable {
-    /// libpq connection string or URI. Empty in config.toml for `database.url`.
-    package var readURL = Secret("")
+    /// Servers that `readURL` may name.
+    package static let replicasMax = 16
+
+    /// libpq connection strings or URIs of replicas of `database.url`, which is read where there are none.
+    package var readURL: [Secret] = []
+    /// A replica that is further behind the primary is not read.
+    package var maxLag = Duration.seconds(10)
+    /// From one look at how far the servers are to the next.
+    package var lagInterval = Duration.milliseconds(500)
+    /// How long a request waits for the lines that its `after` names.
+    package var afterWait = Duration.seconds(2)
     /// Without keys, this machine reads over loopback.
     package var openOnLoopback = true
     /// Idle connections that are not closed.

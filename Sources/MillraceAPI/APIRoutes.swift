@@ -55,7 +55,7 @@ package struct APIRoutes: Sendable {
     ) {
         self.logger = logger
         let read = ReadGate(reading, configuration, logger: logger)
-        let (pool, catalog, settings) = (reading.pool, reading.catalog, reading.configuration)
+        let (servers, catalog, settings) = (reading.servers, reading.catalog, reading.configuration)
         let reports = ReportReader(catalog: catalog, reports: reading.reports, configuration: settings)
         let access = RequestAccess(
             keyRing: configuration.keys, verifier: verifier, isOpenOnLoopback: configuration.api.openOnLoopback,
@@ -77,7 +77,7 @@ package struct APIRoutes: Sendable {
             case .retention: read(RetentionRoute(reader: reports))
             case .sessions: read(SessionsRoute(reader: reports))
             case .paths: read(PathsRoute(reader: reports))
-            case .eventQuery: read(EventQueryRoute(pool: pool, configuration: settings))
+            case .eventQuery: read(EventQueryRoute(servers: servers, configuration: settings))
             case .packs: read(PacksRoute(catalog: catalog))
             case .counts: read(CountsRoute(source: .counters, catalog: catalog, configuration: settings))
             case .tops: read(TopsRoute(catalog: catalog, configuration: settings))
@@ -85,8 +85,8 @@ package struct APIRoutes: Sendable {
             case .statusCounts: read(CountsRoute(source: .statusCounts, catalog: catalog, configuration: settings))
             case .entities: read(EntitiesRoute(catalog: catalog, configuration: settings))
             case .entity: read(EntityRoute(catalog: catalog, configuration: settings))
-            case .conversations: read(ConversationsRoute(pool: pool, configuration: settings))
-            case .conversationSearch: read(ConversationSearchRoute(pool: pool, configuration: settings))
+            case .conversations: read(ConversationsRoute(servers: servers, configuration: settings))
+            case .conversationSearch: read(ConversationSearchRoute(servers: servers, configuration: settings))
             case .tail: TailRoute(reading: reading, configuration: configuration, live: live, gate: read).endpoint
             case .live: LiveRoute(configuration: configuration, live: live, gate: read).endpoint
             case .health: read(HealthRoute(reading))

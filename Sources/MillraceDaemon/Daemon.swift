@@ -102,7 +102,7 @@ package struct Daemon {
         let settings = try StageSettings(
             configuration, packs: packs, sockets: sockets, files: files, memory: pipeline.memory,
             access: pipeline.access, certificates: certificates, rules: try rules(configuration),
-            counters: pipeline.metrics.rules)
+            counters: pipeline.metrics.rules, spool: spool.store.spoolID)
         let live = LiveSettings(settings, pipeline.access)
         let board = LiveBoard(
             pipeline, live, spool: configuration.spool, feed: EventFeed(), oldestWaitingAt: oldestWaitingAt)
@@ -125,7 +125,8 @@ package struct Daemon {
                 try StageSettings(
                     configuration, packs: packs, sockets: sockets, files: openFiles(configuration),
                     memory: pipeline.memory, access: pipeline.access, certificates: certificates,
-                    rules: try rules(configuration), counters: pipeline.metrics.rules)
+                    rules: try rules(configuration), counters: pipeline.metrics.rules,
+                    spool: spool.store.spoolID)
             }, .rules(live), .tokens(keySets), .log(logSettings), .certificates(certificates),
         ])
         let outbox = OutboxService(

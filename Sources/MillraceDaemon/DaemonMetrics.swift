@@ -171,6 +171,18 @@ struct DaemonMetrics: Sendable {
         }
     }
 
+    /// How far each replica is behind, and who is read.
+    func observeReplicas(_ servers: ReadServers) {
+        let counts = servers.metrics
+        registry.expose(counts.chosen(0), as: .readChosen, [.replica: "primary"])
+        for replica in 1...max(1, counts.replicas) where replica <= counts.replicas {
+            let labels: PrometheusRegistry.Labels = [.replica: "\(replica)"]
+            registry.expose(counts.chosen(replica), as: .readChosen, labels)
+            registry.observe(.readReplicaLag, labels) { servers.standing(of: replica).lag / .seconds(1) }
+            registry.observe(.readReplicaUp, labels) { servers.standing(of: replica).isRead ? 1 : 0 }
+        }
+    }
+
     private func observeSpool(_ channel: RecordChannel, directory: String) {
         let spool = spool
         for kind in RecordKind.allCases {

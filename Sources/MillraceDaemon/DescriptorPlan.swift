@@ -49,7 +49,7 @@ package struct DescriptorPlan: Equatable {
         http = Intake(connections: connections.http, waitersMax: waitersMax, lingering: Self.lingering)
         // Each session has a socket, and some an event to be interrupted by; each event loop has three files.
         let sessions =
-            configuration.writingSessionsMax + configuration.api.connectionsMax + DaemonConfiguration.userSessionsMax
+            configuration.writingSessionsMax + configuration.readingSessionsMax + DaemonConfiguration.userSessionsMax
             + 2
         reserve = 64 + 2 * sessions + 4 * configuration.intake.threads
         needed = tcp.sockets + http.sockets + reserve

@@ -44,11 +44,13 @@ struct ReadStage: Service {
         _ configuration: DaemonConfiguration, settings: ReadConfiguration, packs: [PackDefinition],
         primary: PrimaryGuard, metrics: DaemonMetrics, logger: Logger
     ) {
-        let pool = ReadPool(
-            ReadPoolConfiguration(
-                databaseURL: configuration.api.readURL.value, api: configuration.api,
-                connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit),
-            metrics: metrics.reads, logger: logger)
+        var reads = ReadPoolConfiguration(
+            databaseURL: configuration.database.url.value, api: configuration.api,
+            connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit)
+        reads.primary = primary
+        let servers = ReadServers(
+            primary: reads, replicas: configuration.api.readURL, metrics: metrics.reads, logger: logger)
+        metrics.observeReplicas(servers)
         var checkouts = ReadPoolConfiguration(
             databaseURL: configuration.database.url.value, api: Self.checkouts(configuration.api),
             connectTimeout: configuration.database.connectTimeout, drainLimit: configuration.intake.drainLimit)
@@ -56,15 +58,15 @@ struct ReadStage: Service {
         checkouts.isReadOnly = false
         checkouts.primary = primary
         reading = Reading(
-            configuration: settings, pool: pool, writing: ReadPool(checkouts, logger: logger),
-            catalog: PackCatalog(definitions: packs, pool: pool),
+            configuration: settings, servers: servers, writing: ReadPool(checkouts, logger: logger),
+            catalog: PackCatalog(definitions: packs, servers: servers),
             identity: IdentityDirectory(configuration.identity, logger: logger),
             isWriting: { metrics.writer.isDatabaseUp.load(ordering: .relaxed) })
     }
 
     /// Takes other bounds and timeouts of `[api]`. `configuration`: resolved.
     func set(_ configuration: DaemonConfiguration) {
-        reading.pool.set(configuration.api)
+        reading.servers.set(configuration.api)
         reading.writing.set(Self.checkouts(configuration.api))
     }
 
@@ -78,7 +80,7 @@ struct ReadStage: Service {
     /// Until graceful shutdown; then statements under way have `intake.drain_limit`.
     func run() async {
         await withTaskGroup { group in
-            group.addTask { await reading.pool.run() }
+            group.addTask { await reading.servers.run() }
             group.addTask { await reading.writing.run() }
             group.addTask { await reading.identity.run() }
         }

@@ -3,7 +3,7 @@ import MillraceAPI
 import MillraceAccess
 import MillraceConfiguration
 internal import MillraceChannels
-internal import MillraceEvent
+import MillraceEvent
 import MillraceIntake
 internal import MillracePostgres
 import MillraceProjections
@@ -22,13 +22,17 @@ struct StageSettings {
 
     /// `sockets`: of the service manager; they take the place of `tcp.listen` and `http.listen`. `files`: what the intakes
     /// may have open. `memory`: of both intakes and the routes. `access`: of both intakes. `certificates`: where a listener
-    /// speaks TLS. `rules`: of lines, whichever way they come in; `counters`: of what they decide.
+    /// speaks TLS. `rules`: of lines, whichever way they come in; `counters`: of what they decide. `spool`: whose positions are
+    /// given.
     init(
         _ configuration: DaemonConfiguration, packs: [PackDefinition], sockets: SocketActivation, files: DescriptorPlan,
         memory: MemoryBudget, access: IntakeAccess, certificates: TLSCertificates?, rules: RuleSet?,
-        counters: RuleCounters
+        counters: RuleCounters, spool: UniqueID
     ) throws {
         let fields = try LoadedFields(configuration.fields)
+        let cursorKey = try CursorKeyFile(spoolDirectory: configuration.spool.directory).key(
+            configured: configuration.api.cursorKey)
+        let positions = PositionSeal(spool: spool, key: cursorKey.derived("position"))
         self.fields = fields
         policy = LinePolicy(
             rules: rules, counters: counters, fields: fields.treatment, limits: configuration.eventLimits,
@@ -63,6 +67,7 @@ struct StageSettings {
         http.memory = memory
         http.access = access
         if configuration.http.tls { http.certificates = certificates }
+        http.positions = positions
         self.http = http
 
         var writer = WriterConfiguration(host: HostName.current, version: Version.full)
@@ -84,8 +89,8 @@ struct StageSettings {
         reading.routes = configuration.routes
         reading.limits = configuration.limits
         reading.memory = memory
-        reading.cursorKey = try CursorKeyFile(spoolDirectory: configuration.spool.directory).key(
-            configured: configuration.api.cursorKey)
+        reading.cursorKey = cursorKey
+        reading.positions = positions
         self.reading = reading
     }
 

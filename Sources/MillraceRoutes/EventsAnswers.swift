@@ -18,6 +18,7 @@ package struct AcceptedEvents: JSONShape {
     }
 
     package var accepted = 0
+    package var position: String?
     package var sampledOut: Int?
     package var duplicates: Int?
     package var rejected: [Rejection] = []
@@ -34,6 +35,7 @@ package struct AcceptedEvents: JSONShape {
     package static let fields: [JSONField<Self>] = [
         JSONField("accepted", \.accepted),
         JSONField("sampled_out", optional: \.sampledOut, doc: sampledOutDoc),
+        JSONField("position", optional: \.position, doc: positionDoc),
         JSONField("duplicates", optional: \.duplicates, doc: duplicatesDoc),
         JSONField("rejected", \.rejected),
         JSONField("rejected_total", optional: \.rejectedTotal, doc: rejectedTotalDoc),
@@ -43,6 +45,7 @@ package struct AcceptedEvents: JSONShape {
         JSONField("dead_letters_total", optional: \.deadLettersTotal, doc: "Where there are more than are listed"),
     ]
 
+    package static let positionDoc = "With ?position=true: what `after` of routes that read takes"
     private static let sampledOutDoc = "Of the accepted items, those that a rule samples out, which are kept nowhere"
     private static let duplicatesDoc = "With ?ack=committed: accepted items whose row was there already"
     fileprivate static let rejectedTotalDoc = "Where more were rejected than are listed"

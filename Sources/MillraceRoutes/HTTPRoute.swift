@@ -145,6 +145,17 @@ package enum HTTPRoute: Int, Sendable, CaseIterable, CustomStringConvertible {
     /// Its answer goes on until somebody ends it.
     package var isStream: Bool { self == .tail || self == .live }
 
+    /// Answered out of a replica, where one is configured: `X-Replica-Lag` says how old the answer may be, and `after` what it
+    /// must hold.
+    package var readsReplicas: Bool {
+        switch self {
+        case .eventQuery, .packs, .counts, .tops, .uniques, .statusCounts, .entities, .entity, .conversations,
+            .conversationSearch, .productSearch, .funnels, .retention, .sessions, .paths, .dashboard:
+            true
+        default: false
+        }
+    }
+
     /// What load balancers ask, by whatever name.
     package var isProbe: Bool { self == .livez || self == .readyz }
 

@@ -80,7 +80,7 @@ final class SpoolAppender {
         for (submission, sequences) in zip(group, written.sequences)
         where submission.acknowledgement == .committed && !sequences.isEmpty {
             board.wait(for: sequences, reportsMax: submission.reportsMax, reply: submission.reply)
-            submission.onDurable?()
+            submission.onDurable?(sequences)
             isAwaited = true
         }
         for extent in written.extents { extents.publish(extent, isAwaited: isAwaited) }

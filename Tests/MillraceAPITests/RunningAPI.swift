@@ -57,13 +57,13 @@ enum RunningAPI {
 extension Reading {
     /// Of a database that is not there.
     static var unreachable: Reading {
-        let pool = ReadPool(
-            ReadPoolConfiguration(
+        let servers = ReadServers(
+            primary: ReadPoolConfiguration(
                 databaseURL: "host=/nonexistent dbname=none", connectTimeout: .seconds(5), drainLimit: .seconds(5)),
             logger: RunningAPI.quiet)
         return Reading(
-            configuration: ReadConfiguration(), pool: pool, writing: pool,
-            catalog: PackCatalog(definitions: [], pool: pool),
+            configuration: ReadConfiguration(), servers: servers, writing: servers.primary,
+            catalog: PackCatalog(definitions: [], servers: servers),
             identity: IdentityDirectory(IdentityConfiguration(), logger: RunningAPI.quiet), isWriting: { true })
     }
 }

@@ -110,6 +110,33 @@ struct ConfigurationLoaderTests {
         }
     }
 
+    @Test func `replicas are one string or a list of them, as text one a line, and no password is shown`() throws {
+        let (first, second) = ("host=a,b port=5432 password=hunter2", "postgresql://u:hunter3@c/d")
+        func replicas(_ toml: String, _ environment: [String: String] = [:]) throws -> [String] {
+            let loaded = try load(toml, environment: environment)
+            let shown = loaded.settings.first { $0.key == "api.read_url" }?.value ?? ""
+            #expect(!shown.contains("hunter"))
+            return loaded.configuration.api.readURL.map(\.value)
+        }
+        #expect(try replicas("") == [])
+        #expect(try replicas("[api]\nread_url = \"\"\n") == [])
+        #expect(try replicas("[api]\nread_url = \"\(first)\"\n") == [first])
+        #expect(try replicas("[api]\nread_url = [\"\(first)\", \"\(second)\"]\n") == [first, second])
+        #expect(try replicas("", ["MILLRACE_API_READ_URL": first]) == [first])
+        #expect(try replicas("", ["MILLRACE_API_READ_URL": "\(first)\n\n \(second)\n"]) == [first, second])
+        for wrong in ["5", "[5]", "true"] {
+            let error = try #require(throws: ConfigurationErrors.self) { try load("[api]\nread_url = \(wrong)\n") }
+            #expect(error.errors.map(\.key) == ["api.read_url"])
+        }
+        let many = (0...16).map { "\"host=h\($0)\"" }.joined(separator: ", ")
+        let error = try #require(throws: ConfigurationErrors.self) { try load("[api]\nread_url = [\(many)]\n") }
+        #expect(error.description.contains("17 servers"))
+        let flawed = try #require(throws: ConfigurationErrors.self) {
+            try load("[api]\nread_url = [\"host=h\", \"postgresql://u:hunter@zwei@h/d\"]\n")
+        }
+        #expect(flawed.errors.map(\.key) == ["api.read_url"] && !flawed.description.contains("zwei"))
+    }
+
     @Test func `Millrace's own variable wins over the shared one`() throws {
         let environment = ["DATABASE_URL": "postgresql://shared/", "MILLRACE_DATABASE_URL": "postgresql://own/"]
         #expect(try load("", environment: environment).configuration.database.url.value == "postgresql://own/")

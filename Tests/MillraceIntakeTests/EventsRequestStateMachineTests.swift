@@ -121,23 +121,23 @@ struct EventsRequestStateMachineTests {
         let accepted: [(String, (inout EventsRequestStateMachine, Int) -> Void)] = [
             ("answer 200", { _ = $0.submissionEnded($1, .committed(0..<1, CommittedLines())) }),
             ("answer 202", { _ = $0.submissionEnded($1, .durable(0..<1)) }),
-            ("rest", { _ = $0.submissionDurable($1) }), ("rest", { _ = $0.commitOverdue($1) }),
+            ("rest", { _ = $0.submissionDurable($1, 0..<1) }), ("rest", { _ = $0.commitOverdue($1) }),
             (
                 "answer 202",
                 {
-                    _ = $0.submissionDurable($1); _ = $0.commitOverdue($1)
+                    _ = $0.submissionDurable($1, 0..<1); _ = $0.commitOverdue($1)
                 }
             ),
             (
                 "answer 202",
                 {
-                    _ = $0.commitOverdue($1); _ = $0.submissionDurable($1)
+                    _ = $0.commitOverdue($1); _ = $0.submissionDurable($1, 0..<1)
                 }
             ),
             (
                 "rest",
                 {
-                    _ = $0.commitOverdue($1 + 1); _ = $0.submissionDurable($1)
+                    _ = $0.commitOverdue($1 + 1); _ = $0.submissionDurable($1, 0..<1)
                 }
             ),
             ("answer 503", { _ = $0.submissionEnded($1, .failed(.spoolFull)) }),
@@ -157,7 +157,7 @@ struct EventsRequestStateMachineTests {
         var machine = machine(.committed)
         machine.bodyReceived()
         let number = submit(&machine)
-        _ = machine.submissionDurable(number)
+        _ = machine.submissionDurable(number, 0..<1)
         let accepted = machine.commitOverdue(number)
         #expect(accepted?.map(\.count) == [1])
         #expect(machine.acknowledgement == .spooled)

@@ -184,12 +184,12 @@ struct HTTPTranscriptTests {
             try await connection.receive(request("POST", "/v1/events?ack=committed", body: good))
             let submission = await connection.submission()
             if isDurableFirst {
-                submission.onDurable?()
+                submission.onDurable?(0..<1)
                 await connection.pass(.seconds(30))
             } else {
                 await connection.pass(.seconds(30))
                 #expect(connection.statuses() == [])
-                submission.onDurable?()
+                submission.onDurable?(0..<1)
                 await connection.run()
             }
             #expect(connection.statuses() == [202])

@@ -75,6 +75,11 @@ package struct CursorKey: Sendable {
         key = SymmetricKey(size: .bits256)
     }
 
+    /// A key of 32 bytes for something else, from which this one can't be told.
+    package func derived(_ purpose: String) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array("millrace \(purpose)\0".utf8), using: key))
+    }
+
     /// HMAC-SHA256, its first 16 bytes.
     func signature(of bytes: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key).prefix(16))

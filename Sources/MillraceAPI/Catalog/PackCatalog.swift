@@ -12,22 +12,24 @@ package final class PackCatalog: Sendable {
 
     /// Of the packs that this daemon loads.
     package let definitions: [PackDefinition]
-    let pool: ReadPool
-    private let known = Mutex<(packs: LivePacks, loadedAt: ContinuousClock.Instant)?>(nil)
+    let servers: ReadServers
+    /// By server: a replica may not have a version yet that the primary shows.
+    private let known = Mutex<[Int: (packs: LivePacks, loadedAt: ContinuousClock.Instant)]>([:])
 
     /// `definitions`: of the packs that this daemon loads.
-    package init(definitions: [PackDefinition], pool: ReadPool) {
+    package init(definitions: [PackDefinition], servers: ReadServers) {
         self.definitions = definitions
-        self.pool = pool
+        self.servers = servers
     }
 
     /// Throws as the pool does.
     func live(_ route: HTTPRoute, isFresh: Bool = false) async throws -> LivePacks {
-        let kept = known.withLock { $0 }
+        let server = ReadPlace.currentServer
+        let kept = known.withLock { $0[server] }
         if let kept, !isFresh, ContinuousClock.now - kept.loadedAt < Self.lifetime { return kept.packs }
         let definitions = definitions
-        let packs = try await pool.read(route) { try LivePacks(definitions: definitions, on: $0) }
-        known.withLock { $0 = (packs, .now) }
+        let packs = try await servers.read(route) { try LivePacks(definitions: definitions, on: $0) }
+        known.withLock { $0[server] = (packs, .now) }
         return packs
     }
 

@@ -150,25 +150,36 @@ struct OpenAPIDocument: Sendable {
     private func responses(_ operation: APIOperation) -> [(String, JSONValue)] {
         let answer = operation.answer.map { ("application/json", $0.reference) } ?? (operation.textType, .text)
         let successes = operation.successes.map { status, doc in
-            Self.response(status, doc, status == 204 ? [] : [answer] + operation.furtherContent)
+            Self.response(
+                status, doc, status == 204 ? [] : [answer] + operation.furtherContent,
+                headers: operation.route.readsReplicas ? Self.lagHeader : [:])
         }
         let failures = operation.failures(wantsKeys: wantsKeys, takesTokens: takesTokens).map { status, doc in
             let schema = status == 503 ? operation.unavailableAnswer : nil
             return Self.response(
                 status, doc, [("application/json", (schema ?? operation.errorAnswer).reference)],
-                isRetryable: status == 503 && schema == nil)
+                headers: status == 503 && schema == nil ? Self.retryHeader : [:])
         }
         return successes + failures
     }
 
     private static func response(
-        _ status: Int, _ doc: String, _ schemas: [(String, JSONSchema)], isRetryable: Bool = false
+        _ status: Int, _ doc: String, _ schemas: [(String, JSONSchema)], headers: JSONValue
     ) -> (String, JSONValue) {
         var members: [(String, JSONValue)] = [("description", .string(doc))]
         if !schemas.isEmpty { members.append(content(schemas)) }
-        if isRetryable { members.append(("headers", ["Retry-After": ["schema": ["type": "integer"]]])) }
+        if case .object(let fields) = headers, !fields.isEmpty { members.append(("headers", headers)) }
         return (String(status), .object(members))
     }
+
+    private static let retryHeader: JSONValue = ["Retry-After": ["schema": ["type": "integer"]]]
+
+    private static let lagHeader: JSONValue = [
+        "X-Replica-Lag": [
+            "description": "Seconds that the server which was read is behind the primary, at most; 0.000: the primary",
+            "schema": ["type": "number"],
+        ]
+    ]
 
     private static func content(
         _ schemas: [(String, JSONSchema)], example: JSONValue? = nil

@@ -34,6 +34,10 @@ enum PostedItem {
         "ack", .choice(["spooled", "committed"]), "committed: answered once they are in PostgreSQL", fallback: "spooled"
     )
 
+    static let position = APIParameter(
+        "position", .choice(["true", "false"]), "true: the answer has `position`, for `after` of routes that read",
+        fallback: "false")
+
     /// `POST /v1/events`, which the intake answers.
     static let endpoint = Endpoint(operation, respond: nil)
 
@@ -41,7 +45,7 @@ enum PostedItem {
         .events, id: "postEvents", tag: "events",
         summary: "Events and conversation saves: one object, an array, or one a line; answered when they are durable",
         access: .intake,
-        parameters: [acknowledgement],
+        parameters: [acknowledgement, position],
         body: APIOperation.Body(
             schemas: [
                 ("application/json", ["oneOf": [either.value, JSONSchema.array(of: item).value]]),

@@ -21,11 +21,21 @@ package final class ReadMetrics: Sendable {
         refusals[ReadRefusal.allCases.firstIndex(of: refusal) ?? 0]
     }
 
-    func update(_ machine: ReadPoolStateMachine) {
-        connectionsIdle.set(machine.idleCount)
-        connectionsBusy.set(machine.busyCount)
-        requestsWaiting.set(machine.waitingCount)
+    /// Of one pool, beside others; `counted`: what it had before.
+    func update(_ machine: ReadPoolStateMachine, _ counted: inout ReadLevels) {
+        let levels = ReadLevels(idle: machine.idleCount, busy: machine.busyCount, waiting: machine.waitingCount)
+        connectionsIdle.add(levels.idle - counted.idle)
+        connectionsBusy.add(levels.busy - counted.busy)
+        requestsWaiting.add(levels.waiting - counted.waiting)
+        counted = levels
     }
+}
+
+/// What one pool has in the levels of `ReadMetrics`.
+struct ReadLevels {
+    var idle = 0
+    var busy = 0
+    var waiting = 0
 }
 
 /// Why a request gets no connection. Raw value = metric tag = `error.code` of the 503.
@@ -33,12 +43,15 @@ package enum ReadRefusal: String, Error, Sendable, CaseIterable {
     case tooManyReaders = "too_many_readers"
     case acquireTimeout = "no_connection_in_time"
     case draining
+    case positionNotCommitted = "position_not_committed"
 
     var message: String {
         switch self {
         case .tooManyReaders: "every connection is busy and the queue is full (api.waiting_max); try later"
         case .acquireTimeout: "no connection became free in api.acquire_timeout; try later"
         case .draining: "the daemon is stopping"
+        case .positionNotCommitted:
+            "what after names is not in PostgreSQL within api.after_wait; it is kept, so try again, or ask without after"
         }
     }
 }

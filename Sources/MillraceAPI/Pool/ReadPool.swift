@@ -20,6 +20,7 @@ internal import MillraceTelemetry
 package final class ReadPool: Sendable {
     private struct State {
         var machine: ReadPoolStateMachine
+        var counted = ReadLevels()
         var sessions: [Int: ReadSession] = [:]
         var waiters: [Int: CheckedContinuation<Result<Int, ReadRefusal>, Never>] = [:]
         /// What came for waiters before they had begun to wait.
@@ -56,7 +57,7 @@ package final class ReadPool: Sendable {
                 connectionsMin: api.connectionsMin, connectionsMax: api.connectionsMax, waitingMax: api.waitingMax,
                 idleTimeout: api.idleTimeout)
             for (number, _) in opened { state.sessions[number] = makeSession(number) }
-            metrics.update(state.machine)
+            metrics.update(state.machine, &state.counted)
             return opened
         }
         for (number, waiter) in opened { resolve(waiter, .success(number)) }
@@ -115,7 +116,7 @@ package final class ReadPool: Sendable {
         interrupt.raise()
         let (sessions, waiters) = state.withLock { state in
             let (sessions, waiters) = state.machine.stopped()
-            metrics.update(state.machine)
+            metrics.update(state.machine, &state.counted)
             return (sessions.compactMap { state.sessions.removeValue(forKey: $0) }, waiters)
         }
         for waiter in waiters { resolve(waiter, .failure(.draining)) }
@@ -130,7 +131,7 @@ package final class ReadPool: Sendable {
             if case .open(let number) = acquired {
                 state.sessions[number] = makeSession(number)
             }
-            metrics.update(state.machine)
+            metrics.update(state.machine, &state.counted)
             return acquired
         }
         switch acquired {
@@ -170,7 +171,7 @@ package final class ReadPool: Sendable {
 
     private func giveUp(_ waiter: Int) {
         let waited = state.withLock { state in
-            defer { metrics.update(state.machine) }
+            defer { metrics.update(state.machine, &state.counted) }
             return state.machine.gaveUp(waiter)
         }
         if waited { resolve(waiter, .failure(.acquireTimeout)) }
@@ -190,7 +191,7 @@ package final class ReadPool: Sendable {
         let released = state.withLock { state in
             let released = state.machine.released(number, isConnected: isConnected, at: .now)
             if case .end = released { state.sessions[number] = nil }
-            metrics.update(state.machine)
+            metrics.update(state.machine, &state.counted)
             return released
         }
         switch released {
@@ -203,7 +204,7 @@ package final class ReadPool: Sendable {
     private func expire() async {
         let ended = state.withLock { state in
             let expired = state.machine.expired(at: .now)
-            metrics.update(state.machine)
+            metrics.update(state.machine, &state.counted)
             return expired.compactMap { state.sessions.removeValue(forKey: $0) }
         }
         for session in ended { await session.end() }

@@ -9,6 +9,8 @@ internal import Synchronization
 package final class KnownReports: Sendable {
     struct Question: Hashable, Sendable {
         var tenant: Int32
+        /// Number of the one that is read: what another one shows may be older.
+        var server: Int
         /// Route, parameters and time range.
         var text: String
     }

@@ -102,7 +102,7 @@ struct APIOperation: Sendable {
         self.access = access
         self.ownRows = ownRows
         self.pathParameters = pathParameters
-        self.parameters = parameters
+        self.parameters = parameters + (route.readsReplicas ? [ReadParameters.after] : [])
         self.headers = headers
         self.takesColumns = takesColumns
         self.body = body

@@ -1,3 +1,4 @@
+internal import MillraceAccess
 internal import MillraceJSON
 
 /// A parameter of a route: what it may be, for the router and for `/openapi.json`.
@@ -12,6 +13,8 @@ struct APIParameter: Sendable {
         /// A JSON object.
         case object
         case cursor
+        /// Of an acknowledgement.
+        case position
         /// Names separated by commas.
         case names
         /// Whatever is sent: the intake looks at it, and lets nothing fail for it.
@@ -26,6 +29,7 @@ struct APIParameter: Sendable {
             case .choice(let choices): .choice(choices)
             case .object: .anyObject
             case .cursor: ["type": "string", "pattern": "^[A-Za-z0-9_-]{12,}$"]
+            case .position: ["type": "string", "pattern": .string("^[A-Za-z0-9_-]{\(PositionSeal.textBytes)}$")]
             case .anything: .text
             case .names: ["type": "string", "pattern": "^[a-z0-9_]+(,[a-z0-9_]+)*$"]
             }
@@ -77,6 +81,10 @@ enum ReadParameters {
 
     static let user = APIParameter(
         "user_id", .uuid, "Only of this user", example: "843d440a-a7a7-45ee-96df-3568c37384b9")
+
+    static let after = APIParameter(
+        "after", .position,
+        "`position` of what was posted: the answer holds it, once PostgreSQL does; 503 after api.after_wait")
 
     static let pack = APIParameter("pack", .text(bytesMax: 64), "A pack of /v1/packs", isRequired: true)
 

@@ -28,12 +28,16 @@ struct ReadGate: Sendable {
     private let cursorKey: CursorKey
     private let retryAfterSeconds: Int
     private let fieldKeys: FieldKeys?
+    private let servers: ReadServers
+    private let positions: PositionSeal?
     private let logger: Logger
 
     init(_ reading: Reading, _ configuration: APIRoutesConfiguration, logger: Logger) {
         cursorKey = reading.configuration.cursorKey
         retryAfterSeconds = configuration.retryAfterSeconds
         fieldKeys = reading.configuration.fieldKeys
+        servers = reading.servers
+        positions = reading.configuration.positions
         self.logger = logger
     }
 
@@ -43,9 +47,28 @@ struct ReadGate: Sendable {
         return Endpoint(operation) { request, context in
             let parameters = try RequestParameters(
                 operation, path: request.uri.path, query: request.uri.query, of: context.caller, cursorKey: cursorKey)
-            let response = try await answer(of: operation) { try await route.respond(parameters) }
+            guard operation.route.readsReplicas else {
+                let response = try await answer(of: operation) { try await route.respond(parameters) }
+                return opened(response, for: context.caller)
+            }
+            let position = try position(of: parameters)
+            let (answered, place) = try await answer(of: operation) {
+                try await servers.reading(after: position) { try await route.respond(parameters) }
+            }
+            var response = answered
+            if let name = HTTPField.Name("X-Replica-Lag") { response.headers[name] = place.lagText }
             return opened(response, for: context.caller)
         }
+    }
+
+    /// Of `after`. Throws `APIProblem`.
+    private func position(of parameters: RequestParameters) throws(APIProblem) -> AckPosition? {
+        guard let text = parameters.text("after") else { return nil }
+        if let position = positions?.position(text, tenant: parameters.tenant) { return position }
+        throw APIProblem(
+            .badRequest, "invalid_position",
+            "after is no position that this daemon gave to this tenant: it is `position` in the answer to what was posted "
+                + "with ?position=true; daemons that share a name need the same api.cursor_key")
     }
 
     /// An endpoint whose answer goes on until somebody ends it; it opens encrypted values itself.

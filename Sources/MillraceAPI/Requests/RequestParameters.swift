@@ -145,7 +145,7 @@ struct RequestParameters: Sendable {
 
     /// What is asked, and of which tenant's rows, without the place and size of the page.
     var question: PageCursor.Question {
-        let places: Set = ["cursor", "limit", "offset"]
+        let places: Set = ["cursor", "limit", "offset", "after"]
         let asked = values.filter { !places.contains($0.key) }.map { "\($0.key)=\($0.value)" }
         let all =
             asked.sorted() + path.map { "\($0.key):\($0.value)" }.sorted() + filters.map(\.text)
@@ -176,7 +176,7 @@ struct RequestParameters: Sendable {
             guard value.utf8.count <= 65_536, value.drop(while: \.isWhitespace).first == "{" else {
                 throw invalid(name, "a JSON object of at most 65536 bytes")
             }
-        case .cursor, .names, .anything: break
+        case .cursor, .names, .anything, .position: break
         }
     }
 }

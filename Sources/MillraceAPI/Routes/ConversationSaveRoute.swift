@@ -14,6 +14,7 @@ struct ConversationSaveRoute: Sendable {
     private static let operation = APIOperation(
         .conversationSave, id: "saveConversation", tag: "conversations",
         summary: "One question and its answer, by its user or a service", access: .write,
+        parameters: [PostedItem.position],
         body: APIOperation.Body(
             schemas: [("application/json", PostedItem.conversation.reference)], components: [PostedItem.conversation]),
         answer: .init(Saved.self), successes: [(201, "Durable; the same again answers the same id")],
@@ -33,10 +34,14 @@ struct ConversationSaveRoute: Sendable {
     let onSampledOut: @Sendable () -> Void
 
     var endpoint: Endpoint {
-        Endpoint(Self.operation) { request, context in try await respond(request, by: context.caller) }
+        Endpoint(Self.operation) { request, context in
+            let query = request.uri.query ?? ""
+            let wantsPosition = query.split(separator: "&").contains("position=true")
+            return try await respond(request, by: context.caller, wantsPosition: wantsPosition)
+        }
     }
 
-    private func respond(_ request: Request, by caller: Caller) async throws -> Response {
+    private func respond(_ request: Request, by caller: Caller, wantsPosition: Bool) async throws -> Response {
         try caller.requireType(EventTypeFilter.conversationSave, "conversation saves")
         let posted = PostedBody(configuration: configuration, what: "a conversation")
         try posted.checkType(of: request)
@@ -58,21 +63,25 @@ struct ConversationSaveRoute: Sendable {
             onSampledOut()
             return Response(setAside, status: .created)
         case .quarantine:
-            try await spool(written, .refused, by: caller, receivedAt: receivedAt)
+            _ = try await spool(written, .refused, by: caller, receivedAt: receivedAt)
             return Response(setAside, status: .created)
         case .replace(let counts): onTreated(counts)
         case .keep: break
         }
         let id = save.id(tenant: caller.tenant)
         // One without a time has that of its arrival, which no other has.
-        if save.createdAt == receivedAt {
-            try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
-        } else {
-            try await spoolKnown(save, id: id, by: caller, receivedAt: receivedAt)
-        }
+        let sequences =
+            save.createdAt == receivedAt
+            ? try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
+            : try await spoolKnown(save, id: id, by: caller, receivedAt: receivedAt)
         onAccepted(caller.tenant)
         caller.grant?.use.countLines(1)
-        return Response(Saved(id: "\(id)"), status: .created)
+        var saved = Saved(id: "\(id)")
+        if wantsPosition, let last = sequences.last {
+            saved.position = reading.configuration.positions?.text(
+                sequences.lowerBound...last, tenant: caller.tenant)
+        }
+        return Response(saved, status: .created)
     }
 
     /// What becomes of a save, and what is kept of it. Throws where it is refused.
@@ -93,7 +102,7 @@ struct ConversationSaveRoute: Sendable {
     /// where it can be asked.
     private func spoolKnown(
         _ save: ConversationSave, id: UniqueID, by caller: Caller, receivedAt: Timestamp
-    ) async throws {
+    ) async throws -> Range<UInt64> {
         let entry = (id: id, user: save.userID)
         let standing = known.enter(entry)
         // The table is right where it has the row: what was taken while PostgreSQL was away may have lost to it.
@@ -102,14 +111,15 @@ struct ConversationSaveRoute: Sendable {
             if standing == .unknown { known.forget(entry) }
             throw Self.conflict
         }
+        let sequences: Range<UInt64>
         do {
-            try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
+            sequences = try await spool(Self.line(save), .conversation, by: caller, receivedAt: receivedAt)
         } catch {
             if standing == .unknown { known.forget(entry) }
             throw error
         }
-        guard standing == .unknown else { return }
-        await known.taken(entry)
+        if standing == .unknown { await known.taken(entry) }
+        return sequences
     }
 
     private static let conflict = APIProblem(
@@ -125,7 +135,7 @@ struct ConversationSaveRoute: Sendable {
         statement.append("created_at = \(time) AND id = \(statement.bind("\(id)", as: "uuid", named: "id"))")
         statement.append("AND tenant_id = \(tenant)")
         let question = statement
-        let stored = try? await reading.pool.read(.conversationSave, of: tenant) { connection -> String? in
+        let stored = try? await reading.servers.primary.read(.conversationSave, of: tenant) { connection -> String? in
             let rows = try question.run(on: connection)
             return rows.rowCount > 0 ? rows.string(0, 0) : nil
         }
@@ -144,7 +154,10 @@ struct ConversationSaveRoute: Sendable {
         }
     }
 
-    private func spool(_ line: [UInt8], _ kind: RecordKind, by caller: Caller, receivedAt: Timestamp) async throws {
+    /// Returns its sequence.
+    private func spool(
+        _ line: [UInt8], _ kind: RecordKind, by caller: Caller, receivedAt: Timestamp
+    ) async throws -> Range<UInt64> {
         let record = Record(
             kind: kind, tenant: caller.tenant, receivedAt: receivedAt, count: 1, bytes: line + [UInt8(ascii: "\n")])
         let outcome = await withCheckedContinuation { continuation in
@@ -152,7 +165,10 @@ struct ConversationSaveRoute: Sendable {
             submission.lane = caller.grant?.use.lane ?? 0
             channel.send(submission)
         }
-        if case .failed(let refusal) = outcome { throw problem(refusal) }
+        switch outcome {
+        case .durable(let sequences), .committed(let sequences, _): return sequences
+        case .failed(let refusal): throw problem(refusal)
+        }
     }
 
     /// As a line of the spool without its newline, always with its time: the id depends on it, and a replay must derive the
@@ -186,6 +202,10 @@ private struct Saved: JSONShape {
 
     var id: String
     var status = Status.saved
+    var position: String?
 
-    static let fields: [JSONField<Self>] = [JSONField("id", \.id, as: .uuid), JSONField("status", \.status)]
+    static let fields: [JSONField<Self>] = [
+        JSONField("id", \.id, as: .uuid), JSONField("status", \.status),
+        JSONField("position", optional: \.position, doc: AcceptedEvents.positionDoc),
+    ]
 }

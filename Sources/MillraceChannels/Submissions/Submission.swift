@@ -32,8 +32,8 @@ package struct Submission: Sendable {
     package var reply: @Sendable (Outcome) -> Void
     /// Whose it is, where several share the record channel: `Grant.lane`, or 0 for all senders without a key.
     package var lane: UInt64 = 0
-    /// Called once when every line is durable and the sender goes on waiting for the commit; before `reply`.
-    package var onDurable: (@Sendable () -> Void)?
+    /// Called once, with the sequences, when every line is durable and the sender goes on waiting for the commit; before `reply`.
+    package var onDurable: (@Sendable (Range<UInt64>) -> Void)?
 
     package init(
         records: [Record], acknowledgement: Acknowledgement = .spooled, reportsMax: Int = 0,

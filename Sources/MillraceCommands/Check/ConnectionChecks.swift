@@ -133,7 +133,11 @@ struct SessionUse {
 extension CommandContext {
     /// The sessions that a daemon opens at most, by database.
     var sessionUses: [SessionUse] {
-        let readURL = configuration.api.readURL
+        func add(_ other: SessionUse, to use: inout SessionUse) {
+            use.sessions += other.sessions
+            use.parts += ", " + other.parts
+        }
+        let readURLs = configuration.api.readURL
         let usersURL = configuration.identity.url
         let main = configuration.database.url
         let writers = configuration.database.writers
@@ -143,29 +147,34 @@ extension CommandContext {
                 "\(writers) \(writers == 1 ? "writer" : "writers"), the ledger, maintenance, the months, the outbox, the keys, erasures"
                 + (configuration.checkoutSessionsMax > 0 ? ", \(configuration.checkoutSessionsMax) checkouts" : ""),
             lowering: "database.writers")
-        var reading = SessionUse(
-            name: "connections for reading", key: "api.read_url", url: readURL.value,
-            sessions: configuration.api.connectionsMax, parts: "\(configuration.api.connectionsMax) readers",
-            lowering: "api.connections_max",
-            withoutIt: "Correct api.read_url, or start that server: until then the routes that read answer 503.")
+        let readers = configuration.api.connectionsMax
+        // What no replica may answer is read here.
+        writing.sessions += readers
+        writing.parts += ", \(readers) readers"
+        writing.lowering += " or api.connections_max"
+        let replicas = readURLs.enumerated().map { index, url in
+            SessionUse(
+                name: "connections for reading" + (readURLs.count > 1 ? " \(index + 1)" : ""), key: "api.read_url",
+                url: url.value, sessions: readers + 1, parts: "\(readers) readers, its watch",
+                lowering: "api.connections_max",
+                withoutIt: "Correct api.read_url, or start that server: until then others are read, or database.url.")
+        }
+        if !replicas.isEmpty {
+            writing.sessions += 1
+            writing.parts += ", the watch"
+        }
         let users = SessionUse(
             name: "connections for users", key: "identity.url", url: usersURL.value,
             sessions: DaemonConfiguration.userSessionsMax, parts: "\(DaemonConfiguration.userSessionsMax) for users",
             lowering: "api.connections_max",
             withoutIt: "Correct identity.url, or start that server: until then the dashboard shows ids for e-mails.")
-        func add(_ other: SessionUse, to use: inout SessionUse) {
-            use.sessions += other.sessions
-            use.parts += ", " + other.parts
+        var uses = [writing] + replicas
+        if usersURL.isEmpty { return uses }
+        if let place = ([main] + readURLs).firstIndex(of: usersURL) {
+            add(users, to: &uses[place])
+        } else {
+            uses.append(users)
         }
-        if !usersURL.isEmpty, usersURL == readURL { add(users, to: &reading) }
-        if readURL.isEmpty || readURL == main {
-            add(reading, to: &writing)
-            writing.lowering += " or api.connections_max"
-        }
-        if !usersURL.isEmpty, usersURL == main, usersURL != readURL { add(users, to: &writing) }
-        var uses = [writing]
-        if !readURL.isEmpty, readURL != main { uses.append(reading) }
-        if !usersURL.isEmpty, usersURL != main, usersURL != readURL { uses.append(users) }
         return uses
     }
 }

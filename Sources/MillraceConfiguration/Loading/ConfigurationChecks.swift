@@ -125,15 +125,18 @@ enum ConfigurationChecks {
             "api.connections_min (\(api.connectionsMin)) is above api.connections_max (\(api.connectionsMax)); lower it, "
                 + "or raise the other")
         check(
+            api.readURL.count <= APIConfiguration.replicasMax, "api.read_url", .invalidValue,
+            "api.read_url has \(api.readURL.count) servers; wanted: \(APIConfiguration.replicasMax) at most, each of which has "
+                + "up to api.connections_max sessions")
+        check(
             !database.url.isEmpty, "database.url", .invalidValue,
             "database.url is empty; wanted: a connection string, like \"postgresql://user@host/millrace\"")
         for (section, key) in ConfigurationSchema.sections.flatMap({ section in section.keys.map { (section, $0) } })
         where key.secrecy == .connectionString {
-            guard case .string(let text) = key.read(configuration), let flaw = ConnectionString(text).flaw else {
-                continue
-            }
             let name = section.fullName(of: key)
-            check(false, name, .invalidValue, "\(name): \(flaw.message). \(flaw.hint)")
+            for flaw in key.read(configuration).strings.compactMap({ ConnectionString($0).flaw }) {
+                check(false, name, .invalidValue, "\(name): \(flaw.message). \(flaw.hint)")
+            }
         }
         check(
             !configuration.data.directory.isEmpty, "data.directory", .invalidValue,

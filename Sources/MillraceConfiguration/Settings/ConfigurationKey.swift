@@ -96,6 +96,17 @@ struct ConfigurationKey: Sendable {
         }
     }
 
+    /// Of several servers, each with its passwords.
+    static func connectionStrings(
+        _ name: String, _ path: Path<[Secret]>, _ doc: String, watch metric: String? = nil
+    ) -> Self {
+        Self(name: name, type: .strings, doc: doc, unit: nil, metric: metric, secrecy: .connectionString) {
+            ConfigurationType.single($0[keyPath: path].map(\.value))
+        } write: { value, configuration in
+            configuration[keyPath: path] = value.strings.filter { !$0.isEmpty }.map { Secret($0) }
+        }
+    }
+
     static func list(_ name: String, _ path: Path<[String]>, _ doc: String, watch metric: String? = nil) -> Self {
         Self(name: name, type: .list, doc: doc, unit: nil, metric: metric, secrecy: .open) {
             .list($0[keyPath: path])
@@ -119,23 +130,22 @@ struct ConfigurationKey: Sendable {
 
     /// Whether the value in `configuration` has something in it that nobody may see.
     func holdsSecret(_ configuration: DaemonConfiguration) -> Bool {
-        guard case .string(let string) = read(configuration), !string.isEmpty else { return false }
-        return switch secrecy {
-        case .open: false
-        case .connectionString: ConnectionString(string).shown != string
-        case .hidden: true
+        read(configuration).strings.contains { string in
+            switch secrecy {
+            case .open: false
+            case .connectionString: ConnectionString(string).shown != string
+            case .hidden: !string.isEmpty
+            }
         }
     }
 
     /// The value in `configuration` as TOML, fit to be shown.
     func shown(_ configuration: DaemonConfiguration) -> String {
         let value = read(configuration)
-        guard case .string(let string) = value, !string.isEmpty else { return type.toml(value) }
-        switch secrecy {
-        case .open: return type.toml(value)
-        case .connectionString: return type.toml(.string(ConnectionString(string).shown))
-        case .hidden: return type.toml(.string("***"))
-        }
+        guard secrecy != .open, !value.strings.allSatisfy(\.isEmpty) else { return type.toml(value) }
+        return type.toml(
+            ConfigurationType.single(
+                value.strings.map { secrecy == .hidden ? "***" : ConnectionString($0).shown }))
     }
 }
 

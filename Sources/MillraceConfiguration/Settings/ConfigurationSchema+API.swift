@@ -6,10 +6,24 @@ extension ConfigurationSchema {
     static let api = ConfigurationSection(
         name: "api", doc: "Routes that read PostgreSQL, over connections of their own.",
         keys: [
-            .secret(
-                "read_url", \.api.readURL, .connectionString,
-                "libpq connection string of a replica to read from; \"\" is database.url.",
-                watch: "millrace_read_query_duration_seconds"),
+            .connectionStrings(
+                "read_url", \.api.readURL,
+                "libpq connection string of a replica to read from, or a list of several; \"\" is database.url alone.",
+                watch: "millrace_read_replica_lag_seconds"),
+            .duration(
+                "max_lag", \.api.maxLag, .zero ... .seconds(86_400),
+                "A replica that is further behind, or does not answer, is not read: another one is, or database.url.",
+                watch: "millrace_read_replica_lag_seconds"
+            ).live,
+            .duration(
+                "lag_interval", \.api.lagInterval, .milliseconds(50) ... .seconds(60),
+                "How often each replica and the primary are asked how far they are; the lag is told by as much too large.",
+                watch: "millrace_read_replica_lag_seconds"),
+            .duration(
+                "after_wait", \.api.afterWait, .zero ... .seconds(60),
+                "How long a request with after waits for its lines to be in PostgreSQL before it gets 503.",
+                watch: "millrace_read_refused_total"
+            ).live,
             .bool(
                 "open_on_loopback", \.api.openOnLoopback,
                 "Without any key under [jwt], this machine reads over loopback without a token; false before a proxy."

@@ -93,7 +93,6 @@ extension DaemonConfiguration {
         resolved.database.ledgerJoinAge = ledgerJoinAge
         resolved.latency.log = latencyLogPath
         resolved.archive = resolvedArchive
-        if api.readURL.isEmpty { resolved.api.readURL = database.url }
         resolved.backup.directory = backupDirectory
         return resolved
     }
@@ -146,7 +145,7 @@ extension DaemonConfiguration {
             directory: data.directory,
             settings: EmbeddedClusterSettings(
                 sharedBuffersMiB: embedded.sharedBuffers >> 20,
-                sessions: writingSessionsMax + (api.readURL.isEmpty ? api.connectionsMax : 0),
+                sessions: writingSessionsMax + api.connectionsMax + (api.readURL.isEmpty ? 0 : 1),
                 archive: backup.wal
                     ? WALArchive(directory: backup.walDirectory, timeout: backup.walTimeout) : nil))
     }
@@ -157,6 +156,12 @@ extension DaemonConfiguration {
 
     /// Sessions of PostgreSQL for checkouts.
     package var checkoutSessionsMax: Int { projections.packs.contains("commerce") ? api.checkoutsMax : 0 }
+
+    /// Sessions of PostgreSQL to read, on all servers together: with replicas each has one to be looked at.
+    package var readingSessionsMax: Int {
+        let servers = 1 + api.readURL.count
+        return servers * api.connectionsMax + (servers > 1 ? servers : 0)
+    }
 
     /// Sessions of PostgreSQL to look users up.
     package static var userSessionsMax: Int { IdentityConfiguration.connectionsMax }

@@ -7,6 +7,8 @@ enum ConfigurationType: Sendable {
     case duration(ClosedRange<Duration>)
     case string
     case list
+    /// One string, or a list of some; as text, one a line.
+    case strings
     case choice([String])
 
     /// Nil when `written` is not what is wanted.
@@ -26,6 +28,9 @@ enum ConfigurationType: Sendable {
         case (.string, .string(let text)), (.string, .text(let text)): .string(text)
         case (.list, .text(let text)): .list(Self.list(text))
         case (.list, .list(let items)): Self.strings(items).map { .list($0) }
+        case (.strings, .string(let text)): .string(text)
+        case (.strings, .text(let text)): Self.single(text.split(separator: "\n").map { String($0).trimmed })
+        case (.strings, .list(let items)): Self.strings(items).map(Self.single)
         case (.choice(let values), .string(let text)), (.choice(let values), .text(let text)):
             values.contains(text) ? .string(text) : nil
         default: nil
@@ -44,6 +49,7 @@ enum ConfigurationType: Sendable {
                 + "like \"250ms\", \"10s\", \"5m\", \"24h\", \"30d\" or \"13mo\""
         case .string: "a string"
         case .list: "a list of strings"
+        case .strings: "a string, or a list of strings"
         case .choice(let values): values.map { "\"\($0)\"" }.joined(separator: ", ")
         }
     }
@@ -51,7 +57,7 @@ enum ConfigurationType: Sendable {
     /// For the shipped file; nil where the type says it all.
     var range: String? {
         switch self {
-        case .bool, .string, .list: nil
+        case .bool, .string, .list, .strings: nil
         case .integer(let range): "\(range.lowerBound) to \(range.upperBound)"
         case .bytes(let range): "\(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound))"
         case .duration(let range):
@@ -82,6 +88,12 @@ enum ConfigurationType: Sendable {
 
     private static func list(_ text: String) -> [String] {
         text.split(separator: ",").map { String($0).trimmed }.filter { !$0.isEmpty }
+    }
+
+    /// One string stands for a list of one, the empty one for none.
+    static func single(_ strings: [String]) -> ConfigurationValue {
+        let strings = strings.filter { !$0.isEmpty }
+        return strings.count > 1 ? .list(strings) : .string(strings.first ?? "")
     }
 
     private static func strings(_ items: [WrittenValue]) -> [String]? {
@@ -119,4 +131,13 @@ package enum ConfigurationValue: Sendable, Equatable {
     case duration(Duration)
     case string(String)
     case list([String])
+
+    /// Of a string or a list; of another value none.
+    var strings: [String] {
+        switch self {
+        case .string(let string): [string]
+        case .list(let strings): strings
+        case .bool, .integer, .duration: []
+        }
+    }
 }

@@ -27,9 +27,23 @@ struct EventsAnswer {
     private var deadLettersTotal = 0
     /// Nil when nobody waits for a commit; false when one could not be waited for.
     var isCommitted: Bool?
+    /// Makes the answer's `position` of sequences; nil where none is wanted.
+    private let position: (@Sendable (ClosedRange<UInt64>) -> String)?
+    /// From the first sequence of all submissions to the last one.
+    private var sequences: ClosedRange<UInt64>?
 
-    init(rejectedItemsMax: Int) {
+    init(rejectedItemsMax: Int, position: (@Sendable (ClosedRange<UInt64>) -> String)? = nil) {
         self.rejectedItemsMax = rejectedItemsMax
+        self.position = position
+    }
+
+    /// A submission is durable, under these sequences.
+    mutating func submitted(_ sequences: Range<UInt64>) {
+        guard position != nil, !sequences.isEmpty else { return }
+        let last = sequences.upperBound - 1
+        self.sequences =
+            self.sequences.map { min($0.lowerBound, sequences.lowerBound)...max($0.upperBound, last) }
+            ?? sequences.lowerBound...last
     }
 
     mutating func reject(_ index: Int, _ refusal: Refusal) {
@@ -72,7 +86,7 @@ struct EventsAnswer {
     /// The answer, once every item was rejected or its submission has ended.
     func answer() -> HTTPAnswer {
         if accepted == 1, sampledOut == 0, rejectedTotal == 0, isCommitted != true, parkedTotal == 0,
-            deadLettersTotal == 0
+            deadLettersTotal == 0, position == nil
         {
             return HTTPAnswer(status: 202, body: Self.oneAccepted)
         }
@@ -80,6 +94,7 @@ struct EventsAnswer {
         items.accepted = accepted + sampledOut
         if sampledOut > 0 { items.sampledOut = sampledOut }
         items.rejected = rejections
+        items.position = sequences.flatMap { position?($0) }
         let isKnown = isCommitted == true
         if isKnown { items.duplicates = duplicates }
         // Of a body whose end is not known to be committed, what is known is said too.

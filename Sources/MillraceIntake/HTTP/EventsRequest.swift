@@ -71,6 +71,11 @@ final class EventsRequest {
         self.shared = shared
         self.settings = settings
         let configuration = settings.configuration
+        var position: (@Sendable (ClosedRange<UInt64>) -> String)?
+        if head.wantsPosition, let positions = configuration.positions {
+            let tenant = access.grant?.tenant ?? 0
+            position = { positions.text($0, tenant: tenant) }
+        }
         eventLimits = configuration.eventLimits
         policy = configuration.policy
         itemBytesMax = configuration.limits.lineBytes
@@ -79,7 +84,8 @@ final class EventsRequest {
         machine = EventsRequestStateMachine(
             acknowledgement: head.acknowledgement, configuration: configuration,
             audience: HTTPAudience(route: route, isProtobuf: head.dialect?.isProtobuf ?? false),
-            reply: head.dialect.flatMap { DialectReply($0) })
+            reply: head.dialect.flatMap { DialectReply($0) },
+            position: position)
         memory = MemoryReservation(configuration.memory, for: .bodies)
         decompressor = BodyDecompressor(
             encoding: head.encoding, outputBytesMax: configuration.http.decompressedBytesMax,
@@ -288,8 +294,10 @@ final class EventsRequest {
             commitTimer = eventLoop.scheduleTask(in: TimeAmount(configuration.intake.committedWait)) {
                 bound.value.stopWaiting(bound.value.machine.commitOverdue(number))
             }
-            submission.onDurable = {
-                eventLoop.execute { bound.value.stopWaiting(bound.value.machine.submissionDurable(number)) }
+            submission.onDurable = { sequences in
+                eventLoop.execute {
+                    bound.value.stopWaiting(bound.value.machine.submissionDurable(number, sequences))
+                }
             }
         }
         submission.lane = lane

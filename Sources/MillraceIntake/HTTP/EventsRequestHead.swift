@@ -6,6 +6,8 @@ struct EventsRequestHead: Equatable {
     var format: ItemCutter.Format
     var encoding: BodyEncoding
     var acknowledgement: Submission.Acknowledgement
+    /// The answer is to name the position of what was accepted.
+    var wantsPosition = false
     /// Nil: the body's items are Millrace's own.
     var dialect: DialectRequest?
 
@@ -24,6 +26,7 @@ struct EventsRequestHead: Equatable {
 
     init(uri: String, _ fields: HTTPRequestFields) throws(HTTPProblem) {
         acknowledgement = try Self.acknowledgement(uri: uri)
+        wantsPosition = try Self.wantsPosition(uri: uri)
         format = try Self.format(fields)
         encoding = try Self.encoding(fields)
     }
@@ -37,15 +40,24 @@ struct EventsRequestHead: Equatable {
     }
 
     private static func acknowledgement(uri: String) throws(HTTPProblem) -> Submission.Acknowledgement {
-        guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return .spooled }
-        var result = Submission.Acknowledgement.spooled
-        for pair in uri[uri.index(after: question)...].split(separator: "&") where pair.hasPrefix("ack=") {
-            guard let wanted = Submission.Acknowledgement(rawValue: String(pair.dropFirst(4))) else {
-                throw HTTPProblem(.invalidAck, "ack must be spooled or committed")
-            }
-            result = wanted
+        guard let text = value(of: "ack", in: uri) else { return .spooled }
+        guard let wanted = Submission.Acknowledgement(rawValue: text) else {
+            throw HTTPProblem(.invalidAck, "ack must be spooled or committed")
         }
-        return result
+        return wanted
+    }
+
+    private static func wantsPosition(uri: String) throws(HTTPProblem) -> Bool {
+        guard let text = value(of: "position", in: uri) else { return false }
+        guard let wanted = Bool(text) else { throw HTTPProblem(.invalidAck, "position must be true or false") }
+        return wanted
+    }
+
+    /// The last one of the query.
+    private static func value(of name: String, in uri: String) -> String? {
+        guard let question = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return nil }
+        return uri[uri.index(after: question)...].split(separator: "&").last { $0.hasPrefix(name + "=") }
+            .map { String($0.dropFirst(name.utf8.count + 1)) }
     }
 
     private static func format(_ fields: HTTPRequestFields) throws(HTTPProblem) -> ItemCutter.Format {

@@ -104,14 +104,15 @@ struct EventsRequestStateMachine {
 
     init(
         acknowledgement: Submission.Acknowledgement, configuration: HTTPIntakeConfiguration,
-        audience: HTTPAudience = HTTPAudience(route: .events), reply: DialectReply? = nil
+        audience: HTTPAudience = HTTPAudience(route: .events), reply: DialectReply? = nil,
+        position: (@Sendable (ClosedRange<UInt64>) -> String)? = nil
     ) {
         self.acknowledgement = acknowledgement
         self.audience = audience
         self.reply = reply
         submissionBytes = configuration.http.submissionBytes
         retryAfterSeconds = configuration.http.retryAfterSeconds
-        result = EventsAnswer(rejectedItemsMax: configuration.http.rejectedItemsMax)
+        result = EventsAnswer(rejectedItemsMax: configuration.http.rejectedItemsMax, position: position)
     }
 
     /// Bytes of the submission that is out.
@@ -267,8 +268,9 @@ struct EventsRequestStateMachine {
     }
 
     /// Returns what counts as accepted now, if the commit is not waited for any longer.
-    mutating func submissionDurable(_ number: Int) -> Counts? {
+    mutating func submissionDurable(_ number: Int, _ sequences: Range<UInt64>) -> Counts? {
         guard let flight, flight.number == number else { return nil }
+        result.submitted(sequences)
         switch flight.commit {
         case .waiting: self.flight?.commit = .durable
         case .overdue: return stopWaiting(flight)
@@ -297,9 +299,11 @@ struct EventsRequestStateMachine {
     mutating func submissionEnded(_ number: Int, _ outcome: Submission.Outcome) -> Ended {
         guard let flight, flight.number == number else { return .late }
         switch outcome {
-        case .durable:
+        case .durable(let sequences):
+            result.submitted(sequences)
             if acknowledgement == .committed { result.isCommitted = false }
         case .committed(let sequences, let lines):
+            result.submitted(sequences)
             result.committed(sequences, lines) { flight.items.index(ofLine: $0) }
         case .failed(let refusal):
             self.flight = nil

@@ -1,3 +1,4 @@
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 package import MillraceTreatment
@@ -69,6 +70,8 @@ package struct HTTPIntakeConfiguration: Sendable {
     package var access = IntakeAccess()
     /// TLS is spoken by these; nil: in plain text.
     package var certificates: TLSCertificates?
+    /// Makes the positions of answers; nil: there are none.
+    package var positions: PositionSeal?
 
     package init() {}
 }

@@ -46,6 +46,8 @@ package enum LogKey: String, Sendable {
     case psql
     /// An error's message, beside its code.
     case reason
+    /// Its place in api.read_url, from 1, and its connection string without the password.
+    case replica
     case route
     case rows
     case seconds

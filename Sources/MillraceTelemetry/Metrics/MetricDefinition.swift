@@ -46,6 +46,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case pack
     /// `SpoolRefusal`, `ReadRefusal`, `TLSFailure`, or a class of SQLSTATE.
     case reason
+    /// Its place in api.read_url, from 1; primary.
+    case replica
     /// taken or failed.
     case result
     /// A route's pattern, never a path.

@@ -41,6 +41,9 @@ package enum MetricName: String, Sendable, CaseIterable {
     case readRequestsWaiting = "millrace_read_requests_waiting"
     case readRefused = "millrace_read_refused_total"
     case readQueryDuration = "millrace_read_query_duration_seconds"
+    case readChosen = "millrace_read_chosen_total"
+    case readReplicaLag = "millrace_read_replica_lag_seconds"
+    case readReplicaUp = "millrace_read_replica_up"
 
     case jwksFetches = "millrace_jwks_fetches_total"
 
@@ -185,6 +188,11 @@ extension MetricName {
         case .readRefused: .counter("Requests that got no connection for reading, by reason.", [.reason])
         case .readQueryDuration:
             .timer("Time of a request's statements in PostgreSQL, connecting included, by route.", [.route])
+
+        case .readChosen: .counter("Requests that read PostgreSQL, by the server that they were given.", [.replica])
+        case .readReplicaLag:
+            .gauge("How far a replica is behind the primary, at most; 0 also where that is not known.", [.replica])
+        case .readReplicaUp: .gauge("1 while a replica is read; the log says why one is not.", [.replica])
 
         case .jwksFetches: .counter("Fetches of jwt.jwks_url, by what came of them.", [.result])
 

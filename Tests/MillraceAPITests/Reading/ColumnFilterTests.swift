@@ -75,7 +75,7 @@ struct ColumnFilterTests {
         ("/v1/conversations?status=deleted", "unknown_parameter", "no parameter"),
         ("/v1/counts/shop/orders_by_hour?n>=1", "unknown_parameter", "no parameter"),
         ("/v1/tops/shop/buyers?user_id=1", "invalid_value", "user_id"),
-        ("/v1/packs?pack!=shop", "unknown_parameter", "takes none"),
+        ("/v1/packs?pack!=shop", "unknown_parameter", "did you mean after?"),
     ])
     func `a filter that can't be is refused by name`(_ path: String, _ code: String, _ word: String) async throws {
         let fixture = try SharedOrders.value()

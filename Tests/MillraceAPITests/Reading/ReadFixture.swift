@@ -62,11 +62,11 @@ struct ReadFixture {
         identity.url = Secret(identityURL)
         identity.retryAfter = .zero
         change(&settings, &configuration)
-        let pool = ReadPool(settings, logger: logger)
+        let servers = ReadServers(primary: settings, logger: logger)
         let directory = IdentityDirectory(identity, logger: RunningAPI.quiet)
         let reading = Reading(
-            configuration: configuration, pool: pool, writing: pool,
-            catalog: PackCatalog(definitions: packs, pool: pool),
+            configuration: configuration, servers: servers, writing: servers.primary,
+            catalog: PackCatalog(definitions: packs, servers: servers),
             identity: directory, isWriting: { true })
         var tokens = JWTConfiguration()
         if hasKeys { tokens.secret = Secret(Self.secret) }
@@ -81,7 +81,7 @@ struct ReadFixture {
         try await RunningAPI.run(routes, channel: channel) { port in
             try await body(APIClient(port: port))
         }
-        await pool.stop()
+        await servers.stop()
         await directory.stop()
     }
 

@@ -108,6 +108,8 @@ extension EndToEnd {
             let client = HTTPClient(installation.daemon.http)
             #expect(
                 try client.postEvents(Array("{\"event_type\":\"a\"}\n".utf8), query: "?ack=committed").status == 200)
+            // It is no standby, and so never behind; it is read once it has answered.
+            #expect(try eventually { try installation.daemon.metrics().count("millrace_read_replica_up") == 1 })
             let answer = try client.request("GET", "/v1/events")
             #expect(answer.text.contains("of.the.replica"))
             #expect(try Self.page("/v1/events", client).items.count == 1)

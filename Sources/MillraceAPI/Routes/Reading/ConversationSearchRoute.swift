@@ -26,7 +26,7 @@ struct ConversationSearchRoute: ReadingRoute {
 
     private static let languages = ["fr": "french", "en": "english", "simple": "simple"]
 
-    let pool: ReadPool
+    let servers: ReadServers
     let configuration: ReadConfiguration
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
@@ -40,7 +40,7 @@ struct ConversationSearchRoute: ReadingRoute {
         let (bytesMax, memory, tenant) = (configuration.api.pageBytes, configuration.memory, parameters.tenant)
         let language = Self.languages[parameters.text("language") ?? "simple"] ?? "simple"
         let isNarrow = parameters.text("user_id") != nil
-        let page = try await pool.read(.conversationSearch, of: tenant) { connection in
+        let page = try await servers.read(.conversationSearch, of: tenant) { connection in
             var page = Page()
             var left = offset
             let key = cursor.map { Array($0[2...]) }

@@ -21,7 +21,7 @@ struct ConversationsRoute: ReadingRoute {
     static let lengths = (narrow: Duration.seconds(366 * 5 * 86_400), wide: Duration.seconds(31 * 86_400))
     static let ahead = Duration.seconds(86_400)
 
-    let pool: ReadPool
+    let servers: ReadServers
     let configuration: ReadConfiguration
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
@@ -50,7 +50,7 @@ struct ConversationsRoute: ReadingRoute {
             guardedColumn: ConversationRow.columns.guardedIndex,
             offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { query.statement(after: $0) }
-        let page = try await pool.read(.conversations, of: parameters.tenant) {
+        let page = try await servers.read(.conversations, of: parameters.tenant) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
         return try TimedPage<ConversationRow>.response(page, range, parameters)

@@ -71,7 +71,7 @@ struct CountsRoute: ReadingRoute {
             statement.append(order)
             return statement
         }
-        let page = try await catalog.pool.read(operation.route, of: parameters.tenant) {
+        let page = try await catalog.servers.read(operation.route, of: parameters.tenant) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
         return CountPage.response(page, query, pack, parameters)

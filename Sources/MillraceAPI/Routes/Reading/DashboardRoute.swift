@@ -42,7 +42,7 @@ struct DashboardRoute: ReadingRoute {
         let users = try users(pack, live, of: tenant)
         let counts = Self.counts(of: pack, live)
         let uniques = Self.activeUsers(of: pack, live)
-        return try await catalog.pool.read(.dashboard, of: tenant) { connection -> Figures in
+        return try await catalog.servers.read(.dashboard, of: tenant) { connection -> Figures in
             var figures = Figures()
             let result = try users.run(on: connection)
             for row in 0..<result.rowCount {

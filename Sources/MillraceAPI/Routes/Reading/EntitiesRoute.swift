@@ -67,7 +67,7 @@ struct EntitiesRoute: ReadingRoute {
         ) { query.statement(after: $0) }
         let order = query.time.map { [$0.name] } ?? entity.key.map(\.name)
         let includeLimit = parameters.integer("include_limit", default: 100)
-        let (page, truncated) = try await catalog.pool.read(.entities, of: parameters.tenant) {
+        let (page, truncated) = try await catalog.servers.read(.entities, of: parameters.tenant) {
             connection -> (Page, [String]?) in
             guard let tree else { return (try reader.read(after: cursor, on: connection), nil) }
             let page = try reader.read(after: cursor, on: connection)

@@ -49,7 +49,7 @@ struct EntityRoute: ReadingRoute {
             ) { children.statement(after: $0) }
         }
         let statement = statement(entity, values, of: parameters.tenant)
-        let found = try await catalog.pool.read(.entity, of: parameters.tenant) {
+        let found = try await catalog.servers.read(.entity, of: parameters.tenant) {
             connection -> (item: ByteBuffer, children: Page?)? in
             let result = try statement.run(on: connection)
             guard result.rowCount == 1 else { return nil }
@@ -77,7 +77,7 @@ struct EntityRoute: ReadingRoute {
         let statement = statement(entity, values, of: parameters.tenant)
         let (key, limit) = (parameters.path("key"), parameters.integer("limit", default: 100))
         let memory = MemoryReservation(configuration.memory, for: .pages)
-        let found = try await catalog.pool.read(.entity, of: parameters.tenant) {
+        let found = try await catalog.servers.read(.entity, of: parameters.tenant) {
             connection -> (rows: [ByteBuffer], truncated: [String])? in
             let result = try statement.run(on: connection)
             guard result.rowCount == 1 else { return nil }

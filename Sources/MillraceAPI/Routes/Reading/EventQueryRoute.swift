@@ -23,7 +23,7 @@ struct EventQueryRoute: ReadingRoute {
     /// Without `to`: as far ahead of the clock as events may be by default.
     private static let ahead = Duration.seconds(86_400)
 
-    let pool: ReadPool
+    let servers: ReadServers
     let configuration: ReadConfiguration
 
     func respond(_ parameters: RequestParameters) async throws -> Response {
@@ -55,7 +55,7 @@ struct EventQueryRoute: ReadingRoute {
             guardedColumn: EventRow.columns.guardedIndex,
             offset: try parameters.offset(max: configuration.api.offsetMax)
         ) { query.statement(after: $0) }
-        let page = try await pool.read(.eventQuery, of: parameters.tenant) {
+        let page = try await servers.read(.eventQuery, of: parameters.tenant) {
             try reader.read(after: cursor.map { Array($0[2...]) }, on: $0)
         }
         return try TimedPage<EventRow>.response(page, range, parameters)

@@ -21,15 +21,15 @@ final class HealthRoute: ReadingRoute {
 
     private static let lifetime = Duration.seconds(1)
 
-    private let pool: ReadPool
+    private let servers: ReadServers
     private let identity: IdentityDirectory
     private let isStrict: Bool
-    /// Whether the writers reach the primary, which `pool` may not read.
+    /// Whether the writers reach the primary, which `servers` may not read.
     private let isWriting: @Sendable () -> Bool
     private let last = Mutex<Report?>(nil)
 
     init(_ reading: Reading) {
-        pool = reading.pool
+        servers = reading.servers
         identity = reading.identity
         isStrict = reading.configuration.routes.strictHealthChecks
         isWriting = reading.isWriting
@@ -50,7 +50,7 @@ final class HealthRoute: ReadingRoute {
         async let users = identity.health()
         var postgresql = DatabaseHealth.healthy
         do {
-            _ = try await pool.read(.health) { try $0.execute("SELECT 1").rowCount }
+            _ = try await servers.read(.health) { try $0.execute("SELECT 1").rowCount }
             if !isWriting() { postgresql = DatabaseHealth(problem: "the writers have no connection") }
         } catch {
             postgresql = DatabaseHealth(error)

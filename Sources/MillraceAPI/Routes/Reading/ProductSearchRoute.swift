@@ -33,7 +33,7 @@ struct ProductSearchRoute: ReadingRoute {
         let tenant = parameters.tenant
         return try await catalog.read(.productSearch) { live in
             _ = try catalog.pack("commerce", in: live)
-            let items = try await catalog.pool.read(.productSearch, of: tenant) { connection in
+            let items = try await catalog.servers.read(.productSearch, of: tenant) { connection in
                 let rows = try connection.query(
                     Self.statement, parameters: [.text(words), .integer(tenant), .integer(limit)])
                 let writer = ResultRows(rows)

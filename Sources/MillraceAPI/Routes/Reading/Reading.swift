@@ -1,3 +1,4 @@
+package import MillraceAccess
 package import MillraceChannels
 package import MillraceEvent
 
@@ -5,7 +6,7 @@ package import MillraceEvent
 package struct Reading: Sendable {
     /// A reload replaces it.
     package var configuration: ReadConfiguration
-    package let pool: ReadPool
+    package let servers: ReadServers
     /// Where functions that write are called.
     package let writing: ReadPool
     package let catalog: PackCatalog
@@ -16,12 +17,12 @@ package struct Reading: Sendable {
     package let isWriting: @Sendable () -> Bool
 
     package init(
-        configuration: ReadConfiguration, pool: ReadPool, writing: ReadPool, catalog: PackCatalog,
+        configuration: ReadConfiguration, servers: ReadServers, writing: ReadPool, catalog: PackCatalog,
         identity: IdentityDirectory,
         isWriting: @escaping @Sendable () -> Bool
     ) {
         self.configuration = configuration
-        self.pool = pool
+        self.servers = servers
         self.writing = writing
         self.catalog = catalog
         self.identity = identity
@@ -44,6 +45,8 @@ package struct ReadConfiguration: Sendable {
     package var fieldKeys: FieldKeys?
     /// Signs cursors.
     package var cursorKey = CursorKey()
+    /// Opens the positions of `after`, and gives those of saves; nil: there are none.
+    package var positions: PositionSeal?
 
     package init() {}
 }

@@ -36,7 +36,7 @@ struct TopsRoute: ReadingRoute {
             catalog.table(fold.table, in: live), unit: top.bucket, dimensions: top.dimensions.map(\.column),
             sums: top.sums.map(\.column))
         let statement = try statement(top, table, parameters)
-        let rows = try await catalog.pool.read(.tops, of: parameters.tenant) { connection in
+        let rows = try await catalog.servers.read(.tops, of: parameters.tenant) { connection in
             let result = try statement.run(on: connection)
             let writer = ResultRows(result)
             var rows = ByteBuffer()

@@ -43,7 +43,7 @@ struct UniquesRoute: ReadingRoute {
             statement: statement, keyCount: query.keys.count,
             limit: parameters.integer("limit", default: Self.fallbackLimit),
             offset: try parameters.offset(max: configuration.api.offsetMax), isChunked: isChunked)
-        let page = try await catalog.pool.read(.uniques, of: parameters.tenant) { try reader.read(on: $0) }
+        let page = try await catalog.servers.read(.uniques, of: parameters.tenant) { try reader.read(on: $0) }
         return CountPage.response(page, query, pack, parameters)
     }
 
