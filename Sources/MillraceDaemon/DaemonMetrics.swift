@@ -153,6 +153,11 @@ struct DaemonMetrics: Sendable {
         }
     }
 
+    /// `retain`: `spool.retain`.
+    func observeRetention(_ retain: Duration) {
+        registry.observe(.spoolRetain) { retain / .seconds(1) }
+    }
+
     /// What opens, and how old that knowledge is.
     func observeKeys(_ ring: KeyRing) {
         let keys = keys
@@ -236,6 +241,7 @@ struct DaemonMetrics: Sendable {
             return max(0, Double(Timestamp.now.microseconds - since.microseconds) / 1e6)
         }
         registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
+        registry.observe(.standbyLag) { (writer.slowestStandby.withLock { $0?.lag } ?? .zero) / .seconds(1) }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead(at: Timestamp.now.microseconds)) }
         registry.observe(.partitionsCleaningWait) {

@@ -43,6 +43,7 @@ struct Pipeline {
             stallAfter: database.stallAfter, tenantsMax: configuration.metrics.tenantsMax, log: log)
         metrics.bootstrap()
         metrics.observeMemory(memory)
+        metrics.observeRetention(configuration.spool.retain)
         metrics.observeKeys(keys)
         metrics.observeBackups(BackupWatch(configuration.resolvedBackup))
         metrics.observeProjections(packs)

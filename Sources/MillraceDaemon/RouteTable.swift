@@ -148,6 +148,9 @@ final class RouteTable: Sendable {
             )
             if isStrict { readiness.reasons.append(item) } else { readiness.notes.append(item) }
         }
+        if let finding = pipeline.metrics.writer.slowestStandby.withLock({ $0?.finding }) {
+            readiness.notes.append(Readiness.Item(code: "standby_lag", message: "\(finding); \(StandbyLag.hint)"))
+        }
         if let stall = pipeline.metrics.writer.writing.state.stall {
             let state = stall.fault.sqlState.map { " (SQLSTATE \($0))" } ?? ""
             readiness.stall = Readiness.Stall(

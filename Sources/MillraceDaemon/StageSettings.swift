@@ -78,6 +78,7 @@ struct StageSettings {
         writer.audit = configuration.audit
         writer.feed = configuration.feed
         writer.retainUntilReplayed = StandbyRequirement(configuration.spool.retainUntilReplayed)
+        writer.retain = configuration.spool.retain
         writer.packs = packs
         self.writer = writer
 

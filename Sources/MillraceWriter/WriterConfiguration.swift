@@ -49,6 +49,8 @@ package struct WriterConfiguration: Sendable {
     package var feed = FeedConfiguration()
     /// Which standbys a segment waits for.
     package var retainUntilReplayed = StandbyRequirement.none
+    /// How long a settled segment is kept at least: `spool.retain`.
+    package var retain = Duration.seconds(3600)
     /// Whose versions each batch is folded into.
     package var packs: [PackDefinition] = []
     /// Names the sessions; the stage sets it.

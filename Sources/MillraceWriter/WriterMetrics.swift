@@ -46,6 +46,8 @@ package final class WriterMetrics: Sendable {
     package let isDatabaseUp = Atomic<Bool>(false)
     /// True while no segment may go, since a standby that counts can't be asked.
     package let isRetentionBlocked = Atomic<Bool>(false)
+    /// The standby that is furthest behind, of those that no segment waits for. Nil: there is none, or it is not known.
+    package let slowestStandby = Mutex<StandbyLag.Slowest?>(nil)
     /// The last month that has its partitions, as this daemon last saw. Nil: it has not seen any.
     package let lastMonthReady = Mutex<PartitionMonth?>(nil)
     /// Since when rows have waited in the GIN indexes' pending lists. Nil: none do.

@@ -85,7 +85,7 @@ struct CheckCommand: ParsableCommand {
             report.checks += DirectoryChecks(configuration: loaded.configuration).run()
             report.checks += DatabaseChecks(context: context).run()
             report.checks += BackupChecks(configuration: loaded.configuration).run()
-            report.checks.append(DaemonCheck(context: context).run())
+            report.checks += DaemonCheck(context: context).run()
         } catch let error as ConfigurationErrors {
             report.checks += error.errors.map { wrong in
                 CheckResult("configuration", ok: false, detail: "\(wrong)", fix: "Correct it there.")

@@ -58,6 +58,8 @@ package enum LogKey: String, Sendable {
     case spoolID = "spool_id"
     /// The five characters of PostgreSQL's SQLSTATE; the same word as in tables, answers and reports.
     case sqlState = "sqlstate"
+    /// Its application_name, or its slot.
+    case standby
     case status
     case step
     /// Of a certificate, as RFC 4514 writes it.

@@ -67,6 +67,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case spoolSegmentsRetired = "millrace_spool_segments_retired_total"
     case spoolSegmentsRetiredEarly = "millrace_spool_segments_retired_early_total"
     case spoolRetentionBlocked = "millrace_spool_retention_blocked"
+    case spoolRetain = "millrace_spool_retain_seconds"
     case spoolBytes = "millrace_spool_bytes"
     case spoolFreeBytes = "millrace_spool_free_bytes"
     case spoolUncommittedLines = "millrace_spool_uncommitted_lines"
@@ -115,6 +116,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case pipelineWhole = "millrace_pipeline_received_to_committed_seconds"
 
     case postgresqlUp = "millrace_postgresql_up"
+    case standbyLag = "millrace_standby_lag_seconds"
     case partitionsMonthsAhead = "millrace_partitions_months_ahead"
     case partitionsCleaningWait = "millrace_partitions_cleaning_wait_seconds"
     case partitionsMonthsOverdue = "millrace_partitions_months_overdue"
@@ -221,6 +223,7 @@ extension MetricName {
             .counter("Segments that were deleted for want of room before spool.retain had passed.", [])
         case .spoolRetentionBlocked:
             .gauge("1 while no segment may go, since a standby of spool.retain_until_replayed can't be asked.", [])
+        case .spoolRetain: .gauge("How long segments that are wholly in the database are kept: spool.retain.", [])
         case .spoolBytes: .gauge("Bytes of all segment files.", [])
         case .spoolFreeBytes: .gauge("Bytes that are free on the spool's disk.", [])
         case .spoolUncommittedLines:
@@ -282,6 +285,10 @@ extension MetricName {
         case .pipelineCommit: .timer("From a line's durability to its commit.", [])
         case .pipelineWhole: .timer("From receiving a line to its commit.", [])
 
+        case .standbyLag:
+            .gauge(
+                "How far the slowest standby is behind, of those that spool.retain_until_replayed does not name; 0: none is.",
+                [])
         case .postgresqlUp: .gauge("1 while PostgreSQL answers.", [])
         case .partitionsMonthsAhead: .gauge("Whole months after this one that have their partitions.", [])
         case .partitionsCleaningWait:

@@ -112,6 +112,7 @@ actor LedgerService {
     private func watch() async throws {
         var backoff = Backoff(min: configuration.database.retryMin, max: configuration.database.retryMax)
         var sessions = SessionWatch(run: configuration.run, spool: spool.spoolID, logger: logger)
+        var standbys = StandbyWatch(logger: logger)
         while !ledger.isStopping {
             if let conflict = ledger.conflict { throw conflict }
             do {
@@ -125,6 +126,7 @@ actor LedgerService {
                 backoff.reset()
                 try pollFlush(connection, server)
                 try sessions.look(on: connection, metrics)
+                try standbys.look(on: connection, metrics, settings.value)
                 try tellPresence(on: connection)
                 ledger.wakeup.wait(upTo: pause)
             } catch let error as SpoolInUse {
