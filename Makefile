@@ -140,6 +140,11 @@ months-test: swift test-packages build  ## 3 months of ROWS=1000000 out and back
 	MILLRACE_BINARY="$(BINARY)" MILLRACE_MONTH_ROWS=$(or $(ROWS),1000000) MILLRACE_MONTH_RATE=5000 \
 		$(if $(SEED),MILLRACE_MONTH_SEED=$(SEED)) $(SWIFT) test --skip-build --filter RetirementCrashTests
 
+leaders-test: swift test-packages  ## three daemons on one database, the leader killed every ten seconds: SECONDS=60
+	$(SWIFT) build --build-tests
+	MILLRACE_BINARY="$(DEBUG_BINARY)" MILLRACE_LEADER_SECONDS=$(or $(SECONDS),60) \
+		$(SWIFT) test --skip-build --filter LeaderTests
+
 simulate: swift test-packages  ## the protocol of spool and ledger against a model of PostgreSQL: STEPS=2000000, SEED=first
 	$(SWIFT) build --build-tests
 	MILLRACE_SIMULATION_STEPS=$(or $(STEPS),2000000) $(if $(SEED),MILLRACE_SIMULATION_SEED=$(SEED)) \

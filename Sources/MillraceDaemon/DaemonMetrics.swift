@@ -243,6 +243,7 @@ struct DaemonMetrics: Sendable {
         registry.observe(.spoolRetentionBlocked) { writer.isRetentionBlocked.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.standbyLag) { (writer.slowestStandby.withLock { $0?.lag } ?? .zero) / .seconds(1) }
         registry.observe(.postgresqlUp) { writer.isDatabaseUp.load(ordering: .relaxed) ? 1 : 0 }
+        registry.observe(.leader, [.task: "cleaning"]) { writer.isCleaner.load(ordering: .relaxed) ? 1 : 0 }
         registry.observe(.partitionsMonthsAhead) { Double(writer.monthsAhead(at: Timestamp.now.microseconds)) }
         registry.observe(.partitionsCleaningWait) {
             writer.cleaningDueSince.withLock { $0 }.map { (.now - $0) / .seconds(1) } ?? 0
@@ -251,6 +252,7 @@ struct DaemonMetrics: Sendable {
 
     private func observeOutbox() {
         let outbox = outbox
+        registry.expose(outbox.isHolder, as: .leader, [.task: "outbox"])
         registry.expose(outbox.waiting, as: .outboxWaitingRows)
         registry.expose(outbox.delivered, as: .outboxDeliveredRows)
         registry.expose(outbox.refused, as: .outboxRefusedRows)

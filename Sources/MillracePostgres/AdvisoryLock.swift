@@ -21,4 +21,6 @@ package enum AdvisoryLock: Int32, Sendable, CaseIterable {
     case retirement = 0x4D4C_0009
     /// Second key 0: held by the session that rebuilds indexes.
     case reindex = 0x4D4C_000A
+    /// Second key 0: held by the session of the daemon that empties the GIN indexes' pending lists.
+    case cleaning = 0x4D4C_000B
 }

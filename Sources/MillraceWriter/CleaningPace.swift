@@ -17,6 +17,10 @@ struct CleaningPace: Sendable {
     private var cleaned: (rows: Int, instant: ContinuousClock.Instant)?
     /// What the last look saw.
     private var seen: (rows: Int, instant: ContinuousClock.Instant)?
+    /// Rows of other daemons, or of an earlier run of this one, may wait.
+    private var hasOthers = false
+    /// The last time emptied them of many.
+    private var wasMany = false
     /// Since when rows wait. Nil: none do.
     private(set) var pendingSince: ContinuousClock.Instant?
 
@@ -31,7 +35,7 @@ struct CleaningPace: Sendable {
     mutating func looked(rows: Int, at now: ContinuousClock.Instant) -> Decision {
         let before = seen
         if before?.rows != rows { seen = (rows, now) }
-        let pending = rows - (cleaned?.rows ?? 0)
+        let pending = rows - (cleaned?.rows ?? 0) + (hasOthers ? 1 : 0)
         guard pending > 0 else {
             pendingSince = nil
             return .look(after: interval)
@@ -46,7 +50,27 @@ struct CleaningPace: Sendable {
 
     /// What had been committed when `rows` were, is sorted in.
     mutating func cleaned(rows: Int, at now: ContinuousClock.Instant) {
+        wasMany = rows - (cleaned?.rows ?? 0) >= manyRows
+        hasOthers = false
         cleaned = (rows, now)
         pendingSince = nil
+    }
+
+    /// A daemon that was killed leaves rows there of which nobody else knows: the lists are emptied once, though this one
+    /// may commit nothing.
+    mutating func othersMayWait() {
+        hasOthers = true
+    }
+
+    /// Another daemon empties the lists, of these rows too; what came behind its back is due as if it had come now.
+    mutating func leftToOthers(at now: ContinuousClock.Instant) {
+        if pendingSince != nil { pendingSince = now }
+    }
+
+    /// Whether the daemon that has emptied them is the one to do it next: in a flood, where the others would only come in
+    /// between. Else whoever has rows there may.
+    func keepsTurn(at now: ContinuousClock.Instant) -> Bool {
+        guard wasMany, let cleaned else { return false }
+        return now - cleaned.instant < interval * 2
     }
 }

@@ -10,6 +10,10 @@ import Synchronization
 /// event ids, builds the payload indexes of closed months, joins old rows of the ledger, purges the audit log, keeps the
 /// bounds of `dead_letters`, and empties the GIN indexes' pending lists.
 ///
+/// Every daemon of a database does this. What two would do beside each other is kept apart by advisory locks: a month, an
+/// index and a portion of the ledger are one daemon's at a time, and so are the pending lists, which in a flood stay with one
+/// as long as that lasts. A daemon that is killed leaves nothing that the others don't do at their next turn.
+///
 /// Enters: nothing. Leaves: partitions, indexes. Crash: all of it is repeated. Shutdown: ends at once.
 actor MaintenanceService {
     private let executor = ThreadExecutor(name: "maintenance")
@@ -69,11 +73,13 @@ actor MaintenanceService {
 
     func run() async {
         while !isStopping.load(ordering: .relaxed), await gate.waitUntilOpen() {
+            var isOthersTurn = false
             do {
                 let connection = try connected()
                 if ContinuousClock.now >= maintenanceDue {
                     try maintain(connection)
                     maintenanceDue = ContinuousClock.now + configuration.partitions.maintenanceInterval
+                    pace.othersMayWait()
                 }
                 if ContinuousClock.now >= projectionsDue {
                     metrics.record(
@@ -84,21 +90,53 @@ actor MaintenanceService {
                 try letters.run(on: connection, timeout: configuration.database.statementTimeout)
                 let rows = committedRows
                 if case .clean = pace.looked(rows: rows, at: .now) {
-                    try cleanPendingLists(connection)
-                    pace.cleaned(rows: rows, at: .now)
+                    if try takeTurn(connection) {
+                        try cleanPendingLists(connection)
+                        pace.cleaned(rows: rows, at: .now)
+                    } else {
+                        isOthersTurn = true
+                        pace.leftToOthers(at: .now)
+                    }
                 }
+                if isCleaner, !pace.keepsTurn(at: .now) { try giveTurn(connection) }
             } catch {
                 connection = nil
+                isCleaner = false
                 join = nil
                 if error.code == .interrupted { break }
                 logger.warning("maintenance failed", metadata: error.metadata)
             }
             let next = pace.looked(rows: committedRows, at: .now)
             metrics.cleaningDueSince.withLock { $0 = pace.pendingSince }
-            if case .look(after: let pause) = next { wakeup.wait(upTo: pause) }
+            switch next {
+            case .look(after: let pause): wakeup.wait(upTo: pause)
+            case .clean: if isOthersTurn { wakeup.wait(upTo: CleaningPace.lull) }
+            }
         }
         connection = nil
+        isCleaner = false
         executor.stop()
+    }
+
+    /// Its session has the lock on the pending lists.
+    private var isCleaner: Bool {
+        get { metrics.isCleaner.load(ordering: .relaxed) }
+        set { metrics.isCleaner.store(newValue, ordering: .relaxed) }
+    }
+
+    private static let cleaningLock = "\(AdvisoryLock.cleaning.rawValue), 0"
+
+    /// Returns whether this daemon is the one to empty the pending lists: false while another one does.
+    private func takeTurn(_ connection: PostgresConnection) throws(PostgresError) -> Bool {
+        if !isCleaner {
+            isCleaner = try connection.execute("SELECT pg_try_advisory_lock(\(Self.cleaningLock))").bool(0, 0) == true
+        }
+        return isCleaner
+    }
+
+    private func giveTurn(_ connection: PostgresConnection) throws(PostgresError) {
+        try connection.execute("SELECT pg_advisory_unlock(\(Self.cleaningLock))")
+        isCleaner = false
     }
 
     private var committedRows: Int {
@@ -107,6 +145,7 @@ actor MaintenanceService {
 
     private func connected() throws(PostgresError) -> PostgresConnection {
         if let connection, connection.isUsable { return connection }
+        isCleaner = false
         let new = try primary.connect(configuration.database.url.value) { (url) throws(PostgresError) in
             try PostgresConnection(
                 connectionString: url, applicationName: configuration.run.session("maintenance"),

@@ -50,6 +50,8 @@ package final class WriterMetrics: Sendable {
     package let slowestStandby = Mutex<StandbyLag.Slowest?>(nil)
     /// The last month that has its partitions, as this daemon last saw. Nil: it has not seen any.
     package let lastMonthReady = Mutex<PartitionMonth?>(nil)
+    /// This daemon is the one that empties the GIN indexes' pending lists.
+    package let isCleaner = Atomic<Bool>(false)
     /// Since when rows have waited in the GIN indexes' pending lists. Nil: none do.
     package let cleaningDueSince = Mutex<ContinuousClock.Instant?>(nil)
     /// Events whose row a projection's table refused.

@@ -58,6 +58,41 @@ import Testing
         #expect(pace.pendingSince == nil)
     }
 
+    @Test func `what a killed daemon may have left is sorted in once, though nothing is committed here`() {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        pace.othersMayWait()
+        #expect(pace.looked(rows: 0, at: Self.start) == .look(after: .seconds(1)))
+        #expect(pace.looked(rows: 0, at: Self.start + .seconds(30)) == .clean)
+        pace.cleaned(rows: 0, at: Self.start + .seconds(30))
+        #expect(pace.looked(rows: 0, at: Self.start + .seconds(90)) == .look(after: .seconds(1)))
+        #expect(pace.pendingSince == nil)
+    }
+
+    @Test func `in a flood one daemon keeps the turn, and gives it back after that`() {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        #expect(!pace.keepsTurn(at: Self.start))
+        _ = pace.looked(rows: 5000, at: Self.start)
+        pace.cleaned(rows: 5000, at: Self.start)
+        #expect(pace.keepsTurn(at: Self.start + .seconds(1)))
+        #expect(!pace.keepsTurn(at: Self.start + .seconds(2)))
+        pace.cleaned(rows: 5100, at: Self.start + .seconds(3))
+        #expect(!pace.keepsTurn(at: Self.start + .seconds(3)))
+    }
+
+    @Test func `who leaves the lists to another daemon asks again: in a flood soon, with few rows later`() {
+        var pace = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        #expect(pace.looked(rows: 2000, at: Self.start) == .clean)
+        pace.leftToOthers(at: Self.start)
+        #expect(pace.looked(rows: 2500, at: Self.start + .milliseconds(200)) == .clean)
+        #expect(pace.pendingSince == Self.start)
+        var few = CleaningPace(interval: .seconds(1), limit: .seconds(30), manyRows: 2000)
+        _ = few.looked(rows: 5, at: Self.start)
+        #expect(few.looked(rows: 5, at: Self.start + .seconds(30)) == .clean)
+        few.leftToOthers(at: Self.start + .seconds(30))
+        #expect(few.looked(rows: 5, at: Self.start + .seconds(59)) == .look(after: .seconds(1)))
+        #expect(few.looked(rows: 5, at: Self.start + .seconds(60)) == .clean)
+    }
+
     @Test func `months ahead become fewer when nobody makes any`() {
         let metrics = WriterMetrics()
         let november: Int64 = 1_796_040_000_000_000

@@ -27,7 +27,7 @@ actor MonthsService: Service {
     private static let settlingTime = Duration.seconds(3600)
     /// After which a month is done outside of the quiet hours, too: this machine may be off at that time.
     private static let patience = Duration.seconds(3 * 86_400)
-    /// Pause after a failure, unless the maintenance is more frequent.
+    /// Pause after a failure, and where another daemon looks, unless the maintenance is more frequent.
     private static let retryPause = Duration.seconds(60)
     /// A month that waits for daemons for longer is told of.
     private static let noticeableWait = Duration.seconds(3)
@@ -69,7 +69,8 @@ actor MonthsService: Service {
         while !Task.isCancelled {
             var pause = interval
             do {
-                try lookOnce()
+                // Who looks may be killed before it is done.
+                if try !lookOnce() { pause = min(interval, Self.retryPause) }
             } catch {
                 if (error as? PostgresError)?.code == .interrupted { break }
                 pause = min(interval, Self.retryPause)
@@ -80,8 +81,8 @@ actor MonthsService: Service {
         executor.stop()
     }
 
-    /// A session of its own, so that none is held while there is nothing to do.
-    private func lookOnce() throws {
+    /// A session of its own, so that none is held while there is nothing to do. False: another daemon looks right now.
+    private func lookOnce() throws -> Bool {
         let database = configuration.database
         let connection = try primary.connect(database.url.value) { (url) throws(PostgresError) in
             try PostgresConnection(
@@ -90,9 +91,8 @@ actor MonthsService: Service {
         }
         try Migrator.requireWhole(on: connection)
         let lock = "\(AdvisoryLock.retirement.rawValue), 0"
-        guard try MonthTable.isThere(connection),
-            try connection.execute("SELECT pg_try_advisory_lock(\(lock))").bool(0, 0) == true
-        else { return }
+        guard try MonthTable.isThere(connection) else { return true }
+        guard try connection.execute("SELECT pg_try_advisory_lock(\(lock))").bool(0, 0) == true else { return false }
         let now = Timestamp.now
         var records: [MonthKey: MonthRecord] = [:]
         for record in try MonthTable.all(connection) {
@@ -106,6 +106,7 @@ actor MonthsService: Service {
             let end = Timestamp(microseconds: key.month.upperMicroseconds).advanced(by: Self.settlingTime)
             if end <= now, isTime(for: end) { try close(key, connection) }
         }
+        return true
     }
 
     private struct MonthKey: Hashable {

@@ -146,6 +146,7 @@ actor OutboxService: Service {
             table = current
         }
         if !isHolder { isHolder = try current.lock() }
+        metrics.isHolder.set(isHolder ? 1 : 0)
         return isHolder ? current : nil
     }
 
@@ -153,6 +154,7 @@ actor OutboxService: Service {
     private func leave() {
         table = nil
         isHolder = false
+        metrics.isHolder.set(0)
     }
 
     /// Counting reads all rows, so a long outbox is not counted each time.
@@ -184,6 +186,8 @@ actor OutboxService: Service {
 
 /// What the outbox service counts; read by `/metrics`.
 final class OutboxMetrics: Sendable {
+    /// 1 while this daemon is the one that takes rows.
+    let isHolder = MetricCounter()
     /// Rows that wait, as of the last look; 0 unless this daemon is the one that looks.
     let waiting = MetricCounter()
     /// Rows that are in PostgreSQL and were deleted.

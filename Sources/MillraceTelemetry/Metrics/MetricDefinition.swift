@@ -56,6 +56,8 @@ package enum MetricLabel: String, Sendable, CaseIterable {
     case rule
     /// `2xx`, `3xx`, `4xx`, `5xx`.
     case status
+    /// outbox, or cleaning of the GIN indexes' pending lists.
+    case task
     /// A tenant's number, or `other`.
     case tenant
     /// tcp or http.

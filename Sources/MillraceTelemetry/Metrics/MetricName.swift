@@ -102,6 +102,7 @@ package enum MetricName: String, Sendable, CaseIterable {
     case tenantLinesCommitted = "millrace_tenant_lines_committed_total"
     case tenantLinesDead = "millrace_tenant_lines_dead_total"
 
+    case leader = "millrace_leader"
     case outboxWaitingRows = "millrace_outbox_waiting_rows"
     case outboxDeliveredRows = "millrace_outbox_delivered_rows_total"
     case outboxRefusedRows = "millrace_outbox_refused_rows_total"
@@ -268,6 +269,8 @@ extension MetricName {
         case .tenantLinesCommitted: .counter("Rows that went in, by tenant.", [.tenant])
         case .tenantLinesDead: .counter("Lines that the database refused for good, by tenant.", [.tenant])
 
+        case .leader:
+            .gauge("1 while this daemon does what one of several does at a time, by what that is.", [.task])
         case .outboxWaitingRows:
             .gauge("Rows that wait in the outbox, as the daemon that empties it saw it last; 0 in the others.", [])
         case .outboxDeliveredRows:
