@@ -64,7 +64,8 @@ extension EndToEnd {
 
         @Test func `no source brings in Foundation, whose data would be half of the binary`() throws {
             // What protoc-gen-swift makes has it for systems without FoundationEssentials.
-            let found = try shell("grep -rnE --include='*.swift' --exclude='*.pb.swift' '^[a-z ]*import Foundation$' Sources || true")
+            let found = try shell(
+                "grep -rnE --include='*.swift' --exclude='*.pb.swift' '^[a-z ]*import Foundation$' Sources || true")
             #expect(found.isEmpty, "import FoundationEssentials: \(found)")
         }
     }
