@@ -6,6 +6,7 @@ TEST_PACKAGES := $(PACKAGES) chromium dpkg-dev iproute2 openssl pgbouncer promet
 # Python packages without a wheel for this machine are built.
 TEST_PACKAGES += $(if $(filter-out x86_64,$(shell uname -m)),gcc python3-dev)
 FAILOVER_PACKAGES := $(PACKAGES) etcd-server patroni python3 util-linux
+FAILOVER_PACKAGES := $(PACKAGES) etcd-server patroni python3 util-linux
 DEB_PACKAGES := dpkg-dev
 DEB_TEST_PACKAGES := debootstrap iproute2 lintian
 BENCH_PACKAGES := $(PACKAGES) git python3 python3-venv wrk
@@ -76,8 +77,8 @@ FOR_DOCC := -e 's/\]\(([A-Za-z]+)\.md(\#[^)]*)?\)/](doc:\1\2)/g' -e 's/\]\((\#[^
 	-e 's/\[([^]]*)\]\(\.\.\/[^)]*\)/\1/g' -e 's/^( *```[a-z]+) (norun:.*|network)$$/\1/' -f .build/guides/anchors.sed
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench bench-parts bench-server chaos months-test simulate upgrade-test citus-test citus-needs soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
-	test-packages bench-packages deb-packages deb-test-packages
+.PHONY: run test build bench bench-parts bench-server chaos months-test leaders-test simulate upgrade-test failover-test citus-test citus-needs soak fuzz fuzz-corpus check docs fmt install uninstall deb deb-test help swift packages \
+	test-packages bench-packages failover-packages deb-packages deb-test-packages
 
 run: build  ## build a release and start it with a private PostgreSQL: DATA=directory, ARGS=…
 	@echo "data directory: $(DATA)"
@@ -160,6 +161,11 @@ citus-test: citus-needs build  ## exactly once on a Citus cluster on loopback wh
 
 citus-needs: swift
 	@PYTHONPATH=Benchmarks $(PYTHON) -B -m citus --needs
+
+failover-test: swift failover-packages  ## Patroni and etcd, the leader killed ROUNDS=3 times under load: some two minutes
+	$(SWIFT) build --product millrace
+	PYTHONPATH=Benchmarks $(PYTHON) -B -m failover --binary "$(DEBUG_BINARY)" \
+		--rounds $(if $(filter command environment,$(firstword $(origin ROUNDS))),$(ROUNDS),3)
 
 soak: build  ## a mixed load at live rates, and what grows meanwhile: MINUTES=10
 	PYTHONPATH=Benchmarks $(PYTHON) -B -m soak --minutes $(MINUTES)
@@ -280,7 +286,8 @@ deb-packages: NEEDED := $(DEB_PACKAGES)
 deb-test-packages: NEEDED := $(DEB_TEST_PACKAGES)
 test-packages: NEEDED := $(TEST_PACKAGES)
 bench-packages: NEEDED := $(BENCH_PACKAGES)
-packages test-packages bench-packages deb-packages deb-test-packages:
+failover-packages: NEEDED := $(FAILOVER_PACKAGES)
+packages test-packages bench-packages failover-packages deb-packages deb-test-packages:
 	@missing=; for package in $(NEEDED); do \
 		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
 	done; \
