@@ -5,14 +5,10 @@ package enum PrintedSize {
     package static let bytesMax = 64 << 20
     /// A byte of jsonb becomes so many at most: 16 of them are a number of 147,455 digits.
     private static let growthMax = 9216
-    /// Digits from which on a number counts.
-    private static let longDigits = 400
-    /// Each twice as many digits as the one before, up to more than half of the largest number's.
-    private static let bounds = (0..<9).map { "1e\(longDigits << $0)" }.joined(separator: ",")
 
     /// `column` (jsonb), or NULL where the digits of its long numbers are too many: never up to `bytesMax`, always above
     /// twice as many. Prints nothing; a document that is stored in few bytes costs hardly anything, one that is compressed
-    /// its decompression, and only a large one is walked through.
+    /// its decompression, and only a large one is walked through, by a function of migration 0034.
     package static func guarded(_ column: String, bytesMax: Int = bytesMax) -> String {
         // An empty object changes nothing but makes the server decompress, so that the size is the whole one.
         let bytesSafe = 2 * bytesMax / growthMax
@@ -21,13 +17,7 @@ package enum PrintedSize {
                 WHEN pg_column_size(\(column)) <= \(bytesSafe)
                     AND (pg_column_compression(\(column)) IS NULL OR pg_column_size(\(column) || '{}') <= \(bytesSafe))
                 THEN \(column)
-                WHEN (
-                    SELECT COALESCE(sum(scale(n) + (\(longDigits) << width_bucket(abs(n), ARRAY[\(bounds)]))), 0)
-                        <= \(2 * bytesMax)
-                    FROM jsonb_path_query(\(column), 'strict $.** ? (@.type() == "number")') AS found (value)
-                    CROSS JOIN LATERAL CAST(value AS numeric) AS number (n)
-                    WHERE scale(n) > \(longDigits) OR abs(n) >= 1e\(longDigits)
-                ) THEN \(column)
+                WHEN public.prints_within(\(column), \(2 * bytesMax)) THEN \(column)
             END
             """
     }

@@ -54,15 +54,11 @@ struct Export {
         var piece: [UInt8] = []
         var failure: CommandError?
         var sums = counts
-        // As in a recount: what is to be known of a document is asked here.
-        let rows =
-            try connection.lookForCitus()
-            ? "(SELECT * FROM public.\(table.rawValue) WHERE \(range) OFFSET 0) AS stored"
-            : "public.\(table.rawValue) WHERE \(range)"
         try connection.copyOut(
             """
             COPY (
-                SELECT \(ExportRow.columns(of: table)) FROM \(rows) ORDER BY created_at, id
+                SELECT \(ExportRow.columns(of: table)) FROM public.\(table.rawValue)
+                WHERE \(range) ORDER BY created_at, id
             ) TO STDOUT WITH (FORMAT binary)
             """, timeout: timeout
         ) { row in

@@ -160,13 +160,17 @@ struct SeedTransaction {
         let names = entity.key.map { "there.\"\($0.column)\"::text" }.joined(separator: " || ',' || ")
         let found = try connection.query(
             """
+            WITH event AS MATERIALIZED (
+                SELECT *
+                FROM public.analytics_events AS event
+                WHERE \(Self.condition(on: "event", batchID, rows)) AND event.event_type = ANY ($1::text[])
+            )
             SELECT string_agg(DISTINCT key, ' ')
             FROM (
                 SELECT \(names) AS key
-                FROM public.analytics_events AS event
+                FROM event
                 JOIN \(schema).\(fold.table) AS there ON there.tenant_id = event.tenant_id
                     AND \(keys.joined(separator: " AND "))
-                WHERE \(Self.condition(on: "event", batchID, rows)) AND event.event_type = ANY ($1::text[])
                 LIMIT 20
             ) AS found
             """, parameters: [.array(Array(types))])

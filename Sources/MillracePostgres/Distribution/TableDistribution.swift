@@ -8,6 +8,7 @@ package struct TableDistribution {
     /// For a lock on a table that is being written: batches wait behind it.
     private static let lockTimeout = Duration.seconds(10)
     private static let attemptsMax = 30
+    private static let functions = ["public.prints_within(jsonb, bigint)"]
 
     private let connection: PostgresConnection
     /// To copy a table's rows to the workers, in which nobody writes it.
@@ -33,6 +34,7 @@ package struct TableDistribution {
                     "Add citus to shared_preload_libraries of every node, CREATE EXTENSION citus in this database on each, "
                     + "and citus_add_node the workers; or set database.distribution = \"none\".")
         }
+        try distributeFunctions()
         var done: [DistributedTable] = []
         for table in DistributedTable.allCases {
             if try distribute(table, catalog) {
@@ -42,6 +44,23 @@ package struct TableDistribution {
             try removeLocalRows(of: table.relation)
         }
         return done
+    }
+
+    /// Workers have those that were made when Citus was there already; of others that statements call on their rows, those that no
+    /// table needs.
+    private func distributeFunctions() throws(PostgresError) {
+        for function in Self.functions {
+            let lacks = try connection.query(
+                """
+                SELECT NOT EXISTS (
+                    SELECT
+                    FROM pg_catalog.pg_dist_object
+                    WHERE classid = 'pg_catalog.pg_proc'::regclass AND objid = to_regprocedure($1)
+                )
+                """, parameters: [.text(function)])
+            guard lacks.bool(0, 0) == true else { continue }
+            try connection.query("SELECT pg_catalog.create_distributed_function($1)", parameters: [.text(function)])
+        }
     }
 
     private func distribute(_ table: DistributedTable, _ catalog: CitusCatalog) throws(PostgresError) -> Bool {

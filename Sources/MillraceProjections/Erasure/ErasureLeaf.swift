@@ -262,7 +262,7 @@ struct ErasureLeaf {
             connection.hasCitus
                 ? Self.apart(
                     table, in: relation,
-                    where: "\(page) AND \(statements.isConcerned(document: "stored.payload"))")
+                    where: "\(page) AND \(statements.isConcerned(document: PrintedSize.guarded("stored.payload")))")
                 : """
                 SELECT \(columns), \(ConversationStatuses.folded)
                 FROM \(relation) AS stored

@@ -65,16 +65,12 @@ struct BatchRows {
         _ table: PartitionedTable, from relation: String, where condition: String, timeout: Duration,
         _ take: (UnsafeRawBufferPointer) -> Void
     ) throws(PostgresError) -> Int {
-        // What is to be known of a document is asked here, of the rows that came: Citus 13.2 crashes over it on workers.
-        let rows =
-            try connection.lookForCitus()
-            ? "(SELECT * FROM \(relation) AS stored WHERE \(condition) OFFSET 0) AS stored"
-            : "\(relation) AS stored WHERE \(condition)"
-        return try connection.copyOut(
+        try connection.copyOut(
             """
             COPY (
                 SELECT \(columns[table] ?? table.encodedColumns)
-                FROM \(rows)
+                FROM \(relation) AS stored
+                WHERE \(condition)
             ) TO STDOUT (FORMAT binary)
             """, timeout: timeout
         ) { row in

@@ -83,13 +83,21 @@ extension EndToEnd {
                 #expect(try rows == lines.count { $0 == UInt8(ascii: "\n") }, sourceLocation: sourceLocation)
             }
 
-            /// Runs `restore`, and kills it as soon as `condition` holds.
+            /// Runs `restore`, and kills it as soon as `condition` holds: it runs for moments between two looks, so that a
+            /// busy machine does not get to its end unseen.
             func killRestore(_ arguments: [String], when condition: () -> Bool) throws {
                 let process = try SpawnedProcess(
                     MillraceBinary.path,
                     ["restore", "--quiet"] + arguments + ["--config", daemon.configuration], mark: daemon.configuration,
                     output: scratch.path + "/out", errors: scratch.path + "/err")
-                let isThere = eventually(within: .seconds(60)) { condition() || !process.isRunning }
+                let end = ContinuousClock.now.advanced(by: .seconds(60))
+                var isThere = false
+                while !isThere, process.isRunning, ContinuousClock.now < end {
+                    process.signal(SIGCONT)
+                    usleep(2000)
+                    process.signal(SIGSTOP)
+                    isThere = condition()
+                }
                 process.signal(SIGKILL)
                 #expect(try isThere && process.waitForExit(within: .seconds(20)) == .signal(SIGKILL))
             }

@@ -27,6 +27,7 @@ extension EndToEnd {
             "VACUUM (FREEZE, ANALYZE) public.", "create_distributed_table", "run_command_on_all_nodes",
             "SELECT row_to_json(line)", "DELETE FROM public.conversations_y", "INSERT INTO verify_counts",
             "INSERT INTO public.analytics_events (id", "COPY public.event_ids (id, created_at) FROM STDIN",
+            "create_distributed_function",
         ]
 
         @Test func `every statement on the distributed tables is one that Citus takes`() throws {

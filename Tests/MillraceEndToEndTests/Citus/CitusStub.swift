@@ -45,6 +45,11 @@ struct CitusStub {
                 INSERT INTO citus_stub.distributed VALUES (table_name, distribution_column);
             END
             $$;
+            CREATE TABLE pg_catalog.pg_dist_object (classid oid NOT NULL, objid oid NOT NULL);
+            GRANT SELECT ON pg_catalog.pg_dist_object TO PUBLIC;
+            CREATE FUNCTION pg_catalog.create_distributed_function(regprocedure) RETURNS void
+                LANGUAGE sql SECURITY DEFINER
+                AS $$ INSERT INTO pg_catalog.pg_dist_object VALUES ('pg_catalog.pg_proc'::regclass, $1) $$;
             CREATE FUNCTION pg_catalog.truncate_local_data_after_distributing_table(regclass) RETURNS void
                 LANGUAGE sql AS '';
             CREATE FUNCTION pg_catalog.recover_prepared_transactions() RETURNS integer LANGUAGE sql AS 'SELECT 0';

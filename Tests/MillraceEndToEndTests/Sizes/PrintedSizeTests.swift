@@ -65,7 +65,7 @@ struct PrintedSizeTests {
     }
 
     @Test func `a document is read up to the bound and never above twice as much`() throws {
-        let connection = try TestCluster.shared.superuser()
+        let connection = try TestCluster.shared.database().connect()
         func isRead(_ json: String, bytesMax: Int) throws -> Bool {
             // Stored, so that it may be compressed.
             try connection.execute("CREATE TEMPORARY TABLE documents (document jsonb)")
