@@ -20,6 +20,7 @@ struct CitusRules {
         case severalStatements =
             "CREATE INDEX or DROP INDEX on a distributed table with other statements in one message"
         case keyFromIndex = "a constraint of a distributed table by USING INDEX"
+        case lateral = "a subquery with LATERAL in an expression on distributed rows, over which the coordinator crashes"
         case shell = "upkeep of a coordinator's empty shell"
     }
 
@@ -89,6 +90,7 @@ struct CitusRules {
         for child in scope.children where child.isInExpression {
             let isLocal = child.all.contains { $0.relations.contains { !$0.isDistributed } }
             if isLocal, child.refers(to: aliases) { broken.insert(.correlation) }
+            if child.all.contains(where: { $0.own.contains(#/\blateral\b/#) }) { broken.insert(.lateral) }
         }
         if let target = scope.relations.first(where: \.isTarget), target.isDistributed {
             if let conflict = text.firstMatch(of: #/\bon conflict\s*\(([^)]*)\)\s*do (\w+)/#) {
