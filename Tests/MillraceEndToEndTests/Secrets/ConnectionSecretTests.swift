@@ -69,7 +69,7 @@ extension EndToEnd {
                     ])
                 try daemon.launch()
                 let isTold = eventually {
-                    daemon.log.contains("database.url: the connection string cannot be parsed")
+                    daemon.log.contains("the connection string cannot be parsed")
                         || daemon.log.contains("connection_failed")
                 }
                 #expect(isTold, "\(spelling): \(daemon.log.suffix(2000))")
