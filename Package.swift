@@ -499,7 +499,8 @@ let package = Package(
             name: "MillraceCommandsTests",
             dependencies: [
                 "MillraceAPI", "MillraceChannels", "MillraceClient", "MillraceCommands", "MillraceConfiguration",
-                "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections", "MillraceTestSupport",
+                "MillraceConsole", "MillraceDaemon", "MillraceEvent", "MillracePostgres", "MillraceProjections",
+                "MillraceTestSupport",
             ],
             swiftSettings: swiftSettings
         ),

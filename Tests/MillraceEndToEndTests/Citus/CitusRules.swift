@@ -20,7 +20,7 @@ struct CitusRules {
         case severalStatements =
             "CREATE INDEX or DROP INDEX on a distributed table with other statements in one message"
         case keyFromIndex = "a constraint of a distributed table by USING INDEX"
-        case lateral = "a subquery with LATERAL in an expression on distributed rows, over which the coordinator crashes"
+        case lateral = "a subquery with LATERAL in an expression on distributed rows, which crashes Citus"
         case shell = "upkeep of a coordinator's empty shell"
     }
 
