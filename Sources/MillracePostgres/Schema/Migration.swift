@@ -183,6 +183,9 @@ package struct Migration: Sendable, Hashable {
             33, "erasure_progress",
             up: PackageResources._033_erasure_progress_up_sql, down: PackageResources._033_erasure_progress_down_sql,
             locked: ["public.erasure_keys", "public.erasure_spools", "public.erasures"]),
+        Migration(
+            34, "printed_size",
+            up: PackageResources._034_printed_size_up_sql, down: PackageResources._034_printed_size_down_sql),
     ]
 }
 
