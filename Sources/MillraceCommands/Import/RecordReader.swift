@@ -366,6 +366,7 @@ final class RecordReader {
             kept = start
         case .start, .arrayGap, .objectGap, .colon, .memberValue, .keyGap, .keyColon, .trailing, .ended: break
         }
+        let cut = kept
         kept = min(kept, objectStart ?? kept)
         if scan - kept > recordBytesMax {
             switch mode {
@@ -375,12 +376,13 @@ final class RecordReader {
                     if mode != .lines { droppedPlace?.index = index }
                 }
                 start = scan
+                kept = scan
             default:
                 // Too long for a record; it may still be an object with named arrays.
                 objectStart = nil
                 isObjectDropped = true
+                kept = cut
             }
-            kept = scan
         }
         window.drop(upTo: kept)
     }
