@@ -5,6 +5,8 @@ import random
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def _run(arguments: argparse.Namespace, trial: trial.Trial) -> int:
         directory.mkdir()
         daemon = Daemon(
             arguments.binary, directory, coordinator, database__distribution="citus", database__retry_max="500ms",
-            archive__directory=directory / "archive", database__statement_timeout="30s")
+            projections__packs="analytics,conversations,product", archive__directory=directory / "archive", database__statement_timeout="30s")
         trial.exits.callback(daemon.kill)
         daemons.append(daemon)
     if arguments.months_first:
@@ -78,7 +80,7 @@ def _run(arguments: argparse.Namespace, trial: trial.Trial) -> int:
     say(f"{share * 2} events acknowledged, {kills} nodes killed meanwhile")
     _settle(cluster, share * 2)
     _audit(cluster, daemons, share * 2)
-    _commands(daemons[0], cluster)
+    _commands(daemons[0], cluster, seed)
     say(f"all is well after {time.monotonic() - began:.0f} s")
     return 0
 
@@ -119,11 +121,19 @@ def _line(seed: int, number: int) -> str:
 
 
 def _time(number: int) -> str:
-    """Within the last weeks, so that several months have rows."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(BEGAN - number % 50_000 * 60))
+    """Within the last weeks, each number somewhere else, so that several months have rows."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(BEGAN - number * 7919 % 50_000 * 60))
 
 
 BEGAN = int(time.time())
+READ = (
+    "/v1/events?limit=50", "/v1/events?type=citus.timed&payload=%7B%22n%22%3A1%7D", "/v1/conversations?limit=50",
+    "/v1/conversations/search?q=why&limit=5", "/v1/packs", "/v1/counts/analytics/events_by_hour?bucket=day",
+    "/v1/tops/analytics/top_types", "/v1/funnels?steps=citus.timed,citus.timeless", "/v1/retention?period=day",
+    "/v1/sessions?gap=30m&bucket=none", "/v1/paths?type=citus.timed&length=1", "/v1/months", "/v1/database",
+    "/api/v1/stats-fast/dashboard", "/api/v1/stats-fast/health", "/metrics",
+)
+DISTRIBUTED = ("analytics_events", "conversations", "event_ids")
 QUERY_VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"
 
 
@@ -171,24 +181,45 @@ def _audit(cluster: CitusCluster, daemons: list[Daemon], sent: int) -> None:
     say(f"rows, ids, ledger and counters are {sent}; verify is clean")
 
 
-def _commands(daemon: Daemon, cluster: CitusCluster) -> None:
-    """What operators do, on the cluster as it is now."""
+def _commands(daemon: Daemon, cluster: CitusCluster, seed: int) -> None:
+    """What operators and readers do, on the cluster as it is now."""
     month = cluster.coordinator.sql(
         "SELECT to_char(min(created_at) AT TIME ZONE 'UTC', 'YYYY-MM') FROM public.analytics_events", cluster.database)
-    user = uuid.uuid5(uuid.NAMESPACE_OID, "user")
+    for path in READ:
+        began = time.monotonic()
+        try:
+            with urllib.request.urlopen(daemon.url + path, timeout=60) as answer:
+                answer.read()
+        except urllib.error.HTTPError as error:
+            raise SceneError(f"GET {path} is answered with {error.code}: {error.read()[:2000]}") from error
+        say(f"GET {path}: {time.monotonic() - began:.1f} s")
+    # Of each kind of row one user.
+    users = [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {number}")) for number in (1, 21)]
+    for user in users:
+        _command(daemon, "users", "erase", user, "--yes", "--wait", "60", "--quiet")
+        for table in DISTRIBUTED:
+            left = cluster.coordinator.sql(
+                f"SELECT count(*) FROM public.{table} AS row WHERE row::text LIKE '%{user}%'", cluster.database)
+            if left != "0":
+                raise SceneError(f"{user} was erased, and is in {left} rows of {table}")
     before = _rows(cluster)
     for arguments in [
-        ("partitions", "list"), ("status",), ("export", "--from", "2020-01-01", "--to", "2100-01-01", "--output", str(daemon.directory / "export.zst")),
-        ("dead-letters", "retry", "--all"), ("users", "erase", str(user), "--yes", "--wait", "60", "--quiet"),
-        ("projections", "rebuild", "--all", "--quiet"), ("projections", "verify"),
+        ("partitions", "list"), ("status",),
+        ("export", "--from", "2020-01-01", "--to", "2100-01-01", "--output", str(daemon.directory / "export.zst")),
+        ("dead-letters", "retry", "--all"), ("projections", "rebuild", "--all", "--quiet"), ("projections", "verify"),
         ("partitions", "retire", month), ("verify",), ("partitions", "restore", "--writable", month), ("verify",),
-        ("projections", "verify"), ("migrate", "status"),
+        ("projections", "verify"), ("migrate", "seed", "--yes"), ("projections", "verify"),
+        ("migrate", "unseed", "--yes"), ("verify",), ("projections", "verify"), ("migrate", "status"),
     ]:
-        began = time.monotonic()
-        daemon.command(*arguments)
-        say(f"millrace {' '.join(arguments)}: {time.monotonic() - began:.1f} s")
+        _command(daemon, *arguments)
     if _rows(cluster) != before:
-        raise SceneError("a month came back with other rows")
+        raise SceneError("a month came back, or seeds were taken away, and there are other rows")
+
+
+def _command(daemon: Daemon, *arguments: str) -> None:
+    began = time.monotonic()
+    daemon.command(*arguments)
+    say(f"millrace {' '.join(arguments)}: {time.monotonic() - began:.1f} s")
 
 
 def _rows(cluster: CitusCluster) -> str:

@@ -53,10 +53,10 @@ struct ArchiveWriter {
         var failure: (any Error)?
         var written = 0
         let list = columns.map(\.quoted).joined(separator: ", ")
-        // Workers of Citus would each order their own rows.
+        // Workers of Citus would each order their own rows, and call the members of a subquery's row f1, f2.
         let lines =
             try connection.lookForCitus()
-            ? "(SELECT \(list) FROM \(leaf)) AS line ORDER BY line.created_at, line.id, line.tenant_id"
+            ? "\(leaf) AS line ORDER BY line.created_at, line.id, line.tenant_id"
             : "(SELECT \(list) FROM \(leaf) ORDER BY created_at, id, tenant_id) AS line"
         try connection.copyOut(
             """

@@ -51,32 +51,24 @@ struct RowColumns: Sendable {
     /// For a SELECT.
     func list(documentBytesMax: Int) -> String {
         columns.map { column in
-            column.name == guarded
-                ? "\(PrintedSize.guarded(column.name, bytesMax: documentBytesMax).withoutPasswords) AS \(column.name)"
-                : column.name
+            column.name == guarded ? Self.shown(column.name, bytesMax: documentBytesMax) : column.name
         }.joined(separator: ", ")
+    }
+
+    /// A document, without the members that are passwords: what an event said for such a column of a pack is shown no more
+    /// than the column.
+    private static func shown(_ column: String, bytesMax: Int) -> String {
+        let read = PrintedSize.guarded(column, bytesMax: bytesMax)
+        return """
+            CASE
+                WHEN jsonb_typeof(\(column)) = 'object' AND \(column.namesPassword) THEN public.without_passwords(\(read))
+                ELSE \(read)
+            END AS \(column)
+            """
     }
 }
 
 extension String {
-    /// Of an expression of a JSON document, the same without the members that are passwords: what an event said for such a
-    /// column of a pack is shown no more than the column.
-    fileprivate var withoutPasswords: String {
-        """
-        (
-            SELECT CASE
-                WHEN jsonb_typeof(document) = 'object' AND \("document".namesPassword) THEN (
-                    SELECT COALESCE(jsonb_object_agg(key, value), '{}')
-                    FROM jsonb_each(document)
-                    WHERE NOT starts_with(key, 'password')
-                )
-                ELSE document
-            END
-            FROM (SELECT \(self) AS document) AS shown
-        )
-        """
-    }
-
     /// Whether the document, an expression, has a member that is one.
     var namesPassword: String {
         "jsonb_path_exists(\(self), '$.keyvalue().key ? (@ starts with \"password\")', silent => true)"

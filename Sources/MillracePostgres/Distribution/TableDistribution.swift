@@ -8,7 +8,7 @@ package struct TableDistribution {
     /// For a lock on a table that is being written: batches wait behind it.
     private static let lockTimeout = Duration.seconds(10)
     private static let attemptsMax = 30
-    private static let functions = ["public.prints_within(jsonb, bigint)"]
+    private static let functions = ["public.prints_within(jsonb, bigint)", "public.without_passwords(jsonb)"]
 
     private let connection: PostgresConnection
     /// To copy a table's rows to the workers, in which nobody writes it.

@@ -184,8 +184,8 @@ package struct Migration: Sendable, Hashable {
             up: PackageResources._033_erasure_progress_up_sql, down: PackageResources._033_erasure_progress_down_sql,
             locked: ["public.erasure_keys", "public.erasure_spools", "public.erasures"]),
         Migration(
-            34, "printed_size",
-            up: PackageResources._034_printed_size_up_sql, down: PackageResources._034_printed_size_down_sql),
+            34, "read_documents",
+            up: PackageResources._034_read_documents_up_sql, down: PackageResources._034_read_documents_down_sql),
     ]
 }
 

@@ -8,8 +8,8 @@ struct LeafPages {
     private static let rowsAim = 30_000
     /// Of PostgreSQL's pages; a page holds 291 rows at most.
     private static let blocksMax = 4096
-    /// Microseconds: a day.
-    private static let timeMax = 86_400_000_000
+    /// Microseconds: a month.
+    private static let timeMax = 31 * 86_400_000_000
 
     private let isDistributed: Bool
     private let end: Int
@@ -29,12 +29,16 @@ struct LeafPages {
         }
         let found = try connection.execute(
             """
-            SELECT (extract(epoch FROM min(created_at)) * 1000000)::bigint, (extract(epoch FROM max(created_at)) * 1000000)::bigint
+            SELECT
+                (extract(epoch FROM min(created_at)) * 1000000)::bigint,
+                (extract(epoch FROM max(created_at)) * 1000000)::bigint,
+                count(*)
             FROM \(leaf)
             """)
         next = found.int(0, 0) ?? 0
         end = found.int(0, 1).map { $0 + 1 } ?? 0
-        size = Self.timeMax / 24
+        size = Self.timeMax
+        adapt(to: found.count(0, 2), in: end - next)
     }
 
     /// How far it is, of how much: pages of PostgreSQL, or microseconds.
@@ -51,8 +55,13 @@ struct LeafPages {
 
     /// The page had so many rows: the next one is made larger or smaller.
     mutating func adapt(to rows: Int) {
+        adapt(to: rows, in: size)
+    }
+
+    /// `span`: what had so many rows.
+    private mutating func adapt(to rows: Int, in span: Int) {
         let max = isDistributed ? Self.timeMax : Self.blocksMax
-        size = Swift.min(Swift.max(1, size * Self.rowsAim / Swift.max(rows, Self.rowsAim / 4)), max)
+        size = Swift.min(Swift.max(1, span * Self.rowsAim / Swift.max(rows, Self.rowsAim / 4)), max)
     }
 
     private static func time(_ microseconds: Int) -> String { Timestamp(microseconds: Int64(microseconds)).rfc3339 }

@@ -21,6 +21,7 @@ struct CitusRules {
             "CREATE INDEX or DROP INDEX on a distributed table with other statements in one message"
         case keyFromIndex = "a constraint of a distributed table by USING INDEX"
         case lateral = "a subquery with LATERAL in an expression on distributed rows, which crashes Citus"
+        case namelessRow = "a subquery's row as one value, whose members Citus calls f1, f2"
         case shell = "upkeep of a coordinator's empty shell"
     }
 
@@ -77,6 +78,14 @@ struct CitusRules {
             for child in scope.children where child.isInExpression {
                 let isDistributed = child.all.contains { $0.relations.contains(where: \.isDistributed) }
                 if isDistributed, child.refers(to: scope.relations.map(\.alias)) { broken.insert(.correlation) }
+            }
+            let isFed = scope.children.contains {
+                !$0.isInExpression && $0.relations.contains(where: \.isDistributed)
+            }
+            if isFed, let row = text.firstMatch(of: #/\b(row_to_json|to_jsonb?)\(\s*(\w+)\s*\)/#),
+                text.contains("() as \(row.2)")
+            {
+                broken.insert(.namelessRow)
             }
             return broken
         }

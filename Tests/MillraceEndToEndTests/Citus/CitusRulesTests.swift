@@ -49,6 +49,10 @@ extension EndToEnd {
                 .lateral,
                 "SELECT id FROM public.conversations WHERE (SELECT sum(n) FROM jsonb_path_query(metadata, '$.**') AS f (value) CROSS JOIN LATERAL CAST(value AS numeric) AS m (n)) < 5"
             ),
+            (
+                .namelessRow,
+                "COPY (SELECT row_to_json(line) FROM (SELECT id FROM public.conversations) AS line ORDER BY 1) TO STDOUT"
+            ),
             (.shell, "SELECT gin_clean_pending_list(4711)"),
             (.shell, "BEGIN; SELECT brin_summarize_new_values(4711); COMMIT"),
         ])
@@ -66,6 +70,7 @@ extension EndToEnd {
             "WITH s AS MATERIALIZED (SELECT id FROM public.conversations) SELECT (SELECT b.folded FROM public.ingest_batches AS b WHERE b.batch_id = s.batch_id) FROM s",
             "SELECT 1 FROM public.conversations WHERE batch_id NOT IN (SELECT batch_id FROM public.ingest_batches WHERE last_batch_id IS NULL)",
             "SELECT id FROM public.conversations WHERE public.prints_within(metadata, 5)",
+            "COPY (SELECT row_to_json(line) FROM public.conversations AS line ORDER BY 1) TO STDOUT",
             "SELECT 1 FROM public.ingest_batches AS b WHERE ctid = $1 FOR UPDATE",
             "UPDATE public.conversations AS stored SET status = change.status FROM change WHERE stored.id = change.id",
             "SELECT 'public.event_ids FOR UPDATE', to_regclass('public.conversations')",

@@ -1,5 +1,6 @@
--- Why: whether a document would be too large when PostgreSQL prints its numbers was a subquery within each statement that reads
--- documents, and Citus 13.2 crashes over that on a distributed table. A function goes to the workers as it is.
+-- Why: whether a document would be too large when PostgreSQL prints its numbers, and the document without its passwords, were
+-- subqueries within each statement that reads documents. On a distributed table Citus 13.2 refuses the one, and crashes over
+-- the other; functions go to the workers as they are.
 -- Locks: none.
 CREATE FUNCTION public.prints_within(document jsonb, bytes_max bigint)
     RETURNS boolean
@@ -24,3 +25,18 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION public.prints_within(jsonb, bigint) IS 'Whether the digits of the document''s long numbers are at most so many when they are printed: 1e131071 is stored in 16 bytes and printed in 131,072. Counts up to twice as many as there are.';
+
+CREATE FUNCTION public.without_passwords(document jsonb)
+    RETURNS jsonb
+    LANGUAGE sql
+    IMMUTABLE
+    STRICT
+    PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(key, value), '{}')
+    FROM jsonb_each(document)
+    WHERE NOT starts_with(key, 'password')
+$$;
+
+COMMENT ON FUNCTION public.without_passwords(jsonb) IS 'The object without the members that are called password, password_hash or the like.';
