@@ -232,7 +232,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--binary", type=Path, help="of millrace")
     parser.add_argument("--needs", action="store_true", help="only look whether all is there")
     parser.add_argument("--events", type=int, default=1_000_000, help="of both daemons together")
-    parser.add_argument("--pause", type=float, default=15, help="seconds between two kills, about")
+    parser.add_argument("--pause", type=float, default=5, help="seconds between two kills, about")
     parser.add_argument("--seed", type=int, help="to repeat a run")
     parser.add_argument("--months-first", action="store_true", help="make months before the tables are distributed")
     return parser.parse_args()

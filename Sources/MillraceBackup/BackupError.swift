@@ -5,6 +5,8 @@ package struct BackupError: Error, Sendable, Equatable, CustomStringConvertible 
         case busy = "backup_running"
         case directoryUnusable = "backup_directory_unusable"
         case notFound = "backup_not_found"
+        /// Of tables that lie on workers of Citus, which have no snapshot in common.
+        case distributed = "backup_distributed"
         /// A file is missing, or is not what the manifest says.
         case damaged = "backup_damaged"
         /// Made by a newer Millrace, or of a newer PostgreSQL.

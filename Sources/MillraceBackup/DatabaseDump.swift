@@ -26,6 +26,12 @@ package struct DatabaseDump {
             throw BackupError(
                 .notFound, "there are no tables of Millrace in this database", hint: "Set database.url, or backup.url.")
         }
+        if try CitusCatalog(connection)?.isDistributed(DistributedTable.analyticsEvents.relation) == true {
+            throw BackupError(
+                .distributed, "events lie on the workers of a Citus cluster, which no dump shows as they are at one moment",
+                hint:
+                    "Back up each node with tools of its own, such as pgBackRest, up to one citus_create_restore_point().")
+        }
         let server = try connection.serverIdentity()
         // Ends with the session, whatever happens.
         try connection.execute(

@@ -10,7 +10,16 @@ internal import MillraceWriter
 struct BackupChecks {
     let configuration: DaemonConfiguration
 
-    func run() -> [CheckResult] { [newest] + (configuration.backup.wal ? [log] : []) }
+    func run() -> [CheckResult] {
+        if configuration.database.distribution == .citus {
+            return [
+                CheckResult(
+                    "backup", ok: true, detail: "of a cluster none is made: each node has its own tools for it", fix: "")
+            ]
+        }
+        return [newest] + (configuration.backup.wal ? [log] : [])
+    }
+
 
     private var newest: CheckResult {
         let backup = configuration.resolvedBackup

@@ -343,6 +343,9 @@ extension EndToEnd {
             let stub = CitusStub(cluster: cluster, database: installation.database)
             try stub.install()
             #expect(try daemon.run("migrate", "up").isSuccess)
+            let backup = try daemon.run("backup")
+            #expect(backup.exit == .status(1) && backup.errors.contains("backup_distributed"), "\(backup.errors)")
+            #expect(try daemon.run("check").output.contains("ok    backup: of a cluster none is made"))
             let session = try stub.superuser()
             for (relation, column, reason) in [
                 ("public.ingest_batches", "spool_id", "belongs on the coordinator"),
