@@ -28,9 +28,8 @@ package struct DatabaseDump {
         }
         if try CitusCatalog(connection)?.isDistributed(DistributedTable.analyticsEvents.relation) == true {
             throw BackupError(
-                .distributed, "events lie on the workers of a Citus cluster, which no dump shows as they are at one moment",
-                hint:
-                    "Back up each node with tools of its own, such as pgBackRest, up to one citus_create_restore_point().")
+                .distributed, "events lie on the workers of a Citus cluster, which no dump shows at one moment",
+                hint: "Back up each node with its own tools, such as pgBackRest, to one citus_create_restore_point().")
         }
         let server = try connection.serverIdentity()
         // Ends with the session, whatever happens.

@@ -14,12 +14,11 @@ struct BackupChecks {
         if configuration.database.distribution == .citus {
             return [
                 CheckResult(
-                    "backup", ok: true, detail: "of a cluster none is made: each node has its own tools for it", fix: "")
+                    "backup", ok: true, detail: "of a cluster none is made: each node has tools of its own", fix: "")
             ]
         }
         return [newest] + (configuration.backup.wal ? [log] : [])
     }
-
 
     private var newest: CheckResult {
         let backup = configuration.resolvedBackup
