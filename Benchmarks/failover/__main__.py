@@ -13,8 +13,6 @@ from soak.load import Loads
 
 from .patroni import Node, PatroniCluster
 
-SETTLE_SECONDS = 120
-
 
 def main() -> int:
     arguments = _arguments()
@@ -31,45 +29,31 @@ def _run(arguments: argparse.Namespace, trial: Trial) -> int:
     daemon.settle()
     loads = exits.enter_context(Loads(daemon, arguments.rate, seed=19))
     for number in range(1, arguments.rounds + 1):
-        _load(loads, arguments.seconds)
+        loads.go_on(arguments.seconds)
         killed = cluster.leader()
         killed.kill()
         began = time.monotonic()
         leader = cluster.leader(other_than=killed)
         say(f"round {number}: {killed.name} killed, {leader.name} leads after {time.monotonic() - began:.0f} s")
-        _load(loads, arguments.seconds)
+        loads.go_on(arguments.seconds)
         # It comes back, finds that it is behind, and follows.
         killed.start()
         killed.wait_until_streaming()
-        _load(loads, arguments.seconds)
+        loads.go_on(arguments.seconds)
         if cluster.leader() is killed:
             raise SceneError(f"{killed.name} leads again")
     loads.stop()
-    _settle(cluster.leader(), loads)
+    _settle(loads, cluster.leader())
     daemon.command("verify")
     daemon.command("projections", "verify")
     for node in cluster.nodes:
-        _settle(node, loads)
+        _settle(loads, node)
     say(f"{loads.events} events and {loads.saves} saves are in the tables of all nodes, each once")
     return 0
 
 
-def _load(loads: Loads, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        loads.check()
-        time.sleep(0.2)
-
-
-def _settle(node: Node, loads: Loads) -> None:
-    """Waits until every acknowledged line is a row, and sees that none is twice there."""
-    wanted = (loads.events, loads.saves)
-    limit = time.monotonic() + SETTLE_SECONDS
-    while (found := tuple(node.count(DATABASE, table) for table in ("analytics_events", "conversations"))) != wanted:
-        if time.monotonic() > limit:
-            raise SceneError(
-                f"{node.name} has {found[0]} events and {found[1]} saves, {wanted[0]} and {wanted[1]} were acknowledged")
-        time.sleep(0.2)
+def _settle(loads: Loads, node: Node) -> None:
+    loads.settle(node.name, lambda table: node.count(DATABASE, table))
 
 
 def _arguments() -> argparse.Namespace:

@@ -149,7 +149,7 @@ class Node:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?connect_timeout=3"
 
     def count(self, database: str, table: str) -> int:
-        return int(_sql(self.url(database), f"SELECT count(*) FROM public.{table}"))
+        return int(_sql(self.url(database), f"SELECT count(*) FROM {table}"))
 
     def _server_pid(self) -> int | None:
         try:

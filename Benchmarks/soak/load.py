@@ -26,6 +26,8 @@ READS_PER_SECOND = 5
 CONVERSATIONS = 200
 # Seconds; a daemon that is started again answers much earlier.
 PATIENCE_SECONDS = 60
+# Until all that was acknowledged is a row.
+SETTLE_SECONDS = 120
 READS = [
     "/v1/counts/analytics/events_by_hour?bucket=day",
     "/v1/tops/analytics/top_types?limit=10",
@@ -75,6 +77,24 @@ class Loads:
         """Raises what a thread ended by."""
         if self._failure is not None:
             raise SceneError(f"the load failed: {self._failure}") from self._failure
+
+    def go_on(self, seconds: float) -> None:
+        """Lets it run so long. Raises what a thread ended by."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.check()
+            time.sleep(0.2)
+
+    def settle(self, place: str, count: Callable[[str], int]) -> None:
+        """Waits until `place` has a row of every acknowledged line, and sees that none is twice there; `count`: the rows of a
+        table there."""
+        wanted = (self.events, self.saves)
+        limit = time.monotonic() + SETTLE_SECONDS
+        while (found := (count("public.analytics_events"), count("public.conversations"))) != wanted:
+            if time.monotonic() > limit:
+                raise SceneError(
+                    f"{place} has {found[0]} events and {found[1]} saves, {wanted[0]} and {wanted[1]} were acknowledged")
+            time.sleep(0.2)
 
     def send_event(self, event_type: str) -> None:
         """One event, committed when this returns."""

@@ -6,13 +6,10 @@ import time
 from pathlib import Path
 
 from scenes import trial
-from scenes.cluster import Cluster
 from scenes.daemon import DATABASE, Daemon
-from scenes.scene_error import SceneError
 from scenes.trial import Trial, say
 from soak.load import Loads
 
-SETTLE_SECONDS = 120
 # Of the configuration's defaults.
 PACKS = ["analytics", "conversations"]
 
@@ -42,7 +39,7 @@ def _run(arguments: argparse.Namespace, trial: Trial) -> int:
             time.sleep(1)
             daemon.command("migrate", "up")
         daemon.settle()
-        _load(loads, arguments.seconds)
+        loads.go_on(arguments.seconds)
         daemon.command("verify")
         say(f"{name}: {loads.events} events and {loads.saves} saves so far, verify is clean")
 
@@ -51,7 +48,7 @@ def _run(arguments: argparse.Namespace, trial: Trial) -> int:
     turn("the older version again", arguments.old, migrates=False)
     turn("this version again", arguments.new, migrates=True)
     loads.stop()
-    _settle(cluster, loads)
+    loads.settle("the database", lambda table: int(cluster.sql(f"SELECT count(*) FROM {table}", DATABASE)))
     # What the older version did not fold, because it was of a newer pack.
     for pack in PACKS:
         daemon.command("projections", "rebuild", pack)
@@ -59,29 +56,6 @@ def _run(arguments: argparse.Namespace, trial: Trial) -> int:
     daemon.command("projections", "verify")
     say(f"{loads.events} events and {loads.saves} saves are in the tables, each once")
     return 0
-
-
-def _load(loads: Loads, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        loads.check()
-        time.sleep(0.2)
-
-
-def _settle(cluster: Cluster, loads: Loads) -> None:
-    """Waits until every acknowledged line is a row, and sees that none is twice there."""
-    wanted = (loads.events, loads.saves)
-    limit = time.monotonic() + SETTLE_SECONDS
-    while (found := _rows(cluster)) != wanted:
-        if time.monotonic() > limit:
-            raise SceneError(f"{found[0]} events and {found[1]} saves are in the tables, {wanted[0]} and {wanted[1]} were sent")
-        time.sleep(0.2)
-
-
-def _rows(cluster: Cluster) -> tuple[int, int]:
-    tables = ("public.analytics_events", "public.conversations")
-    events, saves = (int(cluster.sql(f"SELECT count(*) FROM {table}", DATABASE)) for table in tables)
-    return events, saves
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,7 +11,7 @@ import ServiceLifecycle
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct APIRoutesTests {
     private static let secret = "a secret of at least thirty-two bytes"
     private static let path = "/api/v1/conversations/save"

@@ -4,7 +4,7 @@ import MillraceTestSupport
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ExtentChannelTests {
+@Suite(.timeLimit(.minutes(10))) struct ExtentChannelTests {
     private static func extent(_ sequences: Range<UInt64>, segment: UInt64 = 1, bytesPerLine: Int = 100) -> Extent {
         Extent(
             segment: segment, offset: Int(sequences.lowerBound) * bytesPerLine, length: sequences.count * bytesPerLine,

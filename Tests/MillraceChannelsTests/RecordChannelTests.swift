@@ -3,7 +3,7 @@ import MillraceEvent
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RecordChannelTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordChannelTests {
     private static func submission(
         _ bytes: Int = 52, reply: @escaping @Sendable (Submission.Outcome) -> Void = { _ in }
     ) -> Submission {

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// What each lane sent arrives in turns, in its own order.
-@Suite(.timeLimit(.minutes(1))) struct RecordLanesTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordLanesTests {
     /// Of `bytes` on the channel's account; `number` says which one it is.
     private static func submission(_ lane: UInt64, _ number: Int, bytes: Int) -> Submission {
         let record = Record(

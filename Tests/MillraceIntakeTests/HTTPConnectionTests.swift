@@ -6,7 +6,7 @@ import NIOHTTPTypes
 import ServiceLifecycle
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPConnectionTests {
     private static let length = good.utf8.count
 

@@ -7,7 +7,7 @@ import ServiceLifecycle
 import Testing
 import MillraceTelemetry
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPEventsTests {
     private static let lines = "Content-Type: application/x-ndjson"
 

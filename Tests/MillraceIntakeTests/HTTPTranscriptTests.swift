@@ -4,7 +4,7 @@ import MillraceEvent
 import Testing
 
 /// One connection, step by step, with a clock that stands until it is moved.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPTranscriptTests {
     private let post = request(body: good)
 

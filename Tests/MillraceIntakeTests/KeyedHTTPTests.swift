@@ -7,7 +7,7 @@ import MillraceTelemetry
 import Testing
 
 /// `POST /v1/events` where keys are wanted, step by step.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct KeyedHTTPTests {
     private let keys = TestKeys()
 

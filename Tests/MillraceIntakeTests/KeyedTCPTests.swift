@@ -5,7 +5,7 @@ import MillraceTelemetry
 import MillraceTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct KeyedTCPTests {
     private let keys = TestKeys()
     private static let hello = hello(7)

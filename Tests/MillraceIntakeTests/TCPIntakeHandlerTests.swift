@@ -11,7 +11,7 @@ import Testing
 @testable import MillraceIntake
 
 /// What a client sees of one connection, on a clock that the test moves.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct TCPIntakeHandlerTests {
     /// Stands for the socket: half-close, and how often it is read.
     private final class Socket: ChannelOutboundHandler, Sendable {

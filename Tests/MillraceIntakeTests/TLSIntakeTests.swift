@@ -5,7 +5,7 @@ import NIOSSL
 import Testing
 
 /// What the intakes promise in plain text, over TLS; and what only TLS has.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct TLSIntakeTests {
     enum Promise: CaseIterable {
         case unanswered, lastAck, lastLine, order, commits, fullSpool, shutdown, slowReader, packets, bodies, mutations

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MillraceWriter
 
-@Suite(.timeLimit(.minutes(1))) struct BatchSchedulerTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchSchedulerTests {
     private let extents = ExtentChannel(rowsMax: 100, bytesMax: 1 << 20)
 
     private func publish(_ sequences: Range<UInt64>) {

@@ -1,7 +1,7 @@
 @testable import MillraceWriter
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CleaningGateTests {
+@Suite(.timeLimit(.minutes(10))) struct CleaningGateTests {
     @Test func `nobody waits without a cleaning, or for one that is in time`() async {
         let gate = CleaningGate(limit: .seconds(3600))
         await gate.waitUntilCaughtUp()

@@ -20,14 +20,38 @@ package struct NewestTimeline: Sendable, Equatable {
     }
 }
 
-/// Opens the connections that write, and none to a primary of before a failover: with several hosts in the connection string,
-/// to the next one that takes writes; else it throws. One for all of a daemon's services; it outlives the process by what
-/// `remember` keeps.
+/// Opens the connections that write, and none to a primary of before a failover nor to a worker of a Citus cluster: with several
+/// hosts in the connection string, to the next one that takes writes; else it throws. One for all of a daemon's services; it
+/// outlives the process by what `remember` keeps.
 package final class PrimaryGuard: Sendable {
+    /// Why a server is not written to.
+    private enum Unfitness: Equatable {
+        case stale(server: Int, newest: Int)
+        case worker
+
+        var reason: String {
+            switch self {
+            case .stale(let server, let newest):
+                "the server is on timeline \(server), and this daemon has written to timeline \(newest) of the same cluster: it "
+                    + "is a primary of before a failover"
+            case .worker: "the server is a worker of a Citus cluster, which lacks the ledger"
+            }
+        }
+
+        var hint: String {
+            switch self {
+            case .stale:
+                "Stop it, or make it a standby of the new primary (pg_rewind). Should it be meant to be the primary again, "
+                    + "stop the daemon and remove the file `timeline` from the spool's directory."
+            case .worker: "Name the cluster's coordinator in database.url."
+            }
+        }
+    }
+
     private struct State {
         var newest: NewestTimeline?
-        /// Of the primary that was last passed over; said once.
-        var passedOver: Int?
+        /// Of the server that was last passed over; said once.
+        var passedOver: Unfitness?
     }
 
     private let state: Mutex<State>
@@ -51,38 +75,25 @@ package final class PrimaryGuard: Sendable {
         _ connectionString: String, _ open: (String) throws(PostgresError) -> PostgresConnection
     ) throws(PostgresError) -> PostgresConnection {
         let connection = try open(connectionString)
-        guard let (server, newest) = try stale(connection) else { return connection }
+        guard let unfitness = try unfitness(of: connection) else { return connection }
         for other in ConnectionString(connectionString).otherOrders {
-            guard let next = try? open(other), try stale(next) == nil else { continue }
+            guard let next = try? open(other), try self.unfitness(of: next) == nil else { continue }
             let isNew = state.withLock { state in
-                defer { state.passedOver = server.timeline }
-                return state.passedOver != server.timeline
+                defer { state.passedOver = unfitness }
+                return state.passedOver != unfitness
             }
-            if isNew {
-                logger.warning(
-                    "primary of before a failover passed over", metadata: [.reason: "\(Self.said(server, newest))"])
-            }
+            if isNew { logger.warning("server passed over", metadata: [.reason: "\(unfitness.reason)"]) }
             return next
         }
-        throw PostgresError(
-            code: .databaseUnfit, message: Self.said(server, newest),
-            hint:
-                "Stop it, or make it a standby of the new primary (pg_rewind). Should it be meant to be the primary again, "
-                + "stop the daemon and remove the file `timeline` from the spool's directory.")
+        throw PostgresError(code: .databaseUnfit, message: unfitness.reason, hint: unfitness.hint)
     }
 
-    private static func said(_ server: NewestTimeline, _ newest: NewestTimeline) -> String {
-        "the server is on timeline \(server.timeline), and this daemon has written to timeline \(newest.timeline) of the same "
-            + "cluster: it is a primary of before a failover"
-    }
-
-    /// The server's timeline and the newest one, where it is an older one.
-    private func stale(
-        _ connection: PostgresConnection
-    ) throws(PostgresError) -> (server: NewestTimeline, newest: NewestTimeline)? {
+    /// Nil where the server is one to write to; its timeline is remembered then.
+    private func unfitness(of connection: PostgresConnection) throws(PostgresError) -> Unfitness? {
+        if try isWorker(connection) { return .worker }
         guard let server = try Self.timeline(of: connection) else { return nil }
         let newest = state.withLock { $0.newest }
-        if let newest, newest.isAfter(server) { return (server, newest) }
+        if let newest, newest.isAfter(server) { return .stale(server: server.timeline, newest: newest.timeline) }
         guard newest != server else { return nil }
         do {
             try remember(server)
@@ -96,6 +107,11 @@ package final class PrimaryGuard: Sendable {
             if state.newest?.isAfter(server) != true { state.newest = server }
         }
         return nil
+    }
+
+    private func isWorker(_ connection: PostgresConnection) throws(PostgresError) -> Bool {
+        guard try connection.lookForCitus() else { return false }
+        return try connection.execute("SELECT groupid <> 0 FROM pg_catalog.pg_dist_local_group").bool(0, 0) == true
     }
 
     /// nil where the server takes no writes, or the role may not ask.

@@ -4,7 +4,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct DashboardTests {
     private static let path = "/api/v1/stats-fast/dashboard"
 

@@ -2,7 +2,7 @@ import MillraceAPI
 import MillraceTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReadAccessTests {
     private func token(scope: String? = nil, role: String? = nil) async throws -> String {
         try await TestToken(expiry: 4_000_000_000, role: role, scope: scope).signed(ReadFixture.secret)

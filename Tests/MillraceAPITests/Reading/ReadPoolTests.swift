@@ -6,7 +6,7 @@ import Testing
 @testable import MillraceAPI
 import MillraceTelemetry
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReadPoolTests {
     private func machine(max: Int = 2, waiting: Int = 1, min: Int = 1) -> ReadPoolStateMachine {
         ReadPoolStateMachine(
@@ -71,7 +71,7 @@ struct ReadPoolTests {
     @Test func `many readers share few connections, and none is lost`() async throws {
         let pool = try pool {
             $0.api.connectionsMax = 3
-            $0.api.acquireTimeout = .seconds(60)
+            $0.api.acquireTimeout = .seconds(600)
         }
         let backends = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<200 {
@@ -88,6 +88,7 @@ struct ReadPoolTests {
         let pool = try pool {
             $0.api.connectionsMax = 1
             $0.api.acquireTimeout = .milliseconds(50)
+            $0.api.statementTimeout = .seconds(600)
         }
         // What the reader waits for until the other one was refused.
         let keeper = try SharedReadDatabase.get().connect()

@@ -5,7 +5,7 @@ import MillraceProjections
 import MillraceTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReadRoutesTests {
     @Test func `pages meet each event once, while others come in`() async throws {
         let fixture = try ReadFixture()

@@ -45,6 +45,9 @@ struct CitusStub {
                 INSERT INTO citus_stub.distributed VALUES (table_name, distribution_column);
             END
             $$;
+            CREATE TABLE pg_catalog.pg_dist_local_group (groupid integer NOT NULL);
+            INSERT INTO pg_catalog.pg_dist_local_group VALUES (0);
+            GRANT SELECT ON pg_catalog.pg_dist_local_group TO PUBLIC;
             CREATE TABLE pg_catalog.pg_dist_object (classid oid NOT NULL, objid oid NOT NULL);
             GRANT SELECT ON pg_catalog.pg_dist_object TO PUBLIC;
             CREATE FUNCTION pg_catalog.create_distributed_function(regprocedure) RETURNS void
