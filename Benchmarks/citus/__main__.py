@@ -34,18 +34,17 @@ def main() -> int:
         return 2
     if arguments.needs:
         return 0
-    return trial.main("citus-test", lambda trial: _run(arguments, trial))
+    return trial.main(
+        "citus-test", lambda trial: _run(arguments, trial), lambda directory: CitusCluster(directory, WORKERS, DATABASE))
 
 
 def _run(arguments: argparse.Namespace, trial: trial.Trial) -> int:
     seed = arguments.seed or random.randrange(1, 1_000_000_000)
     say(f"SEED={seed}")
-    trial.cluster.kill()
     began = time.monotonic()
-    cluster = CitusCluster(trial.directory, WORKERS, DATABASE)
-    trial.exits.callback(cluster.kill)
+    cluster = trial.cluster
     coordinator = cluster.coordinator
-    say(f"Citus {coordinator.sql(QUERY_VERSION, DATABASE)} with {WORKERS} workers, {time.monotonic() - began:.0f} s")
+    say(f"Citus {coordinator.sql(QUERY_VERSION, DATABASE)} with {WORKERS} workers")
     daemons = []
     for number in range(2):
         directory = trial.directory / f"daemon{number}"

@@ -65,9 +65,14 @@ class CitusCluster:
     """`database`: there on each node, owned by the role millrace, which is no superuser."""
 
     def __init__(self, directory: Path, workers: int, database: str):
+        directory.mkdir()
+        directory.chmod(0o711)  # the user postgres passes through
         self.database = database
         self.coordinator = Node(directory / "coordinator")
         self.workers = [Node(directory / f"worker{number}") for number in range(workers)]
+
+    def start(self) -> None:
+        database = self.database
         for node in self.nodes:
             node.start()
             node.sql("CREATE ROLE millrace LOGIN")

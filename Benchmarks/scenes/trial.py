@@ -1,5 +1,5 @@
 """What commands share that run Millrace on a throw-away PostgreSQL and judge it: `make soak`, `make upgrade-test`, `make
-failover-test`."""
+failover-test`, `make citus-test`."""
 
 import contextlib
 import os

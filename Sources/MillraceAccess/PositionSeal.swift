@@ -45,13 +45,13 @@ package struct PositionSeal: Sendable {
         guard let box = try? AES.GCM.seal(plain, using: key, authenticating: Self.context(tenant)),
             let combined = box.combined
         else { preconditionFailure("AES-GCM takes any 32 bytes") }
-        return String(combined.base64EncodedString().map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+        return String(decoding: Base64URL.text(combined), as: UTF8.self)
     }
 
     /// nil for what no daemon with this key has given to this tenant.
     package func position(_ text: String, tenant: Int32) -> AckPosition? {
         guard text.utf8.count == Self.textBytes, !text.contains(where: { $0 == "+" || $0 == "/" }),
-            let data = Data(base64Encoded: String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })),
+            let data = Base64URL.bytes(text.utf8),
             let box = try? AES.GCM.SealedBox(combined: data),
             let plain = try? AES.GCM.open(box, using: key, authenticating: Self.context(tenant)),
             plain.count == Self.plainBytes

@@ -106,6 +106,14 @@ package struct MonthLifecycle {
             var record =
                 try MonthTable.record(of: month, in: table, on: connection) ?? MonthRecord(table: table, month: month)
             guard record.closedAt == nil, record.state == .live || record.state == .restored else { return false }
+            // Pages with rows whose commit is not on disk yet would not be marked as visible to all; this commit waits for theirs.
+            try connection.transaction { () throws(PostgresError) in
+                try connection.execute(
+                    """
+                    SET LOCAL synchronous_commit = on;
+                    SELECT pg_logical_emit_message(true, 'millrace', 'vacuum')
+                    """)
+            }
             try connection.execute(
                 "VACUUM (FREEZE, ANALYZE) public.\(record.relation)", timeout: configuration.statementTimeout)
             record.closedAt = try connection.execute("SELECT now()::text").string(0, 0)

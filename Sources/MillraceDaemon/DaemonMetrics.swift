@@ -180,7 +180,7 @@ struct DaemonMetrics: Sendable {
     func observeReplicas(_ servers: ReadServers) {
         let counts = servers.metrics
         registry.expose(counts.chosen(0), as: .readChosen, [.replica: "primary"])
-        for replica in 1...max(1, counts.replicas) where replica <= counts.replicas {
+        for replica in 1..<counts.replicas + 1 {
             let labels: PrometheusRegistry.Labels = [.replica: "\(replica)"]
             registry.expose(counts.chosen(replica), as: .readChosen, labels)
             registry.observe(.readReplicaLag, labels) { servers.standing(of: replica).lag / .seconds(1) }

@@ -11,6 +11,16 @@ import threading
 import time
 
 LIMIT = 30.0
+# From one look to the next, at what is waited for.
+PAUSE = 0.05
+
+
+def wait_for_file(path, what):
+    """Until another process has made it."""
+    end = time.monotonic() + 2 * LIMIT
+    while not os.path.exists(path):
+        assert time.monotonic() < end, what
+        time.sleep(PAUSE)
 
 
 class Browser:
@@ -169,7 +179,7 @@ class Tab:
                 shown = self.run("document.body.innerText")[:3000]
                 raise AssertionError(
                     f"not within {limit} s: {what} {trouble}\nproblems: {self.problems}\npage: {shown}")
-            time.sleep(0.05)
+            time.sleep(PAUSE)
 
     def press(self, key, code=None, text=None):
         codes = {"Tab": 9, "Enter": 13, " ": 32, "Escape": 27}

@@ -8,10 +8,9 @@ import os
 import re
 import subprocess
 import sys
-import time
 from urllib.parse import urlsplit
 
-from devtools import LIMIT, Browser
+from devtools import Browser, wait_for_file
 
 scene, url, directory, *arguments = sys.argv[1:]
 origin = url.rstrip("/")
@@ -23,10 +22,7 @@ def picture(tab, name, whole=True):
 
 def ask(name):
     open(os.path.join(directory, name), "w").close()
-    end = time.monotonic() + 2 * LIMIT
-    while not os.path.exists(os.path.join(directory, name + ".done")):
-        assert time.monotonic() < end, name + " was not done"
-        time.sleep(0.05)
+    wait_for_file(os.path.join(directory, name + ".done"), name + " was not done")
 
 
 def curl(*arguments):

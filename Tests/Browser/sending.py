@@ -10,10 +10,9 @@ import json
 import os
 import sys
 import threading
-import time
 from urllib.parse import urlsplit
 
-from devtools import LIMIT, Browser
+from devtools import LIMIT, Browser, wait_for_file
 
 url, directory = sys.argv[1].rstrip("/"), sys.argv[2]
 daemon = urlsplit(url)
@@ -102,10 +101,7 @@ cutter_url = f"http://127.0.0.1:{serve(Cutter)}"
 with open(directory + "/port.new", "w") as file:
     file.write(str(port))
 os.rename(directory + "/port.new", directory + "/port")
-end = time.monotonic() + 2 * LIMIT
-while not os.path.exists(directory + "/key"):
-    assert time.monotonic() < end, "there is no key"
-    time.sleep(0.02)
+wait_for_file(directory + "/key", "there is no key")
 with open(directory + "/key") as file:
     key = file.read()
 
@@ -195,8 +191,5 @@ with Browser() as browser:
     assert said == ["failed"] * 5, said
     evil.open("about:blank")
 
-    end = time.monotonic() + 2 * LIMIT
-    while not os.path.exists(directory + "/done"):
-        assert time.monotonic() < end, "the rows did not come"
-        time.sleep(0.05)
+    wait_for_file(directory + "/done", "the rows did not come")
 print("as wanted")

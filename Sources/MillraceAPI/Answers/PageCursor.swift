@@ -1,5 +1,6 @@
 internal import Crypto
 internal import FoundationEssentials
+internal import MillraceEvent
 internal import MillraceJSON
 internal import MillracePostgres
 
@@ -28,12 +29,10 @@ struct PageCursor: Equatable {
         guard text.utf8.count <= Self.textBytesMax,
             text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") })
         else { return nil }
-        var plain = text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
-        while !plain.count.isMultiple(of: 4) { plain.append("=") }
-        guard let data = Data(base64Encoded: String(plain)), data.count > Self.signatureBytes,
+        guard let data = Base64URL.bytes(text.utf8), data.count > Self.signatureBytes,
             Self.isSame(
                 data.prefix(Self.signatureBytes), Self.signature(question, data.dropFirst(Self.signatureBytes))),
-            let values = try? JSONDecoder().decode([String?].self, from: data.dropFirst(Self.signatureBytes))
+            let values = try? JSONDecoder().decode([String?].self, from: Data(data.dropFirst(Self.signatureBytes)))
         else { return nil }
         // The last letter may hold bits that say nothing.
         guard Self(values).text(question: question) == text else { return nil }
@@ -42,9 +41,7 @@ struct PageCursor: Equatable {
 
     func text(question: Question) -> String {
         let json = values.json
-        let data = Data(Self.signature(question, json) + json)
-        return String(
-            data.base64EncodedString().compactMap { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 == "=" ? nil : $0 })
+        return String(decoding: Base64URL.text(Self.signature(question, json) + json), as: UTF8.self)
     }
 
     private static func signature(_ question: Question, _ json: some Collection<UInt8>) -> [UInt8] {

@@ -240,4 +240,15 @@ package struct ReadPoolConfiguration: Sendable {
         self.connectTimeout = connectTimeout
         self.drainLimit = drainLimit
     }
+
+    /// Opens a session of the server, by `open`, which is given a connection string; where it may write, of a primary alone.
+    /// Throws while a backup is being restored there, which has rows of some tables and none of others. Blocks.
+    func connect(
+        _ open: (String) throws(PostgresError) -> PostgresConnection
+    ) throws(PostgresError) -> PostgresConnection {
+        let connection =
+            if let primary { try primary.connect(databaseURL, open) } else { try open(databaseURL) }
+        try Migrator.requireWhole(on: connection)
+        return connection
+    }
 }

@@ -66,21 +66,13 @@ actor ReadSession {
         if let connection, connection.isUsable { return connection }
         connection = nil
         let configuration = settings.value
-        let open = { (url: String) throws(PostgresError) -> PostgresConnection in
+        let session = try configuration.connect { (url) throws(PostgresError) in
             try PostgresConnection(
                 connectionString: url, applicationName: configuration.applicationName,
                 connectTimeout: configuration.connectTimeout,
                 statementTimeout: configuration.api.statementTimeout + Self.clientMargin, interrupt: self.interrupt,
                 logger: self.logger)
         }
-        let session: PostgresConnection
-        if let primary = configuration.primary {
-            session = try primary.connect(configuration.databaseURL, open)
-        } else {
-            session = try open(configuration.databaseURL)
-        }
-        // A backup that is being restored has rows of some tables, and none of others.
-        try Migrator.requireWhole(on: session)
         let (seconds, attoseconds) = configuration.api.statementTimeout.components
         // No sequential scan where an index will do: of a month that has just begun the statistics say nothing. These
         // statements are short, which compiling and further processes would only delay.

@@ -69,19 +69,12 @@ actor ServerWatch {
     private func connected() throws(PostgresError) -> (connection: PostgresConnection, systemIdentifier: String?) {
         if let session, session.connection.isUsable { return session }
         let configuration = configuration
-        let open = { (url: String) throws(PostgresError) -> PostgresConnection in
+        let connection = try configuration.connect { (url) throws(PostgresError) in
             try PostgresConnection(
                 connectionString: url, applicationName: "millrace replica",
                 connectTimeout: configuration.connectTimeout, statementTimeout: configuration.connectTimeout,
                 interrupt: self.interrupt)
         }
-        let connection: PostgresConnection
-        if let primary = configuration.primary {
-            connection = try primary.connect(configuration.databaseURL, open)
-        } else {
-            connection = try open(configuration.databaseURL)
-        }
-        try Migrator.requireWhole(on: connection)
         let systemIdentifier = try connection.serverIdentity().systemIdentifier
         session = (connection: connection, systemIdentifier: systemIdentifier)
         return (connection: connection, systemIdentifier: systemIdentifier)

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import JWTKit
+internal import MillraceEvent
 internal import MillracePostgres
 
 /// One key that tokens are verified by, with its one algorithm.
@@ -86,9 +87,8 @@ extension TokenKeySet.Entry {
     }
 }
 
-/// RFC 4648, section 5.
-enum Base64URL {
-    /// Nil for what is none. Padding is taken.
+extension Base64URL {
+    /// Of keys and tokens, whose makers pad: nil for what is none.
     static func decoded(_ text: some StringProtocol) -> Data? {
         var plain = text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
         while !plain.count.isMultiple(of: 4) { plain.append("=") }

@@ -15,7 +15,7 @@ package enum FieldIndex {
         hash.update(data: Array(name.utf8))
         hash.update(data: [0])
         hash.update(data: text)
-        return FieldText.text(Array(hash.finalize()).prefix(hashBytes))
+        return Base64URL.text(Array(hash.finalize()).prefix(hashBytes))
     }
 
     /// Appends the member.

@@ -62,7 +62,7 @@ package final class FieldKeys: Sendable {
             let id = String(words[1])
             guard Self.isID(id) else { throw wrong("has a bad id; wanted: 1 to 32 characters of a-z, 0-9 and -") }
             let digits = words[2].utf8.reversed().drop { $0 == UInt8(ascii: "=") }.reversed()
-            guard let bytes = FieldText.bytes(Array(digits)), bytes.count == Self.keyBytes else {
+            guard let bytes = Base64URL.bytes(Array(digits)), bytes.count == Self.keyBytes else {
                 throw wrong("has a key that is not 32 bytes in base64; `millrace fields keys` makes some")
             }
             guard !keys[purpose, default: []].contains(where: { $0.id == id }) else {
@@ -85,7 +85,7 @@ package final class FieldKeys: Sendable {
     /// The line of a new key.
     package static func newLine(_ purpose: Purpose, id: String) -> String {
         let bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
-        return "\(purpose) \(id) \(String(decoding: FieldText.text(bytes), as: UTF8.self))"
+        return "\(purpose) \(id) \(String(decoding: Base64URL.text(bytes), as: UTF8.self))"
     }
 
     /// Ids by purpose, the one in use first.

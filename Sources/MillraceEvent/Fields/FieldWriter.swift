@@ -91,7 +91,7 @@ struct FieldWriter {
             hash.update(UInt32(text.count))
             hash.update(data: text)
         }
-        return FieldText.text(Array(hash.finalize()).prefix(16))
+        return Base64URL.text(Array(hash.finalize()).prefix(16))
     }
 
     // MARK: - The blind index
@@ -118,7 +118,7 @@ struct FieldWriter {
         guard let key = fields.keys.active(.hash) else { throw FieldKeys.missing(.hash) }
         let prefix = Array("\(TreatedValue.hashPrefix).\(key.id).".utf8)
         if let content = Self.content(of: value), content.starts(with: prefix),
-            FieldText.bytes(content.dropFirst(prefix.count))?.count == SHA256.byteCount
+            Base64URL.bytes(content.dropFirst(prefix.count))?.count == SHA256.byteCount
         {
             return out.append(contentsOf: value)
         }
@@ -135,7 +135,7 @@ struct FieldWriter {
         hash.update(tenant)
         hash.update(data: text)
         var out = Array("\(TreatedValue.hashPrefix).\(key.id).".utf8)
-        FieldText.append(Array(hash.finalize()), to: &out)
+        Base64URL.append(Array(hash.finalize()), to: &out)
         return out
     }
 

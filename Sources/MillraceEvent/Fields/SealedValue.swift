@@ -66,7 +66,7 @@ enum SealedValue {
         data.append(contentsOf: box.nonce)
         data.append(contentsOf: box.ciphertext)
         data.append(contentsOf: box.tag)
-        FieldText.append(data, to: &out)
+        Base64URL.append(data, to: &out)
         guard !identity.isEmpty else { return }
         out.append(UInt8(ascii: "."))
         out.append(contentsOf: identity)
@@ -74,7 +74,7 @@ enum SealedValue {
 
     /// What was sealed; nil where the key is not here, or it is not what this tenant's daemon sealed.
     static func open(_ parts: Parts, _ kind: Kind = .field, tenant: Int32, _ keys: FieldKeys) -> [UInt8]? {
-        guard let data = FieldText.bytes(parts.data), data.count >= FieldKeys.saltBytes + nonceBytes + tagBytes,
+        guard let data = Base64URL.bytes(parts.data), data.count >= FieldKeys.saltBytes + nonceBytes + tagBytes,
             let key = keys.opening(keyID: parts.keyID, salt: data.prefix(FieldKeys.saltBytes)),
             let box = try? AES.GCM.SealedBox(combined: data.dropFirst(FieldKeys.saltBytes)),
             let plain = try? AES.GCM.open(

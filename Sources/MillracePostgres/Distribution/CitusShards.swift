@@ -9,7 +9,15 @@ struct CitusShards {
             AND leaf.relname ~ '^(\(PartitionedTable.allCases.map(\.rawValue).joined(separator: "|")))_y[0-9]{4}m[0-9]{2}_[0-9]+$'
         """
 
-    let catalog: CitusCatalog
+    private let catalog: CitusCatalog
+
+    /// nil where the months have none.
+    init?(_ connection: PostgresConnection) throws(PostgresError) {
+        guard let catalog = try CitusCatalog(connection),
+            try catalog.isDistributed(DistributedTable.analyticsEvents.relation)
+        else { return nil }
+        self.catalog = catalog
+    }
 
     /// Rows by the planner's statistics, and bytes on disk.
     struct Size: Equatable {
@@ -46,28 +54,25 @@ struct CitusShards {
 
     /// As `Partitions.cleanPendingLists`.
     func cleanPendingLists(timeout: Duration) throws(PostgresError) -> Int {
-        try catalog.onNodes(
-            """
-            SELECT COALESCE(sum(gin_clean_pending_list(state.indexrelid)), 0)::text
-            FROM pg_catalog.pg_index AS state
-            JOIN pg_catalog.pg_class AS leaf ON leaf.oid = state.indrelid
-            JOIN pg_catalog.pg_class AS index ON index.oid = state.indexrelid
-            JOIN pg_catalog.pg_am AS method ON method.oid = index.relam
-            WHERE method.amname = 'gin' AND state.indisvalid AND \(Self.areOfMonths)
-            """, timeout: timeout
-        ).reduce(0) { $0 + ($1.flatMap { Int($0) } ?? 0) }
+        try ofIndexes("gin", "gin_clean_pending_list", timeout: timeout)
     }
 
     /// As `Partitions.summarizeBatches`.
     func summarizeBatches(timeout: Duration) throws(PostgresError) {
-        _ = try catalog.onNodes(
+        _ = try ofIndexes("brin", "brin_summarize_new_values", timeout: timeout)
+    }
+
+    /// Calls `function` for each index of the access method. Returns the sum of what it answers.
+    private func ofIndexes(_ method: String, _ function: String, timeout: Duration) throws(PostgresError) -> Int {
+        try catalog.onNodes(
             """
-            SELECT COALESCE(sum(brin_summarize_new_values(state.indexrelid)), 0)::text
+            SELECT COALESCE(sum(\(function)(state.indexrelid)), 0)::text
             FROM pg_catalog.pg_index AS state
             JOIN pg_catalog.pg_class AS leaf ON leaf.oid = state.indrelid
             JOIN pg_catalog.pg_class AS index ON index.oid = state.indexrelid
             JOIN pg_catalog.pg_am AS method ON method.oid = index.relam
-            WHERE method.amname = 'brin' AND state.indisvalid AND \(Self.areOfMonths)
-            """, timeout: timeout)
+            WHERE method.amname = '\(method)' AND state.indisvalid AND \(Self.areOfMonths)
+            """, timeout: timeout
+        ).reduce(0) { $0 + ($1.flatMap { Int($0) } ?? 0) }
     }
 }

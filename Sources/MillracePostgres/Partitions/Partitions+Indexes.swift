@@ -47,11 +47,7 @@ extension Partitions {
     /// - Returns: the number of pages moved.
     @discardableResult
     package func cleanPendingLists(timeout: Duration = .seconds(600)) throws(PostgresError) -> Int {
-        if let catalog = try CitusCatalog(connection),
-            try catalog.isDistributed(DistributedTable.analyticsEvents.relation)
-        {
-            return try CitusShards(catalog: catalog).cleanPendingLists(timeout: timeout)
-        }
+        if let shards = try CitusShards(connection) { return try shards.cleanPendingLists(timeout: timeout) }
         let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)')" }.joined(separator: ", ")
         let indexes = try connection.execute(
             """
@@ -84,11 +80,7 @@ extension Partitions {
     package func summarizeBatches(
         lockWait: Duration? = nil, timeout: Duration = .seconds(600)
     ) throws(PostgresError) {
-        if let catalog = try CitusCatalog(connection),
-            try catalog.isDistributed(DistributedTable.analyticsEvents.relation)
-        {
-            return try CitusShards(catalog: catalog).summarizeBatches(timeout: timeout)
-        }
+        if let shards = try CitusShards(connection) { return try shards.summarizeBatches(timeout: timeout) }
         let parents = PartitionedTable.allCases.map { "to_regclass('public.\($0.rawValue)_batch_id_idx')" }
         let indexes = try connection.execute(
             """

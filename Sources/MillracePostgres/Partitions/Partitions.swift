@@ -124,8 +124,7 @@ package struct Partitions {
                         isDetachPending: result.bool(row, 5) ?? false))
             }
         }
-        guard let catalog = try CitusCatalog(connection) else { return partitions }
-        let sizes = try CitusShards(catalog: catalog).sizes(timeout: .seconds(60))
+        guard let sizes = try CitusShards(connection)?.sizes(timeout: .seconds(60)) else { return partitions }
         return partitions.map { $0.sized(sizes[$0.name]) }
     }
 

@@ -122,7 +122,7 @@ extension PostgresConnection {
         }
         try execute(Self.sequentialMode)
         for statement in SQLStatements.split(sql) {
-            // A trigger that the migration made went when the table was distributed.
+            // A trigger of 0018 went when its table was distributed, and the text of a released migration stays as it is.
             let statement = statement.replacing("DROP TRIGGER conv", with: "DROP TRIGGER IF EXISTS conv")
             try execute(statement, timeout: timeout)
         }

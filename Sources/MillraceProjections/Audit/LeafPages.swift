@@ -18,13 +18,15 @@ struct LeafPages {
 
     /// `leaf`: with its schema. In a transaction that sees one moment: rows that come later lie after the end or aren't
     /// seen.
-    init(_ leaf: String, connection: PostgresConnection) throws(PostgresError) {
+    ///
+    /// - Parameter blocks: of the first page, where the table is on this server.
+    init(_ leaf: String, connection: PostgresConnection, blocks: Int = 128) throws(PostgresError) {
         isDistributed = try CitusCatalog(connection)?.isDistributed(leaf) ?? false
         guard isDistributed else {
             let found = try connection.execute(
                 "SELECT pg_relation_size('\(leaf.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
             end = found.int(0, 0) ?? 0
-            size = 128
+            size = blocks
             return
         }
         let found = try connection.execute(
@@ -44,13 +46,13 @@ struct LeafPages {
     /// How far it is, of how much: pages of PostgreSQL, or microseconds.
     var progress: (done: Int, of: Int) { (min(next, end), end) }
 
-    /// Which rows come next, as a condition on the table or its alias `stored`; nil after the last page.
+    /// Which rows come next, as a condition on the table by the name of `stored`; nil after the last page.
     mutating func take() -> String? {
         guard next < end else { return nil }
         let first = next
         next += size
-        guard isDistributed else { return "ctid >= '(\(first),0)'::tid AND ctid < '(\(next),0)'::tid" }
-        return "created_at >= '\(Self.time(first))' AND created_at < '\(Self.time(next))'"
+        guard isDistributed else { return "stored.ctid >= '(\(first),0)'::tid AND stored.ctid < '(\(next),0)'::tid" }
+        return "stored.created_at >= '\(Self.time(first))' AND stored.created_at < '\(Self.time(next))'"
     }
 
     /// The page had so many rows: the next one is made larger or smaller.

@@ -55,21 +55,11 @@ struct ErasureLeaf {
         of relation: String, _ progress: (_ pages: Int, _ of: Int) throws -> Void,
         _ body: (_ page: String) throws -> Void
     ) throws {
-        if connection.hasCitus, try CitusCatalog(connection)?.isDistributed(relation) == true {
-            var pages = try LeafPages(relation, connection: connection)
-            let start = pages.progress.done
-            while let page = pages.take() {
-                try body(page)
-                try progress(pages.progress.done - start, pages.progress.of - start)
-            }
-            return
-        }
-        let size = try connection.execute(
-            "SELECT pg_relation_size('\(relation.replacing("'", with: "''"))') / current_setting('block_size')::bigint")
-        let end = size.count(0, 0)
-        for first in stride(from: 0, to: end, by: Self.pagesAtOnce) {
-            try body("stored.ctid >= '(\(first),0)'::tid AND stored.ctid < '(\(first + Self.pagesAtOnce),0)'::tid")
-            try progress(min(first + Self.pagesAtOnce, end), end)
+        var pages = try LeafPages(relation, connection: connection, blocks: Self.pagesAtOnce)
+        let start = pages.progress.done
+        while let page = pages.take() {
+            try body(page)
+            try progress(pages.progress.done - start, pages.progress.of - start)
         }
     }
 

@@ -106,6 +106,7 @@ struct ErasureSearch {
         let others = tenants.map {
             " JOIN \($0) AS known (tenant) ON known.tenant = stored.tenant_id OR stored.tenant_id = 0"
         }
+        // A subquery of its own, since Citus takes no LATERAL over a distributed table.
         return """
             SELECT \(tenants == nil ? "stored.tenant_id" : "known.tenant"), found[1]::uuid
             FROM (SELECT * FROM \(relation) OFFSET 0) AS stored\(others ?? "")

@@ -1,5 +1,5 @@
 /// Bytes as text without padding, in the alphabet of RFC 4648, section 5.
-enum FieldText {
+package enum Base64URL {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     /// 0xFF: no digit. The alphabet of section 4 is read, too.
     private static let values: [UInt8] = {
@@ -14,7 +14,7 @@ enum FieldText {
         out += text(bytes)
     }
 
-    static func text(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func text(_ bytes: some Collection<UInt8>) -> [UInt8] {
         let length = (bytes.count * 4 + 2) / 3
         return [UInt8](unsafeUninitializedCapacity: length) { out, count in
             digits.withUnsafeBufferPointer { digits in
@@ -38,7 +38,7 @@ enum FieldText {
     }
 
     /// Nil where a byte is no digit, or what is left over of the last one says something.
-    static func bytes(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package static func bytes(_ text: some Collection<UInt8>) -> [UInt8]? {
         var out: [UInt8] = []
         out.reserveCapacity(text.count * 3 / 4)
         var bits: UInt32 = 0
