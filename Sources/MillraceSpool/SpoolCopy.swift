@@ -4,7 +4,7 @@ package import MillraceEvent
 /// on the disk.
 ///
 /// What was durable before is in the copy, or was settled in the database: a segment that the daemon retires meanwhile is
-/// left out. The newest one may end in the midst of a record, as after a crash.
+/// left out. The newest one ends with the last record that was whole when its turn came.
 package struct SpoolCopy {
     private let directory: String
     private let fileSystem: any FileSystem
@@ -28,9 +28,13 @@ package struct SpoolCopy {
         _ = try fileSystem.makeDirectory(target)
         try fileSystem.writeFile(identity, to: "\(target)/\(SegmentName.identity)", in: target)
         var bytes = 0
-        for number in names.compactMap(SegmentName.number).sorted() {
+        let numbers = names.compactMap(SegmentName.number).sorted()
+        let inspector = SpoolInspector(directory: directory, fileSystem: fileSystem)
+        for number in numbers {
             let name = SegmentName.file(number)
-            try fileSystem.copy("\(directory)/\(name)", to: "\(target)/\(name)") { count in
+            // It is being written: a copy of what is not whole yet could have an empty place amid its records.
+            let end = number == numbers.last ? try inspector.validEnd(of: number) : nil
+            try fileSystem.copy("\(directory)/\(name)", to: "\(target)/\(name)", upTo: end ?? .max) { count in
                 bytes += count
                 progress(bytes)
             }
@@ -92,9 +96,9 @@ package struct SpoolReturn {
 }
 
 extension FileSystem {
-    /// Copies a file durably, as long as it is when it is opened. Nothing where it is missing.
+    /// Copies a file durably, as long as it is when it is opened, and at most `limit` bytes. Nothing where it is missing.
     package func copy(
-        _ source: String, to target: String, progress: (_ bytes: Int) -> Void = { _ in }
+        _ source: String, to target: String, upTo limit: Int = .max, progress: (_ bytes: Int) -> Void = { _ in }
     ) throws(FileSystemError) {
         let input: FileID
         do {
@@ -108,7 +112,7 @@ extension FileSystem {
         defer { close(output) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { buffer.deallocate() }
-        let end = try size(of: input)
+        let end = min(limit, try size(of: input))
         var offset = 0
         while offset < end {
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end - offset))

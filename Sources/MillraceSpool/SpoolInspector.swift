@@ -1,8 +1,16 @@
+internal import Glibc
 package import MillraceEvent
 
 /// Reads a spool directory without touching it, for `millrace verify` and `status`: takes no lock, cuts nothing, sets
 /// nothing aside, and may run beside the daemon. Blocks on the disk.
+///
+/// The daemon writes the newest segment while it is read: one read may see a later part of the file than the read before
+/// it, and so records behind a place that was empty a moment ago. What looks damaged there is looked at again.
 package struct SpoolInspector: Sendable {
+    /// For a group that is being written to be whole: 2 s, since a busy disk may hold a write up.
+    private static let pausesMax = 100
+    private static let pauseMicroseconds: useconds_t = 20_000
+
     private let directory: String
     private let fileSystem: any FileSystem
 
@@ -27,11 +35,19 @@ package struct SpoolInspector: Sendable {
             report.spoolID = report.spoolID ?? head.header?.spoolID
             let end = heads[number + 1]?.header?.previousEndBytes ?? 0
             let endBytes = end > 0 ? min(end, head.fileBytes) : head.fileBytes
-            if let segment = try walk(number, head, to: endBytes, verifiesPayloads, &report.lines, body) {
+            let isNewest = number == numbers.last
+            if let segment = try walk(number, head, to: endBytes, isNewest, verifiesPayloads, &report.lines, body) {
                 report.segments.append(segment)
             }
         }
         return report
+    }
+
+    /// Where the last valid record of segment `number`, the newest one, ends: all before is written. nil where it is missing.
+    func validEnd(of number: UInt64) throws -> Int? {
+        guard let head = try head(number) else { return nil }
+        var lines: [RecordKind: Int] = [:]
+        return try walk(number, head, to: head.fileBytes, true, true, &lines) { _, _ in }?.endBytes
     }
 
     /// What `spool.id` says; nil where it is missing.
@@ -44,6 +60,29 @@ package struct SpoolInspector: Sendable {
         /// Nil when it is damaged.
         var header: SegmentHeader?
         var fileBytes: Int
+    }
+
+    /// Whether what looks damaged at a place is to be looked at again.
+    private struct Doubt {
+        private var place = -1
+        private var pauses = 0
+
+        mutating func isLeft(of step: SegmentWalker.Step, at place: Int) -> Bool {
+            let isFirstLook = self.place != place
+            self.place = place
+            switch step {
+            case .record(_, _, isIntact: true), .tail(_, _, isZeros: true, _): return false
+            // It was begun when the file's size was asked for.
+            case .tail(_, _, _, header: .some): return false
+            // A record was seen behind it: what is before that one is written, and the next look sees it.
+            case .damage: return isFirstLook
+            case .record, .tail:
+                guard pauses < SpoolInspector.pausesMax else { return isFirstLook }
+                if !isFirstLook { usleep(SpoolInspector.pauseMicroseconds) }
+                pauses += 1
+                return true
+            }
+        }
     }
 
     private func path(_ number: UInt64) -> String { "\(directory)/\(SegmentName.file(number))" }
@@ -69,7 +108,7 @@ package struct SpoolInspector: Sendable {
     }
 
     private func walk(
-        _ number: UInt64, _ head: Head, to endBytes: Int, _ verifiesPayloads: Bool,
+        _ number: UInt64, _ head: Head, to endBytes: Int, _ isNewest: Bool, _ verifiesPayloads: Bool,
         _ lines: inout [RecordKind: Int], _ body: (RecordHeader, Bool) throws -> Void
     ) throws -> SpoolReport.Segment? {
         guard let file = try open(number) else { return nil }
@@ -79,15 +118,28 @@ package struct SpoolInspector: Sendable {
         var segment = SpoolReport.Segment(
             number: number, sequences: 0..<0, skipped: 0..<0, gap: head.header?.gap ?? .none,
             fileBytes: head.fileBytes, isHeaderIntact: head.header != nil)
-        var walker = SegmentWalker(
-            fileSystem, file, from: min(SegmentHeader.byteCount, endBytes), to: endBytes, expecting: first,
-            verifiesPayloads: verifiesPayloads, buffer: ReadBuffer(capacity: SegmentWalker.windowBytes))
+        let buffer = ReadBuffer(capacity: SegmentWalker.windowBytes)
+        let walk = { (offset: Int, expected: UInt64?) in
+            SegmentWalker(
+                fileSystem, file, from: offset, to: endBytes, expecting: expected, verifiesPayloads: verifiesPayloads,
+                buffer: buffer)
+        }
+        var walker = walk(min(SegmentHeader.byteCount, endBytes), first)
+        var (place, expected) = (walker.position, walker.expected)
+        var doubt = Doubt()
+        segment.endBytes = place
         while let step = try walker.next() {
+            if isNewest, doubt.isLeft(of: step, at: place) {
+                walker = walk(place, expected)
+                continue
+            }
+            (place, expected) = (walker.position, walker.expected)
             switch step {
             case .record(let header, let offset, let isIntact):
                 first = first ?? header.firstSequence
                 end = header.sequences.upperBound
                 if isIntact {
+                    segment.endBytes = walker.position
                     segment.records += 1
                     segment.lines += header.count
                     lines[header.kind, default: 0] += header.count
@@ -117,6 +169,8 @@ package struct SpoolReport: Sendable {
         package var skipped: Range<UInt64>
         package var gap: SegmentHeader.Gap
         package var fileBytes: Int
+        /// After the last valid record, in the file.
+        package var endBytes = 0
         /// Valid headers with valid payloads.
         package var records = 0
         /// Lines of valid records.

@@ -37,6 +37,7 @@ final class FaultyFileSystem: FileSystem {
         var nextWriteError: Int32?
         var badBlocks: (file: File, bytes: Range<Int>)?
         var fault: (Call, Int) -> Fault? = { _, _ in nil }
+        var afterRead: (String, Int) -> Void = { _, _ in }
     }
 
     // SAFETY: every access goes through `mutex`.
@@ -46,6 +47,11 @@ final class FaultyFileSystem: FileSystem {
     /// Decides about the n-th call of each kind, from 0.
     func setFault(_ fault: @escaping @Sendable (Call, Int) -> Fault?) {
         with { $0.fault = fault }
+    }
+
+    /// Is called after each read, with the file's path and the offset: what others do to the file meanwhile.
+    func setAfterRead(_ body: @escaping @Sendable (_ path: String, _ offset: Int) -> Void) {
+        with { $0.afterRead = body }
     }
 
     /// The machine stops at the n-th call from now: that call and all later ones fail and change nothing durable.
@@ -249,7 +255,7 @@ extension FaultyFileSystem {
     func read(into bytes: UnsafeMutableRawBufferPointer, from file: FileID, at offset: Int)
         throws(FileSystemError) -> Int
     {
-        try perform(.read) { (state, _) throws(FileSystemError) in
+        let count = try perform(.read) { (state, _) throws(FileSystemError) in
             guard let file = state.open[file.descriptor] else { throw FileSystemError(.read, errno: EBADF) }
             if let bad = state.badBlocks, bad.file === file, bad.bytes.overlaps(offset..<offset + bytes.count) {
                 throw FileSystemError(.read, errno: EIO)
@@ -258,6 +264,11 @@ extension FaultyFileSystem {
             bytes.copyBytes(from: part)
             return part.count
         }
+        let (path, body) = with { state in
+            (state.names.first { $0.value === state.open[file.descriptor] }?.key ?? "", state.afterRead)
+        }
+        body(path, offset)
+        return count
     }
 
     func size(of file: FileID) throws(FileSystemError) -> Int {

@@ -17,21 +17,23 @@ package enum ChildProcess {
 
     /// Blocks up to `timeout`, then kills the program and what it started in its process group.
     ///
-    /// The child gets no descriptor of this process beyond its own three: a server that outlives the daemon must not
-    /// keep the daemon's locks. It gets none of the `PG…` environment either.
+    /// The child gets no descriptor of this process beyond its own three and `lock`: a server that outlives the daemon must
+    /// not keep the daemon's locks. It gets none of the `PG…` environment either.
     ///
     /// - Parameters:
     ///   - environment: all that it gets, each `NAME=value`.
+    ///   - lock: a locked file, which the program holds with us: where we are killed, the lock stays until it has ended.
     ///   - interrupt: ends the program, too, when it is raised.
     package static func run(
-        _ arguments: [String], environment: [String] = plainEnvironment, timeout: Duration,
+        _ arguments: [String], environment: [String] = plainEnvironment, holding lock: Int32? = nil, timeout: Duration,
         interrupt: PostgresInterrupt? = nil
     ) -> Output {
         var pipe: [Int32] = [-1, -1]
         guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
         defer { close(pipe[0]) }
         var identifier: pid_t = 0
-        let status = spawn(arguments, environment: environment, output: pipe[1], identifier: &identifier)
+        let status = spawn(
+            arguments, environment: environment, output: pipe[1], lock: lock, identifier: &identifier)
         close(pipe[1])
         guard status == 0 else { return failure(status) }
         let (bytes, isWhole) = read(pipe[0], until: Deadline(after: timeout), interrupt)
@@ -56,9 +58,9 @@ package enum ChildProcess {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
     ]
 
-    /// `environment`: NAME=value.
+    /// `environment` and `lock`: as of `run`.
     static func spawn(
-        _ arguments: [String], environment: [String], output: Int32, identifier: inout pid_t
+        _ arguments: [String], environment: [String], output: Int32, lock: Int32?, identifier: inout pid_t
     ) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -66,7 +68,8 @@ package enum ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        if let lock { posix_spawn_file_actions_adddup2(&actions, lock, 3) }
+        posix_spawn_file_actions_addclosefrom_np(&actions, lock == nil ? 3 : 4)
         // The user the program runs as may not be able to enter the directory we stand in.
         posix_spawn_file_actions_addchdir_np(&actions, "/")
 

@@ -35,9 +35,11 @@ struct ClusterWait {
     }
 }
 
-/// One at a time starts a cluster: two daemons must not take each other's lock files for leftovers.
+/// One at a time starts a cluster, or makes one: two daemons must not take each other's lock files for leftovers, nor a new
+/// one the files that a program of a killed one still writes.
 struct StartTurn {
-    private let descriptor: Int32
+    /// Locked.
+    let descriptor: Int32
 
     /// Blocks until nobody else starts the cluster in `root`, up to the limit of `waiting`.
     init(of root: String, waiting: inout ClusterWait) throws(EmbeddedClusterError) {
@@ -51,10 +53,10 @@ struct StartTurn {
             guard !waiting.isOver else {
                 close(descriptor)
                 throw EmbeddedClusterError(
-                    code: .startFailed, message: "another daemon is starting PostgreSQL in \(root), and does not end",
-                    hint: "See what it says in its log, or stop it.")
+                    code: .startFailed, message: "another daemon or restore is at work in \(root), and does not end",
+                    hint: "See what it says in its log, or stop it: fuser -v \(root) names it.")
             }
-            waiting.goesOn("another daemon that starts PostgreSQL in \(root)")
+            waiting.goesOn("another daemon or restore that is at work in \(root)")
         }
     }
 

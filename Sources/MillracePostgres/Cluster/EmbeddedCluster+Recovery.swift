@@ -66,27 +66,30 @@ extension EmbeddedCluster {
         try endRecovery(progress)
         do {
             progress("copying the base backup")
-            try copy(base, to: fresh, account)
+            try copy(base, to: fresh, account, turn)
             progress("replaying the log\(time.map { " up to \($0)" } ?? "")")
             try replay(fresh, archive, (time, timeline), account, installation, progress)
         } catch {
             // It takes as much room as the cluster itself.
             try endRecovery(progress)
-            _ = ToolProcess.run(["/bin/rm", "-rf", fresh])
+            _ = ToolProcess.run(["/bin/rm", "-rf", fresh], holding: turn.descriptor)
             throw error
         }
         let old = try put(fresh, keepingAs: root + "/" + kept)
-        if settings.archive != nil { publishLog(to: archive, account, progress) }
+        if settings.archive != nil { publishLog(to: archive, account, turn, progress) }
         return old
     }
 
     /// What a recovered cluster has archived for itself goes into the archive once the cluster is the one in use: another
     /// recovery would follow its timeline. Where that fails, the next start does it.
-    func publishLog(to archive: WALArchive, _ account: ServerAccount, _ progress: (String) -> Void) {
+    func publishLog(
+        to archive: WALArchive, _ account: ServerAccount, _ turn: StartTurn, _ progress: (String) -> Void
+    ) {
         let own = Self.ownArchive(of: data)
         guard FileManager.default.fileExists(atPath: own) else { return }
         let output = account.run(
-            ["sh", "-c", WALArchive.publishScript, "sh", own, archive.directory], timeout: .seconds(600))
+            ["sh", "-c", WALArchive.publishScript, "sh", own, archive.directory], holding: turn,
+            timeout: .seconds(600))
         guard output.status != 0 else { return }
         progress("the log of the recovered cluster could not be put into \(archive.directory): \(output.lastLine)")
     }
@@ -154,25 +157,24 @@ extension EmbeddedCluster {
         }
     }
 
-    private func copy(_ base: String, to fresh: String, _ account: ServerAccount) throws(EmbeddedClusterError) {
-        // By whoever runs this: the account may not read the backups.
-        let owner = "\(account.userID):\(account.groupID)"
-        let script = """
-            set -e
-            rm -rf "$2"
-            cp -a --reflink=auto "$1" "$2"
-            rm -f "$2/postmaster.pid" "$2/backup_manifest"
-            rm -rf "$2/millrace-wal"
-            mkdir "$2/millrace-wal"
-            : > "$2/recovery.signal"
-            chown -R "$3" "$2"
-            chmod 0700 "$2"
-            """
-        let output = ToolProcess.run(["/bin/sh", "-c", script, "sh", base, fresh, owner])
-        guard output.isSuccess else {
-            throw EmbeddedClusterError(
-                code: .recoveryFailed, message: "the base backup cannot be copied: \(output.reason)",
-                hint: "Make room on the disk of \(root); the cluster that is there is as it was.")
+    private func copy(
+        _ base: String, to fresh: String, _ account: ServerAccount, _ turn: StartTurn
+    ) throws(EmbeddedClusterError) {
+        // By whoever runs this: the account may not read the backups. Each program ends with this process, as those that a
+        // shell starts would not.
+        let steps = [
+            ["/bin/rm", "-rf", fresh], ["/bin/cp", "-a", "--reflink=auto", base, fresh],
+            ["/bin/rm", "-rf", fresh + "/postmaster.pid", fresh + "/backup_manifest", Self.ownArchive(of: fresh)],
+            ["/bin/mkdir", Self.ownArchive(of: fresh)], ["/bin/touch", fresh + "/recovery.signal"],
+            ["/bin/chown", "-R", "\(account.userID):\(account.groupID)", fresh], ["/bin/chmod", "0700", fresh],
+        ]
+        for step in steps {
+            let output = ToolProcess.run(step, holding: turn.descriptor)
+            guard output.isSuccess else {
+                throw EmbeddedClusterError(
+                    code: .recoveryFailed, message: "the base backup cannot be copied: \(output.reason)",
+                    hint: "Make room on the disk of \(root); the cluster that is there is as it was.")
+            }
         }
     }
 

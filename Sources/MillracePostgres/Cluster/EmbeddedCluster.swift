@@ -69,11 +69,11 @@ package struct EmbeddedCluster: Sendable {
         try endRecovery(progress)
         if let archive = settings.archive {
             try prepare(archive, account)
-            publishLog(to: archive, account, progress)
+            publishLog(to: archive, account, turn, progress)
         }
         if dataMajor() == nil {
             progress("creating a private PostgreSQL \(installation.major) cluster in \(root)")
-            try initialize(account, installation)
+            try initialize(account, installation, turn)
         }
         if let pid = processes.postmaster {
             progress("PostgreSQL \(installation.major) runs already, as process \(pid)")
@@ -159,16 +159,16 @@ package struct EmbeddedCluster: Sendable {
 
     /// Under another name first: what an interruption leaves is never taken for a cluster.
     private func initialize(
-        _ account: ServerAccount, _ installation: PostgresInstallation
+        _ account: ServerAccount, _ installation: PostgresInstallation, _ turn: StartTurn
     ) throws(EmbeddedClusterError) {
         let fresh = data + ".new"
-        _ = account.run(["rm", "-rf", fresh], timeout: .seconds(60))
+        _ = account.run(["rm", "-rf", fresh], holding: turn, timeout: .seconds(60))
         var command = [
             installation.binaries + "/initdb", "--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8",
             "--locale", "C.UTF-8", "--auth-local", "trust", "--auth-host", "reject", "--data-checksums",
         ]
         if !settings.isDurable { command.append("--no-sync") }
-        let output = account.run(command, timeout: .seconds(300))
+        let output = account.run(command, holding: turn, timeout: .seconds(300))
         guard output.status == 0 else {
             throw EmbeddedClusterError(
                 code: .initFailed, message: "initdb failed: \(output.lastLine)",

@@ -30,9 +30,11 @@ package enum ToolProcess {
     ///
     /// - Parameters:
     ///   - environment: beside that of this process, without what is for Millrace alone.
+    ///   - lock: as of `ChildProcess.run`: nobody takes what the program leaves for its own before it has ended.
     ///   - onLine: each line that the program says; nil four times a second, where it says nothing.
     package static func run(
-        _ arguments: [String], environment: [String: String] = [:], onLine: (String?) -> Void = { _ in }
+        _ arguments: [String], environment: [String: String] = [:], holding lock: Int32? = nil,
+        onLine: (String?) -> Void = { _ in }
     ) -> Output {
         var pipe: [Int32] = [-1, -1]
         guard pipe2(&pipe, O_CLOEXEC) == 0 else { return failure(errno) }
@@ -40,7 +42,7 @@ package enum ToolProcess {
         var identifier: pid_t = 0
         let status = ChildProcess.spawn(
             bound(arguments), environment: self.environment(adding: environment), output: pipe[1],
-            identifier: &identifier)
+            lock: lock, identifier: &identifier)
         close(pipe[1])
         guard status == 0 else { return failure(status) }
         var lines: [String] = []
