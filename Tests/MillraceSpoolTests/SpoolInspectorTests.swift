@@ -27,10 +27,11 @@ import Testing
         show(start)
         disk.setAfterRead { [written] path, offset in
             guard path == Self.segment, offset >= SegmentHeader.byteCount else { return }
-            show(shown.withLock { end in
-                end = min(written.count, end + step)
-                return end
-            })
+            show(
+                shown.withLock { end in
+                    end = min(written.count, end + step)
+                    return end
+                })
         }
     }
 

@@ -25,7 +25,8 @@ struct ServerAccount {
     /// `turn`: stays taken until the program has ended, whatever becomes of this process. Not for one that starts a server.
     func run(_ arguments: [String], holding turn: StartTurn? = nil, timeout: Duration) -> ChildProcess.Output {
         ChildProcess.run(
-            isOther ? ["runuser", "-u", name, "--"] + arguments : arguments, holding: turn?.descriptor, timeout: timeout)
+            isOther ? ["runuser", "-u", name, "--"] + arguments : arguments, holding: turn?.descriptor, timeout: timeout
+        )
     }
 
     /// Makes `path` this account's own, mode 0700. Refuses what someone else put there.
