@@ -122,6 +122,51 @@ import Testing
         #expect(history.map(\.version) == Migration.all.map(\.version))
     }
 
+    @Test func `what is built beside the writers is built so where another process applied the migration before it`()
+        throws
+    {
+        let before = try #require(Migration.all.first { $0.title == "joined_batches" }).version - 1
+        let migrator = Migrator(connection: connection)
+        try migrator.up(to: before - 1)
+        // Whoever chooses the migration before now waits for its turn, and finds it applied.
+        try connection.execute("SELECT pg_advisory_lock(\(AdvisoryLock.migration.rawValue), 0)")
+        let thread = BackgroundThread { [database] in try Migrator(connection: database.connect()).up() }
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        #expect(try eventually { try connection.execute(waiting).count(0, 0) == 1 })
+        try migrator.up(to: before)
+        try connection.execute("SELECT pg_advisory_lock(\(AdvisoryLock.migration.rawValue), 1)")
+        try connection.execute("SELECT pg_advisory_unlock(\(AdvisoryLock.migration.rawValue), 0)")
+        let asking = """
+            SELECT count(*)
+            FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+                AND query = 'SELECT pg_try_advisory_lock(\(AdvisoryLock.migration.rawValue), 1)'
+            """
+        #expect(try eventually { try connection.execute(asking).count(0, 0) == 1 })
+        #expect(try migrator.history().count == before)
+        try connection.execute("SELECT pg_advisory_unlock(\(AdvisoryLock.migration.rawValue), 1)")
+        try thread.join()
+        #expect(try migrator.history().map(\.version) == Migration.all.map(\.version))
+    }
+
+    @Test func `an index that was built for a migration that was applied already is removed`() throws {
+        let migrator = Migrator(connection: connection)
+        try migrator.up()
+        let before = try CatalogDump.lines(connection)
+        let table = "'public.ingest_batches'::regclass::oid"
+        try connection.execute(
+            """
+            DO $$
+            BEGIN
+                EXECUTE format('CREATE INDEX millrace_index_%s_batch_id_idx ON public.ingest_batches (rows)', \(table));
+            END
+            $$
+            """)
+        #expect(try CatalogDump.lines(connection) != before)
+        #expect(try migrator.up().isEmpty)
+        #expect(try CatalogDump.lines(connection) == before)
+    }
+
     @Test func `history tells each up and down with its role, and outlives a reset`() throws {
         let migrator = Migrator(connection: connection)
         try migrator.up(to: 2)

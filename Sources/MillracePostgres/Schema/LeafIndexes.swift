@@ -4,7 +4,7 @@
 /// Until the migration has taken it, the index of a month is called `millrace_index_`, the month's OID, `_`, and its suffix.
 /// What an interrupted build leaves is invalid, and built anew.
 struct LeafIndexes {
-    private static let prefix = "millrace_index_"
+    static let prefix = "millrace_index_"
 
     let connection: PostgresConnection
     /// For one index: a build reads its table twice, and waits for older transactions.

@@ -42,6 +42,11 @@ extension Migration {
         }
     }
 
+    /// Whether it wants something to be there before its transaction begins.
+    func isPrepared(_ direction: MigrationRecord.Direction) -> Bool {
+        keys(direction) != nil || direction == .up && (online != nil || ledgerParts != nil)
+    }
+
     /// `up` with what the prelude of `online` has made already, and `ledgerParts`.
     var upOnline: String {
         if let parts = ledgerParts { return parts.completing(up) }

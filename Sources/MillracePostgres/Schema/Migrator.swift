@@ -180,7 +180,7 @@ package struct Migrator {
             switch attempt {
             case .done(let migration): return migration
             case .mismatch(let mismatch): throw mismatch
-            case .lacksIndexes: continue
+            case .isUnprepared: continue
             case .isHeldUp(let error, let migration):
                 guard ContinuousClock.now < deadline else {
                     throw .heldUp(error, wait(for: migration, tries: tries))
@@ -203,8 +203,8 @@ package struct Migrator {
         /// nil when there was nothing to do.
         case done(Migration?)
         case mismatch(MigrationError)
-        /// A month was made meanwhile.
-        case lacksIndexes
+        /// A month was made meanwhile, or another process applied what came before.
+        case isUnprepared
         /// Others hold what the migration locks.
         case isHeldUp(PostgresError, Migration)
     }
@@ -216,15 +216,14 @@ package struct Migrator {
         var chosen: Migration?
         do throws(PostgresError) {
             chosen = try tables.areThere ? choose(try tables.applied().last?.version ?? 0) : nil
-            if direction == .up, let online = chosen?.online {
-                try LeafIndexes(connection: connection).build(online)
+            if let migration = chosen, migration.isPrepared(direction) {
+                try PrimaryKeyIndexes(connection: connection).alone { () throws(PostgresError) in
+                    let applied = try tables.applied().last?.version ?? 0
+                    guard choose(applied)?.version == migration.version else { return }
+                    try prepare(migration, direction, isWhole: isWhole, onWait: onWait)
+                }
             }
-            if direction == .up, let migration = chosen, let parts = migration.ledgerParts {
-                try parts.build(on: connection, timeout: timeout) { onWait(migration) }
-            }
-            if let keys = chosen?.keys(direction), !isWhole {
-                try PrimaryKeyIndexes(connection: connection).build(keys)
-            }
+            let prepared = chosen?.version
             return try connection.transaction(timeout: timeout) { () throws(PostgresError) -> Attempt in
                 try connection.query(
                     "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue), 0)", timeout: timeout)
@@ -232,13 +231,17 @@ package struct Migrator {
                 let applied = try tables.applied()
                 if let mismatch = try verify(applied) { return .mismatch(mismatch) }
                 guard let migration = choose(applied.last?.version ?? 0) else { return .done(nil) }
+                // Made in the transaction, what is prepared would hold up writers, and whoever prepares it.
+                guard migration.version == prepared || !migration.isPrepared(direction) else {
+                    return .isUnprepared
+                }
                 chosen = migration
                 try MigrationLocks(connection: connection, timeout: timeout).take(migration.locked) {
                     onWait(migration)
                 }
                 if let keys = migration.keys(direction) {
                     let areBuilt = try isWhole ? true : PrimaryKeyIndexes(connection: connection).areBuilt(keys)
-                    guard areBuilt else { return .lacksIndexes }
+                    guard areBuilt else { return .isUnprepared }
                 }
                 // Tables that all go may have rows that an older key does not take.
                 if migration.keys(direction) == nil || !isWhole {
@@ -260,6 +263,19 @@ package struct Migrator {
                 return .isHeldUp(error, chosen)
             }
             throw .database(chosen?.keys(direction) == nil ? error : Self.explained(error), at: chosen)
+        }
+    }
+
+    /// Makes what `migration` wants to find, in no transaction.
+    private func prepare(
+        _ migration: Migration, _ direction: MigrationRecord.Direction, isWhole: Bool, onWait: (Migration) -> Void
+    ) throws(PostgresError) {
+        if direction == .up, let online = migration.online { try LeafIndexes(connection: connection).build(online) }
+        if direction == .up, let parts = migration.ledgerParts {
+            try parts.build(on: connection, timeout: timeout) { onWait(migration) }
+        }
+        if let keys = migration.keys(direction), !isWhole {
+            try PrimaryKeyIndexes(connection: connection).build(keys)
         }
     }
 

@@ -34,7 +34,8 @@ struct PrimaryKeyIndexes {
         return true
     }
 
-    /// Removes those that no migration waits for: they would refuse rows that the keys take.
+    /// Removes those that no migration waits for: they would refuse rows that the keys take. Those of `LeafIndexes` too,
+    /// which cost each row something.
     func removeLeft() throws(PostgresError) {
         let left = try connection.execute(
             """
@@ -43,6 +44,7 @@ struct PrimaryKeyIndexes {
             JOIN pg_catalog.pg_index AS state ON state.indexrelid = relation.oid
             JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
             WHERE relation.relname = '\(Self.prefix)' || state.indrelid
+                OR starts_with(relation.relname, '\(LeafIndexes.prefix)' || state.indrelid || '_')
             """)
         guard left.rowCount > 0 else { return }
         try alone { () throws(PostgresError) in

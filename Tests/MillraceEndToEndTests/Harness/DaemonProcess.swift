@@ -33,6 +33,7 @@ final class DaemonProcess: Sendable {
         var all = DaemonSettings()
         all["tcp.listen"] = "[\"\(self.tcp)\"]"
         all["http.listen"] = "[\"\(self.http)\"]"
+        all["data.directory"] = DaemonSettings.quoted(directory + "/data")
         all["spool.directory"] = DaemonSettings.quoted(directory + "/spool")
         if let databaseURL { all["database.url"] = DaemonSettings.quoted(databaseURL) }
         all.merge(settings)

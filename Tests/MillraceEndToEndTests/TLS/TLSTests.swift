@@ -138,7 +138,7 @@ extension EndToEnd {
                     "-c",
                     "exec '\(MillraceBinary.path)' send - --to '\(tls.tcp)' --ca '\(tls.authority.certificate)' --json --quiet < '\(pipe)'",
                 ], mark: tls.scratch.path, output: tls.scratch.path + "/out", errors: tls.scratch.path + "/err")
-            let input = open(pipe, O_WRONLY | O_CLOEXEC)
+            var input = open(pipe, O_WRONLY | O_CLOEXEC)
             defer { if input >= 0 { close(input) } }
             func write(_ numbers: Range<Int>) {
                 for number in numbers {
@@ -164,6 +164,8 @@ extension EndToEnd {
             #expect(eventually { (try? tls.shownSerial()) == wanted })
             write(100..<200)
             close(input)
+            // The number may be another file's from here on.
+            input = -1
             #expect(try sending.waitForExit(within: .seconds(60)) == .status(0))
             let report = try CommandRun.decode(
                 TLSInstallation.Report.self, from: TextFile.read(tls.scratch.path + "/out"))
