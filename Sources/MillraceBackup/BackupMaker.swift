@@ -32,19 +32,21 @@ package struct BackupMaker {
     private let configuration: BackupConfiguration
     private let store: BackupStore
     private let source: Source
+    private let lock: BackupLock
 
-    /// `configuration`: with `directory` in its place.
-    package init(_ configuration: BackupConfiguration, source: Source) {
+    /// `configuration`: with `directory` in its place. Holds `lock`, which is that folder's.
+    package init(_ configuration: BackupConfiguration, source: Source, lock: BackupLock) {
         self.configuration = configuration
         store = BackupStore(directory: configuration.directory)
         self.source = source
+        self.lock = lock
     }
 
     /// A dump. Throws `BackupError`, `PostgresError`, `SpoolError`; what was begun is removed then.
     package func dump(progress: (Step, Double) -> Void) throws -> (name: BackupName, manifest: BackupManifest) {
         try make(.dump, progress) { draft in
             let dump = DatabaseDump(
-                source.connectionString, jobs: configuration.jobs, compression: configuration.compression)
+                source.connectionString, jobs: configuration.jobs, compression: configuration.compression, lock: lock)
             return try dump.run(in: draft) { progress(.database, $0) }
         }
     }
@@ -58,7 +60,9 @@ package struct BackupMaker {
                 connectionString: source.connectionString, applicationName: "millrace backup",
                 connectTimeout: .seconds(30), interrupt: PostgresInterrupt())
             var facts = try DatabaseFacts(connection: connection).read(try connection.serverIdentity())
-            try cluster.copyBase(to: "\(draft)/\(BackupStore.database)") { progress(.base, $0) }
+            try cluster.copyBase(to: "\(draft)/\(BackupStore.database)", holding: lock.descriptor) {
+                progress(.base, $0)
+            }
             try ErasureList.write(to: "\(draft)/\(ErasureList.fileName)", in: draft, on: connection)
             facts.startSegment = try Self.startSegment(in: "\(draft)/\(BackupStore.database)")
             return facts

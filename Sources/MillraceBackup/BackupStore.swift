@@ -39,25 +39,26 @@ package struct BackupStore: Sendable {
         if FileTree.status(directory)?.st_uid == geteuid() { chmod(directory, 0o711) }
     }
 
-    /// Held by the one who makes, removes or restores; throws `busy` while another process does.
+    /// Held by the one who makes, removes or restores; throws `busy` while another process does. Programs of one that was
+    /// killed, which still write, are waited for.
     package func lock() throws(BackupError) -> BackupLock {
-        let path = directory + "/lock"
-        let isHeld: Bool
-        let file: FileID
+        let lock: BackupLock
         do {
-            file = try fileSystem.open(path, .ensure)
-            isHeld = try fileSystem.lock(file)
+            lock = BackupLock(file: try fileSystem.open(directory + "/lock", .ensure), fileSystem: fileSystem)
+            let end = ContinuousClock.now + Self.lockWait
+            while ContinuousClock.now < end {
+                if try fileSystem.lock(lock.file) { return lock }
+                usleep(100_000)
+            }
         } catch {
             throw unusable(error)
         }
-        guard isHeld else {
-            fileSystem.close(file)
-            throw BackupError(
-                .busy, "another millrace backup or restore works in \(directory)",
-                hint: "Wait until it has ended; `ps -C millrace` shows it.")
-        }
-        return BackupLock(file: file, fileSystem: fileSystem)
+        throw BackupError(
+            .busy, "another millrace backup or restore works in \(directory)",
+            hint: "Wait until it has ended; `ps -C millrace,pg_dump,pg_basebackup` shows it.")
     }
+
+    private static let lockWait = Duration.seconds(5)
 
     /// The whole ones, oldest first. Empty where the folder is missing.
     package func names() throws(BackupError) -> [BackupName] {
@@ -253,15 +254,18 @@ package struct BackupStore: Sendable {
     }
 }
 
-/// Holds a folder of backups for this process, until it goes.
+/// Holds a folder of backups for this process and the programs that write into it, until they go.
 package final class BackupLock: Sendable {
-    private let file: FileID
+    fileprivate let file: FileID
     private let fileSystem: PosixFileSystem
 
     fileprivate init(file: FileID, fileSystem: PosixFileSystem) {
         self.file = file
         self.fileSystem = fileSystem
     }
+
+    /// For programs to hold, too.
+    var descriptor: Int32 { file.descriptor }
 
     deinit {
         fileSystem.close(file)

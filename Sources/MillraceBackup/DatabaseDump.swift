@@ -6,13 +6,15 @@ package struct DatabaseDump {
     private let connectionString: String
     private let jobs: Int
     private let compression: Int
+    private let lock: BackupLock
     /// pg_dump's locks forbid only what changes a table's shape; it waits no longer for those who do.
     private static let lockWait = Duration.seconds(60)
 
-    package init(_ connectionString: String, jobs: Int, compression: Int) {
+    init(_ connectionString: String, jobs: Int, compression: Int, lock: BackupLock) {
         self.connectionString = connectionString
         self.jobs = jobs
         self.compression = compression
+        self.lock = lock
     }
 
     /// Into `database` below `folder`, and the list of erasures beside it. Returns what the database was. `progress`: the
@@ -91,7 +93,7 @@ package struct DatabaseDump {
                 programs.path("pg_dump"), "--format=directory", "--jobs=\(jobs)", "--file=\(directory)",
                 "--snapshot=\(snapshot)", "--compress=\(compression)", "--verbose", "--no-password", "--no-sync",
                 "--lock-wait-timeout=\(Self.lockWait.components.seconds * 1000)", "--dbname=\(conninfo)",
-            ], environment: environment
+            ], environment: environment, holding: lock.descriptor
         ) { line in
             if let table = line?.finishedItem(of: "TABLE DATA")?.name { done += sizes[table] ?? 0 }
             progress(Double(done) / Double(total))

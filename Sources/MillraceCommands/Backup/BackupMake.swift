@@ -57,12 +57,12 @@ struct BackupMake: ParsableCommand {
             ? context.configuration.embeddedCluster.superuserConnectionString : context.backupConnectionString()
         let store = BackupStore(directory: configuration.directory)
         try store.prepare()
-        let lock = try store.lock()
         let maker = BackupMaker(
             configuration,
             source: .init(
                 connectionString: connectionString, spoolDirectory: context.spoolDirectory, millrace: Version.current,
-                host: HostName.current))
+                host: HostName.current),
+            lock: try store.lock())
         var meter = ProgressMeter(isQuiet: quiet)
         let tell = { (step: BackupMaker.Step, share: Double) in
             meter.update(count: 0) { elapsed, _ in BackupCommand.line(step.rawValue, share, elapsed) }
@@ -87,7 +87,6 @@ struct BackupMake: ParsableCommand {
         } catch {
             report.notes.append("the audit log has no row of it: \(error)")
         }
-        withExtendedLifetime(lock) {}
         if json { try Console.json(report) } else { print(report) }
     }
 

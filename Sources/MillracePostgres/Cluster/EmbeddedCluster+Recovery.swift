@@ -14,16 +14,18 @@ extension EmbeddedCluster {
     package var dataParent: String { FileManager.default.fileExists(atPath: root) ? root : directory }
 
     /// Copies the running cluster by pg_basebackup, the log that it needs included, and has the copy verified by
-    /// pg_verifybackup. `target`: made here. Throws where the server does not run.
+    /// pg_verifybackup. `target`: made here. `lock`: as of `ToolProcess.run`. Throws where the server does not run.
     package func copyBase(
-        to target: String, progress: (_ share: Double) -> Void
+        to target: String, holding lock: Int32, progress: (_ share: Double) -> Void
     ) throws(EmbeddedClusterError) {
         let installation = try PostgresInstallation.find(major: Self.major(ofData: data))
-        let copied = ToolProcess.run([
-            installation.binaries + "/pg_basebackup", "--pgdata", target, "--format", "plain", "--wal-method", "stream",
-            "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", "millrace", "--progress",
-            "--no-password", "--dbname", connectionString(role: "postgres", database: "postgres"),
-        ]) { line in
+        let copied = ToolProcess.run(
+            [
+                installation.binaries + "/pg_basebackup", "--pgdata", target, "--format", "plain", "--wal-method",
+                "stream", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", "millrace", "--progress",
+                "--no-password", "--dbname", connectionString(role: "postgres", database: "postgres"),
+            ], holding: lock
+        ) { line in
             // " 12345/67890 kB (18%), 0/1 tablespace"
             guard let match = line?.firstMatch(of: #/\(([0-9]+)%\)/#), let percent = Double(match.output.1) else {
                 return

@@ -25,8 +25,8 @@ package enum ToolProcess {
     private static let lineBytesMax = 8192
     private static let tick = Duration.milliseconds(250)
 
-    /// Blocks until the program has ended. It ends with the calling thread, too, so that none goes on behind a command
-    /// that was killed.
+    /// Blocks until the program has ended. It ends with the calling thread, too, as does what it started, so that nothing
+    /// goes on behind a command that was killed.
     ///
     /// - Parameters:
     ///   - environment: beside that of this process, without what is for Millrace alone.
@@ -61,10 +61,20 @@ package enum ToolProcess {
         return Output(status: output.status, lines: [output.text])
     }
 
-    /// The kernel ends the program with its parent. setpriv is part of Debian's util-linux, which is always there.
+    /// The kernel ends a shell with its parent, and the shell ends the program and all that it started, with which it is a
+    /// process group of its own: pg_basebackup's second process, for one, would go on for ever. setpriv is part of
+    /// Debian's util-linux, which is always there.
     private static func bound(_ arguments: [String]) -> [String] {
         let setpriv = "/usr/bin/setpriv"
-        return access(setpriv, X_OK) == 0 ? [setpriv, "--pdeathsig", "TERM", "--"] + arguments : arguments
+        let script = """
+            end() { trap '' TERM; kill -TERM 0; exit "$1"; }
+            trap 'end 143' TERM
+            "$@" &
+            wait $!
+            end $?
+            """
+        let shell = ["/bin/sh", "-c", script, "sh"] + arguments
+        return access(setpriv, X_OK) == 0 ? [setpriv, "--pdeathsig", "TERM", "--"] + shell : shell
     }
 
     private static func environment(adding others: [String: String]) -> [String] {

@@ -197,6 +197,27 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
+        @Test func `a base backup that is killed leaves no program behind, and the next one is made at once`() throws {
+            let embedded = try Embedded()
+            try embedded.start()
+            try embedded.post(EventFactory(seed: 1719), 0..<20)
+            let process = try SpawnedProcess(
+                MillraceBinary.path, ["backup", "--base", "--quiet", "--config", embedded.daemon.configuration],
+                mark: embedded.daemon.configuration, output: embedded.scratch.path + "/out",
+                errors: embedded.scratch.path + "/err")
+            let senders = "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pg_basebackup'"
+            // Its second process has the log sent to it, and does not see the end of the first one.
+            let isStreaming = eventually(within: .seconds(60)) { (try? embedded.strings(senders)) == ["2"] }
+            #expect(isStreaming)
+            process.signal(SIGKILL)
+            try process.waitForExit(within: .seconds(20))
+            let next = try embedded.daemon.run("backup", "--base", "--quiet")
+            #expect(next.isSuccess, "\(next.errors)")
+            #expect(try embedded.strings(senders) == ["0"])
+            #expect(try embedded.daemon.run("backup", "verify").isSuccess)
+            #expect(try embedded.daemon.stop() == .status(0))
+        }
+
         @Test(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs wants root"))
         func `a disk that is full ends a restore with that reason, and leaves the cluster as it was`() throws {
             let disk = try SmallDisk(bytes: 700 << 20)
