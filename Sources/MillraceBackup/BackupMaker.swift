@@ -34,12 +34,12 @@ package struct BackupMaker {
     private let source: Source
     private let lock: BackupLock
 
-    /// `configuration`: with `directory` in its place. Holds `lock`, which is that folder's.
-    package init(_ configuration: BackupConfiguration, source: Source, lock: BackupLock) {
+    /// `configuration`: with `directory` in its place, whose lock the maker holds as long as there is one. Throws `busy`.
+    package init(_ configuration: BackupConfiguration, source: Source) throws(BackupError) {
         self.configuration = configuration
         store = BackupStore(directory: configuration.directory)
         self.source = source
-        self.lock = lock
+        lock = try store.lock()
     }
 
     /// A dump. Throws `BackupError`, `PostgresError`, `SpoolError`; what was begun is removed then.

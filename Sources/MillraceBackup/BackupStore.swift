@@ -45,11 +45,7 @@ package struct BackupStore: Sendable {
         let lock: BackupLock
         do {
             lock = BackupLock(file: try fileSystem.open(directory + "/lock", .ensure), fileSystem: fileSystem)
-            let end = ContinuousClock.now + Self.lockWait
-            while ContinuousClock.now < end {
-                if try fileSystem.lock(lock.file) { return lock }
-                usleep(100_000)
-            }
+            if try fileSystem.lockInTime(lock.file) { return lock }
         } catch {
             throw unusable(error)
         }
@@ -57,8 +53,6 @@ package struct BackupStore: Sendable {
             .busy, "another millrace backup or restore works in \(directory)",
             hint: "Wait until it has ended; `ps -C millrace,pg_dump,pg_basebackup` shows it.")
     }
-
-    private static let lockWait = Duration.seconds(5)
 
     /// The whole ones, oldest first. Empty where the folder is missing.
     package func names() throws(BackupError) -> [BackupName] {

@@ -64,7 +64,7 @@ package struct ErasureJournal {
         let isNew = !isThere
         let file = try fileSystem.open(path, .ensure)
         defer { fileSystem.close(file) }
-        try hold(file)
+        guard try fileSystem.lockInTime(file) else { throw FileSystemError(.lock, errno: EWOULDBLOCK) }
         let end = try endOfLines(file)
         try fileSystem.truncate(file, to: end)
         try fileSystem.write(Array(lines.map { $0 + "\n" }.joined().utf8), to: file, at: end)
@@ -79,15 +79,6 @@ package struct ErasureJournal {
         else { return }
         let bytes = try fileSystem.readFile(path, bytesMax: Int(size)) ?? []
         try fileSystem.writeFile(bytes, to: copy.path, in: copy.directory)
-    }
-
-    /// Until the file is closed. Another command may write for a moment.
-    private func hold(_ file: FileID) throws(FileSystemError) {
-        for _ in 0..<500 {
-            if try fileSystem.lock(file) { return }
-            usleep(10_000)
-        }
-        throw FileSystemError(.lock, errno: EWOULDBLOCK)
     }
 
     /// After the last whole line.

@@ -35,10 +35,13 @@ package struct SpoolInspector: Sendable {
             report.spoolID = report.spoolID ?? head.header?.spoolID
             let end = heads[number + 1]?.header?.previousEndBytes ?? 0
             let endBytes = end > 0 ? min(end, head.fileBytes) : head.fileBytes
-            let isNewest = number == numbers.last
-            if let segment = try walk(number, head, to: endBytes, isNewest, verifiesPayloads, &report.lines, body) {
-                report.segments.append(segment)
+            let segment = try walk(
+                number, head, to: endBytes, isNewest: number == numbers.last, verifiesPayloads: verifiesPayloads
+            ) { header, isIntact in
+                if isIntact { report.lines[header.kind, default: 0] += header.count }
+                try body(header, isIntact)
             }
+            if let segment { report.segments.append(segment) }
         }
         return report
     }
@@ -46,8 +49,7 @@ package struct SpoolInspector: Sendable {
     /// Where the last valid record of segment `number`, the newest one, ends: all before is written. nil where it is missing.
     func validEnd(of number: UInt64) throws -> Int? {
         guard let head = try head(number) else { return nil }
-        var lines: [RecordKind: Int] = [:]
-        return try walk(number, head, to: head.fileBytes, true, true, &lines) { _, _ in }?.endBytes
+        return try walk(number, head, to: head.fileBytes, isNewest: true, verifiesPayloads: true)?.endBytes
     }
 
     /// What `spool.id` says; nil where it is missing.
@@ -108,8 +110,8 @@ package struct SpoolInspector: Sendable {
     }
 
     private func walk(
-        _ number: UInt64, _ head: Head, to endBytes: Int, _ isNewest: Bool, _ verifiesPayloads: Bool,
-        _ lines: inout [RecordKind: Int], _ body: (RecordHeader, Bool) throws -> Void
+        _ number: UInt64, _ head: Head, to endBytes: Int, isNewest: Bool, verifiesPayloads: Bool,
+        _ body: (RecordHeader, Bool) throws -> Void = { _, _ in }
     ) throws -> SpoolReport.Segment? {
         guard let file = try open(number) else { return nil }
         defer { fileSystem.close(file) }
@@ -142,7 +144,6 @@ package struct SpoolInspector: Sendable {
                     segment.endBytes = walker.position
                     segment.records += 1
                     segment.lines += header.count
-                    lines[header.kind, default: 0] += header.count
                 } else {
                     segment.damagedBytes += walker.position - offset
                 }

@@ -37,7 +37,7 @@ final class FaultyFileSystem: FileSystem {
         var nextWriteError: Int32?
         var badBlocks: (file: File, bytes: Range<Int>)?
         var fault: (Call, Int) -> Fault? = { _, _ in nil }
-        var afterRead: (String, Int) -> Void = { _, _ in }
+        var afterRead: ((String, Int) -> Void)?
     }
 
     // SAFETY: every access goes through `mutex`.
@@ -264,10 +264,10 @@ extension FaultyFileSystem {
             bytes.copyBytes(from: part)
             return part.count
         }
-        let (path, body) = with { state in
-            (state.names.first { $0.value === state.open[file.descriptor] }?.key ?? "", state.afterRead)
+        if let afterRead = with({ $0.afterRead }) {
+            let path = with { state in state.names.first { $0.value === state.open[file.descriptor] }?.key }
+            afterRead(path ?? "", offset)
         }
-        body(path, offset)
         return count
     }
 

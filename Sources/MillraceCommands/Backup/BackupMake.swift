@@ -57,12 +57,11 @@ struct BackupMake: ParsableCommand {
             ? context.configuration.embeddedCluster.superuserConnectionString : context.backupConnectionString()
         let store = BackupStore(directory: configuration.directory)
         try store.prepare()
-        let maker = BackupMaker(
+        let maker = try BackupMaker(
             configuration,
             source: .init(
                 connectionString: connectionString, spoolDirectory: context.spoolDirectory, millrace: Version.current,
-                host: HostName.current),
-            lock: try store.lock())
+                host: HostName.current))
         var meter = ProgressMeter(isQuiet: quiet)
         let tell = { (step: BackupMaker.Step, share: Double) in
             meter.update(count: 0) { elapsed, _ in BackupCommand.line(step.rawValue, share, elapsed) }
@@ -87,6 +86,7 @@ struct BackupMake: ParsableCommand {
         } catch {
             report.notes.append("the audit log has no row of it: \(error)")
         }
+        withExtendedLifetime(maker) {}
         if json { try Console.json(report) } else { print(report) }
     }
 

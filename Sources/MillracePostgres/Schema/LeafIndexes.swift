@@ -16,22 +16,18 @@ struct LeafIndexes {
         var isInvalid: Bool
     }
 
-    /// Those that are lacking, one process at a time.
+    /// Those that are lacking.
     func build(_ wanted: OnlineIndexes) throws(PostgresError) {
-        try PrimaryKeyIndexes(connection: connection).alone { () throws(PostgresError) in
-            var isPrepared = false
-            for index in wanted.indexes {
-                for leaf in try lacking(index) {
-                    if !isPrepared, let prelude = wanted.prelude { try connection.execute(prelude) }
-                    isPrepared = true
-                    if leaf.isInvalid {
-                        try connection.execute(
-                            "DROP INDEX CONCURRENTLY IF EXISTS public.\(leaf.index)", timeout: timeout)
-                    }
-                    try connection.execute(
-                        "CREATE INDEX CONCURRENTLY \(leaf.index) ON \(leaf.table) \(index.definition)", timeout: timeout
-                    )
+        var isPrepared = false
+        for index in wanted.indexes {
+            for leaf in try lacking(index) {
+                if !isPrepared, let prelude = wanted.prelude { try connection.execute(prelude) }
+                isPrepared = true
+                if leaf.isInvalid {
+                    try connection.execute("DROP INDEX CONCURRENTLY IF EXISTS public.\(leaf.index)", timeout: timeout)
                 }
+                try connection.execute(
+                    "CREATE INDEX CONCURRENTLY \(leaf.index) ON \(leaf.table) \(index.definition)", timeout: timeout)
             }
         }
     }

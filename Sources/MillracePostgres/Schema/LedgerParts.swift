@@ -57,29 +57,27 @@ struct LedgerParts: Sendable {
     func build(
         on connection: PostgresConnection, timeout: Duration, onWait: () -> Void
     ) throws(PostgresError) {
-        try PrimaryKeyIndexes(connection: connection).alone { () throws(PostgresError) in
-            let check = try connection.query(
-                "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2",
-                parameters: [.text(Self.table), .text(check.name)])
-            if check.rowCount == 0 {
-                try connection.transaction(timeout: timeout) { () throws(PostgresError) in
-                    try MigrationLocks(connection: connection, timeout: timeout).take([Self.table], onWait: onWait)
-                    try connection.execute(statements(isValid: false))
-                }
+        let check = try connection.query(
+            "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2",
+            parameters: [.text(Self.table), .text(check.name)])
+        if check.rowCount == 0 {
+            try connection.transaction(timeout: timeout) { () throws(PostgresError) in
+                try MigrationLocks(connection: connection, timeout: timeout).take([Self.table], onWait: onWait)
+                try connection.execute(statements(isValid: false))
             }
-            if check.bool(0, 0) != true {
-                try connection.execute(
-                    "ALTER TABLE \(Self.table) VALIDATE CONSTRAINT \(self.check.name)", timeout: timeout)
-            }
-            guard let index else { return }
-            let known = try connection.query(
-                "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass($1)",
-                parameters: [.text("public.\(index.name)")])
-            guard known.bool(0, 0) != true else { return }
-            try connection.execute("DROP INDEX CONCURRENTLY IF EXISTS public.\(index.name)", timeout: timeout)
-            try connection.execute(
-                "CREATE INDEX CONCURRENTLY \(index.name) ON \(Self.table) \(index.definition)", timeout: timeout)
         }
+        if check.bool(0, 0) != true {
+            try connection.execute(
+                "ALTER TABLE \(Self.table) VALIDATE CONSTRAINT \(self.check.name)", timeout: timeout)
+        }
+        guard let index else { return }
+        let known = try connection.query(
+            "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass($1)",
+            parameters: [.text("public.\(index.name)")])
+        guard known.bool(0, 0) != true else { return }
+        try connection.execute("DROP INDEX CONCURRENTLY IF EXISTS public.\(index.name)", timeout: timeout)
+        try connection.execute(
+            "CREATE INDEX CONCURRENTLY \(index.name) ON \(Self.table) \(index.definition)", timeout: timeout)
     }
 }
 

@@ -42,6 +42,11 @@ struct MigrationTables {
             """)
     }
 
+    /// Of the newest one that is applied; 0: none is.
+    func version() throws(PostgresError) -> Int {
+        try connection.execute("SELECT max(version) FROM public.millrace_migrations").count(0, 0)
+    }
+
     /// In order.
     func applied() throws(PostgresError) -> [Applied] {
         let result = try connection.execute(

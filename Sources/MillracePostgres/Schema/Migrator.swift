@@ -78,7 +78,7 @@ package struct Migrator {
         let isReadable = try connection.execute(
             "SELECT has_table_privilege(to_regclass('public.millrace_migrations'), 'SELECT')")
         guard isReadable.bool(0, 0) == true else { return }
-        let found = try connection.execute("SELECT max(version) FROM public.millrace_migrations").count(0, 0)
+        let found = try MigrationTables(connection: connection).version()
         let known = Migration.all.count
         guard found >= known else {
             throw PostgresError(
@@ -215,15 +215,13 @@ package struct Migrator {
     ) throws(MigrationError) -> Attempt {
         var chosen: Migration?
         do throws(PostgresError) {
-            chosen = try tables.areThere ? choose(try tables.applied().last?.version ?? 0) : nil
+            chosen = try tables.areThere ? choose(try tables.version()) : nil
             if let migration = chosen, migration.isPrepared(direction) {
                 try PrimaryKeyIndexes(connection: connection).alone { () throws(PostgresError) in
-                    let applied = try tables.applied().last?.version ?? 0
-                    guard choose(applied)?.version == migration.version else { return }
+                    guard choose(try tables.version())?.version == migration.version else { return }
                     try prepare(migration, direction, isWhole: isWhole, onWait: onWait)
                 }
             }
-            let prepared = chosen?.version
             return try connection.transaction(timeout: timeout) { () throws(PostgresError) -> Attempt in
                 try connection.query(
                     "SELECT pg_advisory_xact_lock(\(AdvisoryLock.migration.rawValue), 0)", timeout: timeout)
@@ -232,7 +230,7 @@ package struct Migrator {
                 if let mismatch = try verify(applied) { return .mismatch(mismatch) }
                 guard let migration = choose(applied.last?.version ?? 0) else { return .done(nil) }
                 // Made in the transaction, what is prepared would hold up writers, and whoever prepares it.
-                guard migration.version == prepared || !migration.isPrepared(direction) else {
+                guard migration.version == chosen?.version || !migration.isPrepared(direction) else {
                     return .isUnprepared
                 }
                 chosen = migration
@@ -266,7 +264,7 @@ package struct Migrator {
         }
     }
 
-    /// Makes what `migration` wants to find, in no transaction.
+    /// Makes what `migration` wants to find, in no transaction, while no other process does.
     private func prepare(
         _ migration: Migration, _ direction: MigrationRecord.Direction, isWhole: Bool, onWait: (Migration) -> Void
     ) throws(PostgresError) {

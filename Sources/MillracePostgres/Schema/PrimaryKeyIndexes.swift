@@ -19,12 +19,10 @@ struct PrimaryKeyIndexes {
         var index: String
     }
 
-    /// Builds what is lacking, one process at a time. Throws `uniqueViolation` when rows are equal in the key's columns.
+    /// Builds what is lacking; to be called `alone`. Throws `uniqueViolation` when rows are equal in the key's columns.
     func build(_ keys: [PrimaryKey]) throws(PostgresError) {
-        try alone { () throws(PostgresError) in
-            for key in keys {
-                for table in try lacking(key) { try build(key, table) }
-            }
+        for key in keys {
+            for table in try lacking(key) { try build(key, table) }
         }
     }
 
@@ -61,7 +59,7 @@ struct PrimaryKeyIndexes {
             "SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'",
             parameters: [.text(key.table)])
         guard !key.columns.isEmpty, let name = found.string(0, 0)?.replacing("\"", with: "\"\"") else { return }
-        try build([key])
+        try alone { () throws(PostgresError) in try build([key]) }
         let index = try connection.query(
             "SELECT relname FROM pg_catalog.pg_class WHERE relname = '\(Self.prefix)' || to_regclass($1)::oid",
             parameters: [.text(key.table)])
@@ -133,7 +131,7 @@ struct PrimaryKeyIndexes {
         }
     }
 
-    /// Whoever waits asks again and again: a statement that waited for the lock would hold up the build, which waits for
+    /// One process at a time builds indexes of migrations. Whoever waits asks again and again: a statement that waited for the lock would hold up the build, which waits for
     /// all older ones.
     func alone(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
         let lock = "\(AdvisoryLock.migration.rawValue), 1"

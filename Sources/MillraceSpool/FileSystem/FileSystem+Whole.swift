@@ -12,6 +12,15 @@ extension FileSystem {
         }
     }
 
+    /// Takes the lock of a file that another process may hold for a moment; false where it holds it for 5 s. Blocks.
+    package func lockInTime(_ file: FileID) throws(FileSystemError) -> Bool {
+        for _ in 0..<500 {
+            if try lock(file) { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
     /// Writes all of `bytes`.
     package func write(_ bytes: [UInt8], to file: FileID, at offset: Int) throws(FileSystemError) {
         let span = bytes.span

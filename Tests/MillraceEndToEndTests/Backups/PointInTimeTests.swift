@@ -99,10 +99,8 @@ extension EndToEnd {
                     isThere = condition()
                 }
                 process.signal(SIGKILL)
-                let said = (try? String(contentsOf: URL(filePath: scratch.path + "/err"), encoding: .utf8)) ?? ""
-                let out = (try? String(contentsOf: URL(filePath: scratch.path + "/out"), encoding: .utf8)) ?? ""
-                #expect(try process.waitForExit(within: .seconds(20)) == .signal(SIGKILL), "\(said)\(out)")
-                #expect(isThere, "\(said)\(out)")
+                let said = TextFile.read(scratch.path + "/err")
+                #expect(try isThere && process.waitForExit(within: .seconds(20)) == .signal(SIGKILL), "\(said)")
             }
         }
 
