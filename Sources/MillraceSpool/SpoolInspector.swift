@@ -155,6 +155,7 @@ package struct SpoolInspector: Sendable {
         segment.sequences = (first ?? 0)..<(end ?? first ?? 0)
         if let header = head.header {
             segment.skipped = min(header.previousEndSequence, header.firstSequence)..<header.firstSequence
+            if header.previousEndBytes > SegmentHeader.byteCount { segment.previousEnd = header.previousEndSequence }
         }
         return segment
     }
@@ -169,6 +170,9 @@ package struct SpoolReport: Sendable {
         /// Left out before it, see `gap`.
         package var skipped: Range<UInt64>
         package var gap: SegmentHeader.Gap
+        /// After the last line of the segment before, as this one's header says; nil where that one held no line, or this
+        /// is the first.
+        package var previousEnd: UInt64?
         package var fileBytes: Int
         /// After the last valid record, in the file.
         package var endBytes = 0
@@ -196,14 +200,11 @@ package struct SpoolReport: Sendable {
     package var damagedBytes: Int { segments.reduce(0) { $0 + $1.damagedBytes } }
 
     /// After the last line of each segment: as it shows itself, and as the next one says, of files that are missing too. A
-    /// segment without lines, which a crash may leave of a run, says nothing: no line lies before where it begins.
+    /// segment without lines, which a crash may leave of a run, has no end, whoever asks: where it begins, no line ends.
     package var lineEnds: [UInt64] {
         segments.flatMap { segment in
-            // Before the first segment of a spool there is none that ended: earlier runs took nothing.
-            let isFirst = segment.gap == .epoch && segment.skipped.isEmpty
-            let before = segment.isHeaderIntact && !isFirst ? [segment.skipped.lowerBound] : []
-            return before + (segment.sequences.isEmpty ? [] : [segment.sequences.upperBound])
-        }.filter { $0 > 0 }
+            [segment.previousEnd, segment.sequences.isEmpty ? nil : segment.sequences.upperBound].compactMap { $0 }
+        }
     }
 
     /// Sequences between the segments that no segment explains: missing files. Settled ones are no loss, which only

@@ -20,6 +20,11 @@ enum RunningAPI {
         intake.listen = [.tcp(host: "127.0.0.1", port: 0)]
         intake.http.hosts = ["t", "millrace.example.com", "127.0.0.1.example.com", "10.0.0.1"]
         intake.intake.linger = .milliseconds(50)
+        // On a busy machine a test may be away for long between two calls.
+        intake.http.headerTimeout = .seconds(600)
+        intake.http.keepAlive = .seconds(600)
+        intake.http.writeTimeout = .seconds(600)
+        intake.http.bodyRateInterval = .seconds(600)
         let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
         let service = HTTPIntakeService(
             configuration: Live(intake), channel: channel, metrics: IntakeMetrics(),

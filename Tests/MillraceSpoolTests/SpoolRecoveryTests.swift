@@ -1,3 +1,4 @@
+import Glibc
 import MillraceChannels
 import MillraceEvent
 import Testing
@@ -204,6 +205,34 @@ import MillraceTelemetry
         #expect(report.segments.map(\.lines) == [1, 0])
         let end = report.segments[0].sequences.upperBound
         #expect(report.lineEnds == [end, end])
+
+        // Nor does the run after it, with its file or without.
+        await (try SpoolRig(disk, epoch: Self.epoch(minute: 2))).append("three")
+        let empty = FaultyFileSystem.segment(2)
+        for isThere in [true, false] {
+            if !isThere { disk.delete(empty) }
+            let report = try SpoolInspector(directory: SpoolRig.directory, fileSystem: disk).inspect()
+            let last = try #require(report.segments.last)
+            #expect(last.lines == 1 && last.skipped.lowerBound > end)
+            #expect(Set(report.lineEnds) == [end, last.sequences.upperBound])
+        }
+    }
+
+    @Test func `a run whose first group failed says of no line where it ends`() async throws {
+        let disk = FaultyFileSystem()
+        await (try SpoolRig(disk, epoch: Self.epoch(minute: 0))).append("one")
+        let rig = try SpoolRig(disk, epoch: Self.epoch(minute: 1))
+        // The segment is made with one, the group is kept with the next.
+        let syncs = disk.count(of: .synchronize)
+        disk.setFault { call, index in call == .synchronize && index == syncs + 1 ? .error(EIO) : nil }
+        await rig.append("two")
+        await rig.append("three")
+        #expect(rig.kept == ["three"])
+        let report = try SpoolInspector(directory: SpoolRig.directory, fileSystem: disk).inspect()
+        #expect(report.segments.map(\.lines) == [1, 0, 1])
+        let (first, last) = (try #require(report.segments.first), try #require(report.segments.last))
+        #expect(last.gap == .burnt && last.skipped.count == 1)
+        #expect(Set(report.lineEnds) == [first.sequences.upperBound, last.sequences.upperBound])
     }
 
     @Test func `a segment of another spool is refused by name`() async throws {

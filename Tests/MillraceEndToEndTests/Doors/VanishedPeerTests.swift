@@ -36,7 +36,7 @@ extension EndToEnd {
         @Test func `a silent TCP connection is closed, one that waits for an ack is not`() throws {
             let cluster = try TestCluster(isDurable: false)
             let installation = try Installation(
-                cluster: cluster, settings: ["tcp.idle_timeout": "\"2s\"", "tcp.connections_max": "3"])
+                cluster: cluster, settings: ["tcp.idle_timeout": "\"5s\"", "tcp.connections_max": "3"])
             let daemon = installation.daemon
             try daemon.start()
             try cluster.stop()

@@ -156,6 +156,34 @@ extension EndToEnd {
             #expect(try daemon.stop() == .status(0))
         }
 
+        @Test func `a run that was killed before its first line is no loss, however many came after it`() throws {
+            let cluster = try TestCluster(isDurable: false)
+            let installation = try Installation(cluster: cluster)
+            let daemon = installation.daemon
+            let events = EventFactory(seed: 506)
+            try daemon.start()
+            #expect(try HTTPClient(daemon.http).postEvents(events.lines(0..<10), query: "?ack=committed").status == 200)
+            try daemon.kill()
+            try cluster.stop()
+            // Of this one the header of its segment is left: the kill came between that and the line.
+            try daemon.start()
+            #expect(try HTTPClient(daemon.http).postEvents(events.lines(10..<11)).status == 202)
+            try daemon.kill()
+            let files = SpoolFiles(of: daemon)
+            let segment = try #require(files.segments.last)
+            try files.edit(segment) { $0.removeLast($0.count - 64) }
+            try cluster.start()
+            for start in [20, 30] {
+                try daemon.start()
+                try daemon.waitUntil("/readyz")
+                let lines = events.lines(start..<start + 10)
+                #expect(try HTTPClient(daemon.http).postEvents(lines, query: "?ack=committed").status == 200)
+                try installation.auditor.verify(daemon)
+                try daemon.kill()
+                try installation.auditor.verify(daemon)
+            }
+        }
+
         @Test func `a line that the spool can never take is refused with the configuration`() throws {
             let database = try TestCluster.shared.database(hasPacks: true)
             let daemon = try DaemonProcess(

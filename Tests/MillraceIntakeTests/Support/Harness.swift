@@ -33,6 +33,7 @@ func withTCP(
     var configuration = TCPIntakeConfiguration()
     configuration.listen = [.tcp(host: "127.0.0.1", port: 0)]
     configuration.certificates = TestTLS.current?.certificates
+    configuration.tcp.greetingTimeout = .seconds(600)
     configure(&configuration)
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
@@ -51,6 +52,11 @@ func withHTTP(
     configuration.http.hosts = ["t", "test"]
     configuration.listen = [.tcp(host: "127.0.0.1", port: 0)]
     configuration.certificates = TestTLS.current?.certificates
+    // On a busy machine a test may be away for long between two calls.
+    configuration.http.headerTimeout = .seconds(600)
+    configuration.http.keepAlive = .seconds(600)
+    configuration.http.writeTimeout = .seconds(600)
+    configuration.http.bodyRateInterval = .seconds(600)
     configure(&configuration)
     let metrics = IntakeMetrics()
     let (bound, listening) = AsyncStream<[ListenAddress]>.makeStream()
