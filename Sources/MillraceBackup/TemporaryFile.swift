@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MillraceEvent
 
 /// A small file that goes with the object.
 final class TemporaryFile {
@@ -6,9 +7,8 @@ final class TemporaryFile {
 
     init(lines: [String]) throws(BackupError) {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(directory)/millrace-XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        path = "\(directory)/millrace-\(UniqueID.random())"
+        let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure(directory) }
         defer { close(descriptor) }
         var bytes = Array(lines.map { $0 + "\n" }.joined().utf8)[...]

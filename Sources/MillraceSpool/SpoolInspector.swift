@@ -206,14 +206,4 @@ package struct SpoolReport: Sendable {
             [segment.previousEnd, segment.sequences.isEmpty ? nil : segment.sequences.upperBound].compactMap { $0 }
         }
     }
-
-    /// Sequences between the segments that no segment explains: missing files. Settled ones are no loss, which only
-    /// the ledger knows.
-    package var missing: [Range<UInt64>] {
-        zip(segments, segments.dropFirst()).compactMap { before, after in
-            let isExplained = after.gap == .burnt || after.gap == .epoch
-            let end = isExplained ? after.skipped.lowerBound : after.sequences.lowerBound
-            return before.sequences.upperBound < end ? before.sequences.upperBound..<end : nil
-        }
-    }
 }

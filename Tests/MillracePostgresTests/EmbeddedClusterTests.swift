@@ -140,7 +140,7 @@ import Testing
         let cluster = EmbeddedCluster(directory: scratch.path, settings: settings)
         mkdir(scratch.path + "/postgres", 0o755)
         mkdir(scratch.path + "/postgres/data", 0o700)
-        let file = open(scratch.path + "/postgres/data/PG_VERSION", O_CREAT | O_WRONLY, 0o600)
+        let file = open(scratch.path + "/postgres/data/PG_VERSION", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         write(file, "9\n", 2)
         close(file)
         let error = try #require(throws: EmbeddedClusterError.self) { try cluster.start() }

@@ -71,7 +71,7 @@ extension EndToEnd {
                 CREATE TABLE public.ballast AS
                 SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 400000) AS n GROUP BY n % 200
                 """, timeout: .seconds(60))
-            let failed = eventually(within: .seconds(10)) {
+            let failed = eventually {
                 (try? backups.daemon.run("backup", "--quiet").errors.contains("backup_no_space")) == true
             }
             #expect(failed)
@@ -156,7 +156,7 @@ extension EndToEnd {
             var last = ""
             for _ in 0..<2 {
                 // Names are a second apart.
-                let isMade = eventually(within: .seconds(10)) {
+                let isMade = eventually {
                     guard let name = try? backups.backUp() else { return false }
                     last = name
                     return true

@@ -184,7 +184,7 @@ extension EndToEnd {
             var made: [String] = []
             for _ in 0..<3 {
                 // Names are a second apart.
-                #expect(eventually(within: .seconds(10)) { (try? made.append(backups.backUp())) != nil })
+                #expect(eventually { (try? made.append(backups.backUp())) != nil })
             }
             #expect(try backups.names == Array(made.suffix(2)))
             let audit = "SELECT action || ' ' || object FROM public.audit_log WHERE action LIKE 'backup.%' ORDER BY id"
@@ -223,7 +223,7 @@ extension EndToEnd {
                 FROM public.erasure_salt;
                 UPDATE public.analytics_events SET user_id = NULL
                 """)
-            #expect(eventually(within: .seconds(10)) { (try? backups.backUp()) != nil })
+            #expect(eventually { (try? backups.backUp()) != nil })
             try backups.emptyDatabase()
             let restored = try backups.restore(older)
             #expect(restored.output.contains("\"erasures\" : 1"), "\(restored.errors)\(restored.output)")
