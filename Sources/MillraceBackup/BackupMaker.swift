@@ -1,3 +1,4 @@
+internal import Glibc
 import MillraceEvent
 package import MillracePostgres
 import MillraceSpool
@@ -73,7 +74,12 @@ package struct BackupMaker {
         _ kind: BackupName.Kind, _ progress: (Step, Double) -> Void,
         _ database: (_ draft: String) throws -> BackupManifest.Database
     ) throws -> (BackupName, BackupManifest) {
-        let begunAt = Timestamp.now
+        var begunAt = Timestamp.now
+        if store.holds(BackupName(kind, at: begunAt)) {
+            // The next name is a second away.
+            usleep(useconds_t(1_000_000 - begunAt.microseconds % 1_000_000))
+            begunAt = .now
+        }
         let name = BackupName(kind, at: begunAt)
         let draft = try store.begin(name)
         do {

@@ -91,14 +91,17 @@ package struct BackupStore: Sendable {
 
     // MARK: - Making
 
+    /// True when there is a backup of this name, or what is left of one.
+    func holds(_ name: BackupName) -> Bool { FileTree.status(path(name)) != nil }
+
     /// A new folder under a name that is no backup's. Removes what interrupted makings left.
     package func begin(_ name: BackupName) throws(BackupError) -> String {
         try removeRemains()
         let draft = path(name) + BackupName.partial
         do {
-            guard FileTree.status(path(name)) == nil, try fileSystem.makeDirectory(draft) else {
+            guard !holds(name), try fileSystem.makeDirectory(draft) else {
                 throw BackupError(
-                    .busy, "\(name) is there already", hint: "Two backups of a kind are a second apart at least.")
+                    .busy, "\(name) is there already", hint: "Is the clock right? Names are times, to the second.")
             }
         } catch let error as FileSystemError {
             throw writing(error)

@@ -131,7 +131,12 @@ import Testing
         // Whoever chooses the migration before now waits for its turn, and finds it applied.
         try connection.execute("SELECT pg_advisory_lock(\(AdvisoryLock.migration.rawValue), 0)")
         let thread = BackgroundThread { [database] in try Migrator(connection: database.connect()).up() }
-        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        let waiting = """
+            SELECT count(*)
+            FROM pg_locks
+            WHERE locktype = 'advisory' AND NOT granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """
         #expect(try eventually { try connection.execute(waiting).count(0, 0) == 1 })
         try migrator.up(to: before)
         try connection.execute("SELECT pg_advisory_lock(\(AdvisoryLock.migration.rawValue), 1)")

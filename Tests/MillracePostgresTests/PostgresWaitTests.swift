@@ -36,7 +36,12 @@ import Testing
         let observer = BackgroundThread {
             let other = try database.connect()
             _ = try eventually {
-                try other.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").rowCount == 1
+                try other.execute(
+                    """
+                    SELECT FROM pg_stat_activity
+                    WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'
+                    """
+                ).rowCount == 1
             }
             interrupt.raise()
         }

@@ -126,6 +126,7 @@ import Testing
                 """
                 SELECT count(*) FROM pg_locks
                 WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relation = 'analytics_events'::regclass
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                 """
             ).count(0, 0) > 0
         }
