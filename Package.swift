@@ -408,8 +408,8 @@ let package = Package(
         .testTarget(
             name: "MillraceEndToEndTests",
             dependencies: [
-                "CZstd", "MillraceAccess", "MillraceClient", "MillraceEvent", "MillracePostgres", "MillraceProjections",
-                "MillraceTestSupport",
+                "CLibPQ", "CZstd", "MillraceAccess", "MillraceClient", "MillraceEvent", "MillracePostgres",
+                "MillraceProjections", "MillraceTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -419,7 +419,9 @@ let package = Package(
         ),
         .target(
             name: "MillraceTestSupport",
-            dependencies: ["CZlib", "CZstd", "MillraceConfiguration", "MillracePostgres", "MillraceProjections"],
+            dependencies: [
+                "CLibPQ", "CZlib", "CZstd", "MillraceConfiguration", "MillracePostgres", "MillraceProjections",
+            ],
             path: "Tests/MillraceTestSupport",
             swiftSettings: swiftSettings
         ),

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MillraceEvent
+internal import MillraceSpool
 
 /// A small file that goes with the object.
 final class TemporaryFile {
@@ -8,21 +9,17 @@ final class TemporaryFile {
     init(lines: [String]) throws(BackupError) {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         path = "\(directory)/millrace-\(UniqueID.random())"
-        let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Self.failure(directory) }
-        defer { close(descriptor) }
-        var bytes = Array(lines.map { $0 + "\n" }.joined().utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { throw Self.failure(directory) }
-            bytes = bytes.dropFirst(count)
+        let fileSystem = PosixFileSystem()
+        do throws(FileSystemError) {
+            let file = try fileSystem.open(path, .create)
+            defer { fileSystem.close(file) }
+            try fileSystem.write(Array(lines.map { $0 + "\n" }.joined().utf8), to: file, at: 0)
+        } catch {
+            throw BackupError(
+                .writeFailed, "\(directory): \(String(cString: strerror(error.errno)))",
+                hint: "Make room there, or set TMPDIR.")
         }
     }
 
     deinit { unlink(path) }
-
-    private static func failure(_ directory: String) -> BackupError {
-        BackupError(
-            .writeFailed, "\(directory): \(String(cString: strerror(errno)))", hint: "Make room there, or set TMPDIR.")
-    }
 }

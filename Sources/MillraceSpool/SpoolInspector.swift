@@ -46,7 +46,8 @@ package struct SpoolInspector: Sendable {
         return report
     }
 
-    /// Where the last valid record of segment `number`, the newest one, ends: all before is written. nil where it is missing.
+    /// Where the last valid record of segment `number`, the newest one, ends: all before is written. nil where it is
+    /// missing.
     func validEnd(of number: UInt64) throws -> Int? {
         guard let head = try head(number) else { return nil }
         return try walk(number, head, to: head.fileBytes, isNewest: true, verifiesPayloads: true)?.endBytes
@@ -119,7 +120,7 @@ package struct SpoolInspector: Sendable {
         var end = first
         var segment = SpoolReport.Segment(
             number: number, sequences: 0..<0, skipped: 0..<0, gap: head.header?.gap ?? .none,
-            fileBytes: head.fileBytes, isHeaderIntact: head.header != nil)
+            fileBytes: head.fileBytes)
         let buffer = ReadBuffer(capacity: SegmentWalker.windowBytes)
         let walk = { (offset: Int, expected: UInt64?) in
             SegmentWalker(
@@ -183,8 +184,6 @@ package struct SpoolReport: Sendable {
         /// Bytes without a valid record, zeros at the end not counted. The newest segment of a running daemon may show
         /// a group that is being written.
         package var damagedBytes = 0
-        /// False when the segment's own header is damaged.
-        package var isHeaderIntact: Bool
     }
 
     /// Nil when neither `spool.id` nor a segment names it.

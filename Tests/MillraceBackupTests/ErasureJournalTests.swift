@@ -30,7 +30,7 @@ struct ErasureJournalTests {
     @Test(arguments: ["half", String(repeating: "long", count: 5000)])
     func `a line that a crash cut off is no line, and is written over`(torn: String) throws {
         try journal.append(["a"])
-        let file = try #require(fopen(journal.path, "ae"))
+        let file = try #require(fopen(journal.path, "a"))
         fputs(torn, file)
         fclose(file)
         #expect(try journal.lines() == ["a"])
@@ -42,7 +42,7 @@ struct ErasureJournalTests {
     }
 
     @Test func `a file of one torn line has no line`() throws {
-        let file = try #require(fopen(journal.path, "we"))
+        let file = try #require(fopen(journal.path, "w"))
         fputs("torn", file)
         fclose(file)
         #expect(try journal.lines().isEmpty)

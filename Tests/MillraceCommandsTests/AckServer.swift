@@ -67,7 +67,6 @@ final class AckServer: Sendable {
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else { return }
-            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             converse(client, &generator)
             close(client)
         }

@@ -1,15 +1,13 @@
-internal import Glibc
-
-/// A shell that waits for its standard input to end, as it does when this process ends in any way, and then stops the
-/// server and removes the directory. It holds none of this process's output, for whose end `swift test` waits: removing
-/// hundreds of databases takes a while.
+/// Once this process has ended in any way, stops the server and removes the directory: removing hundreds of databases takes a
+/// while.
 final class Reaper: Sendable {
-    // SAFETY: set once in init, closed once in deinit; nothing is written to it.
-    private nonisolated(unsafe) let stream: UnsafeMutablePointer<FILE>
+    /// Ends with the object, when all is gone.
+    private let shell: ExitShell
 
-    convenience init(directory: String) throws {
-        try self.init(
+    init(directory: String) throws {
+        shell = try ExitShell(
             """
+            cat
             pid=$(head -n 1 '\(directory)/postgres/data/postmaster.pid' 2>/dev/null)
             if [ -n "$pid" ]; then
                 kill -QUIT "$pid" 2>/dev/null
@@ -20,26 +18,7 @@ final class Reaper: Sendable {
             """)
     }
 
-    convenience init(databasesOf server: GivenServer) throws {
-        try self.init(server.dropping)
-    }
-
-    private init(_ end: String) throws {
-        let script = """
-            exec > /dev/null 2>&1
-            trap '' INT TERM HUP
-            cat
-            \(end)
-            """
-        // "e" keeps the write end out of other children, which could outlive this process.
-        guard let stream = popen(script, "we") else {
-            throw TestSupportError(message: "no shell could be started: \(String(cString: strerror(errno)))")
-        }
-        self.stream = stream
-    }
-
-    /// Waits until all is gone.
-    deinit {
-        pclose(stream)
+    init(databasesOf server: GivenServer) throws {
+        shell = try ExitShell("cat\n\(server.dropping)")
     }
 }

@@ -131,8 +131,8 @@ struct PrimaryKeyIndexes {
         }
     }
 
-    /// One process at a time builds indexes of migrations. Whoever waits asks again and again: a statement that waited for the lock would hold up the build, which waits for
-    /// all older ones.
+    /// One process at a time builds indexes of migrations. Whoever waits asks again and again: a statement that waited for
+    /// the lock would hold up the build, which waits for all older ones.
     func alone(_ body: () throws(PostgresError) -> Void) throws(PostgresError) {
         let lock = "\(AdvisoryLock.migration.rawValue), 1"
         while try connection.execute("SELECT pg_try_advisory_lock(\(lock))").bool(0, 0) != true {

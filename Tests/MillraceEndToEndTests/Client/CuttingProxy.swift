@@ -32,7 +32,6 @@ final class CuttingProxy: Sendable {
                     var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
                     guard poll(&entry, 1, 20) > 0 else { continue }
                     let client = accept(listener, nil, nil)
-                    _ = fcntl(client, F_SETFD, FD_CLOEXEC)
                     let isCut = cutCount < cutsMax
                     carry(client, answerBytesMax: isCut ? Int.random(in: answerBytes, using: &random) : .max)
                 }

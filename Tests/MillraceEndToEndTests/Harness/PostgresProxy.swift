@@ -75,7 +75,6 @@ final class PostgresProxy: Sendable {
             guard poll(&entry, 1, 50) > 0 else { continue }
             let client = accept(listener, nil, nil)
             guard client >= 0 else { continue }
-            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             guard self.server.withAddress({ connect(server, $0, $1) }) == 0 else {
                 close(client)

@@ -19,7 +19,6 @@ final class SmallDisk {
     @discardableResult
     func fill(leaving bytes: Int) throws -> String {
         let ballast = path + "/ballast"
-        // A process that is started meanwhile would keep the space.
         let file = open(ballast, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
         defer { close(file) }
         let piece = 64 << 10

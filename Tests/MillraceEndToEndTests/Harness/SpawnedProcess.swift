@@ -1,3 +1,4 @@
+import CLibPQ
 import Glibc
 import MillraceTestSupport
 import Synchronization
@@ -24,6 +25,8 @@ final class SpawnedProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        // What another test has open at this moment is not this one's: it would hold a socket, or a removed file's room.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
 
         var argv = ([executable] + arguments).map { strdup($0) } + [nil]
         var envp = Self.environment(adding: environment).map { strdup($0) } + [nil]
@@ -92,30 +95,23 @@ final class SpawnedProcess: Sendable {
     }
 }
 
-/// A shell that waits until this process ends in any way, and then kills what it started and left running.
+/// Once this process has ended in any way, kills what it started and left running.
 private final class ProcessReaper: Sendable {
-    static let shared = ProcessReaper()
+    static let shared = try? ProcessReaper()
 
-    // SAFETY: set once in init; a FILE locks itself while a line is written.
-    private nonisolated(unsafe) let stream: UnsafeMutablePointer<FILE>
+    private let shell: ExitShell
 
-    private init?() {
-        let script = """
-            exec > /dev/null 2>&1
-            trap '' INT TERM HUP
+    private init() throws {
+        shell = try ExitShell(
+            """
             list=''
             while read -r pid mark; do list="$list $pid:$mark"; done
             for entry in $list; do
                 grep -qsF -- "${entry#*:}" "/proc/${entry%%:*}/cmdline" && kill -9 "${entry%%:*}"
             done
-            """
-        guard let stream = popen(script, "we") else { return nil }
-        self.stream = stream
+            """)
     }
 
     /// `mark`: a part of the command line, without white space.
-    func watch(_ pid: pid_t, mark: String) {
-        fputs("\(pid) \(mark)\n", stream)
-        fflush(stream)
-    }
+    func watch(_ pid: pid_t, mark: String) { shell.write("\(pid) \(mark)") }
 }

@@ -82,10 +82,10 @@ extension EndToEnd {
             let daemon = installation.daemon
             try daemon.start()
             let text = try #require(
-                try MadeKey.create(on: daemon, "--scope", "write", "--expires", "20s").key)
+                try MadeKey.create(on: daemon, "--scope", "write", "--expires", "8s").key)
             #expect(eventually(within: Self.limit) { daemon.status(key: text) == 202 })
             try installation.cluster.stopImmediately()
-            #expect(eventually { daemon.status(key: text) == 401 })
+            #expect(eventually(within: .seconds(15)) { daemon.status(key: text) == 401 })
             #expect(eventually { inForce(daemon) == 0 })
             #expect(try daemon.stop() == .status(0))
         }
