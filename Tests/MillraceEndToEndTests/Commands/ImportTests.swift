@@ -133,17 +133,19 @@ extension EndToEnd {
             try daemon.start()
             let scratch = try ScratchDirectory()
             let count = 50_000
-            let file = scratch.path + "/templates.ndjson"
             let body = String(repeating: "x", count: 100)
-            try TextFile.write(
-                (0..<count).map { "{\"id\":\($0),\"name\":\"n\($0)\",\"body\":\"\(body)\"}\n" }.joined(), to: file)
+            let lines = (0..<count).map { "{\"id\":\($0),\"name\":\"n\($0)\",\"body\":\"\(body)\"}\n" }.joined()
+            let file = try HeldInput(Array(lines.utf8), at: scratch.path + "/templates.ndjson")
             let importing = try SpawnedProcess(
-                MillraceBinary.path, ["import", file, "--json", "--quiet", "--config", daemon.configuration],
-                mark: file, output: scratch.path + "/out", errors: scratch.path + "/err")
+                MillraceBinary.path, ["import", file.path, "--json", "--quiet", "--config", daemon.configuration],
+                mark: file.path, output: scratch.path + "/out", errors: scratch.path + "/err")
             #expect(eventually(within: .seconds(30)) { ((try? auditor.settled) ?? 0) > 500 })
             try daemon.kill()
+            #expect(importing.isRunning)
+            file.release()
             try daemon.start()
             #expect(try importing.waitForExit(within: .seconds(120)) == .status(0))
+            try file.finish()
             #expect(try CommandRun.decode(Report.self, from: TextFile.read(scratch.path + "/out")).total == count)
             try auditor.waitForRows(count)
             #expect(try auditor.events == count)

@@ -18,18 +18,19 @@ extension EndToEnd {
             let count = 20_000
             let lines = EventFactory(seed: 71).lines(0..<count)
             let scratch = try ScratchDirectory()
-            let file = scratch.path + "/events.ndjson.gz"
-            try TextFile.write(Compression.gzip.compress(lines), to: file)
+            let file = try HeldInput(Compression.gzip.compress(lines), at: scratch.path + "/events.ndjson.gz")
 
             let sending = try SpawnedProcess(
                 MillraceBinary.path,
-                ["send", file, "--json", "--quiet", "--window-kib", "64", "--config", daemon.configuration],
-                mark: file, output: scratch.path + "/out", errors: scratch.path + "/err")
+                ["send", file.path, "--json", "--quiet", "--window-kib", "64", "--config", daemon.configuration],
+                mark: file.path, output: scratch.path + "/out", errors: scratch.path + "/err")
             #expect(eventually(within: .seconds(30)) { ((try? auditor.settled) ?? 0) > 500 })
             try daemon.kill()
             #expect(sending.isRunning)
+            file.release()
             try daemon.start()
             #expect(try sending.waitForExit(within: .seconds(120)) == .status(0))
+            try file.finish()
             let report = try CommandRun.decode(Report.self, from: TextFile.read(scratch.path + "/out"))
             #expect(report.sent == count)
             #expect(report.accepted == count)

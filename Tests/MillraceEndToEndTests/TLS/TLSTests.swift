@@ -179,19 +179,20 @@ extension EndToEnd {
             try daemon.start()
             let count = 100_000
             let lines = EventFactory(seed: 85).lines(0..<count)
-            let file = tls.scratch.path + "/events.ndjson.gz"
-            try TextFile.write(Compression.gzip.compress(lines), to: file)
+            let file = try HeldInput(Compression.gzip.compress(lines), at: tls.scratch.path + "/events.ndjson.gz")
             let sending = try SpawnedProcess(
                 MillraceBinary.path,
                 [
-                    "send", file, "--json", "--quiet", "--to", "\(tls.tcp)", "--ca", tls.authority.certificate,
+                    "send", file.path, "--json", "--quiet", "--to", "\(tls.tcp)", "--ca", tls.authority.certificate,
                     "--window-kib", "256",
-                ], mark: file, output: tls.scratch.path + "/out", errors: tls.scratch.path + "/err")
+                ], mark: file.path, output: tls.scratch.path + "/out", errors: tls.scratch.path + "/err")
             #expect(eventually(within: .seconds(60)) { ((try? auditor.settled) ?? 0) > 2000 })
             try daemon.kill()
             #expect(sending.isRunning)
+            file.release()
             try daemon.start()
             #expect(try sending.waitForExit(within: .seconds(300)) == .status(0))
+            try file.finish()
             let report = try CommandRun.decode(
                 TLSInstallation.Report.self, from: TextFile.read(tls.scratch.path + "/out"))
             #expect(report.accepted == count)
