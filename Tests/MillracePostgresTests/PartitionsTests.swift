@@ -100,9 +100,7 @@ import Testing
         }
         #expect(
             try eventually {
-                try connection.execute(
-                    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'maker' AND wait_event_type = 'Lock'"
-                ).rowCount == 1
+                try connection.execute(BlockedSessions.count(of: "maker")).int(0, 0) == 1
             })
         try holder.execute("ROLLBACK")
         try maker.join()

@@ -163,9 +163,7 @@ import Testing
     private func isWaiting() throws -> Bool {
         let watcher = try database.connect()
         return try eventually {
-            try watcher.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ).int(0, 0) == 1
+            try watcher.execute(BlockedSessions.count()).int(0, 0) == 1
         }
     }
 }

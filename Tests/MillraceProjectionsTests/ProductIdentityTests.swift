@@ -141,9 +141,7 @@ import Testing
         let (database, statement) = (rig.database, link(2, 1))
         let second = BackgroundThread { _ = try database.connect().execute(statement) }
         let waits = try eventually {
-            try rig.database.connect().execute(
-                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ).rowCount > 0
+            try rig.database.connect().execute(BlockedSessions.count()).int(0, 0) == 1
         }
         #expect(waits)
         try rig.connection.execute("COMMIT")

@@ -85,9 +85,7 @@ import Testing
             try first.execute("BEGIN; \(early.sql)")
             let thread = BackgroundThread { _ = try database.connect().execute(late.sql) }
             let isWaiting = try eventually {
-                try database.connect().execute(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                ).int(0, 0) == 1
+                try database.connect().execute(BlockedSessions.count()).int(0, 0) == 1
             }
             #expect(isWaiting)
             try first.execute("COMMIT")

@@ -104,15 +104,8 @@ struct BackupInstallation {
     func waitForBlocked(_ program: String) throws {
         let superuser = try installation.cluster.superuser()
         let isBlocked = try eventually(within: .seconds(60)) {
-            try superuser.execute(
-                """
-                SELECT EXISTS (
-                    SELECT FROM pg_stat_activity
-                    WHERE datname = '\(installation.database.name)' AND application_name = '\(program)'
-                        AND wait_event_type = 'Lock'
-                )
-                """
-            ).bool(0, 0) == true
+            try superuser.execute(BlockedSessions.count(of: program, in: "'\(installation.database.name)'"))
+                .count(0, 0) > 0
         }
         guard isBlocked else { throw TestSupportError(message: "no session of \(program) waits for a lock") }
     }

@@ -104,11 +104,7 @@ extension EndToEnd {
                 MillraceBinary.path, ["backup", "--quiet", "--config", months.daemon.configuration],
                 mark: months.daemon.configuration, output: scratch.path + "/out", errors: scratch.path + "/err")
             let isBlocked = try eventually(within: .seconds(60)) {
-                try months.auditor.integer(
-                    """
-                    SELECT count(*) FROM pg_stat_activity
-                    WHERE datname = current_database() AND application_name = 'pg_dump' AND wait_event_type = 'Lock'
-                    """) > 0
+                try months.auditor.integer(BlockedSessions.count(of: "pg_dump")) > 0
             }
             #expect(isBlocked)
             let retire = try SpawnedProcess(

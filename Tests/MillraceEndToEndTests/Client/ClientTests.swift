@@ -86,6 +86,7 @@ extension EndToEnd {
                 return (report, count)
             }
             #expect(report.refusedCount == 0 && report.acceptedCount > enqueuedCount / 2)
+            #expect(proxy.cutCount == cutsMax)
             #expect(client.undelivered.isEmpty)
             try installation.auditor.waitForRows(count)
             #expect(try Self.numbers(installation.auditor) == ["\(count) \(count) \(count - 1)"])

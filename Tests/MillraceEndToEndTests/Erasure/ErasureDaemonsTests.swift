@@ -93,13 +93,7 @@ extension EndToEnd {
                 try HTTPClient(erasure.daemon.http).request("DELETE", "/v1/users/\(Self.user)").status == 202)
             #expect(
                 try eventually {
-                    try auditor.integer(
-                        """
-                        SELECT count(*)
-                        FROM pg_stat_activity
-                        WHERE datname = current_database() AND wait_event_type = 'Lock'
-                            AND application_name = 'millrace erasure'
-                        """) == 1
+                    try auditor.integer(BlockedSessions.count(of: "millrace erasure")) == 1
                 })
             try erasure.send([
                 erasure.event("page.viewed", #"{"email":"during"}"#, user: Self.user, "2026-11-25T09:00:00Z")

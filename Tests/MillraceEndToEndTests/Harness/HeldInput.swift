@@ -1,14 +1,20 @@
 import Glibc
 import MillraceTestSupport
 
-/// A named pipe that gives the first half of some bytes at once, and the rest once it is released: until then whoever reads
-/// it has not come to its end, however fast it is.
+/// A named pipe that gives some bytes at once, and the rest once it is released: until then whoever reads it has not come to
+/// its end, however fast it is.
 final class HeldInput {
     let path: String
     private let isReleased = ManagedFlag()
     private let writer: BackgroundThread
 
-    init(_ bytes: [UInt8], at path: String) throws {
+    /// Holds the second half.
+    convenience init(_ bytes: [UInt8], at path: String) throws {
+        let half = bytes.count / 2
+        try self.init(Array(bytes[..<half]), then: Array(bytes[half...]), at: path)
+    }
+
+    init(_ first: [UInt8], then rest: [UInt8], at path: String) throws {
         self.path = path
         guard mkfifo(path, 0o600) == 0 else { throw TestSupportError(message: "no pipe at \(path)") }
         let isReleased = isReleased
@@ -18,13 +24,14 @@ final class HeldInput {
             sigemptyset(&pipe)
             sigaddset(&pipe, SIGPIPE)
             pthread_sigmask(SIG_BLOCK, &pipe, nil)
+            // As long as it is open the reader finds no end.
             let descriptor = open(path, O_WRONLY | O_CLOEXEC)
             defer { close(descriptor) }
-            try Self.write(bytes[..<(bytes.count / 2)], to: descriptor)
+            try TextFile.write(first, to: path)
             guard eventually(within: .seconds(300), { isReleased.isSet }) else {
                 throw TestSupportError(message: "\(path) was not released")
             }
-            try Self.write(bytes[(bytes.count / 2)...], to: descriptor)
+            try TextFile.write(rest, to: path)
         }
     }
 
@@ -33,15 +40,4 @@ final class HeldInput {
 
     /// Waits until all of it is read. Once only.
     func finish() throws { try writer.join() }
-
-    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                throw TestSupportError(message: "the pipe is not read: \(String(cString: strerror(errno)))")
-            }
-            rest = rest.dropFirst(count)
-        }
-    }
 }

@@ -30,14 +30,7 @@ extension EndToEnd {
             let watcher = try installation.database.connect()
             #expect(
                 try eventually {
-                    try watcher.execute(
-                        """
-                        SELECT 1
-                        FROM pg_stat_activity
-                        WHERE datname = current_database() AND application_name LIKE 'millrace writer %'
-                            AND wait_event_type = 'Lock'
-                        """
-                    ).rowCount > 0
+                    try watcher.execute(BlockedSessions.count(of: "millrace writer %")).count(0, 0) > 0
                 })
             try daemon.kill()
             try database.execute("ROLLBACK")

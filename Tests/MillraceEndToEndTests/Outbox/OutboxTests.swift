@@ -163,7 +163,7 @@ extension EndToEnd {
             try waitUntilEmpty(auditor)
             #expect(try auditor.events == 1500)
             try cluster.stopImmediately()
-            #expect(try installation.daemon.stop() == .status(0))
+            #expect(try installation.daemon.stop(within: .seconds(10)) == .status(0))
         }
     }
 }

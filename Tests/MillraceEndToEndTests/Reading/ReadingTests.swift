@@ -126,11 +126,7 @@ extension EndToEnd {
             try locker.execute("BEGIN; LOCK TABLE public.analytics_events IN ACCESS EXCLUSIVE MODE")
             let reading = BackgroundThread { _ = try? HTTPClient(daemon.http).request("GET", "/v1/events") }
             let isWaiting = try eventually {
-                try installation.auditor.integer(
-                    """
-                    SELECT count(*) FROM pg_stat_activity
-                    WHERE application_name = 'millrace read' AND wait_event_type = 'Lock' AND datname = current_database()
-                    """) == 1
+                try installation.auditor.integer(BlockedSessions.count(of: "millrace read")) == 1
             }
             #expect(isWaiting)
             #expect(try daemon.stop() == .status(0))

@@ -130,22 +130,14 @@ extension EndToEnd {
             let tls = try TLSInstallation()
             try tls.daemon.start()
             let events = EventFactory(seed: 84)
-            let pipe = tls.scratch.path + "/lines"
-            #expect(mkfifo(pipe, 0o600) == 0)
+            let input = try HeldInput(
+                events.lines(0..<100), then: events.lines(100..<200), at: tls.scratch.path + "/lines")
             let sending = try SpawnedProcess(
-                "/bin/sh",
+                MillraceBinary.path,
                 [
-                    "-c",
-                    "exec '\(MillraceBinary.path)' send - --to '\(tls.tcp)' --ca '\(tls.authority.certificate)' --json --quiet < '\(pipe)'",
-                ], mark: tls.scratch.path, output: tls.scratch.path + "/out", errors: tls.scratch.path + "/err")
-            var input = open(pipe, O_WRONLY | O_CLOEXEC)
-            defer { if input >= 0 { close(input) } }
-            func write(_ numbers: Range<Int>) {
-                for number in numbers {
-                    _ = (events.line(number) + "\n").withCString { Glibc.write(input, $0, strlen($0)) }
-                }
-            }
-            write(0..<100)
+                    "send", "-", "--to", "\(tls.tcp)", "--ca", tls.authority.certificate, "--json", "--quiet",
+                ], mark: tls.authority.certificate, input: input.path, output: tls.scratch.path + "/out",
+                errors: tls.scratch.path + "/err")
             try tls.installation.auditor.waitForRows(100)
 
             // Broken: the key of another pair. The old certificate stays.
@@ -162,11 +154,9 @@ extension EndToEnd {
             try tls.daemon.process.signal(SIGHUP)
             let wanted = try TLSInstallation.serial(of: next.certificate)
             #expect(eventually { (try? tls.shownSerial()) == wanted })
-            write(100..<200)
-            close(input)
-            // The number may be another file's from here on.
-            input = -1
+            input.release()
             #expect(try sending.waitForExit(within: .seconds(60)) == .status(0))
+            try input.finish()
             let report = try CommandRun.decode(
                 TLSInstallation.Report.self, from: TextFile.read(tls.scratch.path + "/out"))
             #expect(report.accepted == 200)
